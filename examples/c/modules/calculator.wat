@@ -1,0 +1,25 @@
+;; Sample for run.c: functions over every number type, several results, a trap, references.
+(module
+  (memory (export "memory") 1 2)
+  (global (export "base") i32 (i32.const 10))
+  (global (export "total") (mut f64) (f64.const 0))
+  (table (export "operations") 2 funcref)
+
+  (func (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1)))
+  (func (export "multiply") (param i64 i64) (result i64)
+    (i64.mul (local.get 0) (local.get 1)))
+  (func (export "half") (param f32) (result f32)
+    (f32.mul (local.get 0) (f32.const 0.5)))
+  (func (export "root") (param f64) (result f64)
+    (f64.sqrt (local.get 0)))
+  (func (export "all") (param i32 i64 f32 f64) (result i32 i64 f32 f64)
+    (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+  (func (export "is null") (param externref) (result i32)
+    (ref.is_null (local.get 0)))
+  (func (export "nothing"))
+
+  (func $quotient (param i32 i32) (result i32)
+    (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "divide") (param i32 i32) (result i32)
+    (call $quotient (local.get 0) (local.get 1))))
