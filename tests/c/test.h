@@ -403,6 +403,24 @@ static inline void check_trap(wasm_trap_t* trap, const char* text, bool exact, c
   wasm_trap_delete(trap);
 }
 
+// A call that the library refuses: a trap with some message, and the same kept as the last error.
+#define CHECK_REFUSED(call)                                \
+  do {                                                     \
+    wasmrt_last_error_clear();                             \
+    check_refused_trap((call), __FILE__, __LINE__, #call); \
+  } while (0)
+
+static inline void check_refused_trap(wasm_trap_t* trap, const char* file, int line,
+                                      const char* what) {
+  check_error_left(file, line, what);
+  if (!check_report(trap != NULL, file, line, what)) return;
+  wasm_message_t message;
+  wasm_trap_message(trap, &message);
+  check_report(message.size > 1, file, line, "the trap has a message");
+  wasm_byte_vec_delete(&message);
+  wasm_trap_delete(trap);
+}
+
 // Calls a function () -> i32 or (i32) -> i32.
 static inline int32_t call_i32(const wasm_func_t* func) {
   wasm_val_t result;
