@@ -1,0 +1,161 @@
+# How examples and C tests become programs and ctest tests: one program each, one test for each engine in it.
+# Exit status 77 means skipped everywhere: something from outside (a tool, a download) is not there.
+include(CheckCSourceCompiles)
+find_package(Threads REQUIRED)
+find_package(Python3 3.7 REQUIRED COMPONENTS Interpreter)
+
+set(wasmrt_warnings -Wall -Wextra -Wpedantic -Werror)
+set(wasmrt_sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+set(wasmrt_run_example "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/scripts/run-example")
+
+if(WASMRT_BUILD_TESTS)
+  find_program(WASMRT_VALGRIND valgrind DOC "Runs the C tests a third time when it is there")
+  set(CMAKE_REQUIRED_FLAGS "-fsanitize=address,undefined")
+  check_c_source_compiles("int main(void) { return 0; }" WASMRT_HAS_SANITIZERS)
+  unset(CMAKE_REQUIRED_FLAGS)
+endif()
+
+# wasmrt_executable(TARGET SOURCE DIRECTORY NAME): a program linked with the shared library, at DIRECTORY/NAME
+function(wasmrt_executable target source directory name)
+  add_executable(${target} "${source}")
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY "${directory}"
+    C_STANDARD 11
+    C_STANDARD_REQUIRED ON)
+  target_compile_options(${target} PRIVATE -g ${wasmrt_warnings})
+  target_link_libraries(${target} PRIVATE wasmrt::wasmrt Threads::Threads)
+endfunction()
+
+# wasmrt_skipped_test(NAME LABEL MESSAGE): a test that says what is missing
+function(wasmrt_skipped_test name label message)
+  add_test(NAME ${name} COMMAND sh -c "echo \"$0\"; exit 77" "${message}")
+  set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77)
+endfunction()
+
+# wasmrt_add_example(NAME [TEST suffix] [ARGUMENTS argument...] [EXPECTED file] [EXIT_STATUS number])
+#
+# Builds NAME.c as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
+# equal EXPECTED, by default expected/NAME[-suffix].txt; a file called NAME[-suffix]-BACKEND.txt beside it takes its place
+# for that engine. The program runs in the folder of its source. Call it again with another TEST for more runs of the
+# same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
+function(wasmrt_add_example name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TEST;EXPECTED;EXIT_STATUS" "ARGUMENTS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "wasmrt_add_example(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT DEFINED arg_EXIT_STATUS)
+    set(arg_EXIT_STATUS 0)
+  endif()
+  set(run ${name})
+  if(arg_TEST)
+    string(APPEND run "-${arg_TEST}")
+  endif()
+  if(NOT arg_EXPECTED)
+    set(arg_EXPECTED "expected/${run}.txt")
+  endif()
+  get_filename_component(expected "${arg_EXPECTED}" ABSOLUTE)
+
+  if(NOT TARGET example_${name})
+    wasmrt_executable(example_${name} ${name}.c "${PROJECT_BINARY_DIR}/examples" ${name})
+    set(commands)
+    foreach(backend IN LISTS WASMRT_BACKENDS)
+      list(APPEND commands
+        COMMAND "${CMAKE_COMMAND}" -E env WASMRT_BACKEND=${backend} ${wasmrt_run_example}
+          --title "${name} on ${backend}" --exit-status ${arg_EXIT_STATUS}
+          -- $<TARGET_FILE:example_${name}> ${arg_ARGUMENTS})
+    endforeach()
+    add_custom_target(run-${name} ${commands}
+      DEPENDS example_${name} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" USES_TERMINAL VERBATIM)
+  endif()
+
+  if(WASMRT_BUILD_TESTS)
+    foreach(backend IN LISTS WASMRT_BACKENDS)
+      string(REGEX REPLACE "(\\.[^./]*)$" "-${backend}\\1" own_expected "${expected}")
+      if(NOT EXISTS "${own_expected}")
+        set(own_expected "${expected}")
+      endif()
+      add_test(NAME example-${run}-${backend}
+        COMMAND ${wasmrt_run_example} --expected "${own_expected}" --exit-status ${arg_EXIT_STATUS}
+          -- $<TARGET_FILE:example_${name}> ${arg_ARGUMENTS}
+        WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+      set_tests_properties(example-${run}-${backend} PROPERTIES
+        ENVIRONMENT WASMRT_BACKEND=${backend} LABELS example TIMEOUT 120 SKIP_RETURN_CODE 77)
+    endforeach()
+  endif()
+endfunction()
+
+# wasmrt_add_c_test(NAME [TIMEOUT seconds] [NO_VALGRIND])
+#
+# Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak detection
+# and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the others get
+# ten times as much. What is suppressed stands in lsan.supp and valgrind.supp beside the tests. NO_VALGRIND is for
+# tests that do the same thing very often or overflow the stack on purpose.
+function(wasmrt_add_c_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND" "TIMEOUT" "")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "wasmrt_add_c_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  math(EXPR long_timeout "10 * ${arg_TIMEOUT}")
+
+  wasmrt_executable(c_${name} ${name}.c "${PROJECT_BINARY_DIR}/tests" ${name})
+  # lazy binding lets the check `every-function-called` see which functions a run really calls
+  target_link_options(c_${name} PRIVATE -Wl,-z,lazy)
+  set_property(GLOBAL APPEND PROPERTY wasmrt_c_tests c_${name})
+  if(WASMRT_HAS_SANITIZERS)
+    wasmrt_executable(asan_${name} ${name}.c "${PROJECT_BINARY_DIR}/tests/asan" ${name})
+    target_compile_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
+    target_link_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
+  endif()
+
+  foreach(backend IN LISTS WASMRT_BACKENDS)
+    add_test(NAME ${name}-${backend} COMMAND c_${name})
+    set_tests_properties(${name}-${backend} PROPERTIES
+      ENVIRONMENT WASMRT_BACKEND=${backend} LABELS c TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+    if(WASMRT_HAS_SANITIZERS)
+      wasmrt_add_asan_test(${name}-${backend} asan_${name})
+      set_tests_properties(asan-${name}-${backend} PROPERTIES TIMEOUT ${long_timeout} SKIP_RETURN_CODE 77)
+      set_property(TEST asan-${name}-${backend} APPEND PROPERTY ENVIRONMENT WASMRT_BACKEND=${backend})
+    endif()
+    if(WASMRT_VALGRIND AND NOT arg_NO_VALGRIND)
+      wasmrt_add_valgrind_test(${name}-${backend} c_${name})
+      set_tests_properties(valgrind-${name}-${backend} PROPERTIES TIMEOUT ${long_timeout} SKIP_RETURN_CODE 77)
+      set_property(TEST valgrind-${name}-${backend} APPEND PROPERTY ENVIRONMENT WASMRT_BACKEND=${backend})
+    endif()
+  endforeach()
+endfunction()
+
+# wasmrt_add_asan_test(NAME TARGET): the test asan-NAME, which runs a program built with the sanitizers
+function(wasmrt_add_asan_test name target)
+  add_test(NAME asan-${name} COMMAND ${target})
+  # An engine installs its own handler for SIGSEGV, on its own signal stack, to turn faults in wasm into traps, and hands
+  # all other faults on: both have to be allowed.
+  set_tests_properties(asan-${name} PROPERTIES LABELS asan ENVIRONMENT
+    "ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:use_sigaltstack=0;UBSAN_OPTIONS=print_stacktrace=1")
+  if(EXISTS "${PROJECT_SOURCE_DIR}/tests/c/lsan.supp")
+    set_property(TEST asan-${name} APPEND PROPERTY ENVIRONMENT
+      "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/c/lsan.supp:print_suppressions=0")
+  endif()
+endfunction()
+
+# wasmrt_add_valgrind_test(NAME TARGET): the test valgrind-NAME
+function(wasmrt_add_valgrind_test name target)
+  set(suppressions)
+  if(EXISTS "${PROJECT_SOURCE_DIR}/tests/c/valgrind.supp")
+    set(suppressions "--suppressions=${PROJECT_SOURCE_DIR}/tests/c/valgrind.supp")
+  endif()
+  add_test(NAME valgrind-${name}
+    COMMAND "${WASMRT_VALGRIND}" --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+      --show-leak-kinds=definite ${suppressions} $<TARGET_FILE:${target}>)
+  set_tests_properties(valgrind-${name} PROPERTIES LABELS valgrind)
+endfunction()
+
+if(WASMRT_BUILD_TESTS AND NOT WASMRT_HAS_SANITIZERS)
+  wasmrt_skipped_test(asan asan "the C compiler cannot link with -fsanitize=address,undefined: those runs are skipped")
+endif()
+if(WASMRT_BUILD_TESTS AND NOT WASMRT_VALGRIND)
+  wasmrt_skipped_test(valgrind valgrind "valgrind is not installed: its runs of the C tests are skipped")
+endif()

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Installs libwasmrt into a temporary prefix, moves that elsewhere, and uses it from there as outside projects would."""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+SKIPPED = 77
+SOURCES = pathlib.Path(__file__).resolve().parent
+WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def run(*command, **options):
+    """Standard output of a command that has to succeed."""
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"exit status {done.returncode} from {' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+def expect(what, found, expected):
+    if found != expected:
+        sys.exit(f"{what}: found {found!r}, expected {expected!r}")
+
+
+def fresh(directory):
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+class Check:
+    def __init__(self, options):
+        self.options = options
+        self.work = options.work.resolve()
+        self.prefix = self.work / "moved"
+        self.library_directory = self.prefix / options.libdir
+        self.soname = "libwasmrt.so." + options.version.split(".")[0]
+        on_each = "".join(f", 5 on {backend}" for backend in options.backends.split(","))
+        self.greeting = f"wasmrt {options.version}{on_each}\n"
+
+    def expect_greeting(self, program, **environment):
+        found = run(program, env={**os.environ, **environment})
+        expect(f"output of {program}", found, self.greeting)
+
+    def needed(self, file):
+        return re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", file))
+
+    def install(self):
+        """The tree has what it should have, and no file that people or tools read names the place it was made for."""
+        shutil.rmtree(self.prefix, ignore_errors=True)
+        first = fresh(self.work / "first")
+        run(self.options.cmake, "--install", self.options.build, "--prefix", first)
+        first.rename(self.prefix)
+
+        package = pathlib.Path(self.options.libdir)
+        for file in ["include/wasm.h", "include/wasmrt.h", package / "libwasmrt.a", package / "pkgconfig/wasmrt.pc",
+                     package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake"]:
+            expect(f"{file} is installed", (self.prefix / file).is_file(), True)
+        for file in [*self.prefix.rglob("*.pc"), *self.prefix.rglob("*.cmake"), *self.prefix.rglob("*.h")]:
+            for place in (self.work, SOURCES.parent.parent):
+                expect(f"{file} names {place}", str(place) in file.read_text(), False)
+
+    def links(self):
+        versioned = f"libwasmrt.so.{self.options.version}"
+        expect("target of libwasmrt.so", os.readlink(self.library_directory / "libwasmrt.so"), self.soname)
+        expect(f"target of {self.soname}", os.readlink(self.library_directory / self.soname), versioned)
+        dynamic = run("readelf", "-d", self.library_directory / versioned)
+        expect("SONAME", re.findall(r"\(SONAME\).*\[(.*)\]", dynamic), [self.soname])
+        expect("RPATH and RUNPATH", re.findall(r"\((?:RPATH|RUNPATH)\).*", dynamic), [])
+
+    def pkg_config(self):
+        """Dynamic, static with the system's libraries dynamic, and wholly static."""
+        if not shutil.which("pkg-config"):
+            print("skipped: pkg-config is not installed")
+            sys.exit(SKIPPED)
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(self.library_directory / "pkgconfig")}
+
+        def ask(*question):
+            return run("pkg-config", *question, "wasmrt", env=environment).split()
+
+        expect("version in wasmrt.pc", ask("--modversion"), [self.options.version])
+        directory = fresh(self.work / "pkg-config")
+        compile_main = [self.options.compiler, *WARNINGS, SOURCES / "project/main.c"]
+
+        run(*compile_main, "-o", directory / "shared", *ask("--cflags", "--libs"))
+        expect("libwasmrt needed by the dynamic program", self.soname in self.needed(directory / "shared"), True)
+        self.expect_greeting(directory / "shared", LD_LIBRARY_PATH=str(self.library_directory))
+
+        run(*compile_main, "-o", directory / "static", *ask("--cflags"), "-Wl,-Bstatic", *ask("--libs"),
+            "-Wl,-Bdynamic", *ask("--static", "--libs-only-l")[1:])
+        expect("libwasmrt needed by the static program", self.soname in self.needed(directory / "static"), False)
+        self.expect_greeting(directory / "static")
+
+        run(*compile_main, "-static", "-o", directory / "wholly-static", *ask("--static", "--cflags", "--libs"),
+            stderr=subprocess.DEVNULL)  # the linker warns of getaddrinfo, which Rust's library has
+        expect("libraries needed by the wholly static program", self.needed(directory / "wholly-static"), [])
+        self.expect_greeting(directory / "wholly-static")
+
+    def build_with_cmake(self, source, directory, *definitions):
+        fresh(directory)
+        run(self.options.cmake, "-S", source, "-B", directory, f"-DCMAKE_C_COMPILER={self.options.compiler}",
+            *definitions)
+        run(self.options.cmake, "--build", directory)
+        expect("libwasmrt needed by the dynamic program", self.soname in self.needed(directory / "shared"), True)
+        expect("libwasmrt needed by the static program", self.soname in self.needed(directory / "static"), False)
+        self.expect_greeting(directory / "shared")
+        self.expect_greeting(directory / "static")
+
+    def find_package(self):
+        self.build_with_cmake(SOURCES / "project", self.work / "find-package",
+                              f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DEXPECTED_VERSION={self.options.version}")
+
+    def add_subdirectory(self):
+        self.build_with_cmake(SOURCES / "embedded", self.work / "add-subdirectory",
+                              f"-DWASMRT_SOURCE_DIR={SOURCES.parent.parent}",
+                              f"-DWASMRT_CARGO_TARGET_DIR={self.options.cargo_target}",
+                              f"-DWASMRT_BACKENDS={self.options.backends.replace(',', ';')}")
+
+
+def main():
+    checks = {
+        "install": Check.install,
+        "links": Check.links,
+        "pkg-config": Check.pkg_config,
+        "find-package": Check.find_package,
+        "add-subdirectory": Check.add_subdirectory,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("check", choices=checks)
+    parser.add_argument("--cmake", required=True)
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="build tree to install from")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="directory for everything that is made")
+    parser.add_argument("--libdir", required=True, help="library directory under the prefix")
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--backends", required=True, help="engines in the library, with commas between")
+    parser.add_argument("--cargo-target", required=True, help="where cargo has built the library")
+    options = parser.parse_args()
+    checks[options.check](Check(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
