@@ -1,0 +1,351 @@
+// Instances: linking, its errors, and the exports.
+#include "test.h"
+
+static wasm_trap_t* do_nothing(void* env, const wasm_val_vec_t* arguments,
+                               wasm_val_vec_t* results) {
+  (void)env;
+  (void)arguments;
+  (void)results;
+  return NULL;
+}
+
+TEST(trap_out_parameter_is_null_on_success) {
+  fixture_t fixture = fixture_new();
+  wasm_module_t* module = module_from_wat(fixture.store, "(module)");
+  wasm_trap_t* trap;
+  GARBAGE(trap);
+  wasm_instance_t* instance = wasm_instance_new(fixture.store, module, NULL, &trap);
+  CHECK(instance != NULL);
+  CHECK_NULL(trap);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
+TEST(no_trap_out_parameter) {
+  fixture_t fixture = fixture_new();
+  wasm_module_t* fine = module_from_wat(fixture.store, "(module)");
+  wasm_module_t* trapping = module_from_wat(fixture.store, "(module (func unreachable) (start 0))");
+  wasm_module_t* unlinked = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
+  wasm_extern_vec_t none = WASM_EMPTY_VEC;
+  wasm_instance_t* instance = wasm_instance_new(fixture.store, fine, &none, NULL);
+  CHECK(instance != NULL);
+  wasm_instance_delete(instance);
+  CHECK_FAILS(wasm_instance_new(fixture.store, trapping, &none, NULL) == NULL);
+  CHECK_FAILS(wasm_instance_new(fixture.store, unlinked, &none, NULL) == NULL);
+  wasm_module_delete(fine);
+  wasm_module_delete(trapping);
+  wasm_module_delete(unlinked);
+  fixture_delete(&fixture);
+}
+
+TEST(instance_exports_in_declared_order) {
+  fixture_t fixture = fixture_from_wat(
+      "(module"
+      "  (func $f (result i32) (i32.const 1)) (func $g (result i32) (i32.const 2))"
+      "  (global $g (mut i64) (i64.const 1)) (table $t 2 4 externref) (memory $m 1)"
+      "  (export \"z\" (memory $m)) (export \"a\" (func $g)) (export \"y\" (global $g))"
+      "  (export \"\" (table $t)) (export \"b\" (func $f)) (export \"x\" (func $g))"
+      "  (export \"c\" (memory $m)))");
+  const wasm_externkind_t kinds[7] = {WASM_EXTERN_MEMORY, WASM_EXTERN_FUNC, WASM_EXTERN_GLOBAL,
+                                      WASM_EXTERN_TABLE,  WASM_EXTERN_FUNC, WASM_EXTERN_FUNC,
+                                      WASM_EXTERN_MEMORY};
+  REQUIRE(fixture.exports.size == 7);
+  for (size_t i = 0; i < 7; i++) CHECK_INT(wasm_extern_kind(fixture.exports.data[i]), kinds[i]);
+  CHECK_INT(call_i32(fixture_func(&fixture, 1)), 2);
+  CHECK_INT(call_i32(fixture_func(&fixture, 4)), 1);
+  CHECK_INT(call_i32(fixture_func(&fixture, 5)), 2);
+  fixture_delete(&fixture);
+}
+
+TEST(instance_without_exports) {
+  fixture_t fixture = fixture_from_wat("(module (func))");
+  CHECK_INT(fixture.exports.size, 0);
+  fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Linking. The host offers one external of every kind.
+
+typedef struct offer_t {
+  wasm_func_t* func;      // (i32) -> (f64)
+  wasm_global_t* global;  // const i32
+  wasm_table_t* table;    // 2..4 funcref
+  wasm_memory_t* memory;  // 1..3
+} offer_t;
+
+static offer_t offer_new(wasm_store_t* store) {
+  offer_t offer;
+  offer.func = host_func(store, "i", "F", do_nothing, NULL);
+  wasm_globaltype_t* global = globaltype(WASM_I32, WASM_CONST);
+  offer.global = wasm_global_new(store, global, &I32(4));
+  wasm_globaltype_delete(global);
+  wasm_tabletype_t* table = tabletype(WASM_FUNCREF, 2, 4);
+  offer.table = wasm_table_new(store, table, NULL);
+  wasm_tabletype_delete(table);
+  wasm_memorytype_t* memory = memorytype(1, 3);
+  offer.memory = wasm_memory_new(store, memory);
+  wasm_memorytype_delete(memory);
+  REQUIRE(offer.func && offer.global && offer.table && offer.memory);
+  return offer;
+}
+
+static void offer_delete(offer_t* offer) {
+  wasm_func_delete(offer->func);
+  wasm_global_delete(offer->global);
+  wasm_table_delete(offer->table);
+  wasm_memory_delete(offer->memory);
+}
+
+// The message names all of the texts.
+static void check_link_error(wasm_store_t* store, const char* wat, wasm_extern_t** imports,
+                             size_t count, const char* const texts[4]) {
+  wasm_module_t* module = module_from_wat(store, wat);
+  wasm_extern_vec_t import_vec = {count, imports};
+  wasm_trap_t* trap = NULL;
+  size_t failed_before = checks_failed;
+  CHECK_FAILS(wasm_instance_new(store, module, &import_vec, &trap) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LINK);
+  CHECK(trap != NULL);
+  if (trap) {
+    wasm_message_t message;
+    wasm_trap_message(trap, &message);
+    for (size_t i = 0; i < 4 && texts[i]; i++) CHECK_CONTAINS(message.data, texts[i]);
+    for (size_t i = 0; i < 4 && texts[i]; i++) {
+      CHECK_CONTAINS(wasmrt_last_error_message(), texts[i]);
+    }
+    wasm_byte_vec_delete(&message);
+  }
+  wasm_trap_delete(trap);
+  wasm_module_delete(module);
+  if (checks_failed != failed_before) fprintf(stderr, "    module: %s\n", wat);
+}
+
+#define TEXTS(...) ((const char* const[4]){__VA_ARGS__})
+
+TEST(right_imports_of_every_kind) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_extern_t* imports[4] = {
+      wasm_memory_as_extern(offer.memory),
+      wasm_func_as_extern(offer.func),
+      wasm_table_as_extern(offer.table),
+      wasm_global_as_extern(offer.global),
+  };
+  fixture_load(&fixture,
+               "(module (import \"m\" \"memory\" (memory 0 3))"
+               "  (import \"m\" \"func\" (func (param i32) (result f64)))"
+               "  (import \"m\" \"table\" (table 1 5 funcref))"
+               "  (import \"m\" \"global\" (global i32)))",
+               imports, 4);
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+TEST(missing_import_names_module_name_and_expected_type) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  const char* wat = "(module (import \"first\" \"f\" (func (param i32) (result f64)))"
+                    "  (import \"outer\" \"inner\" (func (param i64 f32))))";
+  wasm_extern_t* imports[2] = {wasm_func_as_extern(offer.func), NULL};
+  check_link_error(fixture.store, wat, imports, 0, TEXTS("first", "i32", "f64"));
+  check_link_error(fixture.store, wat, imports, 1, TEXTS("outer", "inner", "i64", "f32"));
+  check_link_error(fixture.store, wat, imports, 2, TEXTS("outer", "inner", "i64", "f32"));
+  imports[1] = imports[0];
+  imports[0] = NULL;
+  check_link_error(fixture.store, wat, imports, 2, TEXTS("first", "i32", "f64"));
+  // No vector at all is an empty one.
+  wasm_module_t* module = module_from_wat(fixture.store, wat);
+  wasm_trap_t* trap = NULL;
+  CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+  CHECK_TRAP_CONTAINS(trap, "first");
+  wasm_module_delete(module);
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+TEST(mistyped_import_names_expected_and_given_type) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_extern_t* func = wasm_func_as_extern(offer.func);
+  wasm_extern_t* global = wasm_global_as_extern(offer.global);
+  wasm_extern_t* table = wasm_table_as_extern(offer.table);
+  wasm_extern_t* memory = wasm_memory_as_extern(offer.memory);
+  // Another signature.
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (func (param i64))))", &func, 1,
+                   TEXTS("mod", "name", "i64", "f64"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (func)))", &func, 1,
+                   TEXTS("mod", "name", "i32", "f64"));
+  // Another kind.
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (func)))", &global, 1,
+                   TEXTS("mod", "name", "func", "global"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (global i32)))", &memory, 1,
+                   TEXTS("mod", "name", "global", "memory"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (memory 1)))", &table, 1,
+                   TEXTS("mod", "name", "memory", "table"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (table 1 funcref)))", &func, 1,
+                   TEXTS("mod", "name", "table", "func"));
+  // Another value type or mutability.
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (global i64)))", &global, 1,
+                   TEXTS("mod", "name", "i64", "i32"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (global (mut i32))))", &global,
+                   1, TEXTS("mod", "name", "mut", "i32"));
+  // Other limits or elements.
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (table 3 4 funcref)))", &table,
+                   1, TEXTS("mod", "name", "3", "2"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (table 1 3 funcref)))", &table,
+                   1, TEXTS("mod", "name", "3", "4"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (table 2 4 externref)))",
+                   &table, 1, TEXTS("mod", "name", "externref", "funcref"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (memory 2 3)))", &memory, 1,
+                   TEXTS("mod", "name", "2", "1"));
+  check_link_error(fixture.store, "(module (import \"mod\" \"name\" (memory 1 2)))", &memory, 1,
+                   TEXTS("mod", "name", "2", "3"));
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+TEST(more_imports_than_the_module_needs) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_extern_t* imports[3] = {wasm_func_as_extern(offer.func), wasm_func_as_extern(offer.func),
+                               NULL};
+  check_link_error(fixture.store, "(module)", imports, 1, TEXTS("import"));
+  check_link_error(fixture.store, "(module (import \"m\" \"n\" (func (param i32) (result f64))))",
+                   imports, 2, TEXTS("import"));
+  check_link_error(fixture.store, "(module (import \"m\" \"n\" (func (param i32) (result f64))))",
+                   imports, 3, TEXTS("import"));
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+// Limits are compared with the current size, as the specification says.
+TEST(a_grown_memory_satisfies_a_larger_minimum) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_module_t* module =
+      module_from_wat(fixture.store, "(module (import \"m\" \"n\" (memory 2 3)))");
+  CHECK(wasm_memory_grow(offer.memory, 1));
+  wasm_extern_t* memory = wasm_memory_as_extern(offer.memory);
+  wasm_instance_delete(instantiate(fixture.store, module, &memory, 1));
+  wasm_module_delete(module);
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+TEST(the_same_name_imported_twice_with_two_types) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_extern_t* imports[2] = {wasm_global_as_extern(offer.global),
+                               wasm_func_as_extern(offer.func)};
+  fixture_load(&fixture,
+               "(module (import \"m\" \"n\" (global $g i32))"
+               "  (import \"m\" \"n\" (func (param i32) (result f64)))"
+               "  (func (export \"f\") (result i32) (global.get $g)))",
+               imports, 2);
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 4);
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
+
+TEST(many_imports_and_exports) {
+  enum { COUNT = 200, CAPACITY = 200 * 120 };
+  fixture_t fixture = fixture_new();
+  char* wat = malloc(CAPACITY);
+  REQUIRE(wat);
+  size_t length = (size_t)snprintf(wat, CAPACITY, "(module");
+  for (int i = 0; i < COUNT; i++) {
+    length += (size_t)snprintf(wat + length, CAPACITY - length, " (import \"m\" \"%d\" %s)", i,
+                               i % 2 ? "(func)" : "(global i64)");
+  }
+  for (int i = 0; i < COUNT; i++) {
+    length += (size_t)snprintf(wat + length, CAPACITY - length, " (export \"%d\" (%s %d))",
+                               COUNT - i, i % 2 ? "func" : "global", i / 2);
+  }
+  snprintf(wat + length, CAPACITY - length, ")");
+  wasm_extern_t* imports[COUNT];
+  wasm_globaltype_t* type = globaltype(WASM_I64, WASM_CONST);
+  for (int i = 0; i < COUNT; i++) {
+    imports[i] = i % 2 ? wasm_func_as_extern(host_func(fixture.store, "", "", do_nothing, NULL))
+                       : wasm_global_as_extern(wasm_global_new(fixture.store, type, &I64(i)));
+  }
+  wasm_globaltype_delete(type);
+  fixture_load(&fixture, wat, imports, COUNT);
+  free(wat);
+  REQUIRE(fixture.exports.size == COUNT);
+  size_t same = 0;
+  for (int i = 0; i < COUNT; i++) same += wasm_extern_same(fixture.exports.data[i], imports[i]);
+  CHECK_INT(same, COUNT);
+  for (int i = 0; i < COUNT; i++) wasm_extern_delete(imports[i]);
+  fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+
+TEST(instances_are_independent) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (global $n (mut i32) (i32.const 0))"
+      "  (func (export \"next\") (result i32)"
+      "    (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))");
+  wasm_instance_t* second = instantiate(fixture.store, fixture.module, NULL, 0);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(second, &exports);
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 1);
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 2);
+  CHECK_INT(call_i32(wasm_extern_as_func(exports.data[0])), 1);
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 3);
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(second);
+  fixture_delete(&fixture);
+}
+
+TEST(instance_copy_and_same) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 1)))");
+  wasm_instance_t* copy = wasm_instance_copy(fixture.instance);
+  wasm_instance_t* other = instantiate(fixture.store, fixture.module, NULL, 0);
+  CHECK(wasm_instance_same(copy, fixture.instance));
+  CHECK(!wasm_instance_same(other, fixture.instance));
+  wasm_instance_delete(other);
+  fixture_delete(&fixture);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(copy, &exports);
+  wasm_instance_delete(copy);
+  CHECK_INT(call_i32(wasm_extern_as_func(exports.data[0])), 1);
+  wasm_extern_vec_delete(&exports);
+}
+
+TEST(instance_as_ref) {
+  fixture_t fixture = fixture_from_wat("(module)");
+  wasm_ref_t* ref = wasm_instance_as_ref(fixture.instance);
+  CHECK_PTR(wasm_ref_as_instance(ref), fixture.instance);
+  CHECK_PTR(wasm_instance_as_ref_const(fixture.instance), ref);
+  CHECK_PTR(wasm_ref_as_instance_const(ref), fixture.instance);
+  CHECK_NULL(wasm_ref_as_module(ref));
+  CHECK_NULL(wasm_ref_as_extern(ref));
+  fixture_delete(&fixture);
+}
+
+// What was written before a failed instantiation stays, as the specification says.
+TEST(a_failed_instantiation_keeps_its_effects) {
+  fixture_t fixture = fixture_new();
+  offer_t offer = offer_new(fixture.store);
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"\" \"m\" (memory 1)) (import \"\" \"t\" (table 2 funcref))"
+      "  (func $f unreachable) (data (i32.const 0) \"written\") (elem (i32.const 0) $f)"
+      "  (start $f))");
+  wasm_extern_t* imports[2] = {wasm_memory_as_extern(offer.memory),
+                               wasm_table_as_extern(offer.table)};
+  wasm_extern_vec_t import_vec = WASM_ARRAY_VEC(imports);
+  wasm_trap_t* trap = NULL;
+  CHECK_NULL(wasm_instance_new(fixture.store, module, &import_vec, &trap));
+  CHECK_TRAP(trap, "unreachable");
+  wasm_module_delete(module);
+  CHECK(memcmp(wasm_memory_data(offer.memory), "written", 7) == 0);
+  wasm_ref_t* element = wasm_table_get(offer.table, 0);
+  REQUIRE(wasm_ref_as_func(element));
+  CHECK_TRAP(call_plain(wasm_ref_as_func(element)), "unreachable");
+  wasm_ref_delete(element);
+  offer_delete(&offer);
+  fixture_delete(&fixture);
+}
