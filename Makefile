@@ -23,7 +23,9 @@ help:
 	@echo "Parts of make test: make lint, make test-rust, make test-c"
 	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
 
-demo: build
+demo: configure
+	@echo "-- building (the engines take some minutes the first time)"
+	@$(WITH_CMAKE) cmake --build $(BUILD) --target wasmrt-examples --parallel $(JOBS) -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-hello -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-source_map -- --no-print-directory
 
@@ -54,7 +56,8 @@ test-tools:
 
 configure:
 	@echo "-- configuring $(BUILD)/"
-	@$(WITH_CMAKE) cmake -S . -B $(BUILD) -G "Unix Makefiles" --log-level=WARNING >/dev/null
+	@$(WITH_CMAKE) cmake -S . -B $(BUILD) -G "Unix Makefiles" --log-level=WARNING \
+		-DCMAKE_RULE_MESSAGES=OFF -DCMAKE_TARGET_MESSAGES=OFF >/dev/null
 
 build: configure
 	@echo "-- building (the engines take some minutes the first time)"

@@ -33,6 +33,10 @@ function(wasmrt_skipped_test name label message)
   set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77)
 endfunction()
 
+if(WASMRT_BUILD_EXAMPLES)
+  add_custom_target(wasmrt-examples) # all of them, without the tests
+endif()
+
 # wasmrt_add_example(NAME [TEST suffix] [ARGUMENTS argument...] [EXPECTED file] [EXIT_STATUS number])
 #
 # Builds NAME.c as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
@@ -58,6 +62,7 @@ function(wasmrt_add_example name)
 
   if(NOT TARGET example_${name})
     wasmrt_executable(example_${name} ${name}.c "${PROJECT_BINARY_DIR}/examples" ${name})
+    add_dependencies(wasmrt-examples example_${name})
     set(commands)
     foreach(backend IN LISTS WASMRT_BACKENDS)
       list(APPEND commands
