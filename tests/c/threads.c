@@ -1,7 +1,7 @@
 // Threads: one engine and shared modules used by many, stores by one at a time.
-#include <pthread.h>
-
 #include "test.h"
+
+#include <pthread.h>
 
 enum { THREADS = 8 };
 
@@ -225,7 +225,7 @@ TEST(last_error_is_of_the_thread) {
   free(kept);
 }
 
-// A small stack: what guards against deep recursion must know the stack it is on.
+// What guards against deep recursion must know the stack it is on.
 static void* exhaust_stack(void* argument) {
   (void)argument;
   fixture_t fixture = fixture_from_wat("(module (func $f (export \"f\") (call $f)))");

@@ -1,7 +1,7 @@
 // Values: copies, deletion, and every numeric kind on its way through wasm and through the host.
-#include <math.h>
-
 #include "test.h"
+
+#include <math.h>
 
 TEST(val_copy_of_numbers) {
   const wasm_val_t values[4] = {I32(INT32_MIN), I64(INT64_MAX), F32(1.5f), F64(-2.5)};
