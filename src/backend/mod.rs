@@ -1,0 +1,168 @@
+//! What an engine has to do to serve as a backend, and the list of those that are compiled in.
+//!
+//! A backend is a folder here, a line in [`BACKENDS`] and an optional dependency with a cargo feature of the same name.
+//! It knows the types of [`crate::runtime`] and those of its engine, and nothing of C. What engines lack or do differently
+//! (identity, host info, finalizers, foreign objects, link errors, artifacts' envelopes, texts of traps) is done once in
+//! the runtime.
+
+use crate::runtime::engine::Config;
+use crate::runtime::error::Result;
+use crate::runtime::object::Object;
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::trap::TrapCode;
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
+use crate::runtime::value::Val;
+use std::any::Any;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+#[cfg(feature = "wasmi")]
+mod wasmi;
+#[cfg(feature = "wasmtime")]
+mod wasmtime;
+
+/// The backends that are compiled in; the first is the default.
+pub static BACKENDS: &[&dyn Backend] = &[
+    #[cfg(feature = "wasmtime")]
+    &wasmtime::Wasmtime,
+    #[cfg(feature = "wasmi")]
+    &wasmi::Wasmi,
+];
+
+pub trait Backend: Sync {
+    /// As C and the environment spell it.
+    fn name(&self) -> &'static CStr;
+    fn new_engine(&self, config: &Config) -> Result<Box<dyn Engine>>;
+}
+
+pub trait Engine: Send + Sync {
+    /// Everything that an artifact depends on: engine version, processor, configuration. Artifacts of other settings are
+    /// refused before the engine sees them.
+    fn settings(&self) -> String;
+
+    fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>>;
+
+    fn validate(&self, wasm: &[u8]) -> Result<()>;
+
+    /// Makes a module from what [`Module::serialize`] gave.
+    ///
+    /// # Safety
+    /// The engine may trust `artifact` blindly: it must be what an engine of the same settings made.
+    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>>;
+
+    /// Makes an empty store for `owner`.
+    ///
+    /// # Safety
+    /// `owner` stays at its address until after the store is dropped; it is not looked at before this returns.
+    unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>>;
+}
+
+pub trait Module: Any + Send + Sync {
+    fn serialize(&self) -> Result<Vec<u8>>;
+
+    /// A number that tells this module from every other living one in frames of traps; 0 where there are no frames.
+    fn identity(&self) -> usize;
+}
+
+/// A function, global, table, memory, tag or instance of an engine's store: a small copyable handle in whatever form the
+/// engine has it. An engine whose handles are not `Copy` keeps them in a list and hands out positions.
+#[derive(Clone, Copy)]
+pub struct Entity([MaybeUninit<u64>; 3]);
+
+impl Entity {
+    pub fn new<T: Copy>(handle: T) -> Entity {
+        const { assert!(size_of::<T>() <= size_of::<Entity>() && align_of::<T>() <= align_of::<Entity>()) };
+        let mut entity = Entity([MaybeUninit::uninit(); 3]);
+        // SAFETY: T fits, as just asserted.
+        unsafe { entity.0.as_mut_ptr().cast::<T>().write(handle) };
+        entity
+    }
+
+    /// # Safety
+    /// The entity was made from a `T`.
+    #[inline(always)]
+    pub unsafe fn get<T: Copy>(&self) -> T {
+        // SAFETY: as promised by the caller.
+        unsafe { self.0.as_ptr().cast::<T>().read() }
+    }
+}
+
+/// Tells functions of a store apart: two entities are the same function if their keys are equal.
+pub type FuncKey = (usize, usize);
+
+/// Why an operation that runs WebAssembly did not come to its end.
+pub enum Failure {
+    /// WebAssembly trapped.
+    Trap(TrapCode, Vec<RawFrame>),
+    /// A host function trapped; its trap is the store's pending one.
+    Host(Vec<RawFrame>),
+    /// Anything else.
+    Error(crate::runtime::error::Error),
+}
+
+/// A frame of a backtrace, innermost first.
+pub struct RawFrame {
+    /// [`Module::identity`] of the frame's module.
+    pub module: usize,
+    pub func_index: u32,
+    /// Bytes from the start of the function's body.
+    pub func_offset: usize,
+    /// Bytes from the start of the module.
+    pub module_offset: usize,
+    pub func_name: Option<String>,
+}
+
+/// A store of an engine. All methods take `&self`: a host function called by the engine calls back into its store, so the
+/// backend keeps a stack of the engine's own contexts and uses the innermost.
+///
+/// # Safety
+/// For all methods: entities belong to this store and are of the kind the method is for, types are theirs, values fit
+/// their types (see [`Val::fits`]) and belong to this store. Values passed in stay the caller's; references in values
+/// passed out are owned handles.
+pub trait Store {
+    /// Instantiates `module` and runs its start function.
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[(ExternKind, Entity)],
+    ) -> Result<Entity, Failure>;
+
+    unsafe fn export(&self, instance: Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
+
+    /// Makes a function that calls [`crate::runtime::func::invoke_host`] on `func`, a host function that outlives this
+    /// store.
+    unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity;
+
+    unsafe fn func_key(&self, func: Entity) -> FuncKey;
+
+    unsafe fn func_type(&self, func: Entity) -> FuncType;
+
+    /// Calls `func`. `results` has room for all of its results and is written only on success.
+    unsafe fn call(
+        &self,
+        func: Entity,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Failure>;
+
+    unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
+    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val>;
+    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()>;
+
+    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity>;
+    /// The element at `index`; `None` beyond the end.
+    unsafe fn table_get(&self, table: Entity, ty: &TableType, index: u64) -> Result<Option<Val>>;
+    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()>;
+    unsafe fn table_size(&self, table: Entity) -> u64;
+    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
+
+    unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
+    /// Address and length in bytes, until the memory grows.
+    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize);
+    /// Size in pages.
+    unsafe fn memory_size(&self, memory: Entity) -> u64;
+    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()>;
+}
+

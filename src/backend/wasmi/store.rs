@@ -1,0 +1,463 @@
+//! A wasmi store, entered from the host and re-entered from host functions.
+
+use super::types::{
+    from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number,
+};
+use super::{WasmiModule, in_words};
+use crate::backend::{Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::declarations::table_uses;
+use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::object::{ExternPayload, Object};
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::trap::TrapCode;
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind, ValType};
+use crate::runtime::value::{Val, with_room};
+use std::any::Any;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use wasmi::errors::{ErrorKind as EngineError, InstantiationError, HostError};
+use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, StoreContextMut};
+
+/// What the engine's store knows of the runtime's.
+#[derive(Clone, Copy)]
+struct Owner(NonNull<RuntimeStore>);
+
+// SAFETY: `wasm.h` lets a store be used from one thread at a time, and everything in it only from there; wasmi asks for
+// Send and Sync because its own API cannot know that.
+unsafe impl Send for Owner {}
+unsafe impl Sync for Owner {}
+
+/// The object of a host function, as its closure in the engine holds it.
+#[derive(Clone, Copy)]
+struct HostObject(NonNull<Object>);
+
+// SAFETY: as for `Owner`.
+unsafe impl Send for HostObject {}
+unsafe impl Sync for HostObject {}
+
+impl HostObject {
+    fn get(&self) -> &Object {
+        // SAFETY: `Store::new_func` is given objects that outlive the engine's store, and so this closure.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl HostError for HostTrapped {}
+
+type Context = StoreContextMut<'static, Owner>;
+
+/// Stack that calls from WebAssembly to the host and back may take, in bytes, before they trap: the engine does not look
+/// at the machine's stack, which they use up. As much as wasmtime gives to WebAssembly by default.
+const MAX_NESTED_STACK: usize = 512 * 1024;
+
+pub struct WasmiStore {
+    /// The innermost context: that of the host function that is running, or the store's own. It is read out for each
+    /// operation, so that a host function called by that operation can put its own in place; see [`Entered`].
+    context: UnsafeCell<Context>,
+    owner: Owner,
+    /// The engine never forgets a host reference, so each object gets one only.
+    references: RefCell<HashMap<NonNull<Object>, ExternRef>>,
+    /// To find out which kind of access to a table trapped, see [`WasmiStore::table_trap`].
+    modules: RefCell<Vec<WasmiModule>>,
+    /// Where the stack was when the host called into this store, 0 when no call is running.
+    stack_base: Cell<usize>,
+    /// Owns what `context` points into; not touched otherwise.
+    _store: Box<wasmi::Store<Owner>>,
+}
+
+impl WasmiStore {
+    pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>) -> WasmiStore {
+        let owner = Owner(owner);
+        let mut store = Box::new(wasmi::Store::new(engine, owner));
+        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
+        // to it from here on.
+        let context =
+            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
+        WasmiStore {
+            context: UnsafeCell::new(context),
+            owner,
+            references: RefCell::default(),
+            modules: RefCell::default(),
+            stack_base: Cell::new(0),
+            _store: store,
+        }
+    }
+
+    /// The context for one operation.
+    #[inline(always)]
+    fn context(&self) -> Context {
+        // SAFETY: a context is a unique reference. This copy is used for one operation, in which the original rests: it is
+        // either the store's own, or that of the host function from which this operation is called. If the operation calls
+        // a host function in turn, that one's context, made by the engine from this one, takes the place, and this one
+        // rests until it returns.
+        unsafe { std::ptr::read(self.context.get()) }
+    }
+
+    fn owner(&self) -> &RuntimeStore {
+        // SAFETY: the owner stays at its address until this store is gone, see `Engine::new_store`.
+        unsafe { self.owner.0.as_ref() }
+    }
+
+    /// Gives the engine a value.
+    ///
+    /// # Safety
+    /// The value fits the type and is of this store.
+    #[inline(always)]
+    unsafe fn value(&self, ty: ValType, value: &Val) -> wasmi::Val {
+        if !ty.kind.is_reference() {
+            // SAFETY: as promised by the caller.
+            return unsafe { to_number(ty.kind, value) };
+        }
+        // SAFETY: as promised by the caller.
+        match unsafe { self.reference(ty.kind, value) } {
+            Ref::Func(func) => wasmi::Val::FuncRef(func),
+            Ref::Extern(reference) => wasmi::Val::ExternRef(reference),
+        }
+    }
+
+    /// # Safety
+    /// As for [`WasmiStore::value`].
+    unsafe fn reference(&self, kind: ValKind, value: &Val) -> Ref {
+        // SAFETY: as promised by the caller.
+        let object = unsafe { value.reference() };
+        if kind == ValKind::FuncRef {
+            let func = object.and_then(|object| Some(object.func_entity(object.as_func()?)));
+            // SAFETY: this store's entities of functions are made from a Func.
+            return Ref::Func(func.map_or(Nullable::Null, |func| Nullable::Val(unsafe { func.get() })));
+        }
+        Ref::Extern(object.map_or(Nullable::Null, |object| {
+            let mut references = self.references.borrow_mut();
+            let reference = references
+                .entry(NonNull::from(object))
+                .or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)));
+            Nullable::Val(*reference)
+        }))
+    }
+
+    #[cold]
+    fn failure(&self, error: wasmi::Error) -> Failure {
+        use wasmi::TrapCode as Code;
+        if error.downcast_ref::<HostTrapped>().is_some() {
+            return Failure::Host(Vec::new());
+        }
+        let code = match error.kind() {
+            EngineError::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
+                TrapCode::TableOutOfBounds
+            }
+            kind => match kind.as_trap_code() {
+                Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
+                Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
+                Some(Code::TableOutOfBounds) => self.table_trap(),
+                Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
+                Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
+                Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
+                Some(Code::BadConversionToInteger) => TrapCode::InvalidConversion,
+                Some(Code::StackOverflow) => TrapCode::StackExhausted,
+                Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
+                Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
+                _ => return Failure::Error(in_words(ErrorKind::Trap)(error)),
+            },
+        };
+        Failure::Trap(code, Vec::new())
+    }
+
+    /// The engine does not tell a call through a table beyond its end from any other access beyond it. If the modules of
+    /// this store only do the latter, it was that; a call otherwise, which is by far the more common.
+    fn table_trap(&self) -> TrapCode {
+        let modules = self.modules.borrow();
+        let uses: Vec<_> = modules.iter().map(|module| table_uses(&module.wasm)).collect();
+        let accessed = uses.iter().any(|uses| !uses.accesses.is_empty());
+        let called = uses.iter().any(|uses| uses.any_call);
+        if accessed && !called { TrapCode::TableOutOfBounds } else { TrapCode::UndefinedElement }
+    }
+
+    /// Runs `body`, which enters WebAssembly, unless host functions have nested too deeply already.
+    #[inline(always)]
+    fn enter<R>(&self, body: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+        let marker = 0u8;
+        let here = std::ptr::from_ref(&marker).addr();
+        let base = self.stack_base.get();
+        if base == 0 {
+            let _reset = ResetStackBase(&self.stack_base);
+            self.stack_base.set(here);
+            return body();
+        }
+        if base.saturating_sub(here) > MAX_NESTED_STACK {
+            return Err(Failure::Trap(TrapCode::StackExhausted, Vec::new()));
+        }
+        body()
+    }
+}
+
+struct ResetStackBase<'a>(&'a Cell<usize>);
+
+impl Drop for ResetStackBase<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.set(0);
+    }
+}
+
+/// Puts a host function's context in place while it runs; the drop puts the former one back, also on a panic.
+struct Entered<'a> {
+    slot: &'a UnsafeCell<Context>,
+    former: MaybeUninit<Context>,
+}
+
+impl<'a> Entered<'a> {
+    #[inline(always)]
+    fn new(store: &'a WasmiStore, caller: &mut Caller<'_, Owner>) -> Entered<'a> {
+        let slot = &store.context;
+        // SAFETY: the caller's context outlives this guard, which takes it away again.
+        let context =
+            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
+        // SAFETY: nobody holds a reference into the slot, see `WasmiStore::context`.
+        let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
+        Entered { slot, former }
+    }
+}
+
+impl Drop for Entered<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `former` was initialised in `new`, and is given back once.
+        unsafe { self.slot.get().write(self.former.assume_init_read()) };
+    }
+}
+
+/// The backend's store that an object belongs to.
+#[inline(always)]
+fn store_of(object: &Object) -> &WasmiStore {
+    let backend: *const dyn Store = object.store().backend();
+    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmiStore.
+    unsafe { &*backend.cast::<WasmiStore>() }
+}
+
+fn call_host(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    params: &[wasmi::Val],
+    results: &mut [wasmi::Val],
+) -> Result<(), wasmi::Error> {
+    let owner = object.store();
+    let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
+    with_room(params.len(), |args| {
+        for (slot, param) in args.iter_mut().zip(params) {
+            slot.write(from_engine(&caller, owner, param));
+        }
+        // SAFETY: just written.
+        let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
+        with_room(results.len(), |room| {
+            let store = store_of(object);
+            let _entered = Entered::new(store, &mut caller);
+            // SAFETY: the engine gives arguments of the function's type.
+            unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
+            for ((slot, value), ty) in results.iter_mut().zip(room).zip(func.ty.results.iter()) {
+                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                unsafe {
+                    let value = value.assume_init_mut();
+                    *slot = store.value(*ty, value);
+                    if !func.ty.numeric {
+                        value.release();
+                    }
+                }
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Arguments of a callback, whose references are released when it is over, if there may be any.
+struct Arguments<'a>(&'a mut [Val], bool);
+
+impl Drop for Arguments<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.1 {
+            // SAFETY: these values own their references; the callback only borrowed them.
+            self.0.iter_mut().for_each(|value| unsafe { value.release() });
+        }
+    }
+}
+
+impl Store for WasmiStore {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[(ExternKind, Entity)],
+    ) -> Result<Entity, Failure> {
+        let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
+            return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
+        };
+        // The engine wants imports by kind, in this order, and within each as declared.
+        let order = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
+        let of_kind = |kind| imports.iter().filter(move |import| import.0 == kind);
+        let imports: Vec<_> = order
+            .into_iter()
+            .flat_map(of_kind)
+            // SAFETY: entities are of their kinds.
+            .filter_map(|(kind, entity)| unsafe { to_extern(*kind, *entity) })
+            .collect();
+        self.modules.borrow_mut().push(module.clone());
+        let instance =
+            self.enter(|| {
+                wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
+            });
+        instance.map(Entity::new).map_err(|failure| match failure {
+            // What is neither a trap nor the host's own is the engine's refusal.
+            Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
+                let kind = match message.contains("import") {
+                    true => ErrorKind::Link,
+                    false => ErrorKind::Limit,
+                };
+                Failure::Error(Error { kind, message })
+            }
+            other => other,
+        })
+    }
+
+    unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
+        // SAFETY: entities of instances are made from an Instance.
+        let instance = unsafe { instance.get::<wasmi::Instance>() };
+        let export = instance.get_export(self.context(), name);
+        export.map(from_extern).expect("the module declares this export")
+    }
+
+    unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
+        let host = HostObject(func);
+        Entity::new(wasmi::Func::new(self.context(), func_type(ty), move |caller, params, results| {
+            call_host(host.get(), caller, params, results)
+        }))
+    }
+
+    unsafe fn func_key(&self, func: Entity) -> FuncKey {
+        const { assert!(size_of::<wasmi::Func>() == size_of::<u64>()) };
+        // SAFETY: entities of functions are made from a Func, which is the numbers of its store and of itself.
+        (unsafe { func.get::<u64>() } as usize, 0)
+    }
+
+    unsafe fn func_type(&self, func: Entity) -> FuncType {
+        // SAFETY: entities of functions are made from a Func.
+        from_func_type(&unsafe { func.get::<wasmi::Func>() }.ty(self.context()))
+    }
+
+    unsafe fn call(
+        &self,
+        func: Entity,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Failure> {
+        // SAFETY: entities of functions are made from a Func.
+        let func = unsafe { func.get::<wasmi::Func>() };
+        with_room(args.len(), |params: &mut [MaybeUninit<wasmi::Val>]| {
+            for ((slot, arg), ty) in params.iter_mut().zip(args).zip(ty.params.iter()) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { self.value(*ty, arg) });
+            }
+            with_room(results.len(), |values: &mut [MaybeUninit<wasmi::Val>]| {
+                for slot in values.iter_mut() {
+                    slot.write(wasmi::Val::I32(0));
+                }
+                // SAFETY: both have just been written.
+                let (params, values) = unsafe {
+                    (&*(std::ptr::from_ref(params) as *const [wasmi::Val]),
+                     &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]))
+                };
+                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
+                for (slot, value) in results.iter_mut().zip(values) {
+                    slot.write(from_engine(self.context(), self.owner(), value));
+                }
+                Ok(())
+            })
+        })
+    }
+
+    unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
+        let mutability = if ty.mutable { wasmi::Mutability::Var } else { wasmi::Mutability::Const };
+        // SAFETY: the value fits the type.
+        let value = unsafe { self.value(ty.content, value) };
+        Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
+    }
+
+    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val> {
+        if ty.content.kind == ValKind::V128 {
+            return Err(Error::new(ErrorKind::Unsupported, "a v128 cannot be carried by wasm_val_t"));
+        }
+        // SAFETY: entities of globals are made from a Global.
+        let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
+        Ok(from_engine(self.context(), self.owner(), &value))
+    }
+
+    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
+        // SAFETY: the value fits the type; entities of globals are made from a Global.
+        unsafe {
+            let value = self.value(ty.content, value);
+            global.get::<wasmi::Global>().set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
+        }
+    }
+
+    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
+        let engine_type = wasmi::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
+        // SAFETY: the element fits the type.
+        let init = unsafe { self.reference(ty.element.kind, init) };
+        let table = wasmi::Table::new(self.context(), engine_type, init);
+        table.map(Entity::new).map_err(in_words(ErrorKind::Limit))
+    }
+
+    unsafe fn table_get(&self, table: Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+        // SAFETY: entities of tables are made from a Table.
+        let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index);
+        Ok(element.map(|element| from_ref(self.context(), self.owner(), element)))
+    }
+
+    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+        // SAFETY: the element fits the type; entities of tables are made from a Table.
+        unsafe {
+            let value = self.reference(ty.element.kind, value);
+            table.get::<wasmi::Table>().set(self.context(), index, value).map_err(in_words(ErrorKind::Misuse))
+        }
+    }
+
+    unsafe fn table_size(&self, table: Entity) -> u64 {
+        // SAFETY: entities of tables are made from a Table.
+        unsafe { table.get::<wasmi::Table>() }.size(self.context())
+    }
+
+    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+        // SAFETY: the element fits the type; entities of tables are made from a Table.
+        unsafe {
+            let init = self.reference(ty.element.kind, init);
+            let grown = table.get::<wasmi::Table>().grow(self.context(), delta, init);
+            grown.map(drop).map_err(in_words(ErrorKind::Limit))
+        }
+    }
+
+    unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
+        let engine_type = wasmi::MemoryType::new(ty.limits.min, ty.limits.max());
+        let memory = wasmi::Memory::new(self.context(), engine_type);
+        memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
+    }
+
+    #[inline]
+    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize) {
+        // SAFETY: entities of memories are made from a Memory.
+        let memory = unsafe { memory.get::<wasmi::Memory>() };
+        let context = self.context();
+        (memory.data_ptr(&context), memory.data_size(&context))
+    }
+
+    unsafe fn memory_size(&self, memory: Entity) -> u64 {
+        // SAFETY: entities of memories are made from a Memory.
+        unsafe { memory.get::<wasmi::Memory>() }.size(self.context())
+    }
+
+    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()> {
+        // SAFETY: entities of memories are made from a Memory.
+        let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
+        grown.map(drop).map_err(in_words(ErrorKind::Limit))
+    }
+}

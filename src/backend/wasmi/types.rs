@@ -1,0 +1,121 @@
+//! Types and values between the runtime and wasmi.
+
+use crate::backend::Entity;
+use crate::runtime::object::{ExternPayload, Handle};
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::types::{ExternKind, FuncType, ValKind, ValType};
+use crate::runtime::value::{Val, ValUnion};
+use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
+
+/// The engine's form of a type; it has no others than these, all nullable and exact.
+pub fn val_type(ty: ValType) -> wasmi::ValType {
+    match ty.kind {
+        ValKind::I32 => wasmi::ValType::I32,
+        ValKind::I64 => wasmi::ValType::I64,
+        ValKind::F32 => wasmi::ValType::F32,
+        ValKind::F64 => wasmi::ValType::F64,
+        ValKind::V128 => wasmi::ValType::V128,
+        ValKind::FuncRef => wasmi::ValType::FuncRef,
+        ValKind::ExternRef | ValKind::AnyRef | ValKind::ExnRef => wasmi::ValType::ExternRef,
+    }
+}
+
+pub fn ref_type(ty: ValType) -> RefType {
+    if ty.kind == ValKind::FuncRef { RefType::Func } else { RefType::Extern }
+}
+
+pub fn func_type(ty: &FuncType) -> wasmi::FuncType {
+    let types = |types: &[ValType]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
+    wasmi::FuncType::new(types(&ty.params), types(&ty.results))
+}
+
+pub fn from_func_type(ty: &wasmi::FuncType) -> FuncType {
+    let types = |types: &[wasmi::ValType]| types.iter().map(|ty| from_val_type(*ty)).collect::<Vec<_>>();
+    FuncType::new(types(ty.params()), types(ty.results()))
+}
+
+fn from_val_type(ty: wasmi::ValType) -> ValType {
+    ValType::new(match ty {
+        wasmi::ValType::I32 => ValKind::I32,
+        wasmi::ValType::I64 => ValKind::I64,
+        wasmi::ValType::F32 => ValKind::F32,
+        wasmi::ValType::F64 => ValKind::F64,
+        wasmi::ValType::V128 => ValKind::V128,
+        wasmi::ValType::FuncRef => ValKind::FuncRef,
+        wasmi::ValType::ExternRef => ValKind::ExternRef,
+    })
+}
+
+/// A number for the engine.
+///
+/// # Safety
+/// The value is of the kind, a numeric one.
+#[inline(always)]
+pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmi::Val {
+    // SAFETY: as promised by the caller; floats are taken by their bits.
+    unsafe {
+        match kind {
+            ValKind::I32 => wasmi::Val::I32(value.of.i32),
+            ValKind::F32 => wasmi::Val::F32(F32::from_bits(value.of.i32 as u32)),
+            ValKind::F64 => wasmi::Val::F64(F64::from_bits(value.of.i64 as u64)),
+            _ => wasmi::Val::I64(value.of.i64),
+        }
+    }
+}
+
+/// A value from the engine; a reference in it is an owned handle.
+#[inline(always)]
+pub fn from_engine(context: impl AsContext, owner: &RuntimeStore, value: &wasmi::Val) -> Val {
+    let bits = |kind: ValKind, bits: u64| Val { kind: kind as u8, of: ValUnion { i64: bits as i64 } };
+    match value {
+        wasmi::Val::I32(value) => Val::i32(*value),
+        wasmi::Val::I64(value) => Val::i64(*value),
+        wasmi::Val::F32(value) => Val { kind: ValKind::F32 as u8, ..Val::i32(value.to_bits() as i32) },
+        wasmi::Val::F64(value) => bits(ValKind::F64, value.to_bits()),
+        // The runtime lets no value of this type get here: wasm_val_t has no room for it.
+        wasmi::Val::V128(_) => bits(ValKind::V128, 0),
+        wasmi::Val::FuncRef(value) => from_ref(context, owner, Ref::Func(*value)),
+        wasmi::Val::ExternRef(value) => from_ref(context, owner, Ref::Extern(*value)),
+    }
+}
+
+pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Val {
+    match value {
+        Ref::Func(Nullable::Null) => Val::null(ValKind::FuncRef),
+        Ref::Func(Nullable::Val(func)) => {
+            // SAFETY: the function comes from the owner's own engine store.
+            let handle = unsafe { owner.function_reference(Entity::new(func)) };
+            Val::owned(ValKind::FuncRef, Some(handle))
+        }
+        Ref::Extern(Nullable::Null) => Val::null(ValKind::ExternRef),
+        Ref::Extern(Nullable::Val(reference)) => {
+            let payload = reference.data(context.as_context()).downcast_ref::<ExternPayload>();
+            Val::owned(ValKind::ExternRef, payload.map(|payload| Handle::new(payload.object())))
+        }
+    }
+}
+
+/// # Safety
+/// The entity is of the kind.
+pub unsafe fn to_extern(kind: ExternKind, entity: Entity) -> Option<Extern> {
+    // SAFETY: as promised by the caller; entities are made from these types, see `from_extern`.
+    unsafe {
+        Some(match kind {
+            ExternKind::Func => Extern::Func(entity.get()),
+            ExternKind::Global => Extern::Global(entity.get()),
+            ExternKind::Table => Extern::Table(entity.get()),
+            ExternKind::Memory => Extern::Memory(entity.get()),
+            // The engine has no tags, so no module that imports one gets here.
+            ExternKind::Tag => return None,
+        })
+    }
+}
+
+pub fn from_extern(value: Extern) -> Entity {
+    match value {
+        Extern::Func(func) => Entity::new(func),
+        Extern::Global(global) => Entity::new(global),
+        Extern::Table(table) => Entity::new(table),
+        Extern::Memory(memory) => Entity::new(memory),
+    }
+}

@@ -1,0 +1,107 @@
+//! The `wasmtime` backend: compiles WebAssembly to machine code.
+
+mod store;
+mod types;
+
+use super::{Backend, Engine, Module, Store};
+use crate::runtime::declarations::table_uses;
+use crate::runtime::engine::Config;
+use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::store::Store as RuntimeStore;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ffi::CStr;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+pub struct Wasmtime;
+
+/// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
+const MAX_FRAMES: usize = 64;
+
+impl Backend for Wasmtime {
+    fn name(&self) -> &'static CStr {
+        c"wasmtime"
+    }
+
+    fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
+        let mut config = wasmtime::Config::new();
+        config
+            .wasm_function_references(true)
+            .wasm_gc(true)
+            .wasm_exceptions(true)
+            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
+        let engine = wasmtime::Engine::new(&config).map_err(|error| in_words(ErrorKind::Unsupported, &error))?;
+        Ok(Box::new(WasmtimeEngine { engine }))
+    }
+}
+
+struct WasmtimeEngine {
+    engine: wasmtime::Engine,
+}
+
+struct WasmtimeModule {
+    module: wasmtime::Module,
+    /// See [`table_uses`].
+    table_accesses: Arc<[u32]>,
+}
+
+impl Engine for WasmtimeEngine {
+    fn settings(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        format!("wasmtime {:016x}", hasher.finish())
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
+        let module = wasmtime::Module::from_binary(&self.engine, wasm)
+            .map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        Ok(Box::new(WasmtimeModule { module, table_accesses: table_uses(wasm).accesses.into() }))
+    }
+
+    fn validate(&self, wasm: &[u8]) -> Result<()> {
+        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))
+    }
+
+    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
+        let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
+        let (count, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let length = u32::from_le_bytes(*count) as usize * 4;
+        let (accesses, code) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        let table_accesses =
+            accesses.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        // SAFETY: as promised by the caller.
+        let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
+            .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
+        Ok(Box::new(WasmtimeModule { module, table_accesses }))
+    }
+
+    unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
+        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner)))
+    }
+}
+
+impl Module for WasmtimeModule {
+    /// The offsets of table accesses, preceded by their number, then the engine's artifact.
+    fn serialize(&self) -> Result<Vec<u8>> {
+        let code = self.module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?;
+        let mut artifact = Vec::with_capacity(4 + 4 * self.table_accesses.len() + code.len());
+        artifact.extend_from_slice(&(self.table_accesses.len() as u32).to_le_bytes());
+        artifact.extend(self.table_accesses.iter().flat_map(|offset| offset.to_le_bytes()));
+        artifact.extend_from_slice(&code);
+        Ok(artifact)
+    }
+
+    fn identity(&self) -> usize {
+        identity(&self.module)
+    }
+}
+
+/// The address of a module's code: no other living module has it.
+fn identity(module: &wasmtime::Module) -> usize {
+    module.image_range().start as usize
+}
+
+/// An engine's error with its causes, in one line.
+fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
+    Error::new(kind, format!("{error:#}"))
+}

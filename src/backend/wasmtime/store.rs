@@ -1,0 +1,557 @@
+//! A wasmtime store, entered from the host and re-entered from host functions.
+
+use super::types::{
+    from_engine, from_engine_ref, from_extern, from_func_type, func_type, ref_type, to_engine, to_engine_ref,
+    to_extern, val_type,
+};
+use super::{WasmtimeModule, identity, in_words};
+use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::object::Object;
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::trap::TrapCode;
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValType};
+use crate::runtime::value::{INLINE_VALUES, Val, with_room};
+use std::any::Any;
+use std::cell::{RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, ValRaw};
+use wasmtime_environ::{HostPtr, PtrSize};
+
+/// What the engine's store knows of the runtime's, and what its host functions know.
+#[derive(Clone, Copy)]
+struct Owner(NonNull<RuntimeStore>);
+
+// SAFETY: `wasm.h` lets a store be used from one thread at a time, and everything in it only from there; wasmtime asks for
+// Send and Sync because its own API cannot know that.
+unsafe impl Send for Owner {}
+unsafe impl Sync for Owner {}
+
+/// The object of a host function, as its closure in the engine holds it.
+#[derive(Clone, Copy)]
+struct HostObject(NonNull<Object>);
+
+// SAFETY: as for `Owner`.
+unsafe impl Send for HostObject {}
+unsafe impl Sync for HostObject {}
+
+impl HostObject {
+    fn get(&self) -> &Object {
+        // SAFETY: `Store::new_func` is given objects that outlive the engine's store, and so this closure.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+type Context = StoreContextMut<'static, Owner>;
+
+pub struct WasmtimeStore {
+    /// The innermost context: that of the host function that is running, or the store's own. It is read out for each
+    /// operation, so that a host function called by that operation can put its own in place; see [`Entered`].
+    context: UnsafeCell<Context>,
+    owner: Owner,
+    /// By module identity: where the modules of this store access tables, see [`TrapCode::TableOutOfBounds`].
+    table_accesses: RefCell<HashMap<usize, Arc<[u32]>>>,
+    /// Owns what `context` points into; not touched otherwise.
+    _store: wasmtime::Store<Owner>,
+}
+
+impl WasmtimeStore {
+    pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>) -> WasmtimeStore {
+        let owner = Owner(owner);
+        let mut store = wasmtime::Store::new(engine, owner);
+        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
+        // to it from here on.
+        let context =
+            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
+        WasmtimeStore {
+            context: UnsafeCell::new(context),
+            owner,
+            table_accesses: RefCell::default(),
+            _store: store,
+        }
+    }
+
+    /// The context for one operation.
+    #[inline(always)]
+    fn context(&self) -> Context {
+        // SAFETY: a context is a unique reference. This copy is used for one operation, in which the original rests: it is
+        // either the store's own, or that of the host function from which this operation is called. If the operation calls
+        // a host function in turn, that one's context, made by the engine from this one, takes the place, and this one
+        // rests until it returns.
+        unsafe { std::ptr::read(self.context.get()) }
+    }
+
+    fn owner(&self) -> &RuntimeStore {
+        // SAFETY: the owner stays at its address until this store is gone, see `Engine::new_store`.
+        unsafe { self.owner.0.as_ref() }
+    }
+
+    #[cold]
+    fn failure(&self, error: wasmtime::Error) -> Failure {
+        let frames = frames(&error);
+        if error.is::<HostTrapped>() {
+            return Failure::Host(frames);
+        }
+        let Some(trap) = error.downcast_ref::<Trap>() else {
+            return match error.downcast::<RuntimeError>() {
+                Ok(error) => Failure::Error(error.0),
+                Err(error) => Failure::Error(in_words(ErrorKind::Trap, &error)),
+            };
+        };
+        let code = match trap {
+            Trap::StackOverflow => TrapCode::StackExhausted,
+            Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+            Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
+            Trap::TableOutOfBounds if self.is_table_access(frames.first()) => TrapCode::TableOutOfBounds,
+            Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+            Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+            Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+            Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+            Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+            Trap::BadConversionToInteger => TrapCode::InvalidConversion,
+            Trap::UnreachableCodeReached => TrapCode::Unreachable,
+            Trap::Interrupt => TrapCode::Interrupted,
+            Trap::OutOfFuel => TrapCode::OutOfFuel,
+            Trap::NullReference => TrapCode::NullReference,
+            Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
+            Trap::CastFailure => TrapCode::CastFailure,
+            other => {
+                let text = other.to_string();
+                let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
+                return Failure::Error(Error::new(ErrorKind::Trap, text));
+            }
+        };
+        Failure::Trap(code, frames)
+    }
+
+    /// Whether the instruction that trapped accesses a table other than by calling through it. Without a frame it is an
+    /// element segment of a module that is being instantiated.
+    fn is_table_access(&self, frame: Option<&RawFrame>) -> bool {
+        let Some(frame) = frame else { return true };
+        self.table_accesses
+            .borrow()
+            .get(&frame.module)
+            .is_some_and(|accesses| accesses.binary_search(&(frame.module_offset as u32)).is_ok())
+    }
+}
+
+fn frames(error: &wasmtime::Error) -> Vec<RawFrame> {
+    let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
+    let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
+    let frame = |frame: &wasmtime::FrameInfo| RawFrame {
+        module: identity(frame.module()),
+        func_index: frame.func_index(),
+        func_offset: frame.func_offset().unwrap_or(0),
+        module_offset: frame.module_offset().unwrap_or(0),
+        func_name: frame.func_name().map(str::to_string),
+    };
+    frames.iter().map(frame).collect()
+}
+
+/// An error of the runtime on its way through the engine.
+#[derive(Debug)]
+struct RuntimeError(Error);
+
+impl std::fmt::Display for RuntimeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for RuntimeError {}
+
+/// Puts a host function's context in place while it runs; the drop puts the former one back, also on a panic.
+struct Entered<'a> {
+    slot: &'a UnsafeCell<Context>,
+    former: MaybeUninit<Context>,
+}
+
+impl<'a> Entered<'a> {
+    #[inline(always)]
+    fn new(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a> {
+        let backend: *const dyn Store = object.store().backend();
+        // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore.
+        let slot = unsafe { &(*backend.cast::<WasmtimeStore>()).context };
+        // SAFETY: the caller's context outlives this guard, which takes it away again.
+        let context =
+            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
+        // SAFETY: nobody holds a reference into the slot, see `WasmtimeStore::context`.
+        let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
+        Entered { slot, former }
+    }
+}
+
+impl Drop for Entered<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `former` was initialised in `new`, and is given back once.
+        unsafe { self.slot.get().write(self.former.assume_init_read()) };
+    }
+}
+
+/// A host function of numeric type: raw values on the stack, no checks by the engine.
+#[inline(always)]
+fn call_numeric_host(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    ty: &FuncType,
+    values: &mut [MaybeUninit<ValRaw>],
+) -> wasmtime::Result<()> {
+    let (params, results) = (&*ty.params, &*ty.results);
+    let _entered = Entered::new(object, &mut caller);
+    with_room(params.len(), |args| {
+        for ((arg, param), raw) in args.iter_mut().zip(params).zip(&*values) {
+            // SAFETY: the engine has written the arguments.
+            Val::write_bits(arg, param.kind, unsafe { raw_bits(raw.assume_init_ref(), *param) });
+        }
+        with_room(results.len(), |room| {
+            // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
+            unsafe {
+                let args = &*(std::ptr::from_ref(args) as *const [Val]);
+                invoke_host(object, args, room)?;
+            }
+            for ((slot, ty), value) in values.iter_mut().zip(results).zip(room) {
+                // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds.
+                slot.write(unsafe { to_raw(value.assume_init_ref(), *ty) });
+            }
+            Ok(())
+        })
+    })
+}
+
+#[inline(always)]
+unsafe fn raw_bits(raw: &ValRaw, ty: ValType) -> u64 {
+    use crate::runtime::types::ValKind;
+    match ty.kind {
+        ValKind::I32 | ValKind::F32 => raw.get_u32().into(),
+        _ => raw.get_u64(),
+    }
+}
+
+/// # Safety
+/// The value is numeric and of the type.
+#[inline(always)]
+unsafe fn to_raw(value: &Val, ty: ValType) -> ValRaw {
+    use crate::runtime::types::ValKind;
+    // SAFETY: as promised by the caller.
+    let bits = unsafe { value.bits(ty.kind) };
+    match ty.kind {
+        ValKind::I32 | ValKind::F32 => ValRaw::u32(bits as u32),
+        _ => ValRaw::u64(bits),
+    }
+}
+
+/// A host function with references: through the engine's checked values.
+fn call_reference_host(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    params: &[wasmtime::Val],
+    results: &mut [wasmtime::Val],
+) -> wasmtime::Result<()> {
+    let owner = object.store();
+    let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
+    with_room(params.len(), |args| {
+        let args = Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param))?;
+        with_room(results.len(), |room| {
+            {
+                let _entered = Entered::new(object, &mut caller);
+                // SAFETY: the arguments come from the engine, which checked their types.
+                unsafe { invoke_host(object, args.0, room)? };
+            }
+            let given = room.iter_mut().zip(results).zip(func.ty.results.iter());
+            let mut outcome = Ok(());
+            for ((value, slot), ty) in given {
+                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                unsafe {
+                    let value = value.assume_init_mut();
+                    match to_engine(&mut caller, ty.kind, value) {
+                        Ok(engine_value) => *slot = engine_value,
+                        Err(error) => outcome = Err(error),
+                    }
+                    value.release();
+                }
+            }
+            outcome.map_err(|error| RuntimeError(error).into())
+        })
+    })
+}
+
+/// Arguments of a callback, released when it is over.
+struct Arguments<'a>(&'a mut [Val]);
+
+impl<'a> Arguments<'a> {
+    fn fill<T>(
+        room: &'a mut [MaybeUninit<Val>],
+        values: &[T],
+        convert: impl FnMut(&T) -> Result<Val>,
+    ) -> wasmtime::Result<Arguments<'a>> {
+        let mut convert = convert;
+        // All of them are null first, so that a failure in the middle releases what there is.
+        for slot in room.iter_mut() {
+            slot.write(Val::i32(0));
+        }
+        // SAFETY: just initialised.
+        let arguments = Arguments(unsafe { &mut *(std::ptr::from_mut(room) as *mut [Val]) });
+        for (slot, value) in arguments.0.iter_mut().zip(values) {
+            *slot = convert(value).map_err(RuntimeError)?;
+        }
+        Ok(arguments)
+    }
+}
+
+impl Drop for Arguments<'_> {
+    fn drop(&mut self) {
+        // SAFETY: these values own their references; the callback only borrowed them.
+        self.0.iter_mut().for_each(|value| unsafe { value.release() });
+    }
+}
+
+/// Runs `body` with so many of the engine's values, on the stack where they are few.
+fn with_values<R>(count: usize, body: impl FnOnce(&mut [wasmtime::Val]) -> R) -> R {
+    if count <= INLINE_VALUES {
+        body(&mut [wasmtime::Val::I32(0); INLINE_VALUES][..count])
+    } else {
+        body(&mut vec![wasmtime::Val::I32(0); count])
+    }
+}
+
+impl Store for WasmtimeStore {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[(ExternKind, Entity)],
+    ) -> Result<Entity, Failure> {
+        let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
+            return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
+        };
+        if !module.table_accesses.is_empty() {
+            self.table_accesses
+                .borrow_mut()
+                .insert(identity(&module.module), module.table_accesses.clone());
+        }
+        // SAFETY: entities are of their kinds.
+        let imports: Vec<_> =
+            imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
+        let instance = wasmtime::Instance::new(self.context(), &module.module, &imports);
+        instance.map(Entity::new).map_err(|error| match self.failure(error) {
+            // What is neither a trap nor the host's own is the engine's refusal.
+            Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
+                let kind = match message.contains("import") {
+                    true => ErrorKind::Link,
+                    false => ErrorKind::Limit,
+                };
+                Failure::Error(Error { kind, message })
+            }
+            other => other,
+        })
+    }
+
+    unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
+        // SAFETY: entities of instances are made from an Instance.
+        let instance = unsafe { instance.get::<wasmtime::Instance>() };
+        let export = instance.get_export(self.context(), name);
+        export.and_then(from_extern).expect("the module declares this export")
+    }
+
+    unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
+        let mut context = self.context();
+        let engine_type = func_type(context.engine(), ty);
+        let host = HostObject(func);
+        if !ty.numeric {
+            return Entity::new(wasmtime::Func::new(&mut context, engine_type, move |caller, params, results| {
+                call_reference_host(host.get(), caller, params, results)
+            }));
+        }
+        let ty = ty.clone();
+        // SAFETY: the closure reads and writes raw values of the types it was declared with.
+        Entity::new(unsafe {
+            wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
+                call_numeric_host(host.get(), caller, &ty, values)
+            })
+        })
+    }
+
+    /// A function that is imported and then referred to by its importer has another record there, with the same contents:
+    /// the code, and the instance or host function it belongs to. So the contents are the key.
+    unsafe fn func_key(&self, func: Entity) -> FuncKey {
+        // SAFETY: entities of functions are made from a Func.
+        let record = unsafe { func.get::<wasmtime::Func>() }.to_raw(self.context()).cast::<u8>();
+        let (code, owner) = (HostPtr.vm_func_ref().array_call(), HostPtr.vm_func_ref().vmctx());
+        // SAFETY: the record lives as long as the store; its layout is the engine's own account of it, in the same
+        // version (the two crates' versions are tied), and these two fields are never changed.
+        unsafe {
+            let read = |offset: u8| record.add(offset.into()).cast::<usize>().read();
+            (read(code), read(owner))
+        }
+    }
+
+    unsafe fn func_type(&self, func: Entity) -> FuncType {
+        // SAFETY: entities of functions are made from a Func.
+        from_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
+    }
+
+    #[inline]
+    unsafe fn call(
+        &self,
+        func: Entity,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Failure> {
+        // SAFETY: entities of functions are made from a Func.
+        let func = unsafe { func.get::<wasmtime::Func>() };
+        if !ty.numeric {
+            // SAFETY: as promised by the caller.
+            return unsafe { self.call_with_references(func, ty, args, results) };
+        }
+        with_room(args.len().max(results.len()), |values: &mut [MaybeUninit<ValRaw>]| {
+            for ((slot, arg), param) in values.iter_mut().zip(args).zip(ty.params.iter()) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { to_raw(arg, *param) });
+            }
+            // SAFETY: arguments are written, and there is room for the results; the numeric types need no rooting.
+            unsafe {
+                let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+                func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+            }
+            for ((slot, raw), ty) in results.iter_mut().zip(&*values).zip(ty.results.iter()) {
+                // SAFETY: the call has written the results.
+                Val::write_bits(slot, ty.kind, unsafe { raw_bits(raw.assume_init_ref(), *ty) });
+            }
+            Ok(())
+        })
+    }
+
+    unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
+        let mut scope = RootScope::new(self.context());
+        let mutability =
+            if ty.mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
+        let engine_type = wasmtime::GlobalType::new(val_type(ty.content), mutability);
+        // SAFETY: the value fits the type.
+        let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
+        let global = wasmtime::Global::new(&mut scope, engine_type, value);
+        global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn global_get(&self, global: Entity, _ty: &GlobalType) -> Result<Val> {
+        // SAFETY: entities of globals are made from a Global.
+        let global = unsafe { global.get::<wasmtime::Global>() };
+        let mut scope = RootScope::new(self.context());
+        let value = global.get(&mut scope);
+        from_engine(&mut scope, self.owner(), value)
+    }
+
+    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
+        // SAFETY: entities of globals are made from a Global.
+        let global = unsafe { global.get::<wasmtime::Global>() };
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: the value fits the type.
+        let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
+        global.set(&mut scope, value).map_err(|error| in_words(ErrorKind::Misuse, &error))
+    }
+
+    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
+        let mut scope = RootScope::new(self.context());
+        let engine_type = wasmtime::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
+        // SAFETY: the element fits the type.
+        let init = unsafe { to_engine_ref(&mut scope, ty.element.kind, init)? };
+        let table = wasmtime::Table::new(&mut scope, engine_type, init);
+        table.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn table_get(&self, table: Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+        // SAFETY: entities of tables are made from a Table.
+        let table = unsafe { table.get::<wasmtime::Table>() };
+        let mut scope = RootScope::new(self.context());
+        let element = table.get(&mut scope, index);
+        element.map(|element| from_engine_ref(&mut scope, self.owner(), element)).transpose()
+    }
+
+    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+        // SAFETY: entities of tables are made from a Table.
+        let table = unsafe { table.get::<wasmtime::Table>() };
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: the element fits the type.
+        let value = unsafe { to_engine_ref(&mut scope, ty.element.kind, value)? };
+        table.set(&mut scope, index, value).map_err(|error| in_words(ErrorKind::Misuse, &error))
+    }
+
+    unsafe fn table_size(&self, table: Entity) -> u64 {
+        // SAFETY: entities of tables are made from a Table.
+        unsafe { table.get::<wasmtime::Table>() }.size(self.context())
+    }
+
+    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+        // SAFETY: entities of tables are made from a Table.
+        let table = unsafe { table.get::<wasmtime::Table>() };
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: the element fits the type.
+        let init = unsafe { to_engine_ref(&mut scope, ty.element.kind, init)? };
+        let grown = table.grow(&mut scope, delta, init);
+        grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
+        let engine_type = wasmtime::MemoryType::new(ty.limits.min, ty.limits.max());
+        let memory = wasmtime::Memory::new(self.context(), engine_type);
+        memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    #[inline]
+    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize) {
+        // SAFETY: entities of memories are made from a Memory.
+        let memory = unsafe { memory.get::<wasmtime::Memory>() };
+        let context = self.context();
+        (memory.data_ptr(&context), memory.data_size(&context))
+    }
+
+    unsafe fn memory_size(&self, memory: Entity) -> u64 {
+        // SAFETY: entities of memories are made from a Memory.
+        unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
+    }
+
+    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()> {
+        // SAFETY: entities of memories are made from a Memory.
+        let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
+        grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+}
+
+impl WasmtimeStore {
+    /// # Safety
+    /// As for [`Store::call`].
+    #[inline(never)]
+    unsafe fn call_with_references(
+        &self,
+        func: wasmtime::Func,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Failure> {
+        let mut scope = RootScope::new(self.context());
+        with_values(args.len(), |params| {
+            for ((slot, arg), param) in params.iter_mut().zip(args).zip(ty.params.iter()) {
+                // SAFETY: the arguments fit the parameters.
+                *slot = unsafe { to_engine(&mut scope, param.kind, arg) }.map_err(Failure::Error)?;
+            }
+            with_values(results.len(), |values| {
+                func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+                for position in 0..results.len() {
+                    match from_engine(&mut scope, self.owner(), values[position]) {
+                        Ok(value) => _ = results[position].write(value),
+                        Err(error) => {
+                            // SAFETY: those before this one are written and own their references.
+                            results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                            return Err(Failure::Error(error));
+                        }
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! Types and values between the runtime and wasmtime.
+
+use super::in_words;
+use crate::backend::Entity;
+use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::object::{ExternPayload, Handle, Object};
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::types::{ExternKind, FuncType, ValKind, ValType};
+use crate::runtime::value::{Val, ValUnion};
+use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
+
+/// The engine's form of a type that C can name; only exact types of such kinds get here.
+pub fn val_type(ty: ValType) -> wasmtime::ValType {
+    let heap = match ty.kind {
+        ValKind::I32 => return wasmtime::ValType::I32,
+        ValKind::I64 => return wasmtime::ValType::I64,
+        ValKind::F32 => return wasmtime::ValType::F32,
+        ValKind::F64 => return wasmtime::ValType::F64,
+        ValKind::V128 => return wasmtime::ValType::V128,
+        ValKind::ExternRef => HeapType::Extern,
+        ValKind::FuncRef => HeapType::Func,
+        ValKind::AnyRef => HeapType::Any,
+        ValKind::ExnRef => HeapType::Exn,
+    };
+    wasmtime::ValType::Ref(RefType::new(ty.nullable, heap))
+}
+
+pub fn ref_type(ty: ValType) -> RefType {
+    let heap = if ty.kind == ValKind::FuncRef { HeapType::Func } else { HeapType::Extern };
+    RefType::new(ty.nullable, heap)
+}
+
+pub fn func_type(engine: &wasmtime::Engine, ty: &FuncType) -> wasmtime::FuncType {
+    let types = |types: &[ValType]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
+    wasmtime::FuncType::new(engine, types(&ty.params), types(&ty.results))
+}
+
+pub fn from_func_type(ty: &wasmtime::FuncType) -> FuncType {
+    let params: Vec<_> = ty.params().map(|ty| from_val_type(&ty)).collect();
+    let results: Vec<_> = ty.results().map(|ty| from_val_type(&ty)).collect();
+    FuncType::new(params, results)
+}
+
+fn from_val_type(ty: &wasmtime::ValType) -> ValType {
+    let ty = match ty {
+        wasmtime::ValType::I32 => return ValType::new(ValKind::I32),
+        wasmtime::ValType::I64 => return ValType::new(ValKind::I64),
+        wasmtime::ValType::F32 => return ValType::new(ValKind::F32),
+        wasmtime::ValType::F64 => return ValType::new(ValKind::F64),
+        wasmtime::ValType::V128 => return ValType::new(ValKind::V128),
+        wasmtime::ValType::Ref(ty) => ty,
+    };
+    let kind = match ty.heap_type().top() {
+        HeapType::Extern => ValKind::ExternRef,
+        HeapType::Func => ValKind::FuncRef,
+        HeapType::Exn => ValKind::ExnRef,
+        _ => ValKind::AnyRef,
+    };
+    let exact = matches!(ty.heap_type(), HeapType::Extern | HeapType::Func);
+    ValType::with(kind, ty.is_nullable(), exact)
+}
+
+/// Gives the engine a reference to an object; the caller's handle stays the caller's.
+///
+/// # Safety
+/// The object is of the context's store, and a function where one is expected.
+unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&Object>) -> Result<Ref> {
+    Ok(match (kind, object) {
+        (ValKind::FuncRef, None) => Ref::Func(None),
+        (ValKind::FuncRef, Some(object)) => match object.as_func() {
+            // SAFETY: this store's entities of functions are made from a Func.
+            Some(func) => Ref::Func(Some(unsafe { object.func_entity(func).get::<wasmtime::Func>() })),
+            None => return Err(Error::misuse(format!("expected a function, got a {}", object.body.name()))),
+        },
+        (ValKind::ExternRef, None) => Ref::Extern(None),
+        (ValKind::ExternRef, Some(object)) => {
+            let reference = ExternRef::new(&mut context, ExternPayload::new(object));
+            Ref::Extern(Some(reference.map_err(|error| in_words(ErrorKind::Limit, &error))?))
+        }
+        (ValKind::ExnRef, _) => Ref::Exn(None),
+        _ => Ref::Any(None),
+    })
+}
+
+/// # Safety
+/// As for [`to_ref`]: the value fits the kind.
+pub unsafe fn to_engine(context: impl AsContextMut, kind: ValKind, value: &Val) -> Result<wasmtime::Val> {
+    // SAFETY: the value is of the kind.
+    unsafe {
+        Ok(match kind {
+            ValKind::I32 => wasmtime::Val::I32(value.of.i32),
+            ValKind::I64 => wasmtime::Val::I64(value.of.i64),
+            ValKind::F32 => wasmtime::Val::F32(value.of.i32 as u32),
+            ValKind::F64 => wasmtime::Val::F64(value.of.i64 as u64),
+            _ => to_ref(context, kind, value.reference())?.into(),
+        })
+    }
+}
+
+/// # Safety
+/// As for [`to_engine`], for a reference.
+pub unsafe fn to_engine_ref(context: impl AsContextMut, kind: ValKind, value: &Val) -> Result<Ref> {
+    // SAFETY: as promised by the caller.
+    unsafe { to_ref(context, kind, value.reference()) }
+}
+
+/// A value from the engine; a reference in it is an owned handle.
+pub fn from_engine(context: impl AsContextMut, owner: &RuntimeStore, value: wasmtime::Val) -> Result<Val> {
+    let bits64 = |kind: ValKind, bits: u64| Val { kind: kind as u8, of: ValUnion { i64: bits as i64 } };
+    Ok(match value {
+        wasmtime::Val::I32(value) => Val::i32(value),
+        wasmtime::Val::I64(value) => Val::i64(value),
+        wasmtime::Val::F32(bits) => Val { kind: ValKind::F32 as u8, ..Val::i32(bits as i32) },
+        wasmtime::Val::F64(bits) => bits64(ValKind::F64, bits),
+        wasmtime::Val::V128(_) => return Err(not_carried("a v128")),
+        wasmtime::Val::FuncRef(value) => from_engine_ref(context, owner, Ref::Func(value))?,
+        wasmtime::Val::ExternRef(value) => from_engine_ref(context, owner, Ref::Extern(value))?,
+        wasmtime::Val::AnyRef(value) => from_engine_ref(context, owner, Ref::Any(value))?,
+        wasmtime::Val::ExnRef(value) => from_engine_ref(context, owner, Ref::Exn(value))?,
+        _ => return Err(not_carried("a continuation")),
+    })
+}
+
+pub fn from_engine_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Val> {
+    Ok(match value {
+        Ref::Func(None) => Val::null(ValKind::FuncRef),
+        Ref::Func(Some(func)) => {
+            // SAFETY: the function comes from the owner's own engine store.
+            let handle = unsafe { owner.function_reference(Entity::new(func)) };
+            Val::owned(ValKind::FuncRef, Some(handle))
+        }
+        Ref::Extern(None) => Val::null(ValKind::ExternRef),
+        Ref::Extern(Some(reference)) => {
+            let data = reference.data(&context).map_err(|error| in_words(ErrorKind::Internal, &error))?;
+            match data.and_then(|data| data.downcast_ref::<ExternPayload>()) {
+                Some(payload) => Val::owned(ValKind::ExternRef, Some(Handle::new(payload.object()))),
+                None => return Err(not_carried("an externref that was converted from an internal reference")),
+            }
+        }
+        Ref::Any(None) => Val::null(ValKind::AnyRef),
+        Ref::Exn(None) => Val::null(ValKind::ExnRef),
+        Ref::Any(Some(_)) => return Err(not_carried("a reference to a garbage-collected object")),
+        Ref::Exn(Some(_)) => return Err(not_carried("an exception reference")),
+    })
+}
+
+#[cold]
+fn not_carried(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what} cannot be carried by wasm_val_t"))
+}
+
+/// # Safety
+/// The entity is of the kind.
+pub unsafe fn to_extern(kind: ExternKind, entity: Entity) -> Extern {
+    // SAFETY: as promised by the caller; entities are made from these types, see `from_extern`.
+    unsafe {
+        match kind {
+            ExternKind::Func => Extern::Func(entity.get()),
+            ExternKind::Global => Extern::Global(entity.get()),
+            ExternKind::Table => Extern::Table(entity.get()),
+            ExternKind::Memory => Extern::Memory(entity.get()),
+            ExternKind::Tag => Extern::Tag(entity.get()),
+        }
+    }
+}
+
+pub fn from_extern(value: Extern) -> Option<Entity> {
+    Some(match value {
+        Extern::Func(func) => Entity::new(func),
+        Extern::Global(global) => Entity::new(global),
+        Extern::Table(table) => Entity::new(table),
+        Extern::Memory(memory) => Entity::new(memory),
+        Extern::Tag(tag) => Entity::new(tag),
+        // Shared memories are switched off in the engine's configuration.
+        Extern::SharedMemory(_) => return None,
+    })
+}

@@ -1,0 +1,63 @@
+//! Engines.
+
+use super::config::wasm_config_t;
+use crate::runtime::engine::{Config, Engine};
+use std::sync::Arc;
+
+/// An engine: what compiles and runs. Stores and modules of one engine go together; a program rarely needs a second.
+///
+/// Usable from any thread. Must eventually be passed to `wasm_engine_delete`; its stores and modules live on.
+pub struct wasm_engine_t {
+    _engine: Engine,
+}
+
+/// An engine with the default configuration, own. [Engine]
+///
+/// The environment variable `WASMRT_BACKEND` chooses the backend by name. NULL and a last error, which lists those there
+/// are, if it names none of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_new() -> *mut wasm_engine_t {
+    super::answer("wasm_engine_new", std::ptr::null_mut(), || new(&Config::default()))
+}
+
+/// An engine with a configuration, own. Takes the configuration, also when it fails. [Engine]
+///
+/// NULL and a last error if the engine cannot do what is configured, or as for `wasm_engine_new` where the configuration
+/// names no backend. NULL for the configuration: the default one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_new_with_config(config: *mut wasm_config_t) -> *mut wasm_engine_t {
+    super::answer("wasm_engine_new_with_config", std::ptr::null_mut(), || {
+        // SAFETY: the caller's own, or NULL.
+        let config: Option<Box<Config>> = unsafe { super::take_box(config) };
+        new(&config.unwrap_or_default())
+    })
+}
+
+fn new(config: &Config) -> crate::runtime::error::Result<*mut wasm_engine_t> {
+    Ok(Arc::into_raw(Arc::new(Engine::new(config)?)).cast_mut().cast())
+}
+
+/// Deletes an engine. Takes ownership; stores and modules of it live on. NULL: nothing happens. May be called from any
+/// thread. [Engine]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_delete(engine: *mut wasm_engine_t) {
+    super::guard((), || {
+        if !engine.is_null() {
+            // SAFETY: the caller's own, from `Arc::into_raw`.
+            drop(unsafe { Arc::from_raw(engine.cast::<Engine>()) });
+        }
+    })
+}
+
+/// The shared engine behind a pointer of C's.
+///
+/// # Safety
+/// The pointer is NULL or the caller's engine.
+pub unsafe fn from_c(engine: *const wasm_engine_t) -> crate::runtime::error::Result<Arc<Engine>> {
+    // SAFETY: as promised by the caller; an engine is an `Arc`, whose count goes up here.
+    unsafe {
+        let engine: &Engine = super::required(engine, "an engine")?;
+        Arc::increment_strong_count(engine);
+        Ok(Arc::from_raw(engine))
+    }
+}

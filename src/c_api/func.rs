@@ -1,0 +1,179 @@
+//! Functions.
+
+use super::functype::{self, wasm_functype_t};
+use super::reference::{casts, object, reference, wrong_kind};
+use super::r#extern::wasm_extern_t;
+use super::r#ref::wasm_ref_t;
+use super::store::{self, wasm_store_t};
+use super::trap::wasm_trap_t;
+use super::val::wasm_val_vec_t;
+use super::vector::Vector;
+use crate::runtime::error::{Error, Result};
+use crate::runtime::func::{self, Callback, CallbackPlain, CallbackWithEnv, Func};
+use crate::runtime::object::{Finalizer, Object};
+use crate::runtime::types::ExternType;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+reference!(
+    func,
+    "a function",
+    "A function: an export of an instance, one that WebAssembly passed out as a reference, or one of the host's.\n\nFunctions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`, `_result_arity`,\nand those of every reference and extern. Must eventually be passed to `wasm_func_delete` if owned."
+);
+casts!(func, "a function", r#ref, wasm_ref_t, |object| object.as_func().is_some());
+casts!(func, "a function", r#extern, wasm_extern_t, |object| object.as_func().is_some());
+
+/// A host function. `args` are the library's, borrowed for the call. `results` have room for as many values as the
+/// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. Returns
+/// NULL, or a trap that it gives up, which the call comes out with. May call back into the store that calls it. Must not
+/// leave by an exception or `longjmp`.
+pub type wasm_func_callback_t =
+    Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
+
+/// As `wasm_func_callback_t`, with the environment that `wasm_func_new_with_env` was given.
+pub type wasm_func_callback_with_env_t = Option<
+    unsafe extern "C" fn(
+        env: *mut c_void,
+        args: *const wasm_val_vec_t,
+        results: *mut wasm_val_vec_t,
+    ) -> *mut wasm_trap_t,
+>;
+
+/// A host function, own. The type stays the caller's. [Function Instances]
+///
+/// NULL and a last error if an argument is NULL, or if the type has values that `wasm_val_t` cannot carry. Must be passed
+/// to `wasm_func_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new(
+    store: *mut wasm_store_t,
+    ty: *const wasm_functype_t,
+    callback: wasm_func_callback_t,
+) -> *mut wasm_func_t {
+    // SAFETY: the caller's, or NULL. The two spellings of the callback's type have the same layout.
+    super::answer("wasm_func_new", std::ptr::null_mut(), || unsafe {
+        let callback = callback.ok_or_else(|| super::null("a callback"))?;
+        let callback = Callback::Plain(std::mem::transmute::<*const c_void, CallbackPlain>(callback as *const c_void));
+        new(store, ty, Ok(callback), std::ptr::null_mut(), None)
+    })
+}
+
+/// A host function, own, that is called with `env`. The type stays the caller's. [Function Instances]
+///
+/// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store; at once if
+/// this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_new_with_env(
+    store: *mut wasm_store_t,
+    ty: *const wasm_functype_t,
+    callback: wasm_func_callback_with_env_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> *mut wasm_func_t {
+    // SAFETY: the caller's, or NULL. The two spellings of the callback's type have the same layout.
+    super::answer("wasm_func_new_with_env", std::ptr::null_mut(), || unsafe {
+        let callback = callback.ok_or_else(|| super::null("a callback"));
+        let callback = callback.map(|callback| {
+            Callback::WithEnv(std::mem::transmute::<*const c_void, CallbackWithEnv>(callback as *const c_void))
+        });
+        new(store, ty, callback, env, finalizer)
+    })
+}
+
+/// # Safety
+/// The pointers are NULL or the caller's.
+unsafe fn new(
+    store: *mut wasm_store_t,
+    ty: *const wasm_functype_t,
+    callback: Result<Callback>,
+    env: *mut c_void,
+    finalizer: Finalizer,
+) -> Result<*mut wasm_func_t> {
+    // SAFETY: as promised by the caller.
+    let arguments = unsafe { (|| Ok((store::from_c(store)?, functype::from_c(ty)?, callback?)))() };
+    let (store, ty, callback) = arguments.inspect_err(|_: &Error| {
+        if let Some(finalizer) = finalizer {
+            // SAFETY: C gave this function for this environment, and no host function comes to own it.
+            unsafe { finalizer(env) };
+        }
+    })?;
+    Ok(Func::new_host(store, ty.clone(), callback, env, finalizer)?.into_raw().cast())
+}
+
+/// The type of a function, own. NULL gives NULL and a last error. [Function Instances]
+///
+/// Must be passed to `wasm_functype_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_type(func: *const wasm_func_t) -> *mut wasm_functype_t {
+    // SAFETY: the caller's function, or NULL.
+    super::answer("wasm_func_type", std::ptr::null_mut(), || unsafe {
+        Ok(super::give_box(ExternType::Func(from_c(func)?.1.ty.clone())))
+    })
+}
+
+/// How many parameters a function has. NULL: 0 and a last error. [Function Instances]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_param_arity(func: *const wasm_func_t) -> usize {
+    // SAFETY: the caller's function, or NULL.
+    super::answer("wasm_func_param_arity", 0, || unsafe { Ok(from_c(func)?.1.ty.params.len()) })
+}
+
+/// How many results a function has. NULL: 0 and a last error. [Function Instances]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usize {
+    // SAFETY: the caller's function, or NULL.
+    super::answer("wasm_func_result_arity", 0, || unsafe { Ok(from_c(func)?.1.ty.results.len()) })
+}
+
+/// Calls a function. [Function Instances]
+///
+/// Arguments stay the caller's, and must be as many and of the kinds as the type says. Results are written to `results`
+/// without looking at what was there, own; those beyond the vector are dropped, and elements beyond the results are not
+/// touched. NULL for a vector means empty. Returns NULL, or a trap, own, with nothing written: what WebAssembly or a host
+/// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function: NULL,
+/// nothing happens, and there is a last error. May be called from host functions, also of the same store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_func_call(
+    func: *const wasm_func_t,
+    args: *const wasm_val_vec_t,
+    results: *mut wasm_val_vec_t,
+) -> *mut wasm_trap_t {
+    // SAFETY: the caller's function, or NULL.
+    let Some(func) = (unsafe { super::borrow::<_, Object>(func) }) else { return refuse() };
+    // SAFETY: the caller's vectors, valid or NULL; results are written and not read.
+    let call = || unsafe {
+        let args = args.as_ref().map_or(&[][..], |args| args.parts().elements());
+        let results: &mut [MaybeUninit<_>] = match results.as_mut() {
+            Some(results) if !results.data.is_null() => {
+                std::slice::from_raw_parts_mut(results.data.cast(), results.size)
+            }
+            _ => &mut [],
+        };
+        func::call(func, args, results).map_or(std::ptr::null_mut(), |trap| trap.into_raw().cast())
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)) {
+        Ok(trap) => trap,
+        Err(panic) => trap_of_panic(func, &*panic),
+    }
+}
+
+#[cold]
+fn refuse() -> *mut wasm_trap_t {
+    super::answer("wasm_func_call", std::ptr::null_mut(), || Err(super::null("a function")))
+}
+
+/// A call that did not end must not look like one that did.
+#[cold]
+fn trap_of_panic(func: &Object, panic: &(dyn std::any::Any + Send)) -> *mut wasm_trap_t {
+    super::record_panic(panic);
+    let message = b"internal error; the last error says more".to_vec();
+    let trap = crate::runtime::object::Body::Trap(crate::runtime::trap::Trap::new(message));
+    Object::new(func.store(), trap).into_handle().into_raw().cast()
+}
+
+/// # Safety
+/// The pointer is NULL or the caller's handle.
+unsafe fn from_c<'a>(func: *const wasm_func_t) -> Result<(&'a Object, &'a Func)> {
+    // SAFETY: as promised by the caller.
+    let object = unsafe { object(func, "a function")? };
+    Ok((object, object.as_func().ok_or_else(|| wrong_kind(object, "a function"))?))
+}

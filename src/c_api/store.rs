@@ -1,0 +1,43 @@
+//! Stores.
+
+use super::engine::{self, wasm_engine_t};
+use crate::runtime::error::Result;
+use crate::runtime::store::{Store, StoreHandle};
+
+/// A store: instances and all that belongs to them.
+///
+/// A store, and everything in it, is used by one thread at a time; it may move between threads. Objects of different stores
+/// do not mix. Deleting handles is allowed from any thread. Must eventually be passed to `wasm_store_delete`.
+pub struct wasm_store_t {
+    _store: Store,
+}
+
+/// An empty store, own. NULL for the engine gives NULL and a last error. [Store]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> *mut wasm_store_t {
+    // SAFETY: the caller's engine, or NULL.
+    super::answer("wasm_store_new", std::ptr::null_mut(), || unsafe {
+        Ok(Store::new(engine::from_c(engine)?)?.into_raw().cast())
+    })
+}
+
+/// Deletes a store. Takes ownership. NULL: nothing happens. [Store]
+///
+/// What is in it lives on while there are handles to any of it, and goes with the last of them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
+    super::guard((), || {
+        // SAFETY: the caller's own, or NULL.
+        if let Some(store) = unsafe { super::borrow::<_, Store>(store) } {
+            // SAFETY: the caller gives up a handle.
+            drop(unsafe { StoreHandle::from_raw(store) });
+        }
+    })
+}
+
+/// # Safety
+/// The pointer is NULL or the caller's store.
+pub unsafe fn from_c<'a>(store: *const wasm_store_t) -> Result<&'a Store> {
+    // SAFETY: as promised by the caller.
+    unsafe { super::required(store, "a store") }
+}

@@ -1,0 +1,80 @@
+//! Table types.
+
+use super::externtype::type_object;
+use super::valtype::{self, wasm_valtype_t};
+use crate::runtime::error::{Error, Result};
+use crate::runtime::types::{ExternType, Limits, TableType};
+
+type_object!(
+    tabletype,
+    ExternType,
+    "a table type",
+    "table types",
+    "The type of a table: the type of its elements, and the limits of its size.\n\nFunctions: `wasm_tabletype_new`, `_delete`, `_copy`, `_element`, `_limits`, those of its vector, and the casts\nfrom and to `wasm_externtype_t`. Must eventually be passed to `wasm_tabletype_delete` if owned."
+);
+
+/// Limits of a size: of a table in elements, of a memory in pages of 65,536 bytes.
+///
+/// `max` is `wasm_limits_max_default` where there is no maximum. Sizes beyond 32 bits are reflected as 0xffffffff.
+pub type wasm_limits_t = Limits;
+
+/// A table type, own. Takes `element`; `limits` stay the caller's. [Table Types]
+///
+/// NULL and a last error if either is NULL, if `element` is no reference type, or if the minimum is above the maximum.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_new(
+    element: *mut wasm_valtype_t,
+    limits: *const wasm_limits_t,
+) -> *mut wasm_tabletype_t {
+    // SAFETY: the caller's, or NULL.
+    super::answer("wasm_tabletype_new", std::ptr::null_mut(), || unsafe {
+        let element = valtype::from_c(element).ok_or_else(|| super::null("a value type"))?;
+        let limits = limits_from_c(limits)?;
+        if !element.kind.is_reference() {
+            return Err(Error::misuse(format!("expected a reference type for the elements, got {element}")));
+        }
+        Ok(super::give_box(ExternType::Table(TableType { element, limits, wide: false })))
+    })
+}
+
+/// The type of a table's elements: borrowed. NULL gives NULL and a last error. [Table Types]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_element(ty: *const wasm_tabletype_t) -> *const wasm_valtype_t {
+    // SAFETY: the caller's, or NULL.
+    super::answer("wasm_tabletype_element", std::ptr::null(), || unsafe {
+        Ok(from_c(ty)?.element.as_ptr().cast())
+    })
+}
+
+/// The limits of a table's size, in elements: borrowed, valid as long as the table type. [Table Types]
+///
+/// NULL gives NULL and a last error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_tabletype_limits(ty: *const wasm_tabletype_t) -> *const wasm_limits_t {
+    // SAFETY: the caller's, or NULL.
+    super::answer("wasm_tabletype_limits", std::ptr::null(), || unsafe { Ok(&raw const from_c(ty)?.limits) })
+}
+
+/// # Safety
+/// The pointer is NULL or came from the library.
+pub unsafe fn from_c<'a>(ty: *const wasm_tabletype_t) -> Result<&'a TableType> {
+    // SAFETY: as promised by the caller.
+    match unsafe { super::required(ty, "a table type")? } {
+        ExternType::Table(ty) => Ok(ty),
+        other => Err(Error::misuse(format!("expected a table type, got the type of a {}", other.kind().name()))),
+    }
+}
+
+/// Limits as C gave them, checked.
+///
+/// # Safety
+/// The pointer is NULL or valid.
+pub unsafe fn limits_from_c(limits: *const wasm_limits_t) -> Result<Limits> {
+    // SAFETY: as promised by the caller.
+    let limits: &Limits = unsafe { super::required(limits, "limits")? };
+    if limits.min > limits.max {
+        let Limits { min, max } = limits;
+        return Err(Error::misuse(format!("the limits' minimum {min} is above their maximum {max}")));
+    }
+    Ok(*limits)
+}

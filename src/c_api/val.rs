@@ -1,0 +1,40 @@
+//! Values.
+
+use super::vector::{Element, vector};
+use crate::runtime::value::Val;
+
+/// A value: a kind, and the value of that kind in a union. A reference in an owned value is owned; null is a reference too.
+pub type wasm_val_t = Val;
+
+/// Releases the reference that a value owns, if any, and leaves null. NULL: nothing happens. [Values]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_delete(value: *mut wasm_val_t) {
+    // SAFETY: the caller's value, or NULL.
+    super::guard((), || unsafe {
+        if let Some(value) = value.as_mut() {
+            Element::release(value);
+            if value.kind >= 128 {
+                value.of.r#ref = std::ptr::null_mut();
+            }
+        }
+    })
+}
+
+/// Writes a copy of a value to `out`, own, without looking at what was there; a reference is copied too. [Values]
+///
+/// NULL for `source`: a null reference is written. NULL for `out`: nothing happens.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_val_copy(out: *mut wasm_val_t, source: *const wasm_val_t) {
+    // SAFETY: the caller's values, or NULL; `out` is writable.
+    super::guard((), || unsafe {
+        if out.is_null() {
+            return;
+        }
+        out.write(match source.as_ref() {
+            Some(source) => Val::duplicate(source),
+            None => Val::null(crate::runtime::types::ValKind::ExternRef),
+        });
+    })
+}
+
+vector!(val, wasm_val_t, "values");

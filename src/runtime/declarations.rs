@@ -1,0 +1,384 @@
+//! What a module declares: the types of its imports and exports, in declared order, and which of them are the same thing.
+//!
+//! Engines order imports and exports as it suits them and forget indices; so this is read from the module itself.
+
+use super::error::{Error, ErrorKind, Result};
+use super::types::{
+    ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
+};
+use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
+
+pub struct Declarations {
+    pub imports: Vec<Import>,
+    pub exports: Vec<Export>,
+    /// The module without code, data and whatever else the above does not come from: what an artifact keeps of it.
+    pub outline: Vec<u8>,
+}
+
+pub struct Import {
+    pub module: String,
+    pub name: String,
+    pub ty: ExternType,
+}
+
+pub struct Export {
+    pub name: String,
+    pub ty: ExternType,
+    /// Index among the things of this kind, imported ones first.
+    pub index: u32,
+    pub source: Source,
+}
+
+/// Where an export comes from.
+pub enum Source {
+    /// The import at this position, exported again.
+    Import(usize),
+    /// Defined by the module; the position of the first export of the same thing, often the export's own.
+    Own(usize),
+}
+
+#[derive(Clone)]
+enum TypeEntry {
+    Func(FuncType),
+    Aggregate,
+}
+
+/// Everything of a kind, in index order: its type, and the position of the import it is, if it is one.
+type Space = Vec<(ExternType, Option<usize>)>;
+
+impl Declarations {
+    /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
+    /// beyond what reading needs.
+    pub fn parse(wasm: &[u8]) -> Result<Declarations> {
+        Reader::default().read(wasm).map_err(|error| {
+            Error::new(ErrorKind::Compile, format!("{} at offset {:#x}", error.message(), error.offset()))
+        })
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    types: Vec<TypeEntry>,
+    spaces: [Space; 5],
+    imports: Vec<Import>,
+    outline: Vec<u8>,
+}
+
+impl Reader {
+    fn read(mut self, wasm: &[u8]) -> wasmparser::Result<Declarations> {
+        let mut exports = Vec::new();
+        for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            match &payload {
+                Payload::Version { range, .. } => self.outline.extend_from_slice(&wasm[range.clone()]),
+                Payload::TypeSection(section) => {
+                    for group in section.clone() {
+                        for ty in group?.into_types() {
+                            let entry = match &ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => TypeEntry::Func(FuncType::new(
+                                    self.val_types(ty.params()),
+                                    self.val_types(ty.results()),
+                                )),
+                                _ => TypeEntry::Aggregate,
+                            };
+                            self.types.push(entry);
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.clone().into_imports() {
+                        let import = import?;
+                        let ty = self.import_type(&import.ty);
+                        let position = self.imports.len();
+                        self.spaces[ty.kind() as usize].push((ty.clone(), Some(position)));
+                        self.imports.push(Import {
+                            module: import.module.to_string(),
+                            name: import.name.to_string(),
+                            ty,
+                        });
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    for index in section.clone() {
+                        let ty = ExternType::Func(self.func_type(index?));
+                        self.define(ty);
+                    }
+                }
+                Payload::TableSection(section) => {
+                    for table in section.clone() {
+                        self.define(self.table_type(&table?.ty));
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section.clone() {
+                        self.define(memory_type(&memory?));
+                    }
+                }
+                Payload::TagSection(section) => {
+                    for tag in section.clone() {
+                        let ty = ExternType::tag(self.func_type(tag?.func_type_idx));
+                        self.define(ty);
+                    }
+                }
+                Payload::GlobalSection(section) => {
+                    for global in section.clone() {
+                        self.define(self.global_type(&global?.ty));
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section.clone() {
+                        let export = export?;
+                        let (kind, index) = (extern_kind(export.kind), export.index);
+                        let declared = self.spaces[kind as usize].get(index as usize);
+                        let Some((ty, import)) = declared else { continue };
+                        let own = exports.len();
+                        let source = import.map_or(Source::Own(own), Source::Import);
+                        exports.push(Export { name: export.name.to_string(), ty: ty.clone(), index, source });
+                    }
+                }
+                _ => {}
+            }
+            // The exported types come from these sections; the bodies and data in the others may be large.
+            if let Some((id, range)) = payload.as_section()
+                && (1..=7).contains(&id) | (id == 13)
+            {
+                self.outline.push(id);
+                write_leb128(&mut self.outline, range.len());
+                self.outline.extend_from_slice(&wasm[range]);
+            }
+        }
+        find_repetitions(&mut exports);
+        Ok(Declarations { imports: self.imports, exports, outline: self.outline })
+    }
+
+    fn define(&mut self, ty: ExternType) {
+        self.spaces[ty.kind() as usize].push((ty, None));
+    }
+
+    fn func_type(&self, index: u32) -> FuncType {
+        match self.types.get(index as usize) {
+            Some(TypeEntry::Func(ty)) => ty.clone(),
+            // Only an invalid module gets here, and the engine refuses it.
+            _ => FuncType::new(vec![], vec![]),
+        }
+    }
+
+    fn import_type(&self, ty: &TypeRef) -> ExternType {
+        match ty {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => ExternType::Func(self.func_type(*index)),
+            TypeRef::Table(ty) => self.table_type(ty),
+            TypeRef::Memory(ty) => memory_type(ty),
+            TypeRef::Global(ty) => self.global_type(ty),
+            TypeRef::Tag(ty) => ExternType::tag(self.func_type(ty.func_type_idx)),
+        }
+    }
+
+    fn table_type(&self, ty: &wasmparser::TableType) -> ExternType {
+        ExternType::Table(TableType {
+            element: self.val_type(wasmparser::ValType::Ref(ty.element_type)),
+            limits: Limits::new(ty.initial, ty.maximum),
+            wide: ty.table64,
+        })
+    }
+
+    fn global_type(&self, ty: &wasmparser::GlobalType) -> ExternType {
+        ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })
+    }
+
+    fn val_types(&self, types: &[wasmparser::ValType]) -> Vec<ValType> {
+        types.iter().map(|ty| self.val_type(*ty)).collect()
+    }
+
+    fn val_type(&self, ty: wasmparser::ValType) -> ValType {
+        use wasmparser::ValType as Parsed;
+        let reference = match ty {
+            Parsed::I32 => return ValType::new(ValKind::I32),
+            Parsed::I64 => return ValType::new(ValKind::I64),
+            Parsed::F32 => return ValType::new(ValKind::F32),
+            Parsed::F64 => return ValType::new(ValKind::F64),
+            Parsed::V128 => return ValType::new(ValKind::V128),
+            Parsed::Ref(reference) => reference,
+        };
+        let (kind, exact) = match reference.heap_type() {
+            HeapType::Abstract { ty, .. } => match ty {
+                AbstractHeapType::Func => (ValKind::FuncRef, true),
+                AbstractHeapType::Extern => (ValKind::ExternRef, true),
+                AbstractHeapType::NoFunc => (ValKind::FuncRef, false),
+                AbstractHeapType::NoExtern => (ValKind::ExternRef, false),
+                AbstractHeapType::Exn | AbstractHeapType::NoExn => (ValKind::ExnRef, false),
+                _ => (ValKind::AnyRef, false),
+            },
+            HeapType::Concrete(index) | HeapType::Exact(index) => {
+                let entry = index.as_module_index().and_then(|index| self.types.get(index as usize));
+                match entry {
+                    Some(TypeEntry::Aggregate) => (ValKind::AnyRef, false),
+                    // A type of the group being read is not entered yet; a reference to one is as good as to a function.
+                    _ => (ValKind::FuncRef, false),
+                }
+            }
+        };
+        ValType::with(kind, reference.is_nullable(), exact)
+    }
+}
+
+fn memory_type(ty: &wasmparser::MemoryType) -> ExternType {
+    ExternType::Memory(MemoryType {
+        limits: Limits::new(ty.initial, ty.maximum),
+        wide: ty.memory64,
+        shared: ty.shared,
+        page_size_log2: ty.page_size_log2.unwrap_or(16),
+    })
+}
+
+fn extern_kind(kind: ExternalKind) -> ExternKind {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExternKind::Func,
+        ExternalKind::Table => ExternKind::Table,
+        ExternalKind::Memory => ExternKind::Memory,
+        ExternalKind::Global => ExternKind::Global,
+        ExternalKind::Tag => ExternKind::Tag,
+    }
+}
+
+/// Lets every export of a thing that is exported under several names point to the first.
+fn find_repetitions(exports: &mut [Export]) {
+    let mut first = std::collections::HashMap::new();
+    for (position, export) in exports.iter_mut().enumerate() {
+        if let Source::Own(own) = &mut export.source {
+            *own = *first.entry((export.ty.kind() as u8, export.index)).or_insert(position);
+        }
+    }
+}
+
+fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        out.push(if value == 0 { low } else { low | 0x80 });
+        if value == 0 {
+            break;
+        }
+    }
+}
+
+/// Where in a module tables are touched. Engines report one cause for an access beyond a table's end; the specification
+/// has two, "undefined element" for a call through the table and "out of bounds table access" for anything else.
+#[derive(Default)]
+pub struct TableUses {
+    /// Offsets in the module of instructions that access tables without calling, ascending.
+    pub accesses: Vec<u32>,
+    pub any_call: bool,
+}
+
+pub fn table_uses(wasm: &[u8]) -> TableUses {
+    let mut uses = TableUses::default();
+    // An error here means an invalid module, which the engine refuses with a better message.
+    let _ = find_table_uses(wasm, &mut uses);
+    uses
+}
+
+fn find_table_uses(wasm: &[u8], uses: &mut TableUses) -> wasmparser::Result<()> {
+    use wasmparser::Operator;
+    let mut any_table = false;
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::TableSection(section) => any_table |= section.count() > 0,
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    any_table |= matches!(import?.ty, TypeRef::Table(_));
+                }
+            }
+            Payload::CodeSectionStart { .. } if !any_table => return Ok(()),
+            Payload::CodeSectionEntry(body) => {
+                let mut operators = body.get_operators_reader()?;
+                while !operators.eof() {
+                    let (operator, offset) = operators.read_with_offset()?;
+                    match operator {
+                        Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+                            uses.any_call = true;
+                        }
+                        Operator::TableGet { .. }
+                        | Operator::TableSet { .. }
+                        | Operator::TableInit { .. }
+                        | Operator::TableCopy { .. }
+                        | Operator::TableFill { .. } => uses.accesses.push(offset as u32),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Declarations {
+        Declarations::parse(&wat::parse_str(text).unwrap()).unwrap()
+    }
+
+    const MIXED: &str = r#"(module
+        (import "a" "memory" (memory 1 2))
+        (import "a" "function" (func (param i32 v128) (result externref)))
+        (import "b" "global" (global (mut i64)))
+        (table $t 3 funcref)
+        (func $f (result f32) f32.const 1)
+        (export "again" (func 0))
+        (export "table" (table $t))
+        (export "f" (func $f))
+        (export "f too" (func $f))
+        (export "memory" (memory 0)))"#;
+
+    #[test]
+    fn order_is_as_declared() {
+        let declarations = parse(MIXED);
+        let imports: Vec<_> = declarations.imports.iter().map(|i| format!("{}.{}: {}", i.module, i.name, i.ty)).collect();
+        assert_eq!(imports, [
+            "a.memory: memory, 1 to 2 pages",
+            "a.function: function (i32, v128) -> (externref)",
+            "b.global: mutable global i64",
+        ]);
+        let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
+    }
+
+    #[test]
+    fn the_same_thing_exported_twice_is_known_as_such() {
+        let declarations = parse(MIXED);
+        let sources: Vec<_> = declarations
+            .exports
+            .iter()
+            .map(|export| match export.source {
+                Source::Import(position) => format!("import {position}"),
+                Source::Own(position) => format!("own {position}"),
+            })
+            .collect();
+        assert_eq!(sources, ["import 1", "own 1", "own 2", "own 2", "import 0"]);
+    }
+
+    #[test]
+    fn an_outline_declares_the_same() {
+        let declarations = parse(MIXED);
+        let again = Declarations::parse(&declarations.outline).unwrap();
+        assert_eq!(again.outline, declarations.outline);
+        assert_eq!(again.exports.len(), declarations.exports.len());
+        for (one, other) in declarations.exports.iter().zip(&again.exports) {
+            assert_eq!((&one.name, one.ty.to_string()), (&other.name, other.ty.to_string()));
+        }
+    }
+
+    #[test]
+    fn table_uses_are_told_apart() {
+        let uses = table_uses(&wat::parse_str(
+            "(module (table 1 funcref) (func (drop (table.get 0 (i32.const 9)))))",
+        ).unwrap());
+        assert_eq!((uses.accesses.len(), uses.any_call), (1, false));
+        let uses = table_uses(&wat::parse_str(
+            "(module (type (func)) (table 1 funcref) (func (call_indirect (type 0) (i32.const 9))))",
+        ).unwrap());
+        assert_eq!((uses.accesses.len(), uses.any_call), (0, true));
+    }
+}

@@ -1,0 +1,80 @@
+//! What goes wrong, and each thread's record of the last thing that did.
+
+use std::cell::RefCell;
+use std::ffi::{CString, c_char};
+use std::fmt;
+
+/// Coarse classes of errors, stable numbers of `wasmrt.h`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// The function was called in a way its documentation rules out.
+    Misuse = 1,
+    /// A module is malformed, invalid or beyond what the engine compiles.
+    Compile = 2,
+    /// Imports do not fit the module.
+    Link = 3,
+    /// WebAssembly or a host function trapped.
+    Trap = 4,
+    /// A resource ran out or a limit was reached.
+    Limit = 5,
+    /// The engine cannot do what was asked.
+    Unsupported = 6,
+    /// A file could not be read or written.
+    Io = 7,
+    /// Bytes given to deserialize are no artifact of this library, backend and configuration.
+    Artifact = 8,
+    /// A defect of the library itself, caught at the C boundary.
+    Internal = 9,
+}
+
+#[derive(Debug)]
+pub struct Error {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into() }
+    }
+
+    pub fn misuse(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Misuse, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<(ErrorKind, CString)>> = const { RefCell::new(None) };
+}
+
+/// Records `error` as the thread's last one. It stays until the next failure or [`clear`].
+#[cold]
+pub fn record(error: &Error) {
+    let text = error.message.replace('\0', "\u{fffd}");
+    let text = CString::new(text).unwrap_or_default();
+    // A thread that is going away has no last error any more; there is nobody left to read it.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = Some((error.kind, text)));
+}
+
+pub fn clear() {
+    let _ = LAST.try_with(|last| *last.borrow_mut() = None);
+}
+
+pub fn last_kind() -> Option<ErrorKind> {
+    LAST.try_with(|last| last.borrow().as_ref().map(|(kind, _)| *kind)).ok().flatten()
+}
+
+/// The message of the thread's last error, valid until the next failure or [`clear`] on this thread; null if none.
+pub fn last_message() -> *const c_char {
+    let pointer = LAST.try_with(|last| last.borrow().as_ref().map(|(_, text)| text.as_ptr()));
+    pointer.ok().flatten().unwrap_or(std::ptr::null())
+}

@@ -1,0 +1,138 @@
+//! Globals, tables and memories, and the types of externs.
+
+use super::error::{Error, ErrorKind, Result};
+use super::func::{carried, check_value};
+use super::object::{Body, Global, Handle, Memory, Object, Table};
+use super::store::Store;
+use super::types::{ExternType, GlobalType, Limits, MemoryType, TableType, ValType};
+use super::value::Val;
+
+impl Object {
+    /// The type of an extern; a table's or memory's minimum is its current size. `None` for what is no extern.
+    pub fn extern_type(&self) -> Option<ExternType> {
+        let backend = self.store().backend();
+        Some(match &self.body {
+            Body::Func(func) => ExternType::Func(func.ty.clone()),
+            Body::Global(global) => ExternType::Global(global.ty.clone()),
+            Body::Table(table) => {
+                // SAFETY: an entity of this store.
+                let size = unsafe { backend.table_size(table.entity) };
+                let limits = Limits { min: Limits::new(size, None).min, ..table.ty.limits };
+                ExternType::Table(TableType { limits, ..table.ty.clone() })
+            }
+            Body::Memory(memory) => {
+                // SAFETY: an entity of this store.
+                let size = unsafe { backend.memory_size(memory.entity) };
+                let limits = Limits { min: Limits::new(size, None).min, ..memory.ty.limits };
+                ExternType::Memory(MemoryType { limits, ..memory.ty.clone() })
+            }
+            Body::Tag(tag) => tag.ty.clone(),
+            _ => return None,
+        })
+    }
+
+    /// # Safety
+    /// If the value is of a reference kind, it holds null or a live handle.
+    pub unsafe fn new_global(store: &Store, ty: &GlobalType, value: &Val) -> Result<Handle> {
+        check_carried(ty.content, "a global")?;
+        // SAFETY: as promised by the caller.
+        unsafe { check_value(store, value, ty.content, || "initial value of the global".to_string())? };
+        // SAFETY: the value fits, and is of this store.
+        let entity = unsafe { store.backend().new_global(ty, value)? };
+        Ok(Object::new(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
+    }
+
+    pub fn global_get(&self, global: &Global) -> Result<Val> {
+        // SAFETY: an entity of this store.
+        unsafe { self.store().backend().global_get(global.entity, &global.ty) }
+    }
+
+    /// # Safety
+    /// As for [`Object::new_global`].
+    pub unsafe fn global_set(&self, global: &Global, value: &Val) -> Result<()> {
+        if !global.ty.mutable {
+            return Err(Error::misuse("the global is constant; nothing was written"));
+        }
+        check_carried(global.ty.content, "a global")?;
+        // SAFETY: as promised by the caller.
+        unsafe {
+            check_value(self.store(), value, global.ty.content, || "new value of the global".to_string())?;
+        }
+        // SAFETY: the value fits, and is of this store.
+        unsafe { self.store().backend().global_set(global.entity, &global.ty, value) }?;
+        self.store().settle();
+        Ok(())
+    }
+
+    pub fn new_table(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
+        check_carried(ty.element, "a table")?;
+        let init = element(store, ty, init)?;
+        // SAFETY: the element fits, and is of this store.
+        let entity = unsafe { store.backend().new_table(ty, &init)? };
+        Ok(Object::new(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
+    }
+
+    /// The element at `index`, or `None` if it is null.
+    pub fn table_get(&self, table: &Table, index: u32) -> Result<Option<Handle>> {
+        let backend = self.store().backend();
+        // SAFETY: an entity of this store.
+        match unsafe { backend.table_get(table.entity, &table.ty, index.into())? } {
+            // SAFETY: an element is null or an owned handle.
+            Some(value) => Ok(unsafe { value.reference().map(|object| Handle::from_raw(object)) }),
+            None => Err(self.beyond(table, index)),
+        }
+    }
+
+    pub fn table_set(&self, table: &Table, index: u32, value: Option<&Object>) -> Result<()> {
+        let store = self.store();
+        let value = element(store, &table.ty, value)?;
+        // SAFETY: an entity of this store.
+        if u64::from(index) >= unsafe { store.backend().table_size(table.entity) } {
+            return Err(self.beyond(table, index));
+        }
+        // SAFETY: the element fits, and is of this store.
+        unsafe { store.backend().table_set(table.entity, &table.ty, index.into(), &value)? };
+        store.settle();
+        Ok(())
+    }
+
+    pub fn table_grow(&self, table: &Table, delta: u32, init: Option<&Object>) -> Result<()> {
+        let store = self.store();
+        let init = element(store, &table.ty, init)?;
+        // SAFETY: the element fits, and is of this store.
+        unsafe { store.backend().table_grow(table.entity, &table.ty, delta.into(), &init) }
+    }
+
+    #[cold]
+    fn beyond(&self, table: &Table, index: u32) -> Error {
+        // SAFETY: an entity of this store.
+        let size = unsafe { self.store().backend().table_size(table.entity) };
+        Error::misuse(format!("index {index} is beyond the table's {size} elements"))
+    }
+
+    pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {
+        // SAFETY: a type of no store in particular.
+        let entity = unsafe { store.backend().new_memory(ty)? };
+        Ok(Object::new(store, Body::Memory(Memory { entity, ty: ty.clone() })).into_handle())
+    }
+}
+
+fn check_carried(ty: ValType, what: &str) -> Result<()> {
+    if carried(ty) {
+        return Ok(());
+    }
+    let message = format!("{what} of type {ty} cannot be made or written through wasm_val_t and wasm_ref_t");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+/// A reference as an element of a table; still the caller's.
+fn element(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<Val> {
+    let mut value = Val::null(ty.element.kind);
+    value.of.r#ref = object.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut());
+    if !ty.element.exact && object.is_some() {
+        check_carried(ty.element, "a table")?;
+    }
+    // SAFETY: a live object or null.
+    unsafe { check_value(store, &value, ty.element, || "element of the table".to_string())? };
+    Ok(value)
+}

@@ -1,0 +1,346 @@
+//! Functions and calls in both directions.
+
+use super::error::{Error, ErrorKind, Result};
+use super::object::{Body, Finalizer, Handle, Object, Retained};
+use super::store::Store;
+use super::types::{FuncType, ValType};
+use super::value::{Val, with_room};
+use crate::backend::Entity;
+use std::cell::OnceCell;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// A `wasm_val_vec_t`: what callbacks get and give.
+#[repr(C)]
+pub struct ValVec {
+    pub size: usize,
+    pub data: *mut Val,
+}
+
+pub type CallbackPlain = unsafe extern "C" fn(*const ValVec, *mut ValVec) -> *mut Object;
+pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut ValVec) -> *mut Object;
+
+/// What engines and the web agree on as the most parameters, and the most results, a function may have.
+const MAX_ARITY: usize = 1000;
+
+pub enum Callback {
+    Plain(CallbackPlain),
+    WithEnv(CallbackWithEnv),
+}
+
+pub struct Func {
+    pub ty: FuncType,
+    /// The engine's function. A host function gets one when WebAssembly first sees it.
+    pub entity: OnceCell<Entity>,
+    pub host: Option<HostFunc>,
+    /// For an export: the instance that defines it, and its index there.
+    pub origin: Option<(NonNull<Object>, u32)>,
+}
+
+pub struct HostFunc {
+    callback: Callback,
+    env: *mut c_void,
+    finalizer: Finalizer,
+}
+
+impl Drop for HostFunc {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.finalizer {
+            // SAFETY: C gave this function for this environment, and the function that owned both is gone.
+            unsafe { finalizer(self.env) };
+        }
+    }
+}
+
+impl Func {
+    pub fn in_engine(ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
+        Func { ty, entity: OnceCell::from(entity), host: None, origin }
+    }
+
+    /// Makes a host function. The finalizer is called for `env` when the function is gone, or right here on failure.
+    pub fn new_host(
+        store: &Store,
+        ty: FuncType,
+        callback: Callback,
+        env: *mut c_void,
+        finalizer: Finalizer,
+    ) -> Result<Handle> {
+        let host = HostFunc { callback, env, finalizer };
+        if ty.params.len().max(ty.results.len()) > MAX_ARITY {
+            let (params, results) = (ty.params.len(), ty.results.len());
+            let message =
+                format!("a function has at most {MAX_ARITY} parameters and results, not {params} and {results}");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        if let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| !carried(**ty)) {
+            let message = format!("a host function cannot take or give values of type {ty} through wasm_val_t");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let func = Func { ty, entity: OnceCell::new(), host: Some(host), origin: None };
+        Ok(Object::new(store, Body::Func(func)).into_handle())
+    }
+}
+
+/// Whether `wasm_val_t` can carry every value of a type.
+pub fn carried(ty: ValType) -> bool {
+    use super::types::ValKind::*;
+    ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
+}
+
+impl Object {
+    /// The engine's function for this function object.
+    pub fn func_entity(&self, func: &Func) -> Entity {
+        *func.entity.get_or_init(|| {
+            let store = self.store();
+            // From here on the engine may call it at any time: it lives as long as the store.
+            let object = Retained::new(self);
+            // SAFETY: the object outlives the backend's store, see `Store::close`.
+            let entity = unsafe { store.backend().new_func(object.as_ptr(), &func.ty) };
+            store.enter_function(object);
+            entity
+        })
+    }
+}
+
+/// Calls a function from the host. Results beyond the room in `results` are released; on a trap, which is returned,
+/// nothing is written.
+///
+/// # Safety
+/// Values in `args` that are of a reference kind hold null or live handles.
+#[inline(always)]
+pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
+    let Some(func) = object.as_func() else { return refuse_call(object) };
+    let store = object.store();
+    // SAFETY: as promised by the caller.
+    if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
+        return Some(store.error_trap(error));
+    }
+    let arity = func.ty.results.len();
+    let trap = match results.get_mut(..arity) {
+        // SAFETY: the arguments were checked, and there is room for all results.
+        Some(results) => unsafe { call_checked(object, func, args, results) },
+        // SAFETY: likewise.
+        None => with_room(arity, |room| unsafe {
+            let trap = call_checked(object, func, args, room);
+            if trap.is_none() {
+                let (kept, dropped) = room.split_at_mut(results.len());
+                results.copy_from_slice(kept);
+                dropped.iter_mut().for_each(|value| value.assume_init_mut().release());
+            }
+            trap
+        }),
+    };
+    store.settle();
+    trap
+}
+
+/// # Safety
+/// The arguments fit the function's type; there is exactly room for its results.
+#[inline(always)]
+unsafe fn call_checked(
+    object: &Object,
+    func: &Func,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Option<Handle> {
+    let store = object.store();
+    match (&func.host, func.entity.get()) {
+        // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
+        // SAFETY: the room is for as many results as the type has.
+        (Some(host), _) => with_room(results.len(), |room| unsafe {
+            match host.invoke(store, &func.ty, args, room) {
+                Ok(()) => {
+                    results.copy_from_slice(room);
+                    None
+                }
+                Err(trap) => Some(trap),
+            }
+        }),
+        (None, Some(entity)) => {
+            // SAFETY: the entity is this store's, and the values were checked.
+            match unsafe { store.backend().call(*entity, &func.ty, args, results) } {
+                Ok(()) => None,
+                Err(failure) => Some(store.trap(failure, func.origin.map(|(instance, _)| instance))),
+            }
+        }
+        (None, None) => {
+            Some(store.error_trap(Error::new(ErrorKind::Internal, "a function is neither the host's nor the engine's")))
+        }
+    }
+}
+
+/// Answers a call of what is no function. A deleted object has no store for a trap to belong to any more.
+#[cold]
+fn refuse_call(object: &Object) -> Option<Handle> {
+    let error = wrong_kind(object);
+    if object.is_deleted() {
+        super::error::record(&error);
+        return None;
+    }
+    Some(object.store().error_trap(error))
+}
+
+#[cold]
+fn wrong_kind(object: &Object) -> Error {
+    Error::misuse(format!("expected a function, got a {}", object.body.name()))
+}
+
+/// # Safety
+/// As for [`call`].
+#[inline(always)]
+unsafe fn check_args(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
+    let fits = args.len() == ty.params.len()
+        && ty.numeric
+        && args.iter().zip(ty.params.iter()).all(|(arg, param)| arg.kind == param.kind as u8);
+    // SAFETY: as promised by the caller.
+    if fits { Ok(()) } else { unsafe { check_args_fully(store, ty, args) } }
+}
+
+/// The whole check: references, and what exactly is wrong.
+///
+/// # Safety
+/// As for [`call`].
+#[inline(never)]
+unsafe fn check_args_fully(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
+    if let Some(ty) = ty.uncarried() {
+        let message = format!("the function's type has a {ty}, which wasm_val_t cannot carry");
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    if args.len() != ty.params.len() {
+        let (expected, got) = (ty.params.len(), args.len());
+        let params = &ty.params;
+        return Err(Error::misuse(format!("expected {expected} arguments {params}, got {got}")));
+    }
+    for (position, (arg, param)) in args.iter().zip(ty.params.iter()).enumerate() {
+        // SAFETY: as promised by the caller.
+        unsafe { check_value(store, arg, *param, || format!("argument {}", position + 1))? };
+    }
+    Ok(())
+}
+
+/// Checks that a value may stand where `expected` is asked for, in this store.
+///
+/// # Safety
+/// If the value is of a reference kind, it holds null or a live handle.
+pub unsafe fn check_value(
+    store: &Store,
+    value: &Val,
+    expected: ValType,
+    role: impl Fn() -> String,
+) -> Result<()> {
+    // SAFETY: as promised by the caller.
+    let object = unsafe { value.reference() };
+    // SAFETY: likewise.
+    if !unsafe { value.fits(expected) } {
+        let got = match object {
+            Some(object) => format!("a reference to a {}", object.body.name()),
+            None if expected.kind.is_reference() && value.kind >= 128 => "null".to_string(),
+            None => value.kind_name(),
+        };
+        return Err(Error::misuse(format!("{}: expected {expected}, got {got}", role())));
+    }
+    match object {
+        Some(object) if !store.is(object.store()) => store.check_own(object, &role()),
+        _ => Ok(()),
+    }
+}
+
+/// Calls the host function `func` on behalf of WebAssembly. Arguments stay the caller's; results are initialised on
+/// success. On failure the trap is the store's pending one.
+///
+/// # Safety
+/// `func` is a host function, arguments fit its type and `results` has room for its results.
+#[inline(always)]
+pub unsafe fn invoke_host(
+    object: &Object,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Result<(), HostTrapped> {
+    let store = object.store();
+    let Some(Func { ty, host: Some(host), .. }) = object.as_func() else {
+        store.set_pending_trap(store.error_trap(wrong_kind(object)));
+        return Err(HostTrapped);
+    };
+    // SAFETY: as promised by the caller.
+    unsafe { host.invoke(store, ty, args, results) }.map_err(|trap| {
+        store.set_pending_trap(trap);
+        HostTrapped
+    })
+}
+
+/// A host function trapped; its trap is the store's pending one.
+#[derive(Debug)]
+pub struct HostTrapped;
+
+impl std::fmt::Display for HostTrapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a host function trapped")
+    }
+}
+
+impl std::error::Error for HostTrapped {}
+
+impl HostFunc {
+    /// # Safety
+    /// Arguments fit `ty`, and `results` has room for exactly its results.
+    #[inline(always)]
+    unsafe fn invoke(
+        &self,
+        store: &Store,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Handle> {
+        // What the callback does not write is zero.
+        for (slot, ty) in results.iter_mut().zip(ty.results.iter()) {
+            slot.write(Val::zero(ty.kind));
+        }
+        let args = ValVec { size: args.len(), data: args.as_ptr().cast_mut() };
+        let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };
+        // SAFETY: C promised a callback of this shape when it made the function.
+        let trap = unsafe {
+            match self.callback {
+                Callback::Plain(callback) => callback(&args, &mut given),
+                Callback::WithEnv(callback) => callback(self.env, &args, &mut given),
+            }
+        };
+        if let Some(trap) = NonNull::new(trap) {
+            // SAFETY: the callback gave up a handle to a trap.
+            return Err(unsafe { Handle::from_raw(trap.as_ref()) });
+        }
+        // SAFETY: written above, and by the callback.
+        let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
+        let fit = ty.numeric
+            && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
+        if fit {
+            return Ok(());
+        }
+        // SAFETY: the callback leaves values as C understands them.
+        unsafe { check_results(store, ty, results) }
+    }
+}
+
+/// # Safety
+/// Results of a reference kind hold null or owned handles.
+#[inline(never)]
+unsafe fn check_results(store: &Store, ty: &FuncType, results: &mut [Val]) -> Result<(), Handle> {
+    let check = results.iter().zip(ty.results.iter()).enumerate().try_for_each(|(position, (value, ty))| {
+        // SAFETY: as promised by the caller.
+        unsafe { check_value(store, value, *ty, || format!("result {} of the host function", position + 1)) }
+    });
+    match check {
+        Ok(()) => {
+            // A reference may have come as one of another kind, see `Val::fits`.
+            for (value, ty) in results.iter_mut().zip(ty.results.iter()) {
+                value.kind = ty.kind as u8;
+            }
+            Ok(())
+        }
+        Err(error) => {
+            // SAFETY: as promised by the caller.
+            results.iter_mut().for_each(|value| unsafe { value.release() });
+            Err(store.error_trap(error))
+        }
+    }
+}

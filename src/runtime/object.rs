@@ -1,0 +1,327 @@
+//! What every reference of `wasm.h` points to: one allocation per object, however many handles there are.
+//!
+//! A C pointer (`wasm_func_t*`, `wasm_extern_t*`, `wasm_ref_t*`, ...) is the address of an [`Object`]; casting between
+//! them is a check of its kind, copying one counts up. So all handles of an object are the same pointer, and host info is
+//! a field.
+//!
+//! Two counts keep an object: its *handles*, which belong to C and keep the store alive as well, and the times it is
+//! *retained* by the runtime or by WebAssembly itself, which does not: what a store retains must not keep that store.
+//! Handles may be copied and deleted from any thread, also while another one uses the store: garbage-collected languages
+//! delete from a thread of their own.
+//!
+//! C programs delete things twice. A deleted object is emptied at once but its memory is kept for a while, so that a late
+//! second delete finds a dead object instead of somebody else's memory; see [`bury`].
+
+use super::func::Func;
+use super::instance::Instance;
+use super::module::Module;
+use super::store::Store;
+use super::trap::Trap;
+use super::types::{ExternKind, ExternType, GlobalType, MemoryType, TableType};
+use crate::backend::Entity;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
+
+pub struct Object {
+    pub body: Body,
+    store: NonNull<Store>,
+    /// Both counts, so that exactly one of those who let go sees both at zero: [`HANDLE`]s and [`RETENTION`]s.
+    counts: AtomicU64,
+    host_info: Cell<*mut c_void>,
+    finalizer: Cell<Finalizer>,
+}
+
+pub enum Body {
+    Func(Func),
+    Global(Global),
+    Table(Table),
+    Memory(Memory),
+    Tag(Tag),
+    Instance(Instance),
+    Module(Arc<Module>),
+    Trap(Trap),
+    Foreign,
+    /// What is left of a deleted object. Its store may be gone.
+    Deleted,
+}
+
+const HANDLE: u64 = 1;
+const RETENTION: u64 = 1 << 32;
+/// The part of the counts that counts handles.
+const HANDLES: u64 = RETENTION - 1;
+
+pub struct Global {
+    pub entity: Entity,
+    pub ty: GlobalType,
+}
+
+pub struct Table {
+    pub entity: Entity,
+    /// As declared; the current size is the engine's to tell.
+    pub ty: TableType,
+}
+
+pub struct Memory {
+    pub entity: Entity,
+    /// As declared; the current size is the engine's to tell.
+    pub ty: MemoryType,
+}
+
+pub struct Tag {
+    pub entity: Entity,
+    pub ty: ExternType,
+}
+
+impl Body {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Body::Func(_) => "function",
+            Body::Global(_) => "global",
+            Body::Table(_) => "table",
+            Body::Memory(_) => "memory",
+            Body::Tag(_) => "tag",
+            Body::Instance(_) => "instance",
+            Body::Module(_) => "module",
+            Body::Trap(_) => "trap",
+            Body::Foreign => "foreign object",
+            Body::Deleted => "deleted object",
+        }
+    }
+
+    pub fn extern_kind(&self) -> Option<ExternKind> {
+        Some(match self {
+            Body::Func(_) => ExternKind::Func,
+            Body::Global(_) => ExternKind::Global,
+            Body::Table(_) => ExternKind::Table,
+            Body::Memory(_) => ExternKind::Memory,
+            Body::Tag(_) => ExternKind::Tag,
+            _ => return None,
+        })
+    }
+}
+
+macro_rules! downcasts {
+    ($($name:ident $variant:ident $target:ty;)*) => {
+        impl Object {
+            $(
+                #[inline(always)]
+                pub fn $name(&self) -> Option<&$target> {
+                    match &self.body {
+                        Body::$variant(target) => Some(target),
+                        _ => None,
+                    }
+                }
+            )*
+        }
+    };
+}
+downcasts! {
+    as_func Func Func;
+    as_global Global Global;
+    as_table Table Table;
+    as_memory Memory Memory;
+    as_instance Instance Instance;
+    as_module Module Arc<Module>;
+    as_trap Trap Trap;
+}
+
+impl Object {
+    /// Makes an object of `store` that nobody refers to yet but the caller, through what is returned.
+    pub fn new(store: &Store, body: Body) -> Retained {
+        let object = Box::new(Object {
+            body,
+            store: NonNull::from(store),
+            counts: AtomicU64::new(RETENTION),
+            host_info: Cell::new(std::ptr::null_mut()),
+            finalizer: Cell::new(None),
+        });
+        Retained(NonNull::from(Box::leak(object)))
+    }
+
+    #[inline(always)]
+    pub fn store(&self) -> &Store {
+        // SAFETY: handles keep the store alive, and what is retained without a handle belongs to the store, which lets go
+        // of it before it goes itself.
+        unsafe { self.store.as_ref() }
+    }
+
+    pub fn host_info(&self) -> *mut c_void {
+        self.host_info.get()
+    }
+
+    /// Replaces the host info; the finalizer of the former one runs.
+    pub fn set_host_info(&self, info: *mut c_void, finalizer: Finalizer) {
+        let former = self.host_info.replace(info);
+        if let Some(former_finalizer) = self.finalizer.replace(finalizer) {
+            // SAFETY: C gave this function for this pointer, and it is called once, having just been replaced.
+            unsafe { former_finalizer(former) };
+        }
+    }
+
+    /// Whether C has any handle to this object; a delete without one is a second delete.
+    pub fn has_handles(&self) -> bool {
+        self.counts.load(Ordering::Relaxed) & HANDLES != 0
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        matches!(self.body, Body::Deleted)
+    }
+
+    /// Empties and buries the object at `this`.
+    ///
+    /// # Safety
+    /// `this` came from [`Object::new`], both counts have just become zero, and it is not used afterwards.
+    #[cold]
+    unsafe fn free(this: NonNull<Object>) {
+        // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.
+        // SAFETY: the object is there until it is buried, and nobody else has a reference to it.
+        let mut object = unsafe { Box::from_raw(this.as_ptr()) };
+        object.set_host_info(std::ptr::null_mut(), None);
+        drop(std::mem::replace(&mut object.body, Body::Deleted));
+        bury(object);
+    }
+}
+
+/// How many deleted objects are kept for programs that delete twice.
+const GRAVES: usize = 256;
+
+struct Graveyard {
+    graves: [Option<Box<Object>>; GRAVES],
+    next: usize,
+}
+
+// SAFETY: what is buried is inert: a deleted body, no host info, and a pointer nobody follows.
+unsafe impl Send for Graveyard {}
+
+static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard { graves: [const { None }; GRAVES], next: 0 });
+
+/// Keeps a deleted object's memory until many others have been deleted after it.
+fn bury(object: Box<Object>) {
+    let mut graveyard = GRAVEYARD.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = graveyard.next;
+    graveyard.next = (next + 1) % GRAVES;
+    graveyard.graves[next] = Some(object);
+}
+
+/// A C handle: owned by C as a raw pointer, by Rust as this. It keeps the object and its store.
+pub struct Handle(NonNull<Object>);
+
+impl Handle {
+    #[inline]
+    pub fn new(object: &Object) -> Handle {
+        if object.counts.fetch_add(HANDLE, Ordering::Relaxed) & HANDLES == 0 {
+            object.store().add_handle();
+        }
+        Handle(NonNull::from(object))
+    }
+
+    pub fn into_raw(self) -> *mut Object {
+        std::mem::ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Takes back a handle that C owned.
+    ///
+    /// # Safety
+    /// `object` came from [`Handle::into_raw`], and its owner gives that one up.
+    pub unsafe fn from_raw(object: &Object) -> Handle {
+        Handle(NonNull::from(object))
+    }
+}
+
+impl Deref for Handle {
+    type Target = Object;
+    fn deref(&self) -> &Object {
+        // SAFETY: a handle keeps its object.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Handle {
+    #[inline]
+    fn drop(&mut self) {
+        let former = self.counts.fetch_sub(HANDLE, Ordering::AcqRel);
+        if former & HANDLES == HANDLE {
+            let store = self.store;
+            if former == HANDLE {
+                // SAFETY: both counts are zero, and `self` is not used any more.
+                unsafe { Object::free(self.0) };
+            }
+            // SAFETY: the object counted as one of the store's handles until now.
+            unsafe { Store::remove_handle(store) };
+        }
+    }
+}
+
+/// A reference of the runtime's own, or of WebAssembly's: it keeps the object, but not the store.
+pub struct Retained(NonNull<Object>);
+
+impl Retained {
+    pub fn new(object: &Object) -> Retained {
+        object.counts.fetch_add(RETENTION, Ordering::Relaxed);
+        Retained(NonNull::from(object))
+    }
+
+    pub fn as_ptr(&self) -> NonNull<Object> {
+        self.0
+    }
+
+    /// Turns this into a handle for C.
+    pub fn into_handle(self) -> Handle {
+        Handle::new(&self)
+    }
+}
+
+impl Clone for Retained {
+    fn clone(&self) -> Retained {
+        Retained::new(self)
+    }
+}
+
+impl Deref for Retained {
+    type Target = Object;
+    fn deref(&self) -> &Object {
+        // SAFETY: what is retained lives.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Retained {
+    fn drop(&mut self) {
+        if self.counts.fetch_sub(RETENTION, Ordering::AcqRel) == RETENTION {
+            // SAFETY: both counts are zero, and `self` is not used any more.
+            unsafe { Object::free(self.0) };
+        }
+    }
+}
+
+/// What the host data of an externref inside an engine holds: the object that C passed in. The engine may drop it in the
+/// middle of an operation (when it collects garbage), where no finalizer may run: the store lets go of the object later.
+pub struct ExternPayload(NonNull<Object>);
+
+// SAFETY: engines want their host data to be Send and Sync, because their stores are. Ours is only ever touched from the
+// thread that uses the store, which is the contract of `wasm.h` for a store and everything in it.
+unsafe impl Send for ExternPayload {}
+unsafe impl Sync for ExternPayload {}
+
+impl ExternPayload {
+    pub fn new(object: &Object) -> ExternPayload {
+        ExternPayload(std::mem::ManuallyDrop::new(Retained::new(object)).0)
+    }
+
+    pub fn object(&self) -> &Object {
+        // SAFETY: the payload retains the object.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for ExternPayload {
+    fn drop(&mut self) {
+        self.object().store().release_later(Retained(self.0));
+    }
+}

@@ -1,0 +1,191 @@
+//! Traps and the frames they came through.
+
+use super::error::{self, Error, ErrorKind};
+use super::instance::Instance;
+use super::object::{Body, Handle, Object};
+use super::store::{Store, StoreHandle};
+use crate::backend::{Failure, RawFrame};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+
+/// Why WebAssembly itself traps, with the words of the specification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrapCode {
+    Unreachable,
+    MemoryOutOfBounds,
+    TableOutOfBounds,
+    UndefinedElement,
+    UninitializedElement,
+    IndirectCallTypeMismatch,
+    IntegerDivideByZero,
+    IntegerOverflow,
+    InvalidConversion,
+    StackExhausted,
+    UnalignedAtomic,
+    NullReference,
+    NullFunctionReference,
+    NullI31Reference,
+    ArrayOutOfBounds,
+    CastFailure,
+    UncaughtException,
+    OutOfFuel,
+    Interrupted,
+}
+
+impl TrapCode {
+    pub fn message(self) -> &'static str {
+        match self {
+            TrapCode::Unreachable => "unreachable",
+            TrapCode::MemoryOutOfBounds => "out of bounds memory access",
+            TrapCode::TableOutOfBounds => "out of bounds table access",
+            TrapCode::UndefinedElement => "undefined element",
+            TrapCode::UninitializedElement => "uninitialized element",
+            TrapCode::IndirectCallTypeMismatch => "indirect call type mismatch",
+            TrapCode::IntegerDivideByZero => "integer divide by zero",
+            TrapCode::IntegerOverflow => "integer overflow",
+            TrapCode::InvalidConversion => "invalid conversion to integer",
+            TrapCode::StackExhausted => "call stack exhausted",
+            TrapCode::UnalignedAtomic => "unaligned atomic",
+            TrapCode::NullReference => "null reference",
+            TrapCode::NullFunctionReference => "null function reference",
+            TrapCode::NullI31Reference => "null i31 reference",
+            TrapCode::ArrayOutOfBounds => "out of bounds array access",
+            TrapCode::CastFailure => "cast failure",
+            TrapCode::UncaughtException => "unhandled exception",
+            TrapCode::OutOfFuel => "all fuel consumed",
+            TrapCode::Interrupted => "interrupted",
+        }
+    }
+}
+
+pub struct Trap {
+    /// Without a terminating zero.
+    pub message: Vec<u8>,
+    frames: RefCell<Vec<Frame>>,
+}
+
+#[derive(Clone)]
+pub struct Frame {
+    /// Retained by its store; `None` if it cannot be told (see [`locate`]).
+    pub instance: Option<NonNull<Object>>,
+    pub func_index: u32,
+    pub func_offset: usize,
+    pub module_offset: usize,
+}
+
+/// A frame as C owns it: it keeps the store, and so the instance.
+pub struct OwnedFrame {
+    pub frame: Frame,
+    store: StoreHandle,
+}
+
+impl OwnedFrame {
+    pub fn new(frame: Frame, store: &Store) -> OwnedFrame {
+        OwnedFrame { frame, store: StoreHandle::new(store) }
+    }
+
+}
+
+impl Clone for OwnedFrame {
+    fn clone(&self) -> OwnedFrame {
+        OwnedFrame::new(self.frame.clone(), &self.store)
+    }
+}
+
+impl Trap {
+    pub fn new(message: Vec<u8>) -> Trap {
+        Trap { message, frames: RefCell::default() }
+    }
+
+    pub fn origin(&self) -> Option<Frame> {
+        self.frames.borrow().first().cloned()
+    }
+
+    pub fn frames(&self) -> Vec<Frame> {
+        self.frames.borrow().clone()
+    }
+}
+
+impl Store {
+    /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance whose
+    /// function was called, as far as that is known.
+    #[cold]
+    pub fn trap(&self, failure: Failure, entry: Option<NonNull<Object>>) -> Handle {
+        let (trap, frames) = match failure {
+            Failure::Error(error) => return self.error_trap(error),
+            Failure::Trap(code, frames) => {
+                let message = code.message().as_bytes().to_vec();
+                (Object::new(self, Body::Trap(Trap::new(message))).into_handle(), frames)
+            }
+            Failure::Host(frames) => match self.take_pending_trap() {
+                Some(trap) => (trap, frames),
+                None => {
+                    let message = "a host function failed without leaving a trap";
+                    return self.error_trap(Error::new(ErrorKind::Internal, message));
+                }
+            },
+        };
+        let Some(body) = trap.as_trap() else {
+            return self.error_trap(Error::misuse("a host function returned something that is no trap"));
+        };
+        error::record(&Error::new(ErrorKind::Trap, String::from_utf8_lossy(&body.message)));
+        // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
+        if body.frames.borrow().is_empty() && self.is(trap.store()) {
+            *body.frames.borrow_mut() = locate(self, frames, entry);
+        }
+        trap
+    }
+}
+
+/// Finds the instance of each frame. An engine tells a frame's module; where the store has one instance of it, that is
+/// the one. Where it has several, the calls from frame to frame decide: a function called by another of its own module
+/// runs in the same instance unless it may have been imported from a sibling, and an imported one in that which exported
+/// it. Where that does not tell either, the instance is left out rather than guessed.
+fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> Vec<Frame> {
+    let mut caller: Option<NonNull<Object>> = None;
+    let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
+    for (position, raw) in raw.iter().rev().enumerate() {
+        let mut candidates = Vec::new();
+        store.visit_instances(|object| {
+            let instance = object.as_instance();
+            if instance.is_some_and(|instance| instance.module.inner.identity() == raw.module) {
+                candidates.push(NonNull::from(object));
+            }
+            candidates.len() < 64
+        });
+        let among = |object: Option<NonNull<Object>>| object.filter(|object| candidates.contains(object));
+        let instance = match candidates[..] {
+            [] => None,
+            [only] => Some(only),
+            _ if position == 0 => among(entry),
+            _ => caller.and_then(|caller| {
+                // SAFETY: instances are retained by their store.
+                let body = unsafe { caller.as_ref() }.as_instance()?;
+                match (among(Some(caller)), body.imported_from(raw.func_index, &candidates)) {
+                    (own, None) => own,
+                    (None, Some(exporter)) => Some(exporter),
+                    (Some(_), Some(_)) => None,
+                }
+            }),
+        };
+        caller = instance;
+        frames.push(Frame {
+            instance,
+            func_index: raw.func_index,
+            func_offset: raw.func_offset,
+            module_offset: raw.module_offset,
+        });
+    }
+    frames.reverse();
+    frames
+}
+
+impl Instance {
+    /// The one of `candidates` that exported to this instance a function with index `func_index`, if any did.
+    fn imported_from(&self, func_index: u32, candidates: &[NonNull<Object>]) -> Option<NonNull<Object>> {
+        self.imports.iter().find_map(|import| {
+            let (exporter, index) = import.as_func()?.origin?;
+            (index == func_index && candidates.contains(&exporter)).then_some(exporter)
+        })
+    }
+}

@@ -1,0 +1,418 @@
+//! Types of values and of externs (functions, globals, tables, memories, tags).
+//!
+//! Their layout is chosen so that the C API can hand out views of them without converting: a [`ValType`] is the pointer
+//! that C knows as `wasm_valtype_t*`, a [`ValTypes`] is laid out as a `wasm_valtype_vec_t`, and a [`Limits`] as a
+//! `wasm_limits_t`.
+
+use std::fmt;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// The kind of a value. The numbers are those of the standard; V128, ANYREF and EXNREF continue them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ValKind {
+    I32 = 0,
+    I64 = 1,
+    F32 = 2,
+    F64 = 3,
+    V128 = 4,
+    ExternRef = 128,
+    FuncRef = 129,
+    /// Any reference of the garbage-collection proposal: reflected, but only null can cross the C boundary.
+    AnyRef = 130,
+    /// An exception reference: reflected, but only null can cross the C boundary.
+    ExnRef = 131,
+}
+
+impl ValKind {
+    /// The kind that C named by a number, or `None` if the number names none.
+    pub fn from_number(number: u8) -> Option<ValKind> {
+        Some(match number {
+            0 => ValKind::I32,
+            1 => ValKind::I64,
+            2 => ValKind::F32,
+            3 => ValKind::F64,
+            4 => ValKind::V128,
+            128 => ValKind::ExternRef,
+            129 => ValKind::FuncRef,
+            130 => ValKind::AnyRef,
+            131 => ValKind::ExnRef,
+            _ => return None,
+        })
+    }
+
+    pub fn is_reference(self) -> bool {
+        self as u8 >= ValKind::ExternRef as u8
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ValKind::I32 => "i32",
+            ValKind::I64 => "i64",
+            ValKind::F32 => "f32",
+            ValKind::F64 => "f64",
+            ValKind::V128 => "v128",
+            ValKind::ExternRef => "externref",
+            ValKind::FuncRef => "funcref",
+            ValKind::AnyRef => "anyref",
+            ValKind::ExnRef => "exnref",
+        }
+    }
+}
+
+/// What a value type says. Value types are immutable, so one static description serves everybody who holds one.
+#[derive(PartialEq, Eq, Debug)]
+pub struct ValTypeInfo {
+    pub kind: ValKind,
+    /// False for `(ref ...)`, which null does not inhabit.
+    pub nullable: bool,
+    /// False if the type is narrower than its kind says, as `(ref $type)` is: then only the engine can tell whether a
+    /// value inhabits it.
+    pub exact: bool,
+}
+
+/// A value type: one pointer, copied freely, never released.
+#[derive(Clone, Copy, Eq)]
+#[repr(transparent)]
+pub struct ValType(&'static ValTypeInfo);
+
+impl ValType {
+    pub fn new(kind: ValKind) -> ValType {
+        ValType::with(kind, true, true)
+    }
+
+    pub fn with(kind: ValKind, nullable: bool, exact: bool) -> ValType {
+        macro_rules! table {
+            ($($kind:ident)*) => {
+                match (kind, nullable, exact) {
+                    $(
+                        (ValKind::$kind, true, true) =>
+                            &ValTypeInfo { kind: ValKind::$kind, nullable: true, exact: true },
+                        (ValKind::$kind, true, false) =>
+                            &ValTypeInfo { kind: ValKind::$kind, nullable: true, exact: false },
+                        (ValKind::$kind, false, true) =>
+                            &ValTypeInfo { kind: ValKind::$kind, nullable: false, exact: true },
+                        (ValKind::$kind, false, false) =>
+                            &ValTypeInfo { kind: ValKind::$kind, nullable: false, exact: false },
+                    )*
+                }
+            };
+        }
+        ValType(table!(I32 I64 F32 F64 V128 ExternRef FuncRef AnyRef ExnRef))
+    }
+
+    pub fn as_ptr(self) -> *const ValTypeInfo {
+        self.0
+    }
+}
+
+impl Deref for ValType {
+    type Target = ValTypeInfo;
+    #[inline]
+    fn deref(&self) -> &ValTypeInfo {
+        self.0
+    }
+}
+
+impl PartialEq for ValType {
+    fn eq(&self, other: &ValType) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match (self.kind.is_reference(), self.nullable, self.exact) {
+            (false, ..) | (true, true, true) => f.write_str(self.kind.name()),
+            (true, true, false) => write!(f, "(ref null ...: {})", self.kind.name()),
+            (true, false, true) => write!(f, "(ref {})", self.kind.name().trim_end_matches("ref")),
+            (true, false, false) => write!(f, "(ref ...: {})", self.kind.name()),
+        }
+    }
+}
+
+impl fmt::Debug for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A list of value types, laid out as C's `wasm_valtype_vec_t`.
+#[repr(C)]
+pub struct ValTypes {
+    size: usize,
+    data: NonNull<ValType>,
+}
+
+// SAFETY: a list owns its memory and never changes; its elements are references to statics.
+unsafe impl Send for ValTypes {}
+unsafe impl Sync for ValTypes {}
+
+impl From<Vec<ValType>> for ValTypes {
+    fn from(types: Vec<ValType>) -> ValTypes {
+        let size = types.len();
+        let data = NonNull::from(Box::leak(types.into_boxed_slice())).cast();
+        ValTypes { size, data }
+    }
+}
+
+impl Deref for ValTypes {
+    type Target = [ValType];
+    #[inline]
+    fn deref(&self) -> &[ValType] {
+        // SAFETY: `size` and `data` come from a boxed slice (see `from`) that this list owns.
+        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.size) }
+    }
+}
+
+impl Drop for ValTypes {
+    fn drop(&mut self) {
+        let slice = std::ptr::slice_from_raw_parts_mut(self.data.as_ptr(), self.size);
+        // SAFETY: the reverse of `from`, once.
+        drop(unsafe { Box::from_raw(slice) });
+    }
+}
+
+impl fmt::Display for ValTypes {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("(")?;
+        for (position, ty) in self.iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", " };
+            write!(f, "{separator}{ty}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The signature of a function; a clone shares it.
+#[derive(Clone)]
+pub struct FuncType(Arc<FuncTypeData>);
+
+pub struct FuncTypeData {
+    pub params: ValTypes,
+    pub results: ValTypes,
+    /// Only i32, i64, f32 and f64: a call converts nothing and holds no references.
+    pub numeric: bool,
+    /// See [`ValTypeInfo::exact`]: true if all of the types are.
+    pub exact: bool,
+}
+
+impl FuncType {
+    pub fn new(params: impl Into<ValTypes>, results: impl Into<ValTypes>) -> FuncType {
+        let (params, results) = (params.into(), results.into());
+        let all = |test: fn(&ValType) -> bool| params.iter().chain(results.iter()).all(test);
+        let numeric = all(|ty| (ty.kind as u8) < ValKind::V128 as u8);
+        let exact = all(|ty| ty.exact);
+        FuncType(Arc::new(FuncTypeData { params, results, numeric, exact }))
+    }
+
+    /// The first type that a C value cannot carry, if there is one.
+    pub fn uncarried(&self) -> Option<ValType> {
+        self.params.iter().chain(self.results.iter()).copied().find(|ty| ty.kind == ValKind::V128)
+    }
+}
+
+impl Deref for FuncType {
+    type Target = FuncTypeData;
+    #[inline]
+    fn deref(&self) -> &FuncTypeData {
+        &self.0
+    }
+}
+
+impl PartialEq for FuncType {
+    fn eq(&self, other: &FuncType) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (*self.params == *other.params && *self.results == *other.results)
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} -> {}", self.params, self.results)
+    }
+}
+
+/// Bounds on the size of a table (in elements) or a memory (in pages), laid out as C's `wasm_limits_t`.
+///
+/// `max` is [`Limits::NO_MAX`] where there is no maximum. Sizes beyond 32 bits (of 64-bit tables and memories) are
+/// saturated here; the engine knows the exact ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Limits {
+    pub min: u32,
+    pub max: u32,
+}
+
+impl Limits {
+    pub const NO_MAX: u32 = u32::MAX;
+
+    pub fn new(min: u64, max: Option<u64>) -> Limits {
+        let saturate = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+        Limits { min: saturate(min), max: max.map_or(Limits::NO_MAX, saturate) }
+    }
+
+    pub fn max(&self) -> Option<u32> {
+        (self.max != Limits::NO_MAX).then_some(self.max)
+    }
+
+    /// Whether something with these limits may stand where `expected` is asked for.
+    fn fit(&self, expected: &Limits) -> bool {
+        self.min >= expected.min && (expected.max == Limits::NO_MAX || self.max <= expected.max)
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.max() {
+            Some(max) => write!(f, "{} to {max}", self.min),
+            None => write!(f, "{} or more", self.min),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq)]
+pub struct GlobalType {
+    pub content: ValType,
+    pub mutable: bool,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct TableType {
+    pub element: ValType,
+    pub limits: Limits,
+    /// Indexed by 64 bits (the memory64 proposal).
+    pub wide: bool,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct MemoryType {
+    pub limits: Limits,
+    /// Addressed by 64 bits (the memory64 proposal).
+    pub wide: bool,
+    /// Shared between threads (the threads proposal).
+    pub shared: bool,
+    /// Bytes of a page, as a power of two: 16, unless the custom-page-sizes proposal says otherwise.
+    pub page_size_log2: u32,
+}
+
+impl MemoryType {
+    pub fn new(limits: Limits) -> MemoryType {
+        MemoryType { limits, wide: false, shared: false, page_size_log2: 16 }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ExternKind {
+    Func = 0,
+    Global = 1,
+    Table = 2,
+    Memory = 3,
+    Tag = 4,
+}
+
+impl ExternKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            ExternKind::Func => "function",
+            ExternKind::Global => "global",
+            ExternKind::Table => "table",
+            ExternKind::Memory => "memory",
+            ExternKind::Tag => "tag",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub enum ExternType {
+    Func(FuncType),
+    Global(GlobalType),
+    Table(TableType),
+    Memory(MemoryType),
+    /// Always an `ExternType::Func` inside: the C API hands it out as a function type.
+    Tag(Box<ExternType>),
+}
+
+impl ExternType {
+    pub fn tag(ty: FuncType) -> ExternType {
+        ExternType::Tag(Box::new(ExternType::Func(ty)))
+    }
+
+    pub fn kind(&self) -> ExternKind {
+        match self {
+            ExternType::Func(_) => ExternKind::Func,
+            ExternType::Global(_) => ExternKind::Global,
+            ExternType::Table(_) => ExternKind::Table,
+            ExternType::Memory(_) => ExternKind::Memory,
+            ExternType::Tag(_) => ExternKind::Tag,
+        }
+    }
+
+    /// Whether something of this type may be imported where `expected` is asked for; `None` if only the engine can tell.
+    pub fn matches(&self, expected: &ExternType) -> Option<bool> {
+        let inexact = |given: bool, expected: bool| !(given && expected);
+        Some(match (self, expected) {
+            (ExternType::Func(given), ExternType::Func(expected)) => {
+                if inexact(given.exact, expected.exact) {
+                    return None;
+                }
+                given == expected
+            }
+            (ExternType::Global(given), ExternType::Global(expected)) => {
+                let (content, wanted) = (given.content, expected.content);
+                if inexact(content.exact, wanted.exact) {
+                    return None;
+                }
+                let subtype = content == wanted
+                    || (!given.mutable && content.kind == wanted.kind && wanted.nullable);
+                given.mutable == expected.mutable && subtype
+            }
+            (ExternType::Table(given), ExternType::Table(expected)) => {
+                if inexact(given.element.exact, expected.element.exact) {
+                    return None;
+                }
+                given.element == expected.element
+                    && given.wide == expected.wide
+                    && given.limits.fit(&expected.limits)
+            }
+            (ExternType::Memory(given), ExternType::Memory(expected)) => {
+                (given.wide, given.shared, given.page_size_log2)
+                    == (expected.wide, expected.shared, expected.page_size_log2)
+                    && given.limits.fit(&expected.limits)
+            }
+            (ExternType::Tag(given), ExternType::Tag(expected)) => return given.matches(expected),
+            _ => false,
+        })
+    }
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            ExternType::Func(ty) => write!(f, "function {ty}"),
+            ExternType::Global(ty) => {
+                write!(f, "{} global {}", if ty.mutable { "mutable" } else { "constant" }, ty.content)
+            }
+            ExternType::Table(ty) => {
+                let wide = if ty.wide { "64-bit " } else { "" };
+                write!(f, "{wide}table of {}, {} elements", ty.element, ty.limits)
+            }
+            ExternType::Memory(ty) => {
+                let wide = if ty.wide { "64-bit " } else { "" };
+                let shared = if ty.shared { "shared " } else { "" };
+                write!(f, "{wide}{shared}memory, {} pages", ty.limits)?;
+                match ty.page_size_log2 {
+                    16 => Ok(()),
+                    log2 => write!(f, " of {} bytes", 1u64 << log2),
+                }
+            }
+            ExternType::Tag(ty) => match &**ty {
+                ExternType::Func(ty) => write!(f, "tag {}", ty.params),
+                other => write!(f, "tag of {other}"),
+            },
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Values as they cross the C boundary.
+
+use super::object::{Handle, Object};
+use super::types::{ValKind, ValType};
+use std::mem::MaybeUninit;
+
+/// A value, laid out as C's `wasm_val_t`: a kind and a union. A reference in it is a C handle; whether the value owns it
+/// is the convention of the place it stands in, as in C.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Val {
+    /// A number of [`ValKind`], or anything else if C wrote it.
+    pub kind: u8,
+    pub of: ValUnion,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub union ValUnion {
+    pub i32: i32,
+    pub i64: i64,
+    pub f32: f32,
+    pub f64: f64,
+    pub r#ref: *mut Object,
+}
+
+impl Val {
+    pub fn null(kind: ValKind) -> Val {
+        Val { kind: kind as u8, of: ValUnion { r#ref: std::ptr::null_mut() } }
+    }
+
+    pub fn i32(value: i32) -> Val {
+        Val { kind: ValKind::I32 as u8, of: ValUnion { i32: value } }
+    }
+
+    pub fn i64(value: i64) -> Val {
+        Val { kind: ValKind::I64 as u8, of: ValUnion { i64: value } }
+    }
+
+    /// A value that takes ownership of `object`'s handle.
+    pub fn owned(kind: ValKind, object: Option<Handle>) -> Val {
+        let pointer = object.map_or(std::ptr::null_mut(), Handle::into_raw);
+        Val { kind: kind as u8, of: ValUnion { r#ref: pointer } }
+    }
+
+    /// Zero or null of a kind.
+    pub fn zero(kind: ValKind) -> Val {
+        Val { kind: kind as u8, of: ValUnion { i64: 0 } }
+    }
+
+    /// The bits of a numeric value of `kind`, read with the width that C wrote it with (a wider load would wait for the
+    /// narrower store to leave the store buffer).
+    ///
+    /// # Safety
+    /// The union's field for `kind` is initialised.
+    #[inline(always)]
+    pub unsafe fn bits(&self, kind: ValKind) -> u64 {
+        // SAFETY: the caller vouches for the field; the other fields of the same width share its bytes.
+        unsafe {
+            match kind {
+                ValKind::I32 | ValKind::F32 => self.of.i32 as u32 as u64,
+                _ => self.of.i64 as u64,
+            }
+        }
+    }
+
+    /// Writes a numeric value of `kind` in its own width; the counterpart of [`Val::bits`].
+    #[inline(always)]
+    pub fn write_bits(slot: &mut MaybeUninit<Val>, kind: ValKind, bits: u64) {
+        let slot = slot.as_mut_ptr();
+        // SAFETY: `slot` is writable memory for a Val; fields are written without reading what was there.
+        unsafe {
+            (&raw mut (*slot).kind).write(kind as u8);
+            match kind {
+                ValKind::I32 | ValKind::F32 => (&raw mut (*slot).of.i32).write(bits as i32),
+                _ => (&raw mut (*slot).of.i64).write(bits as i64),
+            }
+        }
+    }
+
+    /// The object that a value of reference kind refers to, if any.
+    ///
+    /// # Safety
+    /// If the kind is a reference's, the pointer is null or a live handle.
+    pub unsafe fn reference<'a>(&self) -> Option<&'a Object> {
+        match ValKind::from_number(self.kind) {
+            // SAFETY: the caller vouches for the pointer.
+            Some(kind) if kind.is_reference() => unsafe { self.of.r#ref.as_ref() },
+            _ => None,
+        }
+    }
+
+    /// Another value like this one, owning its own reference.
+    ///
+    /// # Safety
+    /// As for [`Val::reference`].
+    pub unsafe fn duplicate(&self) -> Val {
+        // SAFETY: as promised by the caller.
+        if let Some(object) = unsafe { self.reference() } {
+            std::mem::forget(Handle::new(object));
+        }
+        *self
+    }
+
+    /// Releases the reference that this value owns, if any, and leaves null.
+    ///
+    /// # Safety
+    /// As for [`Val::reference`], and the value owns its reference.
+    pub unsafe fn release(&mut self) {
+        // SAFETY: as promised by the caller.
+        if let Some(object) = unsafe { self.reference() } {
+            self.of.r#ref = std::ptr::null_mut();
+            // SAFETY: the value owned the handle, and has just forgotten it.
+            drop(unsafe { Handle::from_raw(object) });
+        }
+    }
+
+    /// Whether this value may stand where `expected` is asked for, as far as its kind and its object tell. Any reference
+    /// kind will do for a reference: C has a macro only for values of kind externref, also where a function is meant.
+    ///
+    /// # Safety
+    /// As for [`Val::reference`].
+    pub unsafe fn fits(&self, expected: ValType) -> bool {
+        if !expected.kind.is_reference() {
+            return self.kind == expected.kind as u8;
+        }
+        // SAFETY: as promised by the caller.
+        match unsafe { self.reference() } {
+            Some(object) => expected.kind.admits(object),
+            None => expected.nullable && ValKind::from_number(self.kind).is_some_and(ValKind::is_reference),
+        }
+    }
+
+    /// The name of the kind, or the number if it is none.
+    pub fn kind_name(&self) -> String {
+        match ValKind::from_number(self.kind) {
+            Some(kind) => kind.name().to_string(),
+            None => format!("a value of unknown kind {}", self.kind),
+        }
+    }
+}
+
+impl ValKind {
+    /// Whether a non-null reference to `object` is a value of this kind.
+    fn admits(self, object: &Object) -> bool {
+        match self {
+            ValKind::ExternRef => true,
+            ValKind::FuncRef => object.as_func().is_some(),
+            _ => false,
+        }
+    }
+}
+
+/// Room for so many values is on the stack of a call; a longer list goes to the heap.
+pub const INLINE_VALUES: usize = 16;
+
+/// Runs `body` with uninitialised room for `count` elements, which nobody drops.
+#[inline(always)]
+pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
+    const { assert!(!std::mem::needs_drop::<T>()) };
+    if count <= INLINE_VALUES {
+        let mut room = [const { MaybeUninit::uninit() }; INLINE_VALUES];
+        body(&mut room[..count])
+    } else {
+        body(Box::new_uninit_slice(count).as_mut())
+    }
+}
