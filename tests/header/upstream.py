@@ -147,7 +147,7 @@ def judge(include_directory, upstream, library_directory, helpers):
                 findings.append(f"the program that uses the helpers ended with status {run.returncode}")
         else:
             findings += errors(diagnostics) or [diagnostics]
-    return findings
+    return list(dict.fromkeys(findings))  # the compiler says some things once for each use
 
 
 END = r"(#endif[^\n]*\s*)\Z"  # the end of the include guard
