@@ -257,8 +257,8 @@ TEST(trap_of_null) {
   CHECK_FAILS(wasm_trap_new(NULL, &message) == NULL);
   CHECK_FAILS(wasm_trap_new(NULL, NULL) == NULL);
   wasm_trap_t* trap = wasm_trap_new(fixture.store, &message);
-  CHECK_LEAVES_ERROR(wasm_trap_message(trap, NULL));
-  CHECK_LEAVES_ERROR(wasm_trap_trace(trap, NULL));
+  wasm_trap_message(trap, NULL);  // nowhere to write: nothing happens
+  wasm_trap_trace(trap, NULL);
   wasm_trap_delete(trap);
   wasm_byte_vec_delete(&message);
   GARBAGE(message);
@@ -300,20 +300,20 @@ TEST(module_of_null) {
   GARBAGE(imports);
   CHECK_LEAVES_ERROR(wasm_module_imports(NULL, &imports));
   CHECK_EMPTY(imports);
-  CHECK_LEAVES_ERROR(wasm_module_imports(fixture.module, NULL));
+  wasm_module_imports(fixture.module, NULL);
   CHECK_LEAVES_ERROR(wasm_module_imports(NULL, NULL));
   wasm_exporttype_vec_t exports;
   GARBAGE(exports);
   CHECK_LEAVES_ERROR(wasm_module_exports(NULL, &exports));
   CHECK_EMPTY(exports);
-  CHECK_LEAVES_ERROR(wasm_module_exports(fixture.module, NULL));
+  wasm_module_exports(fixture.module, NULL);
   CHECK_LEAVES_ERROR(wasm_module_exports(NULL, NULL));
 
   wasm_byte_vec_t artifact;
   GARBAGE(artifact);
   CHECK_LEAVES_ERROR(wasm_module_serialize(NULL, &artifact));
   CHECK_EMPTY(artifact);
-  CHECK_LEAVES_ERROR(wasm_module_serialize(fixture.module, NULL));
+  wasm_module_serialize(fixture.module, NULL);
   CHECK_LEAVES_ERROR(wasm_module_serialize(NULL, NULL));
   wasm_module_serialize(fixture.module, &artifact);
   CHECK_FAILS(wasm_module_deserialize(NULL, &artifact) == NULL);
@@ -396,8 +396,8 @@ TEST(global_of_null) {
   value.kind = WASM_FUNCREF;
   CHECK_LEAVES_ERROR(wasm_global_get(NULL, &value));
   wasm_val_delete(&value);
-  CHECK_LEAVES_ERROR(wasm_global_get(global, NULL));
-  CHECK_LEAVES_ERROR(wasm_global_get(NULL, NULL));
+  wasm_global_get(global, NULL);
+  wasm_global_get(NULL, NULL);
   CHECK_LEAVES_ERROR(wasm_global_set(NULL, &I32(2)));
   CHECK_LEAVES_ERROR(wasm_global_set(global, NULL));
   CHECK_LEAVES_ERROR(wasm_global_set(NULL, NULL));
@@ -470,13 +470,15 @@ TEST(instance_of_null) {
   CHECK(instance != NULL);
   wasm_instance_delete(instance);
   wasm_extern_vec_t broken = {1, NULL};  // claims an import that it does not have
-  CHECK_FAILS(wasm_instance_new(fixture.store, fixture.module, &broken, NULL) == NULL);
+  wasm_module_t* importing = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
+  CHECK_FAILS(wasm_instance_new(fixture.store, importing, &broken, NULL) == NULL);
+  wasm_module_delete(importing);
 
   wasm_extern_vec_t exports;
   GARBAGE(exports);
   CHECK_LEAVES_ERROR(wasm_instance_exports(NULL, &exports));
   CHECK_EMPTY(exports);
-  CHECK_LEAVES_ERROR(wasm_instance_exports(fixture.instance, NULL));
+  wasm_instance_exports(fixture.instance, NULL);
   CHECK_LEAVES_ERROR(wasm_instance_exports(NULL, NULL));
   fixture_delete(&fixture);
 }
