@@ -28,7 +28,7 @@ macro_rules! type_object {
                 }
             }
 
-            #[doc = "Deletes " $noun ". Takes ownership. NULL: nothing happens. [Types]"]
+            #[doc = " Deletes " $noun ". Takes ownership. NULL: nothing happens. [Types]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _delete>](ty: *mut [<wasm_ $name _t>]) {
                 use crate::c_api::vector::Element;
@@ -36,9 +36,9 @@ macro_rules! type_object {
                 crate::c_api::guard((), || unsafe { Element::release(&ty) })
             }
 
-            #[doc = "A copy of " $noun ", own. [Types]"]
+            #[doc = " A copy of " $noun ", own. [Types]"]
             #[doc = ""]
-            #[doc = "Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL."]
+            #[doc = " Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _copy>](ty: *const [<wasm_ $name _t>]) -> *mut [<wasm_ $name _t>] {
                 use crate::c_api::vector::Element;
@@ -56,13 +56,13 @@ pub(crate) use type_object;
 macro_rules! externtype_casts {
     ($name:ident, $noun:literal, $variant:ident) => {
         pastey::paste! {
-            #[doc = "Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
+            #[doc = " Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_externtype>](ty: *mut [<wasm_ $name _t>]) -> *mut wasm_externtype_t {
                 ty.cast()
             }
 
-            #[doc = "Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
+            #[doc = " Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_externtype_const>](
                 ty: *const [<wasm_ $name _t>],
@@ -70,18 +70,18 @@ macro_rules! externtype_casts {
                 ty.cast()
             }
 
-            #[doc = "Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
+            #[doc = " Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
             #[doc = ""]
-            #[doc = "NULL if it is of another kind, or NULL; that is an answer, not an error."]
+            #[doc = " NULL if it is of another kind, or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_externtype_as_ $name>](ty: *mut wasm_externtype_t) -> *mut [<wasm_ $name _t>] {
                 // SAFETY: the caller's, or NULL.
                 unsafe { [<wasm_externtype_as_ $name _const>](ty) }.cast_mut()
             }
 
-            #[doc = "Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
+            #[doc = " Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
             #[doc = ""]
-            #[doc = "NULL if it is of another kind, or NULL; that is an answer, not an error."]
+            #[doc = " NULL if it is of another kind, or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_externtype_as_ $name _const>](
                 ty: *const wasm_externtype_t,

@@ -5,7 +5,6 @@ use super::reference::{casts, object, reference, wrong_kind};
 use super::r#extern::wasm_extern_t;
 use super::r#ref::wasm_ref_t;
 use super::store::{self, wasm_store_t};
-use super::val::wasm_val_t;
 use crate::runtime::error::Result;
 use crate::runtime::object::{Global, Object};
 use crate::runtime::types::{ExternType, ValKind};
@@ -26,7 +25,7 @@ casts!(global, "a global", r#extern, wasm_extern_t, |object| object.as_global().
 pub unsafe extern "C" fn wasm_global_new(
     store: *mut wasm_store_t,
     ty: *const wasm_globaltype_t,
-    value: *const wasm_val_t,
+    value: *const Val,
 ) -> *mut wasm_global_t {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_global_new", std::ptr::null_mut(), || unsafe {
@@ -51,7 +50,7 @@ pub unsafe extern "C" fn wasm_global_type(global: *const wasm_global_t) -> *mut 
 /// A reference in it must be released, as by `wasm_val_delete`. On failure (NULL, or a value that `wasm_val_t` cannot
 /// carry) a null reference is written, and there is a last error. NULL for `out`: nothing happens.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut wasm_val_t) {
+pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut Val) {
     if out.is_null() {
         return;
     }
@@ -69,7 +68,7 @@ pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut
 /// If the global is constant, or the value not of its type or of another store, nothing is written and there is a last
 /// error; likewise for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_global_set(global: *mut wasm_global_t, value: *const wasm_val_t) {
+pub unsafe extern "C" fn wasm_global_set(global: *mut wasm_global_t, value: *const Val) {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_global_set", (), || unsafe {
         let (object, global) = from_c(global)?;

@@ -1,9 +1,9 @@
 //! Memory types.
 
 use super::externtype::type_object;
-use super::tabletype::{limits_from_c, wasm_limits_t};
+use super::tabletype::limits_from_c;
 use crate::runtime::error::{Error, Result};
-use crate::runtime::types::{ExternType, MemoryType};
+use crate::runtime::types::{ExternType, Limits, MemoryType};
 
 type_object!(
     memorytype,
@@ -20,7 +20,7 @@ const MAX_PAGES: u32 = 65_536;
 ///
 /// NULL and a last error if they are NULL, if the minimum is above the maximum, or either above 65,536 pages.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memorytype_new(limits: *const wasm_limits_t) -> *mut wasm_memorytype_t {
+pub unsafe extern "C" fn wasm_memorytype_new(limits: *const Limits) -> *mut wasm_memorytype_t {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_memorytype_new", std::ptr::null_mut(), || unsafe {
         let limits = limits_from_c(limits)?;
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: *const wasm_limits_t) -> *m
 ///
 /// NULL gives NULL and a last error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memorytype_limits(ty: *const wasm_memorytype_t) -> *const wasm_limits_t {
+pub unsafe extern "C" fn wasm_memorytype_limits(ty: *const wasm_memorytype_t) -> *const Limits {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_memorytype_limits", std::ptr::null(), || unsafe { Ok(&raw const from_c(ty)?.limits) })
 }

@@ -40,10 +40,10 @@ macro_rules! reference {
                 }
             }
 
-            #[doc = "Deletes a handle to " $noun ". [References]"]
+            #[doc = " Deletes a handle to " $noun ". [References]"]
             #[doc = ""]
-            #[doc = "Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be"]
-            #[doc = "called from any thread."]
+            #[doc = " Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be"]
+            #[doc = " called from any thread."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _delete>]([<$name _>]: *mut [<wasm_ $name _t>]) {
                 use crate::c_api::vector::Element;
@@ -51,9 +51,9 @@ macro_rules! reference {
                 crate::c_api::guard((), || unsafe { Element::release(&[<$name _>]) })
             }
 
-            #[doc = "Another handle to the same object (" $noun "), own. [References]"]
+            #[doc = " Another handle to the same object (" $noun "), own. [References]"]
             #[doc = ""]
-            #[doc = "Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL. May be called from any thread."]
+            #[doc = " Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL. May be called from any thread."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _copy>]([<$name _>]: *const [<wasm_ $name _t>]) -> *mut [<wasm_ $name _t>] {
                 use crate::c_api::vector::Element;
@@ -61,9 +61,9 @@ macro_rules! reference {
                 crate::c_api::guard(std::ptr::null_mut(), || unsafe { [<$name _>].cast_mut().duplicate() })
             }
 
-            #[doc = "Whether two handles refer to the same object (" $noun "). [References]"]
+            #[doc = " Whether two handles refer to the same object (" $noun "). [References]"]
             #[doc = ""]
-            #[doc = "Both NULL: true; one NULL: false."]
+            #[doc = " Both NULL: true; one NULL: false."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _same>](
                 one: *const [<wasm_ $name _t>],
@@ -72,9 +72,9 @@ macro_rules! reference {
                 std::ptr::eq(one, other)
             }
 
-            #[doc = "The host info of an object (" $noun "), borrowed; NULL if none was set. [References]"]
+            #[doc = " The host info of an object (" $noun "), borrowed; NULL if none was set. [References]"]
             #[doc = ""]
-            #[doc = "Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL."]
+            #[doc = " Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _get_host_info>](
                 [<$name _>]: *const [<wasm_ $name _t>],
@@ -86,9 +86,9 @@ macro_rules! reference {
                 })
             }
 
-            #[doc = "Sets the host info of an object (" $noun "): any pointer of the host's. [References]"]
+            #[doc = " Sets the host info of an object (" $noun "): any pointer of the host's. [References]"]
             #[doc = ""]
-            #[doc = "As `" [<wasm_ $name _set_host_info_with_finalizer>] "` without a finalizer."]
+            #[doc = " As `" [<wasm_ $name _set_host_info_with_finalizer>] "` without a finalizer."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info>](
                 [<$name _>]: *mut [<wasm_ $name _t>],
@@ -101,11 +101,11 @@ macro_rules! reference {
                 })
             }
 
-            #[doc = "Sets the host info of an object (" $noun ") and what releases it. [References]"]
+            #[doc = " Sets the host info of an object (" $noun ") and what releases it. [References]"]
             #[doc = ""]
-            #[doc = "`finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the"]
-            #[doc = "latest with its store. It may call the library, but has no handle to the object any more. NULL for it is"]
-            #[doc = "fine. NULL for the object: nothing is set, and the finalizer is not called."]
+            #[doc = " `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the"]
+            #[doc = " latest with its store. It may call the library, but has no handle to the object any more. NULL for it is"]
+            #[doc = " fine. NULL for the object: nothing is set, and the finalizer is not called."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info_with_finalizer>](
                 [<$name _>]: *mut [<wasm_ $name _t>],
@@ -128,13 +128,13 @@ pub(crate) use reference;
 macro_rules! casts {
     ($name:ident, $noun:literal, $view:ident, $view_type:ident, $test:expr) => {
         pastey::paste! {
-            #[doc = "Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
+            #[doc = " Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_ $view>]([<$name _>]: *mut [<wasm_ $name _t>]) -> *mut $view_type {
                 [<$name _>].cast()
             }
 
-            #[doc = "Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
+            #[doc = " Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_ $view _const>](
                 [<$name _>]: *const [<wasm_ $name _t>],
@@ -142,18 +142,18 @@ macro_rules! casts {
                 [<$name _>].cast()
             }
 
-            #[doc = "Views a `" $view_type "` as " $noun ": borrowed, the same object. [References]"]
+            #[doc = " Views a `" $view_type "` as " $noun ": borrowed, the same object. [References]"]
             #[doc = ""]
-            #[doc = "NULL if it is something else, or NULL; that is an answer, not an error."]
+            #[doc = " NULL if it is something else, or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $view _as_ $name>](view: *mut $view_type) -> *mut [<wasm_ $name _t>] {
                 // SAFETY: the caller's handle, or NULL.
                 unsafe { [<wasm_ $view _as_ $name _const>](view) }.cast_mut()
             }
 
-            #[doc = "Views a `" $view_type "` as " $noun ": borrowed, the same object. [References]"]
+            #[doc = " Views a `" $view_type "` as " $noun ": borrowed, the same object. [References]"]
             #[doc = ""]
-            #[doc = "NULL if it is something else, or NULL; that is an answer, not an error."]
+            #[doc = " NULL if it is something else, or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $view _as_ $name _const>](
                 view: *const $view_type,

@@ -13,18 +13,13 @@ type_object!(
     "The type of a table: the type of its elements, and the limits of its size.\n\nFunctions: `wasm_tabletype_new`, `_delete`, `_copy`, `_element`, `_limits`, those of its vector, and the casts\nfrom and to `wasm_externtype_t`. Must eventually be passed to `wasm_tabletype_delete` if owned."
 );
 
-/// Limits of a size: of a table in elements, of a memory in pages of 65,536 bytes.
-///
-/// `max` is `wasm_limits_max_default` where there is no maximum. Sizes beyond 32 bits are reflected as 0xffffffff.
-pub type wasm_limits_t = Limits;
-
 /// A table type, own. Takes `element`; `limits` stay the caller's. [Table Types]
 ///
 /// NULL and a last error if either is NULL, if `element` is no reference type, or if the minimum is above the maximum.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_new(
     element: *mut wasm_valtype_t,
-    limits: *const wasm_limits_t,
+    limits: *const Limits,
 ) -> *mut wasm_tabletype_t {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_tabletype_new", std::ptr::null_mut(), || unsafe {
@@ -50,7 +45,7 @@ pub unsafe extern "C" fn wasm_tabletype_element(ty: *const wasm_tabletype_t) -> 
 ///
 /// NULL gives NULL and a last error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_tabletype_limits(ty: *const wasm_tabletype_t) -> *const wasm_limits_t {
+pub unsafe extern "C" fn wasm_tabletype_limits(ty: *const wasm_tabletype_t) -> *const Limits {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_tabletype_limits", std::ptr::null(), || unsafe { Ok(&raw const from_c(ty)?.limits) })
 }
@@ -69,7 +64,7 @@ pub unsafe fn from_c<'a>(ty: *const wasm_tabletype_t) -> Result<&'a TableType> {
 ///
 /// # Safety
 /// The pointer is NULL or valid.
-pub unsafe fn limits_from_c(limits: *const wasm_limits_t) -> Result<Limits> {
+pub unsafe fn limits_from_c(limits: *const Limits) -> Result<Limits> {
     // SAFETY: as promised by the caller.
     let limits: &Limits = unsafe { super::required(limits, "limits")? };
     if limits.min > limits.max {

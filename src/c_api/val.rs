@@ -3,12 +3,9 @@
 use super::vector::{Element, vector};
 use crate::runtime::value::Val;
 
-/// A value: a kind, and the value of that kind in a union. A reference in an owned value is owned; null is a reference too.
-pub type wasm_val_t = Val;
-
 /// Releases the reference that a value owns, if any, and leaves null. NULL: nothing happens. [Values]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_val_delete(value: *mut wasm_val_t) {
+pub unsafe extern "C" fn wasm_val_delete(value: *mut Val) {
     // SAFETY: the caller's value, or NULL.
     super::guard((), || unsafe {
         if let Some(value) = value.as_mut() {
@@ -24,7 +21,7 @@ pub unsafe extern "C" fn wasm_val_delete(value: *mut wasm_val_t) {
 ///
 /// NULL for `source`: a null reference is written. NULL for `out`: nothing happens.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_val_copy(out: *mut wasm_val_t, source: *const wasm_val_t) {
+pub unsafe extern "C" fn wasm_val_copy(out: *mut Val, source: *const Val) {
     // SAFETY: the caller's values, or NULL; `out` is writable.
     super::guard((), || unsafe {
         if out.is_null() {
@@ -37,4 +34,4 @@ pub unsafe extern "C" fn wasm_val_copy(out: *mut wasm_val_t, source: *const wasm
     })
 }
 
-vector!(val, wasm_val_t, "values");
+vector!(val, Val, "values");

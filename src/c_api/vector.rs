@@ -2,7 +2,7 @@
 //!
 //! Their memory comes from `malloc`, so that data a C program allocated itself can be taken over and released here.
 
-use super::val::wasm_val_t;
+use crate::runtime::value::Val;
 use crate::runtime::object::{Handle, Object};
 use std::ffi::c_void;
 
@@ -33,14 +33,14 @@ unsafe impl Element for std::ffi::c_char {
 }
 
 // SAFETY: a zeroed value is an i32.
-unsafe impl Element for wasm_val_t {
+unsafe impl Element for Val {
     unsafe fn duplicate(&self) -> Self {
         // SAFETY: as promised by the caller.
-        unsafe { wasm_val_t::duplicate(self) }
+        unsafe { Val::duplicate(self) }
     }
     unsafe fn release(&self) {
         // SAFETY: as promised by the caller.
-        unsafe { wasm_val_t::release(&mut { *self }) }
+        unsafe { Val::release(&mut { *self }) }
     }
 }
 
@@ -238,9 +238,9 @@ impl<V: Vector> Drop for Taken<V> {
 macro_rules! vector {
     ($name:ident, $element:ty, $noun:literal) => {
         pastey::paste! {
-            #[doc = "A vector of " $noun ". A vector that is owned owns its elements too."]
+            #[doc = " A vector of " $noun ". A vector that is owned owns its elements too."]
             #[doc = ""]
-            #[doc = "Functions: `" [<wasm_ $name _vec_new>] "`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`."]
+            #[doc = " Functions: `" [<wasm_ $name _vec_new>] "`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`."]
             #[repr(C)]
             #[derive(Clone, Copy)]
             pub struct [<wasm_ $name _vec_t>] {
@@ -263,9 +263,9 @@ macro_rules! vector {
                 }
             }
 
-            #[doc = "Writes an empty vector of " $noun " to `out`, without looking at what was there. [Vectors]"]
+            #[doc = " Writes an empty vector of " $noun " to `out`, without looking at what was there. [Vectors]"]
             #[doc = ""]
-            #[doc = "An empty vector need not be deleted, but may be. NULL for `out`: nothing happens."]
+            #[doc = " An empty vector need not be deleted, but may be. NULL for `out`: nothing happens."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_empty>](out: *mut [<wasm_ $name _vec_t>]) {
                 use $crate::c_api::vector::Vector;
@@ -273,11 +273,11 @@ macro_rules! vector {
                 $crate::c_api::guard((), || unsafe { [<wasm_ $name _vec_t>]::EMPTY().write(out) })
             }
 
-            #[doc = "Writes a vector of `size` elements (" $noun ") for the caller to fill to `out`, own. [Vectors]"]
+            #[doc = " Writes a vector of `size` elements (" $noun ") for the caller to fill to `out`, own. [Vectors]"]
             #[doc = ""]
-            #[doc = "The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so"]
-            #[doc = "many, the vector is empty and the last error says so. Must be passed to `" [<wasm_ $name _vec_delete>] "`"]
-            #[doc = "eventually. NULL for `out`: nothing happens."]
+            #[doc = " The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so"]
+            #[doc = " many, the vector is empty and the last error says so. Must be passed to `" [<wasm_ $name _vec_delete>] "`"]
+            #[doc = " eventually. NULL for `out`: nothing happens."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_uninitialized>](
                 out: *mut [<wasm_ $name _vec_t>],
@@ -290,10 +290,10 @@ macro_rules! vector {
                 })
             }
 
-            #[doc = "Writes a vector with the `size` elements (" $noun ") at `data` to `out`, own. [Vectors]"]
+            #[doc = " Writes a vector with the `size` elements (" $noun ") at `data` to `out`, own. [Vectors]"]
             #[doc = ""]
-            #[doc = "The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as"]
-            #[doc = "`" [<wasm_ $name _vec_new_uninitialized>] "`. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
+            #[doc = " The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as"]
+            #[doc = " `" [<wasm_ $name _vec_new_uninitialized>] "`. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
             #[unsafe(no_mangle)]
             #[doc = "cbindgen:ptrs-as-arrays=[[data;]]"]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new>](
@@ -312,9 +312,9 @@ macro_rules! vector {
                 })
             }
 
-            #[doc = "Writes a copy of the vector `source` (" $noun ") to `out`, own; its elements are copied too. [Vectors]"]
+            #[doc = " Writes a copy of the vector `source` (" $noun ") to `out`, own; its elements are copied too. [Vectors]"]
             #[doc = ""]
-            #[doc = "NULL for `source`: the copy is empty. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
+            #[doc = " NULL for `source`: the copy is empty. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_copy>](
                 out: *mut [<wasm_ $name _vec_t>],
@@ -331,10 +331,10 @@ macro_rules! vector {
                 })
             }
 
-            #[doc = "Deletes a vector of " $noun " and its elements, and leaves it empty. [Vectors]"]
+            #[doc = " Deletes a vector of " $noun " and its elements, and leaves it empty. [Vectors]"]
             #[doc = ""]
-            #[doc = "Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was"]
-            #[doc = "deleted before: nothing happens. Elements that are NULL are passed over."]
+            #[doc = " Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was"]
+            #[doc = " deleted before: nothing happens. Elements that are NULL are passed over."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_delete>](vector: *mut [<wasm_ $name _vec_t>]) {
                 use $crate::c_api::vector::Vector;

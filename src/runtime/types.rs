@@ -235,19 +235,20 @@ impl fmt::Display for FuncType {
     }
 }
 
-/// Bounds on the size of a table (in elements) or a memory (in pages), laid out as C's `wasm_limits_t`.
+/// Limits of a size: of a table in elements, of a memory in pages.
 ///
-/// `max` is [`Limits::NO_MAX`] where there is no maximum. Sizes beyond 32 bits (of 64-bit tables and memories) are
-/// saturated here; the engine knows the exact ones.
+/// Sizes beyond 32 bits, which 64-bit tables and memories may have, are told as 0xffffffff.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct Limits {
+    /// The smallest size.
     pub min: u32,
+    /// The largest size; `wasm_limits_max_default` if there is none.
     pub max: u32,
 }
 
 impl Limits {
-    pub const NO_MAX: u32 = u32::MAX;
+    pub(crate) const NO_MAX: u32 = u32::MAX;
 
     pub fn new(min: u64, max: Option<u64>) -> Limits {
         let saturate = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);

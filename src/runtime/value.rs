@@ -4,16 +4,17 @@ use super::object::{Handle, Object};
 use super::types::{ValKind, ValType};
 use std::mem::MaybeUninit;
 
-/// A value, laid out as C's `wasm_val_t`: a kind and a union. A reference in it is a C handle; whether the value owns it
-/// is the convention of the place it stands in, as in C.
+/// A value: a kind, and the value of that kind in a union. An owned value owns its reference; null is a reference too.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Val {
-    /// A number of [`ValKind`], or anything else if C wrote it.
+    /// A constant of `wasm_valkind_enum`.
     pub kind: u8,
+    /// The value.
     pub of: ValUnion,
 }
 
+/// The value of a `wasm_val_t`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub union ValUnion {
@@ -152,7 +153,7 @@ impl ValKind {
 }
 
 /// Room for so many values is on the stack of a call; a longer list goes to the heap.
-pub const INLINE_VALUES: usize = 16;
+pub(crate) const INLINE_VALUES: usize = 16;
 
 /// Runs `body` with uninitialised room for `count` elements, which nobody drops.
 #[inline(always)]
