@@ -157,7 +157,7 @@ END = r"(#endif[^\n]*\s*)\Z"  # the end of the include guard
 DAMAGES = [
     ("parameter type", r"(\bwasm_table_grow\s*\([^;]*?)wasm_table_size_t", r"\1uint64_t", "wasm_table_grow"),
     ("constness of a parameter", r"(\bwasm_memory_size\s*\(\s*)const ", r"\1", "wasm_memory_size"),
-    ("constness of a result", r"const (wasm_valtype_vec_t\s*\*\s*wasm_functype_params\b)", r"\1",
+    ("constness of a result", r"const ((?:struct )?wasm_valtype_vec_t\s*\*\s*wasm_functype_params\b)", r"\1",
      "wasm_functype_params"),
     ("result type", r"\bbool (wasm_module_validate\s*\()", r"int \1", "wasm_module_validate"),
     ("missing parameter", r"(\bwasm_module_deserialize\s*\()[^,;]*,\s*", r"\1", "wasm_module_deserialize"),
@@ -174,7 +174,7 @@ DAMAGES = [
     ("missing macro", r"#define WASM_ARRAY_VEC\b", "#define WASM_ARRAY_RENAMED", "WASM_ARRAY_VEC"),
     ("missing name macro", r"#define wasm_name_copy .*", "", "wasm_name_copy"),
     ("macro with another meaning", r"(#define WASM_F64_VAL[^\n]*?)\bWASM_F64\b(?!_)", r"\1WASM_F32", "WASM_F64_VAL"),
-    ("unmarked function", r"WASM_API_EXTERN ([^;]*?\bwasm_engine_new\s*\()", r"\1", "WASM_API_EXTERN"),
+    ("unmarked function", r"WASM_API_EXTERN\s+([^;]*?\bwasm_engine_new\s*\()", r"\1", "WASM_API_EXTERN"),
     ("missing helper", r"\bwasm_functype_new_2_1\b", "wasm_functype_renamed", "wasm_functype_new_2_1"),
     ("helper with another meaning", r"(\bwasm_valtype_new_f32\s*\([^}]*?)\bWASM_F32\b", r"\1WASM_F64",
      "wasm_valtype_new_f32"),
