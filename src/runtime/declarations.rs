@@ -146,6 +146,10 @@ impl Reader {
                 write_leb128(&mut self.outline, range.len());
                 self.outline.extend_from_slice(&wasm[range]);
             }
+            // Nothing but the parser's closing checks would follow, which an outline does not pass: it has no code.
+            if payload.as_section().is_some_and(|(_, range)| range.end == wasm.len()) {
+                break;
+            }
         }
         find_repetitions(&mut exports);
         Ok(Declarations { imports: self.imports, exports, outline: self.outline })

@@ -67,6 +67,7 @@ impl Object {
     pub fn new_table(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
         check_carried(ty.element, "a table")?;
         let init = element(store, ty, init)?;
+        check_table_size(store, ty.limits.min.into())?;
         // SAFETY: the element fits, and is of this store.
         let entity = unsafe { store.backend().new_table(ty, &init)? };
         Ok(Object::new(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
@@ -99,6 +100,8 @@ impl Object {
     pub fn table_grow(&self, table: &Table, delta: u32, init: Option<&Object>) -> Result<()> {
         let store = self.store();
         let init = element(store, &table.ty, init)?;
+        // SAFETY: an entity of this store.
+        check_table_size(store, unsafe { store.backend().table_size(table.entity) } + u64::from(delta))?;
         // SAFETY: the element fits, and is of this store.
         unsafe { store.backend().table_grow(table.entity, &table.ty, delta.into(), &init) }
     }
@@ -123,6 +126,13 @@ fn check_carried(ty: ValType, what: &str) -> Result<()> {
     }
     let message = format!("{what} of type {ty} cannot be made or written through wasm_val_t and wasm_ref_t");
     Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+fn check_table_size(store: &Store, elements: u64) -> Result<()> {
+    if usize::try_from(elements).is_ok_and(|elements| store.admits_table(elements)) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Limit, format!("a table cannot have {elements} elements")))
 }
 
 /// A reference as an element of a table; still the caller's.

@@ -305,12 +305,16 @@ impl HostFunc {
                 Callback::WithEnv(callback) => callback(self.env, &args, &mut given),
             }
         };
+        // SAFETY: written above, and by the callback.
+        let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
         if let Some(trap) = NonNull::new(trap) {
+            if !ty.numeric {
+                // SAFETY: what the callback has written is ours.
+                results.iter_mut().for_each(|value| unsafe { value.release() });
+            }
             // SAFETY: the callback gave up a handle to a trap.
             return Err(unsafe { Handle::from_raw(trap.as_ref()) });
         }
-        // SAFETY: written above, and by the callback.
-        let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
         let fit = ty.numeric
             && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
         if fit {

@@ -33,6 +33,10 @@ pub struct Store {
     pending_trap: Cell<Option<Handle>>,
 }
 
+/// The most elements a table may have, on every backend: the limit that browsers agreed on. Engines would try to find the
+/// memory for four billion.
+const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+
 /// The objects of functions that an engine knows, all retained by the store, by what the engine calls them. Most programs
 /// never look one up, so they are only entered when that happens.
 #[derive(Default)]
@@ -207,6 +211,11 @@ impl Store {
                 break;
             }
         }
+    }
+
+    /// Whether a table may have so many elements, when it is made and when it grows.
+    pub fn admits_table(&self, elements: usize) -> bool {
+        elements <= MAX_TABLE_ELEMENTS
     }
 
     pub fn set_pending_trap(&self, trap: Handle) {

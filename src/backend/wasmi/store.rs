@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use wasmi::errors::{ErrorKind as EngineError, InstantiationError, HostError};
+use wasmi_core::LimiterError;
 use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, StoreContextMut};
 
 /// What the engine's store knows of the runtime's.
@@ -29,6 +30,36 @@ struct Owner(NonNull<RuntimeStore>);
 // Send and Sync because its own API cannot know that.
 unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
+
+impl Owner {
+    fn get(&self) -> &RuntimeStore {
+        // SAFETY: the owner stays at its address until the backend's store is gone, see `Engine::new_store`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
+impl wasmi::ResourceLimiter for Owner {
+    fn memory_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+        Ok(self.get().admits_table(desired))
+    }
+
+    fn instances(&self) -> usize {
+        usize::MAX
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}
 
 /// The object of a host function, as its closure in the engine holds it.
 #[derive(Clone, Copy)]
@@ -72,6 +103,7 @@ impl WasmiStore {
     pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>) -> WasmiStore {
         let owner = Owner(owner);
         let mut store = Box::new(wasmi::Store::new(engine, owner));
+        store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
         // to it from here on.
         let context =
@@ -97,8 +129,7 @@ impl WasmiStore {
     }
 
     fn owner(&self) -> &RuntimeStore {
-        // SAFETY: the owner stays at its address until this store is gone, see `Engine::new_store`.
-        unsafe { self.owner.0.as_ref() }
+        self.owner.get()
     }
 
     /// Gives the engine a value.

@@ -31,6 +31,36 @@ struct Owner(NonNull<RuntimeStore>);
 unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
 
+impl Owner {
+    fn get(&self) -> &RuntimeStore {
+        // SAFETY: the owner stays at its address until the backend's store is gone, see `Engine::new_store`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
+impl wasmtime::ResourceLimiter for Owner {
+    fn memory_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.get().admits_table(desired))
+    }
+
+    fn instances(&self) -> usize {
+        usize::MAX
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}
+
 /// The object of a host function, as its closure in the engine holds it.
 #[derive(Clone, Copy)]
 struct HostObject(NonNull<Object>);
@@ -63,6 +93,7 @@ impl WasmtimeStore {
     pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
+        store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
         // to it from here on.
         let context =
@@ -86,8 +117,7 @@ impl WasmtimeStore {
     }
 
     fn owner(&self) -> &RuntimeStore {
-        // SAFETY: the owner stays at its address until this store is gone, see `Engine::new_store`.
-        unsafe { self.owner.0.as_ref() }
+        self.owner.get()
     }
 
     #[cold]
