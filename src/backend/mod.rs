@@ -120,13 +120,10 @@ pub struct RawFrame {
 /// For all methods: entities belong to this store and are of the kind the method is for, types are theirs, values fit
 /// their types (see [`Val::fits`]) and belong to this store. Values passed in stay the caller's; references in values
 /// passed out are owned handles.
+#[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands above
 pub trait Store {
     /// Instantiates `module` and runs its start function.
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Failure>;
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure>;
 
     unsafe fn export(&self, instance: Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
@@ -165,4 +162,3 @@ pub trait Store {
     unsafe fn memory_size(&self, memory: Entity) -> u64;
     unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()>;
 }
-

@@ -1,8 +1,8 @@
 //! `wasm_extern_t`: whatever can be imported or exported.
 
 use super::externtype::{wasm_externkind_t, wasm_externtype_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::vector::vector;
 
 reference!(

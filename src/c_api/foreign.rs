@@ -1,7 +1,7 @@
 //! Foreign objects: things of the host's that WebAssembly can hold.
 
-use super::reference::{casts, reference};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, reference};
 use super::store::{self, wasm_store_t};
 use crate::runtime::object::{Body, Object};
 
@@ -17,7 +17,7 @@ casts!(foreign, "a foreign object", r#ref, wasm_ref_t, |object| matches!(object.
 pub unsafe extern "C" fn wasm_foreign_new(store: *mut wasm_store_t) -> *mut wasm_foreign_t {
     // SAFETY: the caller's store, or NULL.
     super::answer("wasm_foreign_new", std::ptr::null_mut(), || unsafe {
-        let object = Object::new(store::from_c(store)?, Body::Foreign);
+        let object = Object::create(store::from_c(store)?, Body::Foreign);
         Ok(object.into_handle().into_raw().cast())
     })
 }

@@ -1,9 +1,9 @@
 //! Functions.
 
-use super::functype::{self, wasm_functype_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#extern::wasm_extern_t;
+use super::functype::{self, wasm_functype_t};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::val::wasm_val_vec_t;
@@ -167,7 +167,7 @@ fn trap_of_panic(func: &Object, panic: &(dyn std::any::Any + Send)) -> *mut wasm
     super::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
     let trap = crate::runtime::object::Body::Trap(crate::runtime::trap::Trap::new(message));
-    Object::new(func.store(), trap).into_handle().into_raw().cast()
+    Object::create(func.store(), trap).into_handle().into_raw().cast()
 }
 
 /// # Safety

@@ -1,9 +1,9 @@
 //! Globals.
 
-use super::globaltype::{self, wasm_globaltype_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#extern::wasm_extern_t;
+use super::globaltype::{self, wasm_globaltype_t};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use crate::runtime::error::Result;
 use crate::runtime::object::{Global, Object};

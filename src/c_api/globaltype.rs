@@ -48,9 +48,7 @@ pub unsafe extern "C" fn wasm_globaltype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_content(ty: *const wasm_globaltype_t) -> *const wasm_valtype_t {
     // SAFETY: the caller's, or NULL.
-    super::answer("wasm_globaltype_content", std::ptr::null(), || unsafe {
-        Ok(from_c(ty)?.content.as_ptr().cast())
-    })
+    super::answer("wasm_globaltype_content", std::ptr::null(), || unsafe { Ok(from_c(ty)?.content.as_ptr().cast()) })
 }
 
 /// Whether a global can be changed. NULL: `WASM_CONST` (0) and a last error. [Global Types]

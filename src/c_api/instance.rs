@@ -2,8 +2,8 @@
 
 use super::r#extern::{wasm_extern_t, wasm_extern_vec_t};
 use super::module::{self, wasm_module_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::vector::{Parts, Vector};
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn wasm_instance_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_instance_exports(instance: *const wasm_instance_t, out: *mut wasm_extern_vec_t) {
     // SAFETY: the caller's instance, or NULL; `out` is writable.
-    let exports = super::answer("wasm_instance_exports", wasm_extern_vec_t::EMPTY(), || unsafe {
+    let exports = super::answer("wasm_instance_exports", wasm_extern_vec_t::empty(), || unsafe {
         let object = object(instance, "an instance")?;
         let instance = object.as_instance().ok_or_else(|| wrong_kind(object, "an instance"))?;
         let exports = Parts::<*mut wasm_extern_t>::zeroed(instance.export_count());

@@ -1,9 +1,9 @@
 //! Memories.
 
-use super::memorytype::{self, wasm_memorytype_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#extern::wasm_extern_t;
+use super::memorytype::{self, wasm_memorytype_t};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::vector::wasm_byte_t;
 use crate::runtime::error::Result;
@@ -25,10 +25,7 @@ pub type wasm_memory_pages_t = u32;
 ///
 /// NULL and a last error if an argument is NULL, or if so much memory cannot be had.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_new(
-    store: *mut wasm_store_t,
-    ty: *const wasm_memorytype_t,
-) -> *mut wasm_memory_t {
+pub unsafe extern "C" fn wasm_memory_new(store: *mut wasm_store_t, ty: *const wasm_memorytype_t) -> *mut wasm_memory_t {
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_memory_new", std::ptr::null_mut(), || unsafe {
         let (store, ty) = (store::from_c(store)?, memorytype::from_c(ty)?);

@@ -12,6 +12,8 @@
 //! - `own` parameters are taken before anything can fail, so that they are released in any case.
 
 #![allow(non_camel_case_types)]
+// The contract of an exported function is its comment in the header, where C programmers read it.
+#![allow(clippy::missing_safety_doc)]
 
 pub mod reference;
 pub mod vector;

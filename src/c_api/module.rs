@@ -2,8 +2,8 @@
 
 use super::exporttype::{ExportType, wasm_exporttype_vec_t};
 use super::importtype::{ImportType, Name, wasm_importtype_vec_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::vector::{Parts, Vector, wasm_byte_vec_t};
 use crate::runtime::error::{Error, Result};
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wasm_module_validate(store: *mut wasm_store_t, binary: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_imports(module: *const wasm_module_t, out: *mut wasm_importtype_vec_t) {
     // SAFETY: the caller's module, or NULL; `out` is writable.
-    let types = super::answer("wasm_module_imports", wasm_importtype_vec_t::EMPTY(), || unsafe {
+    let types = super::answer("wasm_module_imports", wasm_importtype_vec_t::empty(), || unsafe {
         let imports = from_c(module)?.1.declarations.imports.iter();
         let types: Vec<_> = imports
             .map(|import| {
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn wasm_module_imports(module: *const wasm_module_t, out: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: *mut wasm_exporttype_vec_t) {
     // SAFETY: the caller's module, or NULL; `out` is writable.
-    let types = super::answer("wasm_module_exports", wasm_exporttype_vec_t::EMPTY(), || unsafe {
+    let types = super::answer("wasm_module_exports", wasm_exporttype_vec_t::empty(), || unsafe {
         let exports = from_c(module)?.1.declarations.exports.iter();
         let types: Vec<_> = exports
             .map(|export| super::give_box(ExportType { name: Name::new(&export.name), ty: export.ty.clone() }))
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_serialize(module: *const wasm_module_t, out: *mut wasm_byte_vec_t) {
     // SAFETY: the caller's module, or NULL; `out` is writable.
-    let bytes = super::answer("wasm_module_serialize", wasm_byte_vec_t::EMPTY(), || unsafe {
+    let bytes = super::answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || unsafe {
         Ok(wasm_byte_vec_t::from_bytes(&from_c(module)?.1.serialize()?))
     });
     // SAFETY: as above.
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: *mut wasm_shared_modu
 }
 
 fn give(store: &crate::runtime::store::Store, module: Arc<Module>) -> Result<*mut wasm_module_t> {
-    Ok(Object::new(store, Body::Module(module)).into_handle().into_raw().cast())
+    Ok(Object::create(store, Body::Module(module)).into_handle().into_raw().cast())
 }
 
 /// # Safety

@@ -17,7 +17,7 @@ pub struct wasm_store_t {
 pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> *mut wasm_store_t {
     // SAFETY: the caller's engine, or NULL.
     super::answer("wasm_store_new", std::ptr::null_mut(), || unsafe {
-        Ok(Store::new(engine::from_c(engine)?)?.into_raw().cast())
+        Ok(Store::create(engine::from_c(engine)?)?.into_raw().cast())
     })
 }
 

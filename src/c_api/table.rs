@@ -1,8 +1,8 @@
 //! Tables.
 
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#extern::wasm_extern_t;
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::tabletype::{self, wasm_tabletype_t};
 use crate::runtime::error::Result;

@@ -36,9 +36,7 @@ pub unsafe extern "C" fn wasm_tabletype_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_element(ty: *const wasm_tabletype_t) -> *const wasm_valtype_t {
     // SAFETY: the caller's, or NULL.
-    super::answer("wasm_tabletype_element", std::ptr::null(), || unsafe {
-        Ok(from_c(ty)?.element.as_ptr().cast())
-    })
+    super::answer("wasm_tabletype_element", std::ptr::null(), || unsafe { Ok(from_c(ty)?.element.as_ptr().cast()) })
 }
 
 /// The limits of a table's size, in elements: borrowed, valid as long as the table type. [Table Types]

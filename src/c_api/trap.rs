@@ -1,8 +1,8 @@
 //! Traps.
 
 use super::frame::{wasm_frame_t, wasm_frame_vec_t};
-use super::reference::{casts, object, reference, wrong_kind};
 use super::r#ref::wasm_ref_t;
+use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::vector::{Parts, Vector, wasm_byte_vec_t, wasm_name_t};
 use crate::runtime::error::Result;
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
         let store = store::from_c(store)?;
         let message = wasm_byte_vec_t::bytes(message);
         let message = message.strip_suffix(b"\0").unwrap_or(message);
-        let object = Object::new(store, Body::Trap(Trap::new(message.to_vec())));
+        let object = Object::create(store, Body::Trap(Trap::new(message.to_vec())));
         Ok(object.into_handle().into_raw().cast())
     })
 }
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_message(trap: *const wasm_trap_t, out: *mut wasm_message_t) {
     // SAFETY: the caller's trap, or NULL; `out` is writable.
-    let message = super::answer("wasm_trap_message", wasm_message_t::EMPTY(), || unsafe {
+    let message = super::answer("wasm_trap_message", wasm_message_t::empty(), || unsafe {
         let mut message = from_c(trap)?.1.message.clone();
         message.push(0);
         Ok(wasm_byte_vec_t::from_bytes(&message))
@@ -72,11 +72,10 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: *const wasm_trap_t) -> *mut wasm
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_trace(trap: *const wasm_trap_t, out: *mut wasm_frame_vec_t) {
     // SAFETY: the caller's trap, or NULL; `out` is writable.
-    let trace = super::answer("wasm_trap_trace", wasm_frame_vec_t::EMPTY(), || unsafe {
+    let trace = super::answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || unsafe {
         let (object, trap) = from_c(trap)?;
         let frames = trap.frames().into_iter();
-        let frames: Vec<_> =
-            frames.map(|frame| super::give_box(OwnedFrame::new(frame, object.store()))).collect();
+        let frames: Vec<_> = frames.map(|frame| super::give_box(OwnedFrame::new(frame, object.store()))).collect();
         Ok(Vector::from_parts(Parts::from_slice(&frames)))
     });
     // SAFETY: as above.

@@ -2,8 +2,8 @@
 //!
 //! Their memory comes from `malloc`, so that data a C program allocated itself can be taken over and released here.
 
-use crate::runtime::value::Val;
 use crate::runtime::object::{Handle, Object};
+use crate::runtime::value::Val;
 use std::ffi::c_void;
 
 /// What a vector holds: how to copy and release one element.
@@ -181,7 +181,9 @@ pub unsafe trait Vector: Copy {
     fn parts(&self) -> Parts<Self::Element>;
     fn from_parts(parts: Parts<Self::Element>) -> Self;
 
-    const EMPTY: fn() -> Self = || Self::from_parts(Parts::EMPTY);
+    fn empty() -> Self {
+        Self::from_parts(Parts::EMPTY)
+    }
 
     /// Writes to an out-parameter without looking at what it held.
     ///
@@ -205,8 +207,8 @@ pub unsafe trait Vector: Copy {
         // SAFETY: as promised by the caller.
         Taken(unsafe {
             match vector.is_null() {
-                true => Self::EMPTY(),
-                false => vector.replace(Self::EMPTY()),
+                true => Self::empty(),
+                false => vector.replace(Self::empty()),
             }
         })
     }
@@ -270,7 +272,7 @@ macro_rules! vector {
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_empty>](out: *mut [<wasm_ $name _vec_t>]) {
                 use $crate::c_api::vector::Vector;
                 // SAFETY: `out` is the caller's, writable.
-                $crate::c_api::guard((), || unsafe { [<wasm_ $name _vec_t>]::EMPTY().write(out) })
+                $crate::c_api::guard((), || unsafe { [<wasm_ $name _vec_t>]::empty().write(out) })
             }
 
             #[doc = " Writes a vector of `size` elements (" $noun ") for the caller to fill to `out`, own. [Vectors]"]
@@ -325,7 +327,7 @@ macro_rules! vector {
                 $crate::c_api::guard((), || unsafe {
                     let copy = match source.as_ref() {
                         Some(source) => [<wasm_ $name _vec_t>]::from_parts(source.parts().duplicate()),
-                        None => [<wasm_ $name _vec_t>]::EMPTY(),
+                        None => [<wasm_ $name _vec_t>]::empty(),
                     };
                     copy.write(out)
                 })

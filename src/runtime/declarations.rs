@@ -3,9 +3,7 @@
 //! Engines order imports and exports as it suits them and forget indices; so this is read from the module itself.
 
 use super::error::{Error, ErrorKind, Result};
-use super::types::{
-    ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
-};
+use super::types::{ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
 pub struct Declarations {
@@ -339,12 +337,16 @@ mod tests {
     #[test]
     fn order_is_as_declared() {
         let declarations = parse(MIXED);
-        let imports: Vec<_> = declarations.imports.iter().map(|i| format!("{}.{}: {}", i.module, i.name, i.ty)).collect();
-        assert_eq!(imports, [
-            "a.memory: memory, 1 to 2 pages",
-            "a.function: function (i32, v128) -> (externref)",
-            "b.global: mutable global i64",
-        ]);
+        let imports: Vec<_> =
+            declarations.imports.iter().map(|i| format!("{}.{}: {}", i.module, i.name, i.ty)).collect();
+        assert_eq!(
+            imports,
+            [
+                "a.memory: memory, 1 to 2 pages",
+                "a.function: function (i32, v128) -> (externref)",
+                "b.global: mutable global i64",
+            ]
+        );
         let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
     }
@@ -376,13 +378,14 @@ mod tests {
 
     #[test]
     fn table_uses_are_told_apart() {
-        let uses = table_uses(&wat::parse_str(
-            "(module (table 1 funcref) (func (drop (table.get 0 (i32.const 9)))))",
-        ).unwrap());
+        let uses = table_uses(
+            &wat::parse_str("(module (table 1 funcref) (func (drop (table.get 0 (i32.const 9)))))").unwrap(),
+        );
         assert_eq!((uses.accesses.len(), uses.any_call), (1, false));
-        let uses = table_uses(&wat::parse_str(
-            "(module (type (func)) (table 1 funcref) (func (call_indirect (type 0) (i32.const 9))))",
-        ).unwrap());
+        let uses = table_uses(
+            &wat::parse_str("(module (type (func)) (table 1 funcref) (func (call_indirect (type 0) (i32.const 9))))")
+                .unwrap(),
+        );
         assert_eq!((uses.accesses.len(), uses.any_call), (0, true));
     }
 }

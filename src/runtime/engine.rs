@@ -28,15 +28,14 @@ impl Config {
             return Ok(backend);
         }
         match std::env::var_os(BACKEND_VARIABLE) {
-            Some(name) if !name.is_empty() => {
-                find_backend(&name.to_string_lossy()).map_err(|mut error| {
-                    error.message.insert_str(0, &format!("environment variable {BACKEND_VARIABLE}: "));
-                    error
-                })
-            }
-            _ => BACKENDS.first().copied().ok_or_else(|| {
-                Error::new(ErrorKind::Unsupported, "this library was built without any backend")
+            Some(name) if !name.is_empty() => find_backend(&name.to_string_lossy()).map_err(|mut error| {
+                error.message.insert_str(0, &format!("environment variable {BACKEND_VARIABLE}: "));
+                error
             }),
+            _ => BACKENDS
+                .first()
+                .copied()
+                .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend")),
         }
     }
 }
@@ -44,8 +43,7 @@ impl Config {
 fn find_backend(name: &str) -> Result<&'static dyn Backend> {
     BACKENDS.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes()).ok_or_else(|| {
         let names: Vec<_> = BACKENDS.iter().map(|backend| backend.name().to_string_lossy()).collect();
-        let message =
-            format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
+        let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
         Error::new(ErrorKind::Unsupported, message)
     })
 }

@@ -39,7 +39,7 @@ impl Object {
         unsafe { check_value(store, value, ty.content, || "initial value of the global".to_string())? };
         // SAFETY: the value fits, and is of this store.
         let entity = unsafe { store.backend().new_global(ty, value)? };
-        Ok(Object::new(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
     }
 
     pub fn global_get(&self, global: &Global) -> Result<Val> {
@@ -70,7 +70,7 @@ impl Object {
         check_table_size(store, ty.limits.min.into())?;
         // SAFETY: the element fits, and is of this store.
         let entity = unsafe { store.backend().new_table(ty, &init)? };
-        Ok(Object::new(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
     }
 
     /// The element at `index`, or `None` if it is null.
@@ -116,7 +116,7 @@ impl Object {
     pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {
         // SAFETY: a type of no store in particular.
         let entity = unsafe { store.backend().new_memory(ty)? };
-        Ok(Object::new(store, Body::Memory(Memory { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Memory(Memory { entity, ty: ty.clone() })).into_handle())
     }
 }
 

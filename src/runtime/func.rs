@@ -78,7 +78,7 @@ impl Func {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let func = Func { ty, entity: OnceCell::new(), host: Some(host), origin: None };
-        Ok(Object::new(store, Body::Func(func)).into_handle())
+        Ok(Object::create(store, Body::Func(func)).into_handle())
     }
 }
 
@@ -138,12 +138,7 @@ pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val
 /// # Safety
 /// The arguments fit the function's type; there is exactly room for its results.
 #[inline(always)]
-unsafe fn call_checked(
-    object: &Object,
-    func: &Func,
-    args: &[Val],
-    results: &mut [MaybeUninit<Val>],
-) -> Option<Handle> {
+unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
     let store = object.store();
     match (&func.host, func.entity.get()) {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
@@ -223,12 +218,7 @@ unsafe fn check_args_fully(store: &Store, ty: &FuncType, args: &[Val]) -> Result
 ///
 /// # Safety
 /// If the value is of a reference kind, it holds null or a live handle.
-pub unsafe fn check_value(
-    store: &Store,
-    value: &Val,
-    expected: ValType,
-    role: impl Fn() -> String,
-) -> Result<()> {
+pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: impl Fn() -> String) -> Result<()> {
     // SAFETY: as promised by the caller.
     let object = unsafe { value.reference() };
     // SAFETY: likewise.
@@ -252,11 +242,7 @@ pub unsafe fn check_value(
 /// # Safety
 /// `func` is a host function, arguments fit its type and `results` has room for its results.
 #[inline(always)]
-pub unsafe fn invoke_host(
-    object: &Object,
-    args: &[Val],
-    results: &mut [MaybeUninit<Val>],
-) -> Result<(), HostTrapped> {
+pub unsafe fn invoke_host(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), HostTrapped> {
     let store = object.store();
     let Some(Func { ty, host: Some(host), .. }) = object.as_func() else {
         store.set_pending_trap(store.error_trap(wrong_kind(object)));
@@ -315,8 +301,7 @@ impl HostFunc {
             // SAFETY: the callback gave up a handle to a trap.
             return Err(unsafe { Handle::from_raw(trap.as_ref()) });
         }
-        let fit = ty.numeric
-            && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
+        let fit = ty.numeric && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
         if fit {
             return Ok(());
         }

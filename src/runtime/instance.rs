@@ -21,11 +21,7 @@ pub struct Instance {
 }
 
 /// Instantiates `module`. What goes wrong comes back as a trap.
-pub fn instantiate(
-    store: &Store,
-    module: &Arc<Module>,
-    imports: &[Option<&Object>],
-) -> Result<Handle, Handle> {
+pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
     let objects = match link(store, module, imports) {
         Ok(objects) => objects,
         Err(error) => return Err(store.error_trap(error)),
@@ -47,7 +43,7 @@ pub fn instantiate(
         entity,
         exports: module.declarations.exports.iter().map(|_| OnceCell::new()).collect(),
     };
-    let object = Object::new(store, Body::Instance(instance));
+    let object = Object::create(store, Body::Instance(instance));
     let handle = Handle::new(&object);
     store.add_instance(object);
     store.settle();
@@ -128,8 +124,7 @@ impl Instance {
         let store = object.store();
         let Export { name, ty, index, .. } = export;
         // SAFETY: the instance is of this store and of this module, which has such an export.
-        let entity =
-            unsafe { store.backend().export(self.entity, &*self.module.inner, name, ty.kind()) };
+        let entity = unsafe { store.backend().export(self.entity, &*self.module.inner, name, ty.kind()) };
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
@@ -140,6 +135,6 @@ impl Instance {
             ExternType::Memory(ty) => Body::Memory(Memory { entity, ty }),
             ty @ ExternType::Tag(_) => Body::Tag(Tag { entity, ty }),
         };
-        Object::new(store, body)
+        Object::create(store, body)
     }
 }

@@ -133,7 +133,7 @@ downcasts! {
 
 impl Object {
     /// Makes an object of `store` that nobody refers to yet but the caller, through what is returned.
-    pub fn new(store: &Store, body: Body) -> Retained {
+    pub fn create(store: &Store, body: Body) -> Retained {
         let object = Box::new(Object {
             body,
             store: NonNull::from(store),
@@ -176,7 +176,7 @@ impl Object {
     /// Empties and buries the object at `this`.
     ///
     /// # Safety
-    /// `this` came from [`Object::new`], both counts have just become zero, and it is not used afterwards.
+    /// `this` came from [`Object::create`], both counts have just become zero, and it is not used afterwards.
     #[cold]
     unsafe fn free(this: NonNull<Object>) {
         // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.

@@ -46,7 +46,7 @@ struct Functions {
 }
 
 impl Store {
-    pub fn new(engine: Arc<Engine>) -> Result<StoreHandle> {
+    pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
         let place = Box::leak(Box::new(MaybeUninit::<Store>::uninit()));
         let address = NonNull::from(&mut *place).cast::<Store>();
         // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
@@ -119,7 +119,7 @@ impl Store {
                 break;
             }
         }
-        // SAFETY: made by `Box::leak` in `new`; all objects are gone, so nothing points here any more.
+        // SAFETY: made by `Box::leak` in `create`; all objects are gone, so nothing points here any more.
         drop(unsafe { Box::from_raw(this.as_ptr()) });
     }
 
@@ -169,7 +169,7 @@ impl Store {
             // SAFETY: retained by the store.
             return Retained::new(unsafe { object.as_ref() });
         }
-        let object = Object::new(self, Body::Func(make()));
+        let object = Object::create(self, Body::Func(make()));
         functions.entered.insert(key, object.as_ptr());
         self.retain(object.clone());
         object
@@ -179,7 +179,7 @@ impl Store {
     /// looked up.
     pub fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
         if self.functions.borrow().entered.is_empty() {
-            let object = Object::new(self, Body::Func(make()));
+            let object = Object::create(self, Body::Func(make()));
             self.functions.borrow_mut().waiting.push(object.as_ptr());
             self.retain(object.clone());
             object
@@ -230,7 +230,7 @@ impl Store {
     #[cold]
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
-        Object::new(self, Body::Trap(Trap::new(error.message.into_bytes()))).into_handle()
+        Object::create(self, Body::Trap(Trap::new(error.message.into_bytes()))).into_handle()
     }
 
     /// Fails unless `object` belongs to this store.

@@ -83,7 +83,6 @@ impl OwnedFrame {
     pub fn new(frame: Frame, store: &Store) -> OwnedFrame {
         OwnedFrame { frame, store: StoreHandle::new(store) }
     }
-
 }
 
 impl Clone for OwnedFrame {
@@ -115,7 +114,7 @@ impl Store {
             Failure::Error(error) => return self.error_trap(error),
             Failure::Trap(code, frames) => {
                 let message = code.message().as_bytes().to_vec();
-                (Object::new(self, Body::Trap(Trap::new(message))).into_handle(), frames)
+                (Object::create(self, Body::Trap(Trap::new(message))).into_handle(), frames)
             }
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),

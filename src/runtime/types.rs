@@ -224,8 +224,7 @@ impl Deref for FuncType {
 
 impl PartialEq for FuncType {
     fn eq(&self, other: &FuncType) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || (*self.params == *other.params && *self.results == *other.results)
+        Arc::ptr_eq(&self.0, &other.0) || (*self.params == *other.params && *self.results == *other.results)
     }
 }
 
@@ -367,17 +366,14 @@ impl ExternType {
                 if inexact(content.exact, wanted.exact) {
                     return None;
                 }
-                let subtype = content == wanted
-                    || (!given.mutable && content.kind == wanted.kind && wanted.nullable);
+                let subtype = content == wanted || (!given.mutable && content.kind == wanted.kind && wanted.nullable);
                 given.mutable == expected.mutable && subtype
             }
             (ExternType::Table(given), ExternType::Table(expected)) => {
                 if inexact(given.element.exact, expected.element.exact) {
                     return None;
                 }
-                given.element == expected.element
-                    && given.wide == expected.wide
-                    && given.limits.fit(&expected.limits)
+                given.element == expected.element && given.wide == expected.wide && given.limits.fit(&expected.limits)
             }
             (ExternType::Memory(given), ExternType::Memory(expected)) => {
                 (given.wide, given.shared, given.page_size_log2)

@@ -1,8 +1,6 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
-use super::types::{
-    from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number,
-};
+use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, in_words};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::declarations::table_uses;
@@ -18,9 +16,9 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use wasmi::errors::{ErrorKind as EngineError, InstantiationError, HostError};
-use wasmi_core::LimiterError;
+use wasmi::errors::{ErrorKind as EngineError, HostError, InstantiationError};
 use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, StoreContextMut};
+use wasmi_core::LimiterError;
 
 /// What the engine's store knows of the runtime's.
 #[derive(Clone, Copy)]
@@ -40,11 +38,21 @@ impl Owner {
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
-    fn memory_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        _desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
         Ok(self.get().admits_table(desired))
     }
 
@@ -106,8 +114,7 @@ impl WasmiStore {
         store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
         // to it from here on.
-        let context =
-            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
+        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
         WasmiStore {
             context: UnsafeCell::new(context),
             owner,
@@ -243,8 +250,7 @@ impl<'a> Entered<'a> {
     fn new(store: &'a WasmiStore, caller: &mut Caller<'_, Owner>) -> Entered<'a> {
         let slot = &store.context;
         // SAFETY: the caller's context outlives this guard, which takes it away again.
-        let context =
-            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
+        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
         // SAFETY: nobody holds a reference into the slot, see `WasmiStore::context`.
         let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
         Entered { slot, former }
@@ -315,11 +321,7 @@ impl Drop for Arguments<'_> {
 }
 
 impl Store for WasmiStore {
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Failure> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
         };
@@ -333,10 +335,9 @@ impl Store for WasmiStore {
             .filter_map(|(kind, entity)| unsafe { to_extern(*kind, *entity) })
             .collect();
         self.modules.borrow_mut().push(module.clone());
-        let instance =
-            self.enter(|| {
-                wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
-            });
+        let instance = self.enter(|| {
+            wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
+        });
         instance.map(Entity::new).map_err(|failure| match failure {
             // What is neither a trap nor the host's own is the engine's refusal.
             Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
@@ -395,8 +396,10 @@ impl Store for WasmiStore {
                 }
                 // SAFETY: both have just been written.
                 let (params, values) = unsafe {
-                    (&*(std::ptr::from_ref(params) as *const [wasmi::Val]),
-                     &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]))
+                    (
+                        &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
+                        &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
+                    )
                 };
                 self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
                 for (slot, value) in results.iter_mut().zip(values) {

@@ -8,8 +8,8 @@ use crate::runtime::declarations::table_uses;
 use crate::runtime::engine::Config;
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -53,8 +53,8 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let module = wasmtime::Module::from_binary(&self.engine, wasm)
-            .map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        let module =
+            wasmtime::Module::from_binary(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))?;
         Ok(Box::new(WasmtimeModule { module, table_accesses: table_uses(wasm).accesses.into() }))
     }
 
@@ -67,8 +67,7 @@ impl Engine for WasmtimeEngine {
         let (count, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
         let length = u32::from_le_bytes(*count) as usize * 4;
         let (accesses, code) = rest.split_at_checked(length).ok_or_else(damaged)?;
-        let table_accesses =
-            accesses.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let table_accesses = accesses.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;

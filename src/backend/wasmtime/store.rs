@@ -96,14 +96,8 @@ impl WasmtimeStore {
         store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
         // to it from here on.
-        let context =
-            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
-        WasmtimeStore {
-            context: UnsafeCell::new(context),
-            owner,
-            table_accesses: RefCell::default(),
-            _store: store,
-        }
+        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
+        WasmtimeStore { context: UnsafeCell::new(context), owner, table_accesses: RefCell::default(), _store: store }
     }
 
     /// The context for one operation.
@@ -207,8 +201,7 @@ impl<'a> Entered<'a> {
         // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore.
         let slot = unsafe { &(*backend.cast::<WasmtimeStore>()).context };
         // SAFETY: the caller's context outlives this guard, which takes it away again.
-        let context =
-            unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
+        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
         // SAFETY: nobody holds a reference into the slot, see `WasmtimeStore::context`.
         let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
         Entered { slot, former }
@@ -350,22 +343,15 @@ fn with_values<R>(count: usize, body: impl FnOnce(&mut [wasmtime::Val]) -> R) ->
 }
 
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Failure> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
         };
         if !module.table_accesses.is_empty() {
-            self.table_accesses
-                .borrow_mut()
-                .insert(identity(&module.module), module.table_accesses.clone());
+            self.table_accesses.borrow_mut().insert(identity(&module.module), module.table_accesses.clone());
         }
         // SAFETY: entities are of their kinds.
-        let imports: Vec<_> =
-            imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
+        let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
         let instance = wasmtime::Instance::new(self.context(), &module.module, &imports);
         instance.map(Entity::new).map_err(|error| match self.failure(error) {
             // What is neither a trap nor the host's own is the engine's refusal.
@@ -458,8 +444,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
-        let mutability =
-            if ty.mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
+        let mutability = if ty.mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
         let engine_type = wasmtime::GlobalType::new(val_type(ty.content), mutability);
         // SAFETY: the value fits the type.
         let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
