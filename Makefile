@@ -32,9 +32,11 @@ demo: configure
 test: lint test-rust test-c
 
 lint:
-	@if cargo fmt --version >/dev/null 2>&1; then echo "-- cargo fmt"; cargo fmt --check; \
+	@if cargo fmt --version >/dev/null 2>&1; then echo "-- cargo fmt"; cargo fmt --all --check; \
 	else echo "-- cargo fmt skipped: rustfmt is not installed (rustup component add rustfmt)"; fi
-	@if cargo clippy --version >/dev/null 2>&1; then echo "-- cargo clippy"; cargo clippy --release --locked -- -D warnings; \
+	@if cargo clippy --version >/dev/null 2>&1; then echo "-- cargo clippy"; \
+	cargo clippy --release --locked -- -D warnings; \
+	cargo clippy --release --locked --package wasmrt-headers -- -D warnings; \
 	else echo "-- cargo clippy skipped: it is not installed (rustup component add clippy)"; fi
 
 # Each engine alone proves that nothing outside its folder needs the other.
@@ -45,6 +47,8 @@ test-rust:
 	@$(CARGO_TEST) --no-default-features --features wasmi
 	@echo "-- cargo test, wasmtime alone"
 	@$(CARGO_TEST) --no-default-features --features wasmtime
+	@echo "-- the headers are what cbindgen makes of the sources (cargo run -p wasmrt-headers writes them)"
+	@$(CARGO_TEST) --package wasmrt-headers
 
 test-c: test-tools build
 	@echo "-- ctest"
