@@ -58,9 +58,13 @@ fn generate(name: &str, source: &str) -> String {
         .replace("@PATCH@", env!("CARGO_PKG_VERSION_PATCH"));
     let config_file = directory.join(format!("{name}.toml"));
     std::fs::write(&config_file, config).expect("the configuration can be written");
-    let config = cbindgen::Config::from_file(config_file.to_str().expect("a path in UTF-8")).expect("a valid configuration");
-    let bindings =
-        cbindgen::Builder::new().with_config(config).with_src(file).generate().expect("cbindgen understands the source");
+    let config =
+        cbindgen::Config::from_file(config_file.to_str().expect("a path in UTF-8")).expect("a valid configuration");
+    let bindings = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(file)
+        .generate()
+        .expect("cbindgen understands the source");
     let mut header = Vec::new();
     bindings.write(&mut header);
     String::from_utf8(header).expect("headers are UTF-8").trim_start().to_string()
@@ -85,9 +89,9 @@ fn headers_are_what_the_sources_give() {
     for (file, header) in headers() {
         let committed = std::fs::read_to_string(&file).unwrap_or_default();
         let mut lines = header.lines().zip(committed.lines());
-        let line = lines.position(|(ours, theirs)| ours != theirs).map_or("its end".to_string(), |line| {
-            format!("line {}", line + 1)
-        });
+        let line = lines
+            .position(|(ours, theirs)| ours != theirs)
+            .map_or("its end".to_string(), |line| format!("line {}", line + 1));
         assert!(
             header == committed,
             "{} differs from what the sources give, first in {line}; run: cargo run -p wasmrt-headers",

@@ -91,7 +91,8 @@ impl Entity {
 /// Tells functions of a store apart: two entities are the same function if their keys are equal.
 pub type FuncKey = (usize, usize);
 
-/// Why an operation that runs WebAssembly did not come to its end.
+/// Why an operation that runs WebAssembly did not come to its end. Handed about in a box, to keep the answer of a call that
+/// did in a register.
 pub enum Failure {
     /// WebAssembly trapped.
     Trap(TrapCode, Vec<RawFrame>),
@@ -123,7 +124,7 @@ pub struct RawFrame {
 #[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands above
 pub trait Store {
     /// Instantiates `module` and runs its start function.
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure>;
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>>;
 
     unsafe fn export(&self, instance: Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
@@ -142,7 +143,7 @@ pub trait Store {
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Failure>;
+    ) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
     unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val>;

@@ -3,8 +3,8 @@
 use super::error::{Error, ErrorKind, Result};
 use super::object::{Body, Finalizer, Handle, Object, Retained};
 use super::store::Store;
-use super::types::{FuncType, ValType};
-use super::value::{Val, with_room};
+use super::types::{FuncType, ValKind, ValType};
+use super::value::{Room, Val};
 use crate::backend::Entity;
 use std::cell::OnceCell;
 use std::ffi::c_void;
@@ -116,22 +116,38 @@ pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Some(store.error_trap(error));
     }
-    let arity = func.ty.results.len();
+    let arity = func.ty.result_kinds.len();
     let trap = match results.get_mut(..arity) {
         // SAFETY: the arguments were checked, and there is room for all results.
         Some(results) => unsafe { call_checked(object, func, args, results) },
-        // SAFETY: likewise.
-        None => with_room(arity, |room| unsafe {
-            let trap = call_checked(object, func, args, room);
-            if trap.is_none() {
-                let (kept, dropped) = room.split_at_mut(results.len());
-                results.copy_from_slice(kept);
-                dropped.iter_mut().for_each(|value| value.assume_init_mut().release());
-            }
-            trap
-        }),
+        // SAFETY: the arguments were checked.
+        None => unsafe { call_dropping_results(object, func, args, results) },
     };
     store.settle();
+    trap
+}
+
+/// Calls with more results than the caller has room for.
+///
+/// # Safety
+/// The arguments fit the function's type.
+#[cold]
+unsafe fn call_dropping_results(
+    object: &Object,
+    func: &Func,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Option<Handle> {
+    let mut room = Room::new();
+    let room = room.get(func.ty.result_kinds.len());
+    // SAFETY: the arguments were checked, and there is room for all results.
+    let trap = unsafe { call_checked(object, func, args, room) };
+    if trap.is_none() {
+        let (kept, dropped) = room.split_at_mut(results.len());
+        results.copy_from_slice(kept);
+        // SAFETY: the call has written all of them, and nobody else has those beyond the caller's room.
+        dropped.iter_mut().for_each(|value| unsafe { value.assume_init_mut().release() });
+    }
     trap
 }
 
@@ -141,17 +157,19 @@ pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val
 unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
     let store = object.store();
     match (&func.host, func.entity.get()) {
-        // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
-        // SAFETY: the room is for as many results as the type has.
-        (Some(host), _) => with_room(results.len(), |room| unsafe {
-            match host.invoke(store, &func.ty, args, room) {
+        (Some(host), _) => {
+            // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
+            let mut room = Room::new();
+            let room = room.get(results.len());
+            // SAFETY: the room is for as many results as the type has.
+            match unsafe { host.invoke(store, &func.ty, args, room) } {
                 Ok(()) => {
                     results.copy_from_slice(room);
                     None
                 }
                 Err(trap) => Some(trap),
             }
-        }),
+        }
         (None, Some(entity)) => {
             // SAFETY: the entity is this store's, and the values were checked.
             match unsafe { store.backend().call(*entity, &func.ty, args, results) } {
@@ -185,11 +203,14 @@ fn wrong_kind(object: &Object) -> Error {
 /// As for [`call`].
 #[inline(always)]
 unsafe fn check_args(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
-    let fits = args.len() == ty.params.len()
-        && ty.numeric
-        && args.iter().zip(ty.params.iter()).all(|(arg, param)| arg.kind == param.kind as u8);
+    let fits = ty.numeric && args.len() == ty.param_kinds.len() && are_of_kinds(args, &ty.param_kinds);
     // SAFETY: as promised by the caller.
     if fits { Ok(()) } else { unsafe { check_args_fully(store, ty, args) } }
+}
+
+#[inline(always)]
+fn are_of_kinds(values: &[Val], kinds: &[ValKind]) -> bool {
+    values.iter().zip(kinds).all(|(value, kind)| value.kind == *kind as u8)
 }
 
 /// The whole check: references, and what exactly is wrong.
@@ -279,8 +300,8 @@ impl HostFunc {
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Handle> {
         // What the callback does not write is zero.
-        for (slot, ty) in results.iter_mut().zip(ty.results.iter()) {
-            slot.write(Val::zero(ty.kind));
+        for (slot, kind) in results.iter_mut().zip(&ty.result_kinds) {
+            slot.write(Val::zero(*kind));
         }
         let args = ValVec { size: args.len(), data: args.as_ptr().cast_mut() };
         let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };

@@ -109,8 +109,8 @@ impl Store {
     /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance whose
     /// function was called, as far as that is known.
     #[cold]
-    pub fn trap(&self, failure: Failure, entry: Option<NonNull<Object>>) -> Handle {
-        let (trap, frames) = match failure {
+    pub fn trap(&self, failure: Box<Failure>, entry: Option<NonNull<Object>>) -> Handle {
+        let (trap, frames) = match *failure {
             Failure::Error(error) => return self.error_trap(error),
             Failure::Trap(code, frames) => {
                 let message = code.message().as_bytes().to_vec();

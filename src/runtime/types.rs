@@ -193,6 +193,9 @@ pub struct FuncType(Arc<FuncTypeData>);
 pub struct FuncTypeData {
     pub params: ValTypes,
     pub results: ValTypes,
+    /// The kinds of both, next to each other for the checks of every call.
+    pub param_kinds: Box<[ValKind]>,
+    pub result_kinds: Box<[ValKind]>,
     /// Only i32, i64, f32 and f64: a call converts nothing and holds no references.
     pub numeric: bool,
     /// See [`ValTypeInfo::exact`]: true if all of the types are.
@@ -205,7 +208,9 @@ impl FuncType {
         let all = |test: fn(&ValType) -> bool| params.iter().chain(results.iter()).all(test);
         let numeric = all(|ty| (ty.kind as u8) < ValKind::V128 as u8);
         let exact = all(|ty| ty.exact);
-        FuncType(Arc::new(FuncTypeData { params, results, numeric, exact }))
+        let kinds = |types: &[ValType]| types.iter().map(|ty| ty.kind).collect();
+        let (param_kinds, result_kinds) = (kinds(&params), kinds(&results));
+        FuncType(Arc::new(FuncTypeData { params, results, param_kinds, result_kinds, numeric, exact }))
     }
 
     /// The first type that a C value cannot carry, if there is one.

@@ -58,9 +58,9 @@ impl Val {
     pub unsafe fn bits(&self, kind: ValKind) -> u64 {
         // SAFETY: the caller vouches for the field; the other fields of the same width share its bytes.
         unsafe {
-            match kind {
-                ValKind::I32 | ValKind::F32 => self.of.i32 as u32 as u64,
-                _ => self.of.i64 as u64,
+            match kind.is_narrow() {
+                true => self.of.i32 as u32 as u64,
+                false => self.of.i64 as u64,
             }
         }
     }
@@ -72,9 +72,9 @@ impl Val {
         // SAFETY: `slot` is writable memory for a Val; fields are written without reading what was there.
         unsafe {
             (&raw mut (*slot).kind).write(kind as u8);
-            match kind {
-                ValKind::I32 | ValKind::F32 => (&raw mut (*slot).of.i32).write(bits as i32),
-                _ => (&raw mut (*slot).of.i64).write(bits as i64),
+            match kind.is_narrow() {
+                true => (&raw mut (*slot).of.i32).write(bits as i32),
+                false => (&raw mut (*slot).of.i64).write(bits as i64),
             }
         }
     }
@@ -142,6 +142,12 @@ impl Val {
 }
 
 impl ValKind {
+    /// Whether a number of this kind has 32 bits, and not 64.
+    #[inline(always)]
+    pub fn is_narrow(self) -> bool {
+        matches!(self, ValKind::I32 | ValKind::F32)
+    }
+
     /// Whether a non-null reference to `object` is a value of this kind.
     fn admits(self, object: &Object) -> bool {
         match self {
@@ -153,16 +159,31 @@ impl ValKind {
 }
 
 /// Room for so many values is on the stack of a call; a longer list goes to the heap.
-pub(crate) const INLINE_VALUES: usize = 16;
+const INLINE_VALUES: usize = 16;
 
-/// Runs `body` with uninitialised room for `count` elements, which nobody drops.
-#[inline(always)]
-pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
-    const { assert!(!std::mem::needs_drop::<T>()) };
-    if count <= INLINE_VALUES {
-        let mut room = [const { MaybeUninit::uninit() }; INLINE_VALUES];
-        body(&mut room[..count])
-    } else {
-        body(Box::new_uninit_slice(count).as_mut())
+/// Uninitialised room for the values of a call, which nobody drops.
+pub struct Room<T> {
+    stack: [MaybeUninit<T>; INLINE_VALUES],
+    heap: Vec<MaybeUninit<T>>,
+}
+
+impl<T> Room<T> {
+    #[inline(always)]
+    pub fn new() -> Room<T> {
+        const { assert!(!std::mem::needs_drop::<T>()) };
+        Room { stack: [const { MaybeUninit::uninit() }; INLINE_VALUES], heap: Vec::new() }
+    }
+
+    /// Room for exactly `count` elements.
+    #[inline(always)]
+    pub fn get(&mut self, count: usize) -> &mut [MaybeUninit<T>] {
+        if count <= INLINE_VALUES { &mut self.stack[..count] } else { self.get_on_heap(count) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_on_heap(&mut self, count: usize) -> &mut [MaybeUninit<T>] {
+        self.heap.resize_with(count, MaybeUninit::uninit);
+        &mut self.heap
     }
 }

@@ -9,8 +9,8 @@ use crate::runtime::func::{HostTrapped, invoke_host};
 use crate::runtime::object::{ExternPayload, Object};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
-use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind, ValType};
-use crate::runtime::value::{Val, with_room};
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::value::{Room, Val};
 use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -142,15 +142,15 @@ impl WasmiStore {
     /// Gives the engine a value.
     ///
     /// # Safety
-    /// The value fits the type and is of this store.
+    /// The value fits the kind and is of this store.
     #[inline(always)]
-    unsafe fn value(&self, ty: ValType, value: &Val) -> wasmi::Val {
-        if !ty.kind.is_reference() {
+    unsafe fn value(&self, kind: ValKind, value: &Val) -> wasmi::Val {
+        if !kind.is_reference() {
             // SAFETY: as promised by the caller.
-            return unsafe { to_number(ty.kind, value) };
+            return unsafe { to_number(kind, value) };
         }
         // SAFETY: as promised by the caller.
-        match unsafe { self.reference(ty.kind, value) } {
+        match unsafe { self.reference(kind, value) } {
             Ref::Func(func) => wasmi::Val::FuncRef(func),
             Ref::Extern(reference) => wasmi::Val::ExternRef(reference),
         }
@@ -176,7 +176,11 @@ impl WasmiStore {
     }
 
     #[cold]
-    fn failure(&self, error: wasmi::Error) -> Failure {
+    fn failure(&self, error: wasmi::Error) -> Box<Failure> {
+        Box::new(self.explain(error))
+    }
+
+    fn explain(&self, error: wasmi::Error) -> Failure {
         use wasmi::TrapCode as Code;
         if error.downcast_ref::<HostTrapped>().is_some() {
             return Failure::Host(Vec::new());
@@ -214,7 +218,7 @@ impl WasmiStore {
 
     /// Runs `body`, which enters WebAssembly, unless host functions have nested too deeply already.
     #[inline(always)]
-    fn enter<R>(&self, body: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    fn enter<R>(&self, body: impl FnOnce() -> Result<R, Box<Failure>>) -> Result<R, Box<Failure>> {
         let marker = 0u8;
         let here = std::ptr::from_ref(&marker).addr();
         let base = self.stack_base.get();
@@ -224,7 +228,7 @@ impl WasmiStore {
             return body();
         }
         if base.saturating_sub(here) > MAX_NESTED_STACK {
-            return Err(Failure::Trap(TrapCode::StackExhausted, Vec::new()));
+            return Err(Failure::Trap(TrapCode::StackExhausted, Vec::new()).into());
         }
         body()
     }
@@ -281,30 +285,28 @@ fn call_host(
 ) -> Result<(), wasmi::Error> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
-    with_room(params.len(), |args| {
-        for (slot, param) in args.iter_mut().zip(params) {
-            slot.write(from_engine(&caller, owner, param));
-        }
-        // SAFETY: just written.
-        let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
-        with_room(results.len(), |room| {
-            let store = store_of(object);
-            let _entered = Entered::new(store, &mut caller);
-            // SAFETY: the engine gives arguments of the function's type.
-            unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
-            for ((slot, value), ty) in results.iter_mut().zip(room).zip(func.ty.results.iter()) {
-                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
-                unsafe {
-                    let value = value.assume_init_mut();
-                    *slot = store.value(*ty, value);
-                    if !func.ty.numeric {
-                        value.release();
-                    }
-                }
+    let (mut args, mut room) = (Room::new(), Room::new());
+    let (args, room) = (args.get(params.len()), room.get(results.len()));
+    for (slot, param) in args.iter_mut().zip(params) {
+        slot.write(from_engine(&caller, owner, param));
+    }
+    // SAFETY: just written.
+    let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
+    let store = store_of(object);
+    let _entered = Entered::new(store, &mut caller);
+    // SAFETY: the engine gives arguments of the function's type.
+    unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
+    for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
+        // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+        unsafe {
+            let value = value.assume_init_mut();
+            *slot = store.value(*kind, value);
+            if !func.ty.numeric {
+                value.release();
             }
-            Ok(())
-        })
-    })
+        }
+    }
+    Ok(())
 }
 
 /// Arguments of a callback, whose references are released when it is over, if there may be any.
@@ -321,9 +323,9 @@ impl Drop for Arguments<'_> {
 }
 
 impl Store for WasmiStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
-            return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
+            return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
         // The engine wants imports by kind, in this order, and within each as declared.
         let order = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
@@ -338,7 +340,7 @@ impl Store for WasmiStore {
         let instance = self.enter(|| {
             wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
         });
-        instance.map(Entity::new).map_err(|failure| match failure {
+        instance.map(Entity::new).map_err(|failure| Box::new(match *failure {
             // What is neither a trap nor the host's own is the engine's refusal.
             Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
                 let kind = match message.contains("import") {
@@ -348,7 +350,7 @@ impl Store for WasmiStore {
                 Failure::Error(Error { kind, message })
             }
             other => other,
-        })
+        }))
     }
 
     unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -382,38 +384,34 @@ impl Store for WasmiStore {
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Box<Failure>> {
         // SAFETY: entities of functions are made from a Func.
         let func = unsafe { func.get::<wasmi::Func>() };
-        with_room(args.len(), |params: &mut [MaybeUninit<wasmi::Val>]| {
-            for ((slot, arg), ty) in params.iter_mut().zip(args).zip(ty.params.iter()) {
-                // SAFETY: the arguments fit the parameters.
-                slot.write(unsafe { self.value(*ty, arg) });
-            }
-            with_room(results.len(), |values: &mut [MaybeUninit<wasmi::Val>]| {
-                for slot in values.iter_mut() {
-                    slot.write(wasmi::Val::I32(0));
-                }
-                // SAFETY: both have just been written.
-                let (params, values) = unsafe {
-                    (
-                        &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
-                        &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
-                    )
-                };
-                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
-                for (slot, value) in results.iter_mut().zip(values) {
-                    slot.write(from_engine(self.context(), self.owner(), value));
-                }
-                Ok(())
-            })
-        })
+        let (mut params, mut values) = (Room::new(), Room::new());
+        let (params, values) = (params.get(args.len()), values.get(results.len()));
+        for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
+            // SAFETY: the arguments fit the parameters.
+            slot.write(unsafe { self.value(*kind, arg) });
+        }
+        values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
+        // SAFETY: both have just been written.
+        let (params, values) = unsafe {
+            (
+                &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
+                &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
+            )
+        };
+        self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
+        for (slot, value) in results.iter_mut().zip(values) {
+            slot.write(from_engine(self.context(), self.owner(), value));
+        }
+        Ok(())
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let mutability = if ty.mutable { wasmi::Mutability::Var } else { wasmi::Mutability::Const };
         // SAFETY: the value fits the type.
-        let value = unsafe { self.value(ty.content, value) };
+        let value = unsafe { self.value(ty.content.kind, value) };
         Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
     }
 
@@ -429,7 +427,7 @@ impl Store for WasmiStore {
     unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
         // SAFETY: the value fits the type; entities of globals are made from a Global.
         unsafe {
-            let value = self.value(ty.content, value);
+            let value = self.value(ty.content.kind, value);
             global.get::<wasmi::Global>().set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
         }
     }

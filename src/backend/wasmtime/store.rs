@@ -11,8 +11,8 @@ use crate::runtime::func::{HostTrapped, invoke_host};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
-use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValType};
-use crate::runtime::value::{INLINE_VALUES, Val, with_room};
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::value::{Room, Val};
 use std::any::Any;
 use std::cell::{RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -115,7 +115,11 @@ impl WasmtimeStore {
     }
 
     #[cold]
-    fn failure(&self, error: wasmtime::Error) -> Failure {
+    fn failure(&self, error: wasmtime::Error) -> Box<Failure> {
+        Box::new(self.explain(error))
+    }
+
+    fn explain(&self, error: wasmtime::Error) -> Failure {
         let frames = frames(&error);
         if error.is::<HostTrapped>() {
             return Failure::Host(frames);
@@ -221,51 +225,42 @@ impl Drop for Entered<'_> {
 fn call_numeric_host(
     object: &Object,
     mut caller: Caller<'_, Owner>,
-    ty: &FuncType,
     values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
-    let (params, results) = (&*ty.params, &*ty.results);
-    let _entered = Entered::new(object, &mut caller);
-    with_room(params.len(), |args| {
-        for ((arg, param), raw) in args.iter_mut().zip(params).zip(&*values) {
-            // SAFETY: the engine has written the arguments.
-            Val::write_bits(arg, param.kind, unsafe { raw_bits(raw.assume_init_ref(), *param) });
-        }
-        with_room(results.len(), |room| {
-            // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
-            unsafe {
-                let args = &*(std::ptr::from_ref(args) as *const [Val]);
-                invoke_host(object, args, room)?;
-            }
-            for ((slot, ty), value) in values.iter_mut().zip(results).zip(room) {
-                // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds.
-                slot.write(unsafe { to_raw(value.assume_init_ref(), *ty) });
-            }
-            Ok(())
-        })
-    })
+    let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
+    let (params, results) = (&*func.ty.param_kinds, &*func.ty.result_kinds);
+    let (mut args, mut room) = (Room::new(), Room::new());
+    let (args, room) = (args.get(params.len()), room.get(results.len()));
+    for ((arg, kind), raw) in args.iter_mut().zip(params).zip(&*values) {
+        // SAFETY: the engine has written the arguments.
+        Val::write_bits(arg, *kind, unsafe { raw_bits(raw.assume_init_ref(), *kind) });
+    }
+    {
+        let _entered = Entered::new(object, &mut caller);
+        // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
+        unsafe { invoke_host(object, &*(std::ptr::from_ref(args) as *const [Val]), room)? };
+    }
+    for ((slot, kind), value) in values.iter_mut().zip(results).zip(room) {
+        // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds.
+        slot.write(unsafe { to_raw(value.assume_init_ref(), *kind) });
+    }
+    Ok(())
 }
 
 #[inline(always)]
-unsafe fn raw_bits(raw: &ValRaw, ty: ValType) -> u64 {
-    use crate::runtime::types::ValKind;
-    match ty.kind {
-        ValKind::I32 | ValKind::F32 => raw.get_u32().into(),
-        _ => raw.get_u64(),
+fn raw_bits(raw: &ValRaw, kind: ValKind) -> u64 {
+    match kind.is_narrow() {
+        true => raw.get_u32().into(),
+        false => raw.get_u64(),
     }
 }
 
 /// # Safety
-/// The value is numeric and of the type.
+/// The value is a number of the kind.
 #[inline(always)]
-unsafe fn to_raw(value: &Val, ty: ValType) -> ValRaw {
-    use crate::runtime::types::ValKind;
+unsafe fn to_raw(value: &Val, kind: ValKind) -> ValRaw {
     // SAFETY: as promised by the caller.
-    let bits = unsafe { value.bits(ty.kind) };
-    match ty.kind {
-        ValKind::I32 | ValKind::F32 => ValRaw::u32(bits as u32),
-        _ => ValRaw::u64(bits),
-    }
+    ValRaw::u64(unsafe { value.bits(kind) })
 }
 
 /// A host function with references: through the engine's checked values.
@@ -277,30 +272,28 @@ fn call_reference_host(
 ) -> wasmtime::Result<()> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
-    with_room(params.len(), |args| {
-        let args = Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param))?;
-        with_room(results.len(), |room| {
-            {
-                let _entered = Entered::new(object, &mut caller);
-                // SAFETY: the arguments come from the engine, which checked their types.
-                unsafe { invoke_host(object, args.0, room)? };
+    let (mut args, mut room) = (Room::new(), Room::new());
+    let args =
+        Arguments::fill(args.get(params.len()), params, |param| from_engine(&mut caller, owner, *param))?;
+    let room = room.get(results.len());
+    {
+        let _entered = Entered::new(object, &mut caller);
+        // SAFETY: the arguments come from the engine, which checked their types.
+        unsafe { invoke_host(object, args.0, room)? };
+    }
+    let mut outcome = Ok(());
+    for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
+        // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+        unsafe {
+            let value = value.assume_init_mut();
+            match to_engine(&mut caller, *kind, value) {
+                Ok(engine_value) => *slot = engine_value,
+                Err(error) => outcome = Err(error),
             }
-            let given = room.iter_mut().zip(results).zip(func.ty.results.iter());
-            let mut outcome = Ok(());
-            for ((value, slot), ty) in given {
-                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
-                unsafe {
-                    let value = value.assume_init_mut();
-                    match to_engine(&mut caller, ty.kind, value) {
-                        Ok(engine_value) => *slot = engine_value,
-                        Err(error) => outcome = Err(error),
-                    }
-                    value.release();
-                }
-            }
-            outcome.map_err(|error| RuntimeError(error).into())
-        })
-    })
+            value.release();
+        }
+    }
+    outcome.map_err(|error| RuntimeError(error).into())
 }
 
 /// Arguments of a callback, released when it is over.
@@ -333,19 +326,10 @@ impl Drop for Arguments<'_> {
     }
 }
 
-/// Runs `body` with so many of the engine's values, on the stack where they are few.
-fn with_values<R>(count: usize, body: impl FnOnce(&mut [wasmtime::Val]) -> R) -> R {
-    if count <= INLINE_VALUES {
-        body(&mut [wasmtime::Val::I32(0); INLINE_VALUES][..count])
-    } else {
-        body(&mut vec![wasmtime::Val::I32(0); count])
-    }
-}
-
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Failure> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
-            return Err(Failure::Error(Error::misuse("the module belongs to another backend")));
+            return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
         if !module.table_accesses.is_empty() {
             self.table_accesses.borrow_mut().insert(identity(&module.module), module.table_accesses.clone());
@@ -353,7 +337,7 @@ impl Store for WasmtimeStore {
         // SAFETY: entities are of their kinds.
         let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
         let instance = wasmtime::Instance::new(self.context(), &module.module, &imports);
-        instance.map(Entity::new).map_err(|error| match self.failure(error) {
+        instance.map(Entity::new).map_err(|error| Box::new(match self.explain(error) {
             // What is neither a trap nor the host's own is the engine's refusal.
             Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
                 let kind = match message.contains("import") {
@@ -363,7 +347,7 @@ impl Store for WasmtimeStore {
                 Failure::Error(Error { kind, message })
             }
             other => other,
-        })
+        }))
     }
 
     unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -382,11 +366,10 @@ impl Store for WasmtimeStore {
                 call_reference_host(host.get(), caller, params, results)
             }));
         }
-        let ty = ty.clone();
         // SAFETY: the closure reads and writes raw values of the types it was declared with.
         Entity::new(unsafe {
             wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
-                call_numeric_host(host.get(), caller, &ty, values)
+                call_numeric_host(host.get(), caller, values)
             })
         })
     }
@@ -417,29 +400,29 @@ impl Store for WasmtimeStore {
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Box<Failure>> {
         // SAFETY: entities of functions are made from a Func.
         let func = unsafe { func.get::<wasmtime::Func>() };
         if !ty.numeric {
             // SAFETY: as promised by the caller.
             return unsafe { self.call_with_references(func, ty, args, results) };
         }
-        with_room(args.len().max(results.len()), |values: &mut [MaybeUninit<ValRaw>]| {
-            for ((slot, arg), param) in values.iter_mut().zip(args).zip(ty.params.iter()) {
-                // SAFETY: the arguments fit the parameters.
-                slot.write(unsafe { to_raw(arg, *param) });
-            }
-            // SAFETY: arguments are written, and there is room for the results; the numeric types need no rooting.
-            unsafe {
-                let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-                func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
-            }
-            for ((slot, raw), ty) in results.iter_mut().zip(&*values).zip(ty.results.iter()) {
-                // SAFETY: the call has written the results.
-                Val::write_bits(slot, ty.kind, unsafe { raw_bits(raw.assume_init_ref(), *ty) });
-            }
-            Ok(())
-        })
+        let mut values = Room::new();
+        let values = values.get(args.len().max(results.len()));
+        for ((slot, arg), kind) in values.iter_mut().zip(args).zip(&ty.param_kinds) {
+            // SAFETY: the arguments fit the parameters.
+            slot.write(unsafe { to_raw(arg, *kind) });
+        }
+        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        unsafe {
+            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+            func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+        }
+        for ((slot, raw), kind) in results.iter_mut().zip(&*values).zip(&ty.result_kinds) {
+            // SAFETY: the call has written the results.
+            Val::write_bits(slot, *kind, unsafe { raw_bits(raw.assume_init_ref(), *kind) });
+        }
+        Ok(())
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -546,27 +529,34 @@ impl WasmtimeStore {
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Box<Failure>> {
         let mut scope = RootScope::new(self.context());
-        with_values(args.len(), |params| {
-            for ((slot, arg), param) in params.iter_mut().zip(args).zip(ty.params.iter()) {
-                // SAFETY: the arguments fit the parameters.
-                *slot = unsafe { to_engine(&mut scope, param.kind, arg) }.map_err(Failure::Error)?;
-            }
-            with_values(results.len(), |values| {
-                func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
-                for position in 0..results.len() {
-                    match from_engine(&mut scope, self.owner(), values[position]) {
-                        Ok(value) => _ = results[position].write(value),
-                        Err(error) => {
-                            // SAFETY: those before this one are written and own their references.
-                            results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
-                            return Err(Failure::Error(error));
-                        }
-                    }
+        let (mut params, mut values) = (Room::new(), Room::new());
+        let params = params.get(args.len());
+        for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
+            // SAFETY: the arguments fit the parameters.
+            slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
+        }
+        let values = values.get(results.len());
+        values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
+        // SAFETY: both have just been written.
+        let (params, values) = unsafe {
+            (
+                &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
+                &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
+            )
+        };
+        func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+        for position in 0..results.len() {
+            match from_engine(&mut scope, self.owner(), values[position]) {
+                Ok(value) => _ = results[position].write(value),
+                Err(error) => {
+                    // SAFETY: those before this one are written and own their references.
+                    results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                    return Err(Failure::Error(error).into());
                 }
-                Ok(())
-            })
-        })
+            }
+        }
+        Ok(())
     }
 }
