@@ -243,6 +243,36 @@ TEST(results_vector_of_another_size_for_a_host_function) {
   fixture_delete(&fixture);
 }
 
+// A caller may reuse the storage of its arguments for the results.
+TEST(arguments_and_results_in_the_same_memory) {
+  fixture_t fixture = fixture_new();
+  wasm_func_t* host = host_func(fixture.store, "Ie", "Ie", copy_arguments, NULL);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"\" (func $h (param i64 externref) (result i64 externref)))"
+               "  (func (export \"f\") (param i64 externref) (result i64 externref)"
+               "    (call $h (i64.add (local.get 0) (i64.const 1)) (local.get 1))))",
+               imports, 1);
+  size_t finalized = 0;
+  wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
+  wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer);
+  wasm_val_t values[2] = {I64(1), EXTERNREF(wasm_foreign_as_ref(foreign))};
+  const wasm_func_t* funcs[2] = {host, fixture_func(&fixture, 0)};
+  for (size_t i = 0; i < 2; i++) {
+    wasm_ref_t* given = values[1].of.ref;
+    wasm_val_vec_t vec = WASM_ARRAY_VEC(values);
+    CHECK_NO_TRAP(wasm_func_call(funcs[i], &vec, &vec));
+    CHECK(wasm_ref_same(values[1].of.ref, given));
+    wasm_ref_delete(given);  // the caller's still; the result is another
+  }
+  CHECK_INT(values[0].of.i64, 2);
+  CHECK_INT(finalized, 0);
+  wasm_val_delete(&values[1]);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+  CHECK_INT(finalized, 1);
+}
+
 // ------------------------------------------------------------------------------------------------
 // Wrong arguments
 

@@ -74,6 +74,28 @@ TEST(memory_grow) {
   fixture_delete(&fixture);
 }
 
+// As large as a memory of 32 bits can be; where that cannot be had, it is said.
+TEST(memory_of_all_pages) {
+  fixture_t fixture = fixture_new();
+  // wasmi writes every byte, and valgrind keeps count of every byte: four gigabytes of real memory.
+  if (backend_is(fixture.engine, "wasmi") || under_valgrind()) {
+    fixture_delete(&fixture);
+    return;
+  }
+  wasmrt_last_error_clear();
+  wasm_memory_t* memory = new_memory(fixture.store, 65536, 65536);
+  if (memory) {
+    CHECK_INT(wasm_memory_size(memory), 65536);
+    CHECK_INT(wasm_memory_data_size(memory), 65536 * MEMORY_PAGE_SIZE);
+    wasm_memory_data(memory)[65536 * MEMORY_PAGE_SIZE - 1] = 1;
+    CHECK_FAILS(!wasm_memory_grow(memory, 1));
+  } else {
+    CHECK(wasmrt_last_error_message() != NULL);
+  }
+  wasm_memory_delete(memory);
+  fixture_delete(&fixture);
+}
+
 TEST(memory_of_no_pages) {
   fixture_t fixture = fixture_new();
   wasm_memory_t* memory = new_memory(fixture.store, 0, 1);

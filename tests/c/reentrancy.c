@@ -386,3 +386,37 @@ TEST(memory_written_by_wasm_and_by_callbacks_in_turn) {
   CHECK_INT(call_i32(fixture_func(&context.fixture, 1)), 0x03020302);
   fixture_delete(&context.fixture);
 }
+
+// A finalizer that runs in a callback may itself use the store.
+static void call_from_finalizer(void* info) {
+  context_t* context = info;
+  context->calls += (size_t)call_i32(fixture_func(&context->fixture, 1));
+}
+
+static wasm_trap_t* run_finalizers(void* env, const wasm_val_vec_t* arguments,
+                                   wasm_val_vec_t* results) {
+  context_t* context = env;
+  (void)arguments;
+  (void)results;
+  wasm_foreign_t* foreign = wasm_foreign_new(context->fixture.store);
+  wasm_foreign_set_host_info_with_finalizer(foreign, context, call_from_finalizer);
+  wasm_foreign_set_host_info_with_finalizer(foreign, context, call_from_finalizer);  // the first
+  wasm_foreign_delete(foreign);                                                      // the second
+  return NULL;
+}
+
+TEST(finalizer_that_calls_into_the_running_store) {
+  context_t context = {.fixture = fixture_new(), .calls = 0};
+  wasm_func_t* host = host_func(context.fixture.store, "", "", run_finalizers, &context);
+  wasm_extern_t* import = wasm_func_as_extern(host);
+  fixture_load(&context.fixture,
+               "(module (import \"\" \"\" (func $h)) (global $n (mut i32) (i32.const 0))"
+               "  (func (export \"f\") (result i32) (call $h) (call $h) (global.get $n))"
+               "  (func (export \"g\") (result i32)"
+               "    (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))",
+               &import, 1);
+  wasm_func_delete(host);
+  CHECK_INT(call_i32(fixture_func(&context.fixture, 0)), 4);
+  CHECK_INT(context.calls, 1 + 2 + 3 + 4);
+  fixture_delete(&context.fixture);
+}

@@ -452,3 +452,62 @@ TEST(many_references_in_a_table) {
   fixture_delete(&fixture);
   CHECK_INT(finalized, COUNT);
 }
+
+// While wasm holds a reference in a local, a callback makes an engine's collector busy.
+typedef struct collector_t {
+  fixture_t* fixture;
+  wasm_func_t* identity;
+  size_t finalized, made;
+} collector_t;
+
+static wasm_trap_t* make_garbage(void* env, const wasm_val_vec_t* arguments,
+                                 wasm_val_vec_t* results) {
+  collector_t* collector = env;
+  (void)arguments;
+  (void)results;
+  size_t count = repetitions(20000, 200);
+  for (size_t i = 0; i < count; i++) {
+    wasm_foreign_t* foreign = wasm_foreign_new(collector->fixture->store);
+    wasm_foreign_set_host_info_with_finalizer(foreign, &collector->finalized, count_finalizer);
+    wasm_val_t value = EXTERNREF(wasm_foreign_as_ref(foreign)), result;
+    CHECK_NO_TRAP(call(collector->identity, &value, 1, &result, 1));
+    wasm_val_delete(&result);
+    wasm_foreign_delete(foreign);
+    collector->made++;
+  }
+  return NULL;
+}
+
+TEST(references_held_by_wasm_survive_collection) {
+  fixture_t fixture = fixture_new();
+  collector_t collector = {&fixture, NULL, 0, 0};
+  wasm_func_t* host = host_func(fixture.store, "", "", make_garbage, &collector);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"\" (func $h))"
+               "  (global $g (mut externref) (ref.null extern))"
+               "  (table $t 1 externref)"
+               "  (func (export \"hold\") (param externref) (result externref externref externref)"
+               "    (global.set $g (local.get 0)) (table.set $t (i32.const 0) (local.get 0))"
+               "    (call $h) (local.get 0) (global.get $g) (table.get $t (i32.const 0)))"
+               "  (func (export \"id\") (param externref) (result externref) (local.get 0)))",
+               imports, 1);
+  wasm_func_delete(host);
+  collector.identity = fixture_func(&fixture, 1);
+  size_t finalized = 0;
+  wasm_foreign_t* held = wasm_foreign_new(fixture.store);
+  wasm_foreign_set_host_info_with_finalizer(held, &finalized, count_finalizer);
+  for (size_t round = 0; round < 3; round++) {
+    wasm_val_t argument = EXTERNREF(wasm_foreign_as_ref(held)), results[3];
+    CHECK_NO_TRAP(call(fixture_func(&fixture, 0), &argument, 1, results, 3));
+    for (size_t i = 0; i < 3; i++) {
+      CHECK(wasm_ref_same(results[i].of.ref, wasm_foreign_as_ref(held)));
+      wasm_val_delete(&results[i]);
+    }
+  }
+  wasm_foreign_delete(held);
+  CHECK_INT(finalized, 0);  // the global has it
+  fixture_delete(&fixture);
+  CHECK_INT(finalized, 1);
+  CHECK_INT(collector.finalized, collector.made);
+}

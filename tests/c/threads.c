@@ -225,6 +225,60 @@ TEST(last_error_is_of_the_thread) {
   free(kept);
 }
 
+// Collected languages delete from a thread of their own, whatever the others are doing.
+typedef struct deletions_t {
+  wasm_foreign_t* foreign;
+  wasm_func_t* func;
+  atomic_bool stop;
+} deletions_t;
+
+static void* copy_and_delete(void* argument) {
+  deletions_t* deletions = argument;
+  do {
+    for (size_t i = 0; i < repetitions(1000, 10); i++) {
+      wasm_func_delete(wasm_func_copy(deletions->func));
+      wasm_foreign_delete(wasm_foreign_copy(deletions->foreign));
+    }
+  } while (!deletions->stop);
+  return NULL;
+}
+
+TEST(handles_deleted_by_other_threads_while_the_store_runs) {
+  fixture_t fixture = fixture_from_wat(wat);
+  size_t finalized = 0;
+  deletions_t deletions = {wasm_foreign_new(fixture.store),
+                           wasm_func_copy(fixture_func(&fixture, 0)), false};
+  wasm_foreign_set_host_info_with_finalizer(deletions.foreign, &finalized, count_finalizer);
+  pthread_t threads[THREADS];
+  for (size_t i = 0; i < THREADS; i++) {
+    REQUIRE(pthread_create(&threads[i], NULL, copy_and_delete, &deletions) == 0);
+  }
+  for (size_t i = 0; i < repetitions(2000, 5); i++) {
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 10), 55);
+    wasm_func_delete(wasm_func_copy(deletions.func));
+  }
+  deletions.stop = true;
+  for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
+  CHECK_INT(finalized, 0);
+  wasm_func_delete(deletions.func);
+  wasm_foreign_delete(deletions.foreign);
+  CHECK_INT(finalized, 1);
+  fixture_delete(&fixture);
+}
+
+static void* delete_fixture(void* argument) {
+  fixture_delete(argument);
+  return NULL;
+}
+
+TEST(everything_deleted_by_another_thread) {
+  size_t finalized = 0;
+  fixture_t fixture = fixture_from_wat(wat);
+  wasm_instance_set_host_info_with_finalizer(fixture.instance, &finalized, count_finalizer);
+  run_in_thread(delete_fixture, &fixture);
+  CHECK_INT(finalized, 1);
+}
+
 // What guards against deep recursion must know the stack it is on.
 static void* exhaust_stack(void* argument) {
   (void)argument;

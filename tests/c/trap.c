@@ -80,8 +80,22 @@ static wasm_trap_t* call_dropping_results(const wasm_func_t* func) {
   return call(func, NULL, 0, results, wasm_func_result_arity(func));
 }
 
+// On wasmtime a failed division, and a call through null, are signals of the processor; valgrind
+// tells the handler an address that is not exactly the instruction's. (Out of bounds it does.)
+static bool skipped(size_t cause) {
+  const char* wat = causes[cause].wat;
+  bool signal = strstr(wat, ".div_") || strstr(wat, ".rem_") ||
+                strcmp(causes[cause].message, "uninitialized element") == 0;
+  if (!signal || !under_valgrind()) return false;
+  wasm_engine_t* engine = wasm_engine_new();
+  bool skip = backend_is(engine, "wasmtime");
+  wasm_engine_delete(engine);
+  return skip;
+}
+
 TEST(trap_message_is_the_cause_alone_in_the_words_of_the_specification) {
   for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+    if (skipped(i)) continue;
     fixture_t fixture = fixture_from_wat(causes[i].wat);
     size_t failed_before = checks_failed;
     CHECK_TRAP(call_dropping_results(fixture_func(&fixture, 0)), causes[i].message);
@@ -99,6 +113,7 @@ static wasm_trap_t* call_env(void* env, const wasm_val_vec_t* arguments, wasm_va
 
 TEST(trap_message_through_a_callback) {
   for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+    if (skipped(i)) continue;
     fixture_t fixture = fixture_from_wat(causes[i].wat);
     wasm_func_t* host = host_func(fixture.store, "", "", call_env, fixture_func(&fixture, 0));
     wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
