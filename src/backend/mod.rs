@@ -139,7 +139,7 @@ pub trait Store {
     /// Calls `func`. `results` has room for all of its results and is written only on success.
     unsafe fn call(
         &self,
-        func: Entity,
+        func: &Entity,
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],

@@ -7,7 +7,6 @@ use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::val::wasm_val_vec_t;
-use super::vector::Vector;
 use crate::runtime::error::{Error, Result};
 use crate::runtime::func::{self, Callback, CallbackPlain, CallbackWithEnv, Func};
 use crate::runtime::object::{Finalizer, Object};
@@ -141,7 +140,10 @@ pub unsafe extern "C" fn wasm_func_call(
     let Some(func) = (unsafe { super::borrow::<_, Object>(func) }) else { return refuse() };
     // SAFETY: the caller's vectors, valid or NULL; results are written and not read.
     let call = || unsafe {
-        let args = args.as_ref().map_or(&[][..], |args| args.parts().elements());
+        let args: &[_] = match args.as_ref() {
+            Some(args) if !args.data.is_null() => std::slice::from_raw_parts(args.data, args.size),
+            _ => &[],
+        };
         let results: &mut [MaybeUninit<_>] = match results.as_mut() {
             Some(results) if !results.data.is_null() => {
                 std::slice::from_raw_parts_mut(results.data.cast(), results.size)

@@ -4,7 +4,7 @@ use super::error::{Error, ErrorKind, Result};
 use super::object::{Body, Finalizer, Handle, Object, Retained};
 use super::store::Store;
 use super::types::{FuncType, ValKind, ValType};
-use super::value::{Room, Val};
+use super::value::{Room, Val, each, heap_room};
 use crate::backend::Entity;
 use std::cell::OnceCell;
 use std::ffi::c_void;
@@ -138,10 +138,9 @@ unsafe fn call_dropping_results(
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
 ) -> Option<Handle> {
-    let mut room = Room::new();
-    let room = room.get(func.ty.result_kinds.len());
+    let mut room = heap_room(func.ty.result_kinds.len());
     // SAFETY: the arguments were checked, and there is room for all results.
-    let trap = unsafe { call_checked(object, func, args, room) };
+    let trap = unsafe { call_checked(object, func, args, &mut room) };
     if trap.is_none() {
         let (kept, dropped) = room.split_at_mut(results.len());
         results.copy_from_slice(kept);
@@ -155,32 +154,55 @@ unsafe fn call_dropping_results(
 /// The arguments fit the function's type; there is exactly room for its results.
 #[inline(always)]
 unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
-    let store = object.store();
-    match (&func.host, func.entity.get()) {
-        (Some(host), _) => {
-            // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
-            let mut room = Room::new();
-            let room = room.get(results.len());
-            // SAFETY: the room is for as many results as the type has.
-            match unsafe { host.invoke(store, &func.ty, args, room) } {
-                Ok(()) => {
-                    results.copy_from_slice(room);
-                    None
-                }
-                Err(trap) => Some(trap),
-            }
-        }
-        (None, Some(entity)) => {
-            // SAFETY: the entity is this store's, and the values were checked.
-            match unsafe { store.backend().call(*entity, &func.ty, args, results) } {
-                Ok(()) => None,
-                Err(failure) => Some(store.trap(failure, func.origin.map(|(instance, _)| instance))),
-            }
-        }
-        (None, None) => {
-            Some(store.error_trap(Error::new(ErrorKind::Internal, "a function is neither the host's nor the engine's")))
-        }
+    if let Some(host) = &func.host {
+        // SAFETY: as promised by the caller.
+        return unsafe { call_host(object.store(), host, &func.ty, args, results) };
     }
+    let store = object.store();
+    let Some(entity) = func.entity.get() else { return Some(without_body(store)) };
+    // SAFETY: the entity is this store's, and the values were checked.
+    match unsafe { store.backend().call(entity, &func.ty, args, results) } {
+        Ok(()) => None,
+        Err(failure) => Some(store.trap(failure, func.origin.map(|(instance, _)| instance))),
+    }
+}
+
+/// Calls a host function from the host, without the engine.
+///
+/// # Safety
+/// The arguments fit the function's type; there is exactly room for its results.
+#[inline(always)]
+unsafe fn call_host(
+    store: &Store,
+    host: &HostFunc,
+    ty: &FuncType,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Option<Handle> {
+    // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
+    let mut room = Room::new();
+    let mut heap;
+    let room = match room.get(results.len()) {
+        Some(room) => room,
+        None => {
+            heap = heap_room(results.len());
+            &mut heap
+        }
+    };
+    // SAFETY: the room is for as many results as the type has.
+    match unsafe { host.invoke(store, ty, args, room) } {
+        Ok(()) => {
+            // SAFETY: the room is for as many.
+            each(results.len(), |position| unsafe { *results.get_unchecked_mut(position) = *room.get_unchecked(position) });
+            None
+        }
+        Err(trap) => Some(trap),
+    }
+}
+
+#[cold]
+fn without_body(store: &Store) -> Handle {
+    store.error_trap(Error::new(ErrorKind::Internal, "a function is neither the host's nor the engine's"))
 }
 
 /// Answers a call of what is no function. A deleted object has no store for a trap to belong to any more.
@@ -210,7 +232,12 @@ unsafe fn check_args(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
 
 #[inline(always)]
 fn are_of_kinds(values: &[Val], kinds: &[ValKind]) -> bool {
-    values.iter().zip(kinds).all(|(value, kind)| value.kind == *kind as u8)
+    let mut same = true;
+    // SAFETY: below both lengths.
+    each(kinds.len().min(values.len()), |position| unsafe {
+        same &= values.get_unchecked(position).kind == *kinds.get_unchecked(position) as u8;
+    });
+    same
 }
 
 /// The whole check: references, and what exactly is wrong.
@@ -300,9 +327,11 @@ impl HostFunc {
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Handle> {
         // What the callback does not write is zero.
-        for (slot, kind) in results.iter_mut().zip(&ty.result_kinds) {
-            slot.write(Val::zero(*kind));
-        }
+        let kinds = &ty.result_kinds;
+        // SAFETY: below both lengths.
+        each(results.len().min(kinds.len()), |position| unsafe {
+            results.get_unchecked_mut(position).write(Val::zero(*kinds.get_unchecked(position)));
+        });
         let args = ValVec { size: args.len(), data: args.as_ptr().cast_mut() };
         let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };
         // SAFETY: C promised a callback of this shape when it made the function.

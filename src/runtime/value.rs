@@ -161,29 +161,46 @@ impl ValKind {
 /// Room for so many values is on the stack of a call; a longer list goes to the heap.
 const INLINE_VALUES: usize = 16;
 
-/// Uninitialised room for the values of a call, which nobody drops.
-pub struct Room<T> {
-    stack: [MaybeUninit<T>; INLINE_VALUES],
-    heap: Vec<MaybeUninit<T>>,
-}
+/// Uninitialised room on the stack for the values of a call, which nobody drops.
+pub struct Room<T>([MaybeUninit<T>; INLINE_VALUES]);
 
 impl<T> Room<T> {
     #[inline(always)]
     pub fn new() -> Room<T> {
         const { assert!(!std::mem::needs_drop::<T>()) };
-        Room { stack: [const { MaybeUninit::uninit() }; INLINE_VALUES], heap: Vec::new() }
+        Room([const { MaybeUninit::uninit() }; INLINE_VALUES])
     }
 
-    /// Room for exactly `count` elements.
+    /// Room for exactly `count` elements, if there is so much.
     #[inline(always)]
-    pub fn get(&mut self, count: usize) -> &mut [MaybeUninit<T>] {
-        if count <= INLINE_VALUES { &mut self.stack[..count] } else { self.get_on_heap(count) }
+    pub fn get(&mut self, count: usize) -> Option<&mut [MaybeUninit<T>]> {
+        self.0.get_mut(..count)
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn get_on_heap(&mut self, count: usize) -> &mut [MaybeUninit<T>] {
-        self.heap.resize_with(count, MaybeUninit::uninit);
-        &mut self.heap
+/// Room for `count` elements on the heap, where [`Room`] has too little.
+#[cold]
+pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
+    Box::new_uninit_slice(count)
+}
+
+/// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.
+pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
+    match Room::new().get(count) {
+        Some(room) => body(room),
+        None => body(&mut heap_room(count)),
+    }
+}
+
+/// Runs `step` for 0 to `count`, most often no more than twice: the first steps come without the set-up of a loop, which
+/// costs more than they do.
+#[inline(always)]
+pub fn each(count: usize, mut step: impl FnMut(usize)) {
+    if count > 0 {
+        step(0);
+        if count > 1 {
+            step(1);
+            (2..count).for_each(step);
+        }
     }
 }

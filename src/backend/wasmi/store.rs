@@ -10,7 +10,7 @@ use crate::runtime::object::{ExternPayload, Object};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Room, Val};
+use crate::runtime::value::{Val, with_room};
 use std::any::Any;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -285,28 +285,30 @@ fn call_host(
 ) -> Result<(), wasmi::Error> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
-    let (mut args, mut room) = (Room::new(), Room::new());
-    let (args, room) = (args.get(params.len()), room.get(results.len()));
-    for (slot, param) in args.iter_mut().zip(params) {
-        slot.write(from_engine(&caller, owner, param));
-    }
-    // SAFETY: just written.
-    let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
-    let store = store_of(object);
-    let _entered = Entered::new(store, &mut caller);
-    // SAFETY: the engine gives arguments of the function's type.
-    unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
-    for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
-        // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
-        unsafe {
-            let value = value.assume_init_mut();
-            *slot = store.value(*kind, value);
-            if !func.ty.numeric {
-                value.release();
-            }
+    with_room(params.len(), |args| {
+        for (slot, param) in args.iter_mut().zip(params) {
+            slot.write(from_engine(&caller, owner, param));
         }
-    }
-    Ok(())
+        // SAFETY: just written.
+        let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
+        with_room(results.len(), |room| {
+            let store = store_of(object);
+            let _entered = Entered::new(store, &mut caller);
+            // SAFETY: the engine gives arguments of the function's type.
+            unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
+            for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
+                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                unsafe {
+                    let value = value.assume_init_mut();
+                    *slot = store.value(*kind, value);
+                    if !func.ty.numeric {
+                        value.release();
+                    }
+                }
+            }
+            Ok(())
+        })
+    })
 }
 
 /// Arguments of a callback, whose references are released when it is over, if there may be any.
@@ -380,32 +382,34 @@ impl Store for WasmiStore {
 
     unsafe fn call(
         &self,
-        func: Entity,
+        func: &Entity,
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
         // SAFETY: entities of functions are made from a Func.
         let func = unsafe { func.get::<wasmi::Func>() };
-        let (mut params, mut values) = (Room::new(), Room::new());
-        let (params, values) = (params.get(args.len()), values.get(results.len()));
-        for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
-            // SAFETY: the arguments fit the parameters.
-            slot.write(unsafe { self.value(*kind, arg) });
-        }
-        values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
-        // SAFETY: both have just been written.
-        let (params, values) = unsafe {
-            (
-                &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
-                &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
-            )
-        };
-        self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
-        for (slot, value) in results.iter_mut().zip(values) {
-            slot.write(from_engine(self.context(), self.owner(), value));
-        }
-        Ok(())
+        with_room(args.len(), |params| {
+            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { self.value(*kind, arg) });
+            }
+            with_room(results.len(), |values| {
+                values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
+                // SAFETY: both have just been written.
+                let (params, values) = unsafe {
+                    (
+                        &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
+                        &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
+                    )
+                };
+                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
+                for (slot, value) in results.iter_mut().zip(values) {
+                    slot.write(from_engine(self.context(), self.owner(), value));
+                }
+                Ok(())
+            })
+        })
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {

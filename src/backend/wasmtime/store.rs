@@ -12,7 +12,7 @@ use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Room, Val};
+use crate::runtime::value::{Room, Val, each, heap_room, with_room};
 use std::any::Any;
 use std::cell::{RefCell, UnsafeCell};
 use std::collections::HashMap;
@@ -228,22 +228,56 @@ fn call_numeric_host(
     values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
-    let (params, results) = (&*func.ty.param_kinds, &*func.ty.result_kinds);
+    let (params, results) = (func.ty.param_kinds.len(), func.ty.result_kinds.len());
     let (mut args, mut room) = (Room::new(), Room::new());
-    let (args, room) = (args.get(params.len()), room.get(results.len()));
-    for ((arg, kind), raw) in args.iter_mut().zip(params).zip(&*values) {
-        // SAFETY: the engine has written the arguments.
-        Val::write_bits(arg, *kind, unsafe { raw_bits(raw.assume_init_ref(), *kind) });
+    match (args.get(params), room.get(results)) {
+        (Some(args), Some(room)) => call_numeric_host_in(object, &func.ty, &mut caller, values, args, room),
+        _ => call_numeric_host_on_heap(object, &func.ty, &mut caller, values),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn call_numeric_host_on_heap(
+    object: &Object,
+    ty: &FuncType,
+    caller: &mut Caller<'_, Owner>,
+    values: &mut [MaybeUninit<ValRaw>],
+) -> wasmtime::Result<()> {
+    let (mut args, mut room) = (heap_room(ty.param_kinds.len()), heap_room(ty.result_kinds.len()));
+    call_numeric_host_in(object, ty, caller, values, &mut args, &mut room)
+}
+
+#[inline(always)]
+fn call_numeric_host_in(
+    object: &Object,
+    ty: &FuncType,
+    caller: &mut Caller<'_, Owner>,
+    values: &mut [MaybeUninit<ValRaw>],
+    args: &mut [MaybeUninit<Val>],
+    room: &mut [MaybeUninit<Val>],
+) -> wasmtime::Result<()> {
+    let (params, results) = (&ty.param_kinds, &ty.result_kinds);
+    each(params.len(), |position| {
+        // SAFETY: the engine has written as many arguments as the type has, and there is room for them.
+        unsafe {
+            let kind = *params.get_unchecked(position);
+            let bits = raw_bits(values.get_unchecked(position).assume_init_ref(), kind);
+            Val::write_bits(args.get_unchecked_mut(position), kind, bits);
+        }
+    });
     {
-        let _entered = Entered::new(object, &mut caller);
+        let _entered = Entered::new(object, caller);
         // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
         unsafe { invoke_host(object, &*(std::ptr::from_ref(args) as *const [Val]), room)? };
     }
-    for ((slot, kind), value) in values.iter_mut().zip(results).zip(room) {
-        // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds.
-        slot.write(unsafe { to_raw(value.assume_init_ref(), *kind) });
-    }
+    each(results.len(), |position| {
+        // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds; the engine has room for them.
+        unsafe {
+            let raw = to_raw(room.get_unchecked(position).assume_init_ref(), *results.get_unchecked(position));
+            values.get_unchecked_mut(position).write(raw);
+        }
+    });
     Ok(())
 }
 
@@ -272,28 +306,29 @@ fn call_reference_host(
 ) -> wasmtime::Result<()> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
-    let (mut args, mut room) = (Room::new(), Room::new());
-    let args =
-        Arguments::fill(args.get(params.len()), params, |param| from_engine(&mut caller, owner, *param))?;
-    let room = room.get(results.len());
-    {
-        let _entered = Entered::new(object, &mut caller);
-        // SAFETY: the arguments come from the engine, which checked their types.
-        unsafe { invoke_host(object, args.0, room)? };
-    }
-    let mut outcome = Ok(());
-    for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
-        // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
-        unsafe {
-            let value = value.assume_init_mut();
-            match to_engine(&mut caller, *kind, value) {
-                Ok(engine_value) => *slot = engine_value,
-                Err(error) => outcome = Err(error),
+    with_room(params.len(), |args| {
+        let args = Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param))?;
+        with_room(results.len(), |room| {
+            {
+                let _entered = Entered::new(object, &mut caller);
+                // SAFETY: the arguments come from the engine, which checked their types.
+                unsafe { invoke_host(object, args.0, room)? };
             }
-            value.release();
-        }
-    }
-    outcome.map_err(|error| RuntimeError(error).into())
+            let mut outcome = Ok(());
+            for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
+                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                unsafe {
+                    let value = value.assume_init_mut();
+                    match to_engine(&mut caller, *kind, value) {
+                        Ok(engine_value) => *slot = engine_value,
+                        Err(error) => outcome = Err(error),
+                    }
+                    value.release();
+                }
+            }
+            outcome.map_err(|error| RuntimeError(error).into())
+        })
+    })
 }
 
 /// Arguments of a callback, released when it is over.
@@ -396,7 +431,7 @@ impl Store for WasmtimeStore {
     #[inline]
     unsafe fn call(
         &self,
-        func: Entity,
+        func: &Entity,
         ty: &FuncType,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
@@ -407,22 +442,13 @@ impl Store for WasmtimeStore {
             // SAFETY: as promised by the caller.
             return unsafe { self.call_with_references(func, ty, args, results) };
         }
-        let mut values = Room::new();
-        let values = values.get(args.len().max(results.len()));
-        for ((slot, arg), kind) in values.iter_mut().zip(args).zip(&ty.param_kinds) {
-            // SAFETY: the arguments fit the parameters.
-            slot.write(unsafe { to_raw(arg, *kind) });
+        let count = args.len().max(results.len());
+        match Room::new().get(count) {
+            // SAFETY: as promised by the caller.
+            Some(values) => unsafe { self.call_numeric(func, ty, args, results, values) },
+            // SAFETY: likewise.
+            None => unsafe { self.call_numeric(func, ty, args, results, &mut heap_room(count)) },
         }
-        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
-        unsafe {
-            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-            func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
-        }
-        for ((slot, raw), kind) in results.iter_mut().zip(&*values).zip(&ty.result_kinds) {
-            // SAFETY: the call has written the results.
-            Val::write_bits(slot, *kind, unsafe { raw_bits(raw.assume_init_ref(), *kind) });
-        }
-        Ok(())
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -521,6 +547,41 @@ impl Store for WasmtimeStore {
 
 impl WasmtimeStore {
     /// # Safety
+    /// As for [`Store::call`]; there is room in `values` for the arguments and for the results.
+    #[inline(always)]
+    unsafe fn call_numeric(
+        &self,
+        func: wasmtime::Func,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+        values: &mut [MaybeUninit<ValRaw>],
+    ) -> Result<(), Box<Failure>> {
+        let (param_kinds, result_kinds) = (&ty.param_kinds, &ty.result_kinds);
+        each(args.len(), |position| {
+            // SAFETY: there are as many arguments as parameters, which they fit, and room for them.
+            unsafe {
+                let raw = to_raw(args.get_unchecked(position), *param_kinds.get_unchecked(position));
+                values.get_unchecked_mut(position).write(raw);
+            }
+        });
+        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        unsafe {
+            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+            func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+        }
+        each(results.len(), |position| {
+            // SAFETY: there is room for as many results as the type has, and the call has written them.
+            unsafe {
+                let kind = *result_kinds.get_unchecked(position);
+                let bits = raw_bits(values.get_unchecked(position).assume_init_ref(), kind);
+                Val::write_bits(results.get_unchecked_mut(position), kind, bits);
+            }
+        });
+        Ok(())
+    }
+
+    /// # Safety
     /// As for [`Store::call`].
     #[inline(never)]
     unsafe fn call_with_references(
@@ -531,32 +592,33 @@ impl WasmtimeStore {
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
         let mut scope = RootScope::new(self.context());
-        let (mut params, mut values) = (Room::new(), Room::new());
-        let params = params.get(args.len());
-        for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
-            // SAFETY: the arguments fit the parameters.
-            slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
-        }
-        let values = values.get(results.len());
-        values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
-        // SAFETY: both have just been written.
-        let (params, values) = unsafe {
-            (
-                &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
-                &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
-            )
-        };
-        func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
-        for position in 0..results.len() {
-            match from_engine(&mut scope, self.owner(), values[position]) {
-                Ok(value) => _ = results[position].write(value),
-                Err(error) => {
-                    // SAFETY: those before this one are written and own their references.
-                    results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
-                    return Err(Failure::Error(error).into());
-                }
+        with_room(args.len(), |params| {
+            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
             }
-        }
-        Ok(())
+            with_room(results.len(), |values| {
+                values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
+                // SAFETY: both have just been written.
+                let (params, values) = unsafe {
+                    (
+                        &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
+                        &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
+                    )
+                };
+                func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+                for position in 0..results.len() {
+                    match from_engine(&mut scope, self.owner(), values[position]) {
+                        Ok(value) => _ = results[position].write(value),
+                        Err(error) => {
+                            // SAFETY: those before this one are written and own their references.
+                            results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                            return Err(Failure::Error(error).into());
+                        }
+                    }
+                }
+                Ok(())
+            })
+        })
     }
 }
