@@ -38,6 +38,9 @@ TEST(memory_type_has_the_current_size_as_minimum) {
       CHECK_INT(wasm_memorytype_limits(type)->min, size);
       CHECK_INT(wasm_memorytype_limits(type)->max, 4);
       wasm_memorytype_delete(type);
+      wasm_externtype_t* external = wasm_extern_type(wasm_memory_as_extern(memories[i]));
+      CHECK_INT(wasm_memorytype_limits(wasm_externtype_as_memorytype(external))->min, size);
+      wasm_externtype_delete(external);
       CHECK_INT(wasm_memory_grow(memories[i], 1), size < 4);
     }
     wasm_memory_delete(memories[i]);

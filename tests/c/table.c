@@ -74,6 +74,9 @@ TEST(table_type_has_the_current_size_as_minimum) {
       CHECK_INT(wasm_tabletype_limits(type)->min, size);
       CHECK_INT(wasm_tabletype_limits(type)->max, 4);
       wasm_tabletype_delete(type);
+      wasm_externtype_t* external = wasm_extern_type(wasm_table_as_extern(tables[i]));
+      CHECK_INT(wasm_tabletype_limits(wasm_externtype_as_tabletype(external))->min, size);
+      wasm_externtype_delete(external);
       CHECK_INT(wasm_table_grow(tables[i], 1, NULL), size < 4);
     }
     wasm_table_delete(tables[i]);
