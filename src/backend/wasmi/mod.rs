@@ -1,5 +1,6 @@
 //! The `wasmi` backend: a portable interpreter, quick to start and small.
 
+mod calls;
 mod store;
 mod types;
 

@@ -1,7 +1,7 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
-use super::{WasmiModule, in_words};
+use super::{WasmiModule, calls, in_words};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::declarations::table_uses;
 use crate::runtime::error::{Error, ErrorKind, Result};
@@ -22,7 +22,7 @@ use wasmi_core::LimiterError;
 
 /// What the engine's store knows of the runtime's.
 #[derive(Clone, Copy)]
-struct Owner(NonNull<RuntimeStore>);
+pub struct Owner(NonNull<RuntimeStore>);
 
 // SAFETY: `wasm.h` lets a store be used from one thread at a time, and everything in it only from there; wasmi asks for
 // Send and Sync because its own API cannot know that.
@@ -71,14 +71,14 @@ impl wasmi::ResourceLimiter for Owner {
 
 /// The object of a host function, as its closure in the engine holds it.
 #[derive(Clone, Copy)]
-struct HostObject(NonNull<Object>);
+pub struct HostObject(NonNull<Object>);
 
 // SAFETY: as for `Owner`.
 unsafe impl Send for HostObject {}
 unsafe impl Sync for HostObject {}
 
 impl HostObject {
-    fn get(&self) -> &Object {
+    pub fn get(&self) -> &Object {
         // SAFETY: `Store::new_func` is given objects that outlive the engine's store, and so this closure.
         unsafe { self.0.as_ref() }
     }
@@ -86,7 +86,7 @@ impl HostObject {
 
 impl HostError for HostTrapped {}
 
-type Context = StoreContextMut<'static, Owner>;
+pub type Context = StoreContextMut<'static, Owner>;
 
 /// Stack that calls from WebAssembly to the host and back may take, in bytes, before they trap: the engine does not look
 /// at the machine's stack, which they use up. As much as wasmtime gives to WebAssembly by default.
@@ -127,7 +127,7 @@ impl WasmiStore {
 
     /// The context for one operation.
     #[inline(always)]
-    fn context(&self) -> Context {
+    pub fn context(&self) -> Context {
         // SAFETY: a context is a unique reference. This copy is used for one operation, in which the original rests: it is
         // either the store's own, or that of the host function from which this operation is called. If the operation calls
         // a host function in turn, that one's context, made by the engine from this one, takes the place, and this one
@@ -279,7 +279,7 @@ fn store_of(object: &Object) -> &WasmiStore {
 
 fn call_host(
     object: &Object,
-    mut caller: Caller<'_, Owner>,
+    caller: Caller<'_, Owner>,
     params: &[wasmi::Val],
     results: &mut [wasmi::Val],
 ) -> Result<(), wasmi::Error> {
@@ -293,9 +293,8 @@ fn call_host(
         let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
         with_room(results.len(), |room| {
             let store = store_of(object);
-            let _entered = Entered::new(store, &mut caller);
-            // SAFETY: the engine gives arguments of the function's type.
-            unsafe { invoke_host(object, args.0, room) }.map_err(wasmi::Error::host)?;
+            // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
+            unsafe { invoke(object, caller, args.0, room)? };
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
@@ -309,6 +308,27 @@ fn call_host(
             Ok(())
         })
     })
+}
+
+/// Calls a host function in its context.
+///
+/// # Safety
+/// The arguments fit its type, and there is exactly room for its results.
+#[inline(always)]
+pub unsafe fn invoke(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Result<(), wasmi::Error> {
+    let _entered = Entered::new(store_of(object), &mut caller);
+    // SAFETY: as promised by the caller.
+    unsafe { invoke_host(object, args, results) }.map_err(host_trapped)
+}
+
+#[cold]
+fn host_trapped(error: HostTrapped) -> wasmi::Error {
+    wasmi::Error::host(error)
 }
 
 /// Arguments of a callback, whose references are released when it is over, if there may be any.
@@ -364,6 +384,9 @@ impl Store for WasmiStore {
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
         let host = HostObject(func);
+        if let Some(func) = calls::host_func(self.context(), host, ty) {
+            return Entity::new(func);
+        }
         Entity::new(wasmi::Func::new(self.context(), func_type(ty), move |caller, params, results| {
             call_host(host.get(), caller, params, results)
         }))
@@ -389,27 +412,22 @@ impl Store for WasmiStore {
     ) -> Result<(), Box<Failure>> {
         // SAFETY: entities of functions are made from a Func.
         let func = unsafe { func.get::<wasmi::Func>() };
-        with_room(args.len(), |params| {
-            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
-                // SAFETY: the arguments fit the parameters.
-                slot.write(unsafe { self.value(*kind, arg) });
-            }
-            with_room(results.len(), |values| {
-                values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
-                // SAFETY: both have just been written.
-                let (params, values) = unsafe {
-                    (
-                        &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
-                        &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
-                    )
-                };
-                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
-                for (slot, value) in results.iter_mut().zip(values) {
-                    slot.write(from_engine(self.context(), self.owner(), value));
+        if ty.numeric {
+            let mut known = true;
+            // SAFETY: as promised by the caller.
+            let answer = self.enter(|| match unsafe { calls::call(self, func, ty, args, results) } {
+                Some(answer) => answer.map_err(|error| self.failure(error)),
+                None => {
+                    known = false;
+                    Ok(())
                 }
-                Ok(())
-            })
-        })
+            });
+            if known {
+                return answer;
+            }
+        }
+        // SAFETY: as promised by the caller.
+        unsafe { self.call_any(func, ty, args, results) }
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -495,5 +513,42 @@ impl Store for WasmiStore {
         // SAFETY: entities of memories are made from a Memory.
         let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(in_words(ErrorKind::Limit))
+    }
+}
+
+impl WasmiStore {
+    /// Calls a function of any type, through the engine's untyped interface.
+    ///
+    /// # Safety
+    /// As for [`Store::call`].
+    #[inline(never)]
+    unsafe fn call_any(
+        &self,
+        func: wasmi::Func,
+        ty: &FuncType,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Box<Failure>> {
+        with_room(args.len(), |params| {
+            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { self.value(*kind, arg) });
+            }
+            with_room(results.len(), |values| {
+                values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
+                // SAFETY: both have just been written.
+                let (params, values) = unsafe {
+                    (
+                        &*(std::ptr::from_ref(params) as *const [wasmi::Val]),
+                        &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
+                    )
+                };
+                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
+                for (slot, value) in results.iter_mut().zip(values) {
+                    slot.write(from_engine(self.context(), self.owner(), value));
+                }
+                Ok(())
+            })
+        })
     }
 }

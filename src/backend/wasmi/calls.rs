@@ -1,0 +1,201 @@
+//! Calls of common signatures in both directions, through the engine's typed interface: its untyped one checks types again
+//! under a lock, and allocates whenever it calls a host function.
+
+use super::store::{Context, HostObject, Owner, WasmiStore, invoke};
+use crate::runtime::types::{FuncType, ValKind};
+use crate::runtime::value::{Val, ValUnion};
+use std::mem::MaybeUninit;
+use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+
+/// Calls a function of numeric type, if it has few parameters and one result or none.
+///
+/// # Safety
+/// The arguments fit the function's type, and there is exactly room for its results.
+#[inline(always)]
+pub unsafe fn call(
+    store: &WasmiStore,
+    func: Func,
+    ty: &FuncType,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Option<Result<(), Error>> {
+    let (params, result_kinds) = (&*ty.param_kinds, &*ty.result_kinds);
+    // SAFETY: there are as many arguments as parameters, of their kinds.
+    let arg = |position: usize| unsafe { args.get_unchecked(position).bits(*params.get_unchecked(position)) };
+    macro_rules! arms {
+        ($($count:literal: $($position:literal)*;)*) => {
+            match (params.len(), result_kinds, results) {
+                $(
+                    // SAFETY: the function has so many parameters and no results, all of them numbers.
+                    ($count, [], _) => unsafe { call_typed(store, func, ($(arg($position),)*)) },
+                    // SAFETY: the function has so many parameters and a result, all of them numbers.
+                    ($count, [kind], [result]) => unsafe { call_typed(store, func, ($(arg($position),)*)) }
+                        .map(|bits: u64| Val::write_bits(result, *kind, bits)),
+                )*
+                _ => return None,
+            }
+        };
+    }
+    Some(arms! {
+        0: ;
+        1: 0;
+        2: 0 1;
+        3: 0 1 2;
+        4: 0 1 2 3;
+        5: 0 1 2 3 4;
+        6: 0 1 2 3 4 5;
+    })
+}
+
+/// Calls a function as if all of its numbers were integers of 64 bits.
+///
+/// # Safety
+/// The function has as many parameters and results, and all of them are numbers. The engine keeps each number in a cell of 64
+/// bits, of which the 32-bit ones use the lower half, whatever its type; so their bits can be passed as those of an integer.
+#[inline(always)]
+unsafe fn call_typed<Params: WasmParams, Results: WasmResults>(
+    store: &WasmiStore,
+    func: Func,
+    params: Params,
+) -> Result<Results, Error> {
+    const { assert!(size_of::<TypedFunc<Params, Results>>() == size_of::<Func>()) };
+    // SAFETY: a typed function is a function and nothing else, transparently; that its type is not quite what it says is
+    // what this function's contract is about.
+    let typed: TypedFunc<Params, Results> = unsafe { std::mem::transmute_copy(&func) };
+    typed.call(store.context(), params)
+}
+
+/// A numeric type in the signature of a host function.
+trait Number: WasmTy + Copy + 'static {
+    fn into_val(self) -> Val;
+    fn from_bits(bits: u64) -> Self;
+    const KIND: ValKind;
+}
+
+macro_rules! number {
+    ($ty:ty, $kind:ident, $field:ident, $value:ident => $into:expr, $bits:ident => $from:expr) => {
+        impl Number for $ty {
+            const KIND: ValKind = ValKind::$kind;
+            #[inline(always)]
+            fn into_val(self) -> Val {
+                let $value = self;
+                Val { kind: ValKind::$kind as u8, of: ValUnion { $field: $into } }
+            }
+            #[inline(always)]
+            fn from_bits($bits: u64) -> Self {
+                $from
+            }
+        }
+    };
+}
+// Floats go by their bits: moving them through a floating-point register could change those of a NaN.
+number!(i32, I32, i32, value => value, bits => bits as i32);
+number!(i64, I64, i64, value => value, bits => bits as i64);
+number!(F32, F32, i32, value => value.to_bits() as i32, bits => F32::from_bits(bits as u32));
+number!(F64, F64, i64, value => value.to_bits() as i64, bits => F64::from_bits(bits));
+
+/// What a host function gives: nothing, or a number.
+trait HostResult: Sized + 'static
+where
+    Result<Self, Error>: WasmRet,
+{
+    type Room: AsMut<[MaybeUninit<Val>]>;
+    const ROOM: Self::Room;
+
+    /// # Safety
+    /// The room holds as many values as it has places, of this type's kind.
+    unsafe fn from_room(room: &Self::Room) -> Self;
+}
+
+impl HostResult for () {
+    type Room = [MaybeUninit<Val>; 0];
+    const ROOM: Self::Room = [];
+    unsafe fn from_room(_room: &Self::Room) {}
+}
+
+impl<N: Number> HostResult for N {
+    type Room = [MaybeUninit<Val>; 1];
+    const ROOM: Self::Room = [MaybeUninit::uninit()];
+    #[inline(always)]
+    unsafe fn from_room(room: &Self::Room) -> N {
+        // SAFETY: as promised by the caller.
+        N::from_bits(unsafe { room[0].assume_init_ref().bits(N::KIND) })
+    }
+}
+
+/// The parameters of a host function.
+trait HostParams {
+    fn wrap<R: HostResult>(context: Context, host: HostObject) -> Func
+    where
+        Result<R, Error>: WasmRet;
+}
+
+macro_rules! host_params {
+    ($($name:ident)*) => {
+        impl<$($name: Number),*> HostParams for ($($name,)*) {
+            #[allow(non_snake_case)]
+            fn wrap<R: HostResult>(context: Context, host: HostObject) -> Func
+            where
+                Result<R, Error>: WasmRet,
+            {
+                Func::wrap(context, move |caller: Caller<'_, Owner>, $($name: $name),*| -> Result<R, Error> {
+                    let mut room = R::ROOM;
+                    // SAFETY: the arguments are those of the function's type, and there is room for its results; they are
+                    // there when it succeeds.
+                    unsafe {
+                        invoke(host.get(), caller, &[$($name.into_val()),*], room.as_mut())?;
+                        Ok(R::from_room(&room))
+                    }
+                })
+            }
+        }
+    };
+}
+host_params!();
+host_params!(A);
+host_params!(A B);
+host_params!(A B C);
+host_params!(A B C D);
+host_params!(A B C D E);
+host_params!(A B C D E F);
+host_params!(A B C D E F G);
+host_params!(A B C D E F G H);
+
+/// Makes a host function, if its signature is a common one: one result or none, and up to two numbers of any types or up to
+/// eight of type i32.
+pub fn host_func(context: Context, host: HostObject, ty: &FuncType) -> Option<Func> {
+    use ValKind::I32;
+    // Chooses a Rust type by a kind, twice where two parameters are to be chosen.
+    macro_rules! choose {
+        ($kind:expr, $name:ident, $then:expr) => {
+            match $kind {
+                ValKind::I32 => { type $name = i32; $then }
+                ValKind::I64 => { type $name = i64; $then }
+                ValKind::F32 => { type $name = F32; $then }
+                ValKind::F64 => { type $name = F64; $then }
+                _ => return None,
+            }
+        };
+    }
+    macro_rules! wrap {
+        ($params:ty) => {
+            match &*ty.result_kinds {
+                [] => <$params>::wrap::<()>(context, host),
+                [kind] => choose!(*kind, R, <$params>::wrap::<R>(context, host)),
+                _ => return None,
+            }
+        };
+    }
+    Some(match &*ty.param_kinds {
+        [] => wrap!(()),
+        [one] => choose!(*one, A, wrap!((A,))),
+        [one, other] => choose!(*one, A, choose!(*other, B, wrap!((A, B)))),
+        [I32, I32, I32] => wrap!((i32, i32, i32)),
+        [I32, I32, I32, I32] => wrap!((i32, i32, i32, i32)),
+        [I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32)),
+        [I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32)),
+        [I32, I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32, i32)),
+        [I32, I32, I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32, i32, i32)),
+        _ => return None,
+    })
+}
