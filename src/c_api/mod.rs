@@ -134,17 +134,4 @@ fn give_box<T, U>(value: T) -> *mut U {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_becomes_the_fallback_and_an_error() {
-        let answer = guard(7, || panic!("a {} panic", "provoked"));
-        assert_eq!(answer, 7);
-        assert_eq!(error::last_kind(), Some(ErrorKind::Internal));
-        // SAFETY: the message is there until the next failure of this thread.
-        let message = unsafe { std::ffi::CStr::from_ptr(error::last_message()) };
-        assert_eq!(message.to_str(), Ok("internal error: a provoked panic"));
-        error::clear();
-    }
-}
+mod panic_tests;

@@ -1,0 +1,113 @@
+//! A backend for tests that panics in the middle of everything but making engines, stores, modules and instances.
+
+use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::engine::Config;
+use crate::runtime::error::Result;
+use crate::runtime::object::Object;
+use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
+use crate::runtime::value::Val;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+pub struct Panicking;
+
+impl Backend for Panicking {
+    fn name(&self) -> &'static CStr {
+        c"panicking"
+    }
+    fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
+        Ok(Box::new(Panicking))
+    }
+}
+
+impl Engine for Panicking {
+    fn settings(&self) -> String {
+        String::new()
+    }
+    fn compile(&self, _wasm: &[u8]) -> Result<Box<dyn Module>> {
+        Ok(Box::new(Panicking))
+    }
+    fn validate(&self, _wasm: &[u8]) -> Result<()> {
+        panic!("validate")
+    }
+    unsafe fn deserialize(&self, _artifact: &[u8]) -> Result<Box<dyn Module>> {
+        panic!("deserialize")
+    }
+    unsafe fn new_store(&self, _owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
+        Ok(Box::new(Panicking))
+    }
+}
+
+impl Module for Panicking {
+    fn serialize(&self) -> Result<Vec<u8>> {
+        panic!("serialize")
+    }
+    fn identity(&self) -> usize {
+        0
+    }
+}
+
+impl Store for Panicking {
+    unsafe fn instantiate(&self, _: &dyn Module, _: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
+        Ok(Entity::new(()))
+    }
+    unsafe fn export(&self, _: Entity, _: &dyn Module, _: &str, _: ExternKind) -> Entity {
+        Entity::new(())
+    }
+    unsafe fn new_func(&self, _: NonNull<Object>, _: &FuncType) -> Entity {
+        panic!("new_func")
+    }
+    unsafe fn func_key(&self, _: Entity) -> FuncKey {
+        panic!("func_key")
+    }
+    unsafe fn func_type(&self, _: Entity) -> FuncType {
+        panic!("func_type")
+    }
+    unsafe fn call(
+        &self,
+        _: &Entity,
+        _: &FuncType,
+        _: &[Val],
+        _: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Box<Failure>> {
+        panic!("call")
+    }
+    unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
+        panic!("new_global")
+    }
+    unsafe fn global_get(&self, _: Entity, _: &GlobalType) -> Result<Val> {
+        panic!("global_get")
+    }
+    unsafe fn global_set(&self, _: Entity, _: &GlobalType, _: &Val) -> Result<()> {
+        panic!("global_set")
+    }
+    unsafe fn new_table(&self, _: &TableType, _: &Val) -> Result<Entity> {
+        panic!("new_table")
+    }
+    unsafe fn table_get(&self, _: Entity, _: &TableType, _: u64) -> Result<Option<Val>> {
+        panic!("table_get")
+    }
+    unsafe fn table_set(&self, _: Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+        panic!("table_set")
+    }
+    unsafe fn table_size(&self, _: Entity) -> u64 {
+        panic!("table_size")
+    }
+    unsafe fn table_grow(&self, _: Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+        panic!("table_grow")
+    }
+    unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {
+        panic!("new_memory")
+    }
+    unsafe fn memory_data(&self, _: Entity) -> (*mut u8, usize) {
+        panic!("memory_data")
+    }
+    unsafe fn memory_size(&self, _: Entity) -> u64 {
+        panic!("memory_size")
+    }
+    unsafe fn memory_grow(&self, _: Entity, _: u64) -> Result<()> {
+        panic!("memory_grow")
+    }
+}

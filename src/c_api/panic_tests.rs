@@ -1,0 +1,74 @@
+//! Panics behind every kind of function: an answer, an error, and a library that goes on working.
+
+use super::*;
+use crate::backend::panicking::Panicking;
+use crate::c_api::vector::{Vector, wasm_byte_vec_t};
+use crate::runtime::engine::Config;
+use crate::runtime::value::Val;
+use std::ptr::{null, null_mut};
+
+const MODULE: &str = r#"(module (func (export "f")) (global (export "g") i32 (i32.const 0))
+    (memory (export "m") 1) (table (export "t") 1 funcref))"#;
+
+/// The message that a caught panic leaves.
+fn message() -> String {
+    assert_eq!(error::last_kind(), Some(ErrorKind::Internal));
+    // SAFETY: the message is there until the next failure of this thread.
+    let text = unsafe { std::ffi::CStr::from_ptr(error::last_message()) }.to_string_lossy().into_owned();
+    error::clear();
+    text
+}
+
+#[test]
+fn a_panic_becomes_the_fallback_and_an_error() {
+    assert_eq!(guard(7, || panic!("a {} panic", "provoked")), 7);
+    assert_eq!(message(), "internal error: a provoked panic");
+}
+
+#[test]
+fn the_library_survives_panics_behind_its_functions() {
+    let mut config = Config::default();
+    config.set_backend_object(&Panicking);
+    // SAFETY: the library is used as its header says.
+    unsafe {
+        let engine = engine::wasm_engine_new_with_config(give_box(config));
+        let store = store::wasm_store_new(engine);
+        let wasm = wasm_byte_vec_t::from_bytes(&wat::parse_str(MODULE).expect("valid text"));
+        assert!(!module::wasm_module_validate(store, &wasm));
+        assert_eq!(message(), "internal error: validate");
+        let module = module::wasm_module_new(store, &wasm);
+        let mut bytes = wasm_byte_vec_t { size: 5, data: null_mut() };
+        module::wasm_module_serialize(module, &mut bytes);
+        assert_eq!((bytes.size, message().as_str()), (0, "internal error: serialize"));
+
+        // More than once, since nothing may be left locked or half done.
+        for _ in 0..3 {
+            let instance = instance::wasm_instance_new(store, module, null(), null_mut());
+            assert!(!instance.is_null());
+            let mut exports = r#extern::wasm_extern_vec_t::empty();
+            instance::wasm_instance_exports(instance, &mut exports);
+            let exported = std::slice::from_raw_parts(exports.data, exports.size);
+
+            let function = func::wasm_extern_as_func(exported[0]);
+            let trap = func::wasm_func_call(function, null(), null_mut());
+            assert!(!trap.is_null(), "a call that did not end must not look like one that did");
+            assert_eq!(message(), "internal error: call");
+            trap::wasm_trap_delete(trap);
+
+            let mut value = Val::i32(7);
+            global::wasm_global_get(global::wasm_extern_as_global(exported[1]), &mut value);
+            assert_eq!((value.kind, message().as_str()), (128, "internal error: global_get"));
+            assert_eq!(memory::wasm_memory_size(memory::wasm_extern_as_memory(exported[2])), 0);
+            assert_eq!(message(), "internal error: memory_size");
+            assert!(table::wasm_table_get(table::wasm_extern_as_table(exported[3]), 0).is_null());
+            assert_eq!(message(), "internal error: table_get");
+
+            r#extern::wasm_extern_vec_delete(&mut exports);
+            instance::wasm_instance_delete(instance);
+        }
+        module::wasm_module_delete(module);
+        store::wasm_store_delete(store);
+        engine::wasm_engine_delete(engine);
+        drop(wasm_byte_vec_t::take(&mut { wasm }));
+    }
+}
