@@ -40,9 +40,9 @@ endif()
 # wasmrt_add_example(NAME [TEST suffix] [ARGUMENTS argument...] [EXPECTED file] [EXIT_STATUS number])
 #
 # Builds NAME.c as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
-# equal EXPECTED, by default expected/NAME[-suffix].txt; a file called NAME[-suffix]-BACKEND.txt beside it takes its place
-# for that engine. The program runs in the folder of its source. Call it again with another TEST for more runs of the
-# same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
+# equal EXPECTED, by default expected/NAME[-suffix].txt; a file called NAME[-suffix]-BACKEND.txt beside it takes its
+# place for that engine. The program runs in the folder of its source. Call it again with another TEST for more runs of
+# the same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
 function(wasmrt_add_example name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TEST;EXPECTED;EXIT_STATUS" "ARGUMENTS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -92,10 +92,10 @@ endfunction()
 
 # wasmrt_add_c_test(NAME [TIMEOUT seconds] [NO_VALGRIND])
 #
-# Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak detection
-# and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the others get
-# ten times as much. What is suppressed stands in lsan.supp and valgrind.supp beside the tests. NO_VALGRIND is for
-# tests that do the same thing very often or overflow the stack on purpose.
+# Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak
+# detection and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the
+# others get ten times as much. What is suppressed stands in lsan.supp and valgrind.supp beside the tests. NO_VALGRIND
+# is for tests that do the same thing very often or overflow the stack on purpose.
 function(wasmrt_add_c_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND" "TIMEOUT" "")
   if(arg_UNPARSED_ARGUMENTS)
@@ -136,8 +136,8 @@ endfunction()
 # wasmrt_add_asan_test(NAME TARGET): the test asan-NAME, which runs a program built with the sanitizers
 function(wasmrt_add_asan_test name target)
   add_test(NAME asan-${name} COMMAND ${target})
-  # An engine installs its own handler for SIGSEGV, on its own signal stack, to turn faults in wasm into traps, and hands
-  # all other faults on: both have to be allowed. Tests ask for impossible sizes, which malloc answers with NULL.
+  # An engine installs its own handler for SIGSEGV, on its own signal stack, to turn faults in wasm into traps, and
+  # hands all other faults on: both have to be allowed. Tests ask for impossible sizes, which malloc answers with NULL.
   set_property(TEST asan-${name} PROPERTY LABELS asan)
   set_property(TEST asan-${name} PROPERTY ENVIRONMENT
     "ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:use_sigaltstack=0:allocator_may_return_null=1"

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Every function that the headers declare is called by the C tests. The programs are run once more with the dynamic linker
-telling which symbols it binds; as they are linked for lazy binding, it binds a function when it is called, not before. A
-small program of which the answer is known shows that the method sees calls and only calls."""
+"""Every function that the headers declare is called by the C tests.
+
+The programs are run once more with the dynamic linker telling which symbols it binds; as they are linked for lazy
+binding, it binds a function when it is called, not before. A small program of which the answer is known shows that the
+method sees calls and only calls.
+"""
 
 import argparse
 import os

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Compiles both headers without a warning as C99, C11, C17 and C++11 to C++20: each alone, both in either order, twice in one
-translation unit, and in two translation units of one program."""
+"""Compiles both headers without a warning as C99, C11, C17 and C++11 to C++20.
+
+Each alone, both in either order, twice in one translation unit, and in two translation units of one program.
+"""
 
 import argparse
 import os

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The shared library exports exactly the functions that its headers declare: a missing one breaks programs at link time, and
-an extra one could clash with another library in the same process. (That wasm.h declares the standard's functions, no more
-and no fewer, is what upstream.py checks.) A library made with one function too few and one too many shows that this check
-can fail."""
+"""The shared library exports exactly the functions that its headers declare.
+
+A missing one breaks programs at link time, and an extra one could clash with another library in the same process. (That
+wasm.h declares the standard's functions, no more and no fewer, is what upstream.py checks.) A library made with one
+function too few and one too many shows that this check can fail.
+"""
 
 import argparse
 import pathlib

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Judges include/wasm.h against the upstream header, and shows with damaged copies that the judge can say no.
 
-The upstream header comes out of the crates.io package `wasmtime-c-api-impl`, through cargo so that the machine's registry
-settings hold and the checksum is verified; nothing of it is compiled.
+The upstream header comes out of the crates.io package `wasmtime-c-api-impl`, through cargo so that the machine's
+registry settings hold and the checksum is verified; nothing of it is compiled.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs libwasmrt into a temporary prefix, moves that elsewhere, and uses it from there as outside projects would."""
+"""Installs libwasmrt into a temporary prefix, moves that elsewhere, and uses it from there as outside projects do."""
 
 import argparse
 import os
