@@ -531,6 +531,23 @@ TEST(env_finalizer_runs_once) {
   CHECK_INT(finalized, 1);
 }
 
+// The caller gave its environment away, and could not know when to take it back.
+TEST(env_finalizer_runs_also_when_no_function_is_made) {
+  fixture_t fixture = fixture_new();
+  wasm_functype_t* type = functype("", "");
+  size_t finalized = 0;
+  CHECK_FAILS(wasm_func_new_with_env(NULL, type, count_call, &finalized, count_finalizer) == NULL);
+  CHECK_INT(finalized, 1);
+  CHECK_FAILS(
+      wasm_func_new_with_env(fixture.store, NULL, count_call, &finalized, count_finalizer) == NULL);
+  CHECK_INT(finalized, 2);
+  CHECK_FAILS(wasm_func_new_with_env(fixture.store, type, NULL, &finalized, count_finalizer) ==
+              NULL);
+  CHECK_INT(finalized, 3);
+  wasm_functype_delete(type);
+  fixture_delete(&fixture);
+}
+
 TEST(env_lives_as_long_as_wasm_can_call_the_function) {
   fixture_t fixture = fixture_new();
   size_t uses = 0;  // the calls, and one more by the finalizer
