@@ -62,6 +62,20 @@ TEST(table_new_of_four_billion_elements) {
   fixture_delete(&fixture);
 }
 
+TEST(table_grown_by_wasm_to_four_billion_elements) {
+  fixture_t fixture = fixture_from_wat("(module (table $e 1 externref) (table $f 1 funcref)"
+                                       "  (func (export \"e\") (param i32) (result i32)"
+                                       "    (table.grow $e (ref.null extern) (local.get 0)))"
+                                       "  (func (export \"f\") (param i32) (result i32)"
+                                       "    (table.grow $f (ref.null func) (local.get 0))))");
+  for (size_t i = 0; i < 2; i++) {
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), -2), -1);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), INT32_MAX), -1);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), 1), 1);
+  }
+  fixture_delete(&fixture);
+}
+
 TEST(table_type_has_the_current_size_as_minimum) {
   fixture_t fixture = fixture_from_wat("(module (table (export \"t\") 1 4 funcref))");
   wasm_table_t* tables[2] = {wasm_table_copy(fixture_table(&fixture, 0)),
