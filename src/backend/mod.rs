@@ -6,7 +6,7 @@
 //! the runtime.
 
 use crate::runtime::engine::Config;
-use crate::runtime::error::Result;
+use crate::runtime::error::{ErrorKind, Result};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -17,6 +17,7 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+mod common;
 #[cfg(test)]
 pub mod panicking;
 #[cfg(feature = "wasmi")]
@@ -104,6 +105,20 @@ pub enum Failure {
     Error(crate::runtime::error::Error),
 }
 
+impl Failure {
+    /// For the engine's own refusal to instantiate, which is no trap: the imports, or else what it lacks.
+    fn of_instantiation(self) -> Failure {
+        match self {
+            Failure::Error(mut error) if error.kind == ErrorKind::Trap => {
+                let link = error.message.contains("import");
+                error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
+                Failure::Error(error)
+            }
+            other => other,
+        }
+    }
+}
+
 /// A frame of a backtrace, innermost first.
 pub struct RawFrame {
     /// [`Module::identity`] of the frame's module.
@@ -126,7 +141,8 @@ pub struct RawFrame {
 #[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands above
 pub trait Store {
     /// Instantiates `module` and runs its start function.
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>>;
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)])
+    -> Result<Entity, Box<Failure>>;
 
     unsafe fn export(&self, instance: Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
@@ -159,8 +175,10 @@ pub trait Store {
     unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
-    /// Address and length in bytes, until the memory grows.
-    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize);
+    /// Where the memory is, until it grows.
+    unsafe fn memory_data(&self, memory: Entity) -> *mut u8;
+    /// Size in bytes.
+    unsafe fn memory_data_size(&self, memory: Entity) -> usize;
     /// Size in pages.
     unsafe fn memory_size(&self, memory: Entity) -> u64;
     unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()>;

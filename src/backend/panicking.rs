@@ -65,13 +65,7 @@ impl Store for Panicking {
     unsafe fn func_type(&self, _: Entity) -> FuncType {
         panic!("func_type")
     }
-    unsafe fn call(
-        &self,
-        _: &Entity,
-        _: &FuncType,
-        _: &[Val],
-        _: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Box<Failure>> {
+    unsafe fn call(&self, _: &Entity, _: &FuncType, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         panic!("call")
     }
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
@@ -101,8 +95,11 @@ impl Store for Panicking {
     unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {
         panic!("new_memory")
     }
-    unsafe fn memory_data(&self, _: Entity) -> (*mut u8, usize) {
+    unsafe fn memory_data(&self, _: Entity) -> *mut u8 {
         panic!("memory_data")
+    }
+    unsafe fn memory_data_size(&self, _: Entity) -> usize {
+        panic!("memory_data_size")
     }
     unsafe fn memory_size(&self, _: Entity) -> u64 {
         panic!("memory_size")

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut wa
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.store().backend().memory_data(memory.entity).0.cast())
+        Ok(object.store().backend().memory_data(memory.entity).cast())
     })
 }
 
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> 
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_data_size", 0, || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.store().backend().memory_data(memory.entity).1)
+        Ok(object.store().backend().memory_data_size(memory.entity))
     })
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 /// Coarse classes of errors, stable numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,19 +29,38 @@ pub enum ErrorKind {
     Internal = 9,
 }
 
+/// A pointer, so that results which carry it stay small.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<ErrorData>);
+
+#[derive(Debug)]
+pub struct ErrorData {
     pub kind: ErrorKind,
     pub message: String,
+}
+
+impl Deref for Error {
+    type Target = ErrorData;
+    fn deref(&self) -> &ErrorData {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut ErrorData {
+        &mut self.0
+    }
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into() }
+        Error(Box::new(ErrorData { kind, message: message.into() }))
     }
 
+    #[cold]
     pub fn misuse(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Misuse, message)
     }

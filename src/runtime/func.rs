@@ -193,7 +193,9 @@ unsafe fn call_host(
     match unsafe { host.invoke(store, ty, args, room) } {
         Ok(()) => {
             // SAFETY: the room is for as many.
-            each(results.len(), |position| unsafe { *results.get_unchecked_mut(position) = *room.get_unchecked(position) });
+            each(results.len(), |position| unsafe {
+                *results.get_unchecked_mut(position) = *room.get_unchecked(position)
+            });
             None
         }
         Err(trap) => Some(trap),

@@ -11,8 +11,8 @@ use super::object::{Body, Handle, Object, Retained};
 use super::trap::Trap;
 use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 /// never look one up, so they are only entered when that happens.
 #[derive(Default)]
 struct Functions {
-    entered: HashMap<FuncKey, NonNull<Object>>,
+    entered: FxHashMap<FuncKey, NonNull<Object>>,
     waiting: Vec<NonNull<Object>>,
 }
 
@@ -230,7 +230,7 @@ impl Store {
     #[cold]
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
-        Object::create(self, Body::Trap(Trap::new(error.message.into_bytes()))).into_handle()
+        Object::create(self, Body::Trap(Trap::new(error.message.clone().into_bytes()))).into_handle()
     }
 
     /// Fails unless `object` belongs to this store.

@@ -1,7 +1,8 @@
 //! Calls of common signatures in both directions, through the engine's typed interface: its untyped one checks types again
 //! under a lock, and allocates whenever it calls a host function.
 
-use super::store::{Context, HostObject, Owner, WasmiStore, invoke};
+use super::store::{Context, WasmiStore, invoke};
+use crate::backend::common::{HostObject, Owner};
 use crate::runtime::types::{FuncType, ValKind};
 use crate::runtime::value::{Val, ValUnion};
 use std::mem::MaybeUninit;
@@ -169,10 +170,22 @@ pub fn host_func(context: Context, host: HostObject, ty: &FuncType) -> Option<Fu
     macro_rules! choose {
         ($kind:expr, $name:ident, $then:expr) => {
             match $kind {
-                ValKind::I32 => { type $name = i32; $then }
-                ValKind::I64 => { type $name = i64; $then }
-                ValKind::F32 => { type $name = F32; $then }
-                ValKind::F64 => { type $name = F64; $then }
+                ValKind::I32 => {
+                    type $name = i32;
+                    $then
+                }
+                ValKind::I64 => {
+                    type $name = i64;
+                    $then
+                }
+                ValKind::F32 => {
+                    type $name = F32;
+                    $then
+                }
+                ValKind::F64 => {
+                    type $name = F64;
+                    $then
+                }
                 _ => return None,
             }
         };

@@ -2,6 +2,7 @@
 
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
+use crate::backend::common::{Arguments, Contexts, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::declarations::table_uses;
 use crate::runtime::error::{Error, ErrorKind, Result};
@@ -11,30 +12,15 @@ use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::value::{Val, with_room};
+use rustc_hash::FxHashMap;
 use std::any::Any;
-use std::cell::{Cell, RefCell, UnsafeCell};
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use wasmi::errors::{ErrorKind as EngineError, HostError, InstantiationError};
 use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, StoreContextMut};
 use wasmi_core::LimiterError;
-
-/// What the engine's store knows of the runtime's.
-#[derive(Clone, Copy)]
-pub struct Owner(NonNull<RuntimeStore>);
-
-// SAFETY: `wasm.h` lets a store be used from one thread at a time, and everything in it only from there; wasmi asks for
-// Send and Sync because its own API cannot know that.
-unsafe impl Send for Owner {}
-unsafe impl Sync for Owner {}
-
-impl Owner {
-    fn get(&self) -> &RuntimeStore {
-        // SAFETY: the owner stays at its address until the backend's store is gone, see `Engine::new_store`.
-        unsafe { self.0.as_ref() }
-    }
-}
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
@@ -69,21 +55,6 @@ impl wasmi::ResourceLimiter for Owner {
     }
 }
 
-/// The object of a host function, as its closure in the engine holds it.
-#[derive(Clone, Copy)]
-pub struct HostObject(NonNull<Object>);
-
-// SAFETY: as for `Owner`.
-unsafe impl Send for HostObject {}
-unsafe impl Sync for HostObject {}
-
-impl HostObject {
-    pub fn get(&self) -> &Object {
-        // SAFETY: `Store::new_func` is given objects that outlive the engine's store, and so this closure.
-        unsafe { self.0.as_ref() }
-    }
-}
-
 impl HostError for HostTrapped {}
 
 pub type Context = StoreContextMut<'static, Owner>;
@@ -93,17 +64,15 @@ pub type Context = StoreContextMut<'static, Owner>;
 const MAX_NESTED_STACK: usize = 512 * 1024;
 
 pub struct WasmiStore {
-    /// The innermost context: that of the host function that is running, or the store's own. It is read out for each
-    /// operation, so that a host function called by that operation can put its own in place; see [`Entered`].
-    context: UnsafeCell<Context>,
+    contexts: Contexts<Context>,
     owner: Owner,
     /// The engine never forgets a host reference, so each object gets one only.
-    references: RefCell<HashMap<NonNull<Object>, ExternRef>>,
+    references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
     /// To find out which kind of access to a table trapped, see [`WasmiStore::table_trap`].
     modules: RefCell<Vec<WasmiModule>>,
     /// Where the stack was when the host called into this store, 0 when no call is running.
     stack_base: Cell<usize>,
-    /// Owns what `context` points into; not touched otherwise.
+    /// Owns what `contexts` points into; not touched otherwise.
     _store: Box<wasmi::Store<Owner>>,
 }
 
@@ -112,11 +81,13 @@ impl WasmiStore {
         let owner = Owner(owner);
         let mut store = Box::new(wasmi::Store::new(engine, owner));
         store.limiter(|owner| owner);
-        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
-        // to it from here on.
-        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
+        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
+        // from here on.
+        let contexts = unsafe {
+            Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
+        };
         WasmiStore {
-            context: UnsafeCell::new(context),
+            contexts,
             owner,
             references: RefCell::default(),
             modules: RefCell::default(),
@@ -125,14 +96,10 @@ impl WasmiStore {
         }
     }
 
-    /// The context for one operation.
+    /// See [`Contexts::innermost`].
     #[inline(always)]
     pub fn context(&self) -> Context {
-        // SAFETY: a context is a unique reference. This copy is used for one operation, in which the original rests: it is
-        // either the store's own, or that of the host function from which this operation is called. If the operation calls
-        // a host function in turn, that one's context, made by the engine from this one, takes the place, and this one
-        // rests until it returns.
-        unsafe { std::ptr::read(self.context.get()) }
+        self.contexts.innermost()
     }
 
     fn owner(&self) -> &RuntimeStore {
@@ -243,32 +210,6 @@ impl Drop for ResetStackBase<'_> {
     }
 }
 
-/// Puts a host function's context in place while it runs; the drop puts the former one back, also on a panic.
-struct Entered<'a> {
-    slot: &'a UnsafeCell<Context>,
-    former: MaybeUninit<Context>,
-}
-
-impl<'a> Entered<'a> {
-    #[inline(always)]
-    fn new(store: &'a WasmiStore, caller: &mut Caller<'_, Owner>) -> Entered<'a> {
-        let slot = &store.context;
-        // SAFETY: the caller's context outlives this guard, which takes it away again.
-        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
-        // SAFETY: nobody holds a reference into the slot, see `WasmiStore::context`.
-        let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
-        Entered { slot, former }
-    }
-}
-
-impl Drop for Entered<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // SAFETY: `former` was initialised in `new`, and is given back once.
-        unsafe { self.slot.get().write(self.former.assume_init_read()) };
-    }
-}
-
 /// The backend's store that an object belongs to.
 #[inline(always)]
 fn store_of(object: &Object) -> &WasmiStore {
@@ -286,15 +227,11 @@ fn call_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
     with_room(params.len(), |args| {
-        for (slot, param) in args.iter_mut().zip(params) {
-            slot.write(from_engine(&caller, owner, param));
-        }
-        // SAFETY: just written.
-        let args = Arguments(unsafe { &mut *(std::ptr::from_mut(args) as *mut [Val]) }, !func.ty.numeric);
+        let Ok(args) = Arguments::fill(args, params, |param| Ok::<_, Infallible>(from_engine(&caller, owner, param)));
         with_room(results.len(), |room| {
             let store = store_of(object);
             // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
-            unsafe { invoke(object, caller, args.0, room)? };
+            unsafe { invoke(object, caller, args.as_slice(), room)? };
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
@@ -321,7 +258,11 @@ pub unsafe fn invoke(
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), wasmi::Error> {
-    let _entered = Entered::new(store_of(object), &mut caller);
+    // SAFETY: the caller's context outlives the guard, and is not used before that is dropped.
+    let _entered = unsafe {
+        let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
+        store_of(object).contexts.enter(context)
+    };
     // SAFETY: as promised by the caller.
     unsafe { invoke_host(object, args, results) }.map_err(host_trapped)
 }
@@ -331,21 +272,12 @@ fn host_trapped(error: HostTrapped) -> wasmi::Error {
     wasmi::Error::host(error)
 }
 
-/// Arguments of a callback, whose references are released when it is over, if there may be any.
-struct Arguments<'a>(&'a mut [Val], bool);
-
-impl Drop for Arguments<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.1 {
-            // SAFETY: these values own their references; the callback only borrowed them.
-            self.0.iter_mut().for_each(|value| unsafe { value.release() });
-        }
-    }
-}
-
 impl Store for WasmiStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[(ExternKind, Entity)],
+    ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
@@ -362,17 +294,7 @@ impl Store for WasmiStore {
         let instance = self.enter(|| {
             wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
         });
-        instance.map(Entity::new).map_err(|failure| Box::new(match *failure {
-            // What is neither a trap nor the host's own is the engine's refusal.
-            Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
-                let kind = match message.contains("import") {
-                    true => ErrorKind::Link,
-                    false => ErrorKind::Limit,
-                };
-                Failure::Error(Error { kind, message })
-            }
-            other => other,
-        }))
+        instance.map(Entity::new).map_err(|failure| Box::new(failure.of_instantiation()))
     }
 
     unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -496,12 +418,14 @@ impl Store for WasmiStore {
         memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    #[inline]
-    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize) {
+    unsafe fn memory_data(&self, memory: Entity) -> *mut u8 {
         // SAFETY: entities of memories are made from a Memory.
-        let memory = unsafe { memory.get::<wasmi::Memory>() };
-        let context = self.context();
-        (memory.data_ptr(&context), memory.data_size(&context))
+        unsafe { memory.get::<wasmi::Memory>() }.data_ptr(self.context())
+    }
+
+    unsafe fn memory_data_size(&self, memory: Entity) -> usize {
+        // SAFETY: entities of memories are made from a Memory.
+        unsafe { memory.get::<wasmi::Memory>() }.data_size(self.context())
     }
 
     unsafe fn memory_size(&self, memory: Entity) -> u64 {

@@ -5,6 +5,7 @@ use super::types::{
     to_extern, val_type,
 };
 use super::{WasmtimeModule, identity, in_words};
+use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{HostTrapped, invoke_host};
@@ -14,29 +15,13 @@ use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::value::{Room, Val, each, heap_room, with_room};
 use std::any::Any;
-use std::cell::{RefCell, UnsafeCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, ValRaw};
 use wasmtime_environ::{HostPtr, PtrSize};
-
-/// What the engine's store knows of the runtime's, and what its host functions know.
-#[derive(Clone, Copy)]
-struct Owner(NonNull<RuntimeStore>);
-
-// SAFETY: `wasm.h` lets a store be used from one thread at a time, and everything in it only from there; wasmtime asks for
-// Send and Sync because its own API cannot know that.
-unsafe impl Send for Owner {}
-unsafe impl Sync for Owner {}
-
-impl Owner {
-    fn get(&self) -> &RuntimeStore {
-        // SAFETY: the owner stays at its address until the backend's store is gone, see `Engine::new_store`.
-        unsafe { self.0.as_ref() }
-    }
-}
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmtime::ResourceLimiter for Owner {
@@ -61,31 +46,14 @@ impl wasmtime::ResourceLimiter for Owner {
     }
 }
 
-/// The object of a host function, as its closure in the engine holds it.
-#[derive(Clone, Copy)]
-struct HostObject(NonNull<Object>);
-
-// SAFETY: as for `Owner`.
-unsafe impl Send for HostObject {}
-unsafe impl Sync for HostObject {}
-
-impl HostObject {
-    fn get(&self) -> &Object {
-        // SAFETY: `Store::new_func` is given objects that outlive the engine's store, and so this closure.
-        unsafe { self.0.as_ref() }
-    }
-}
-
 type Context = StoreContextMut<'static, Owner>;
 
 pub struct WasmtimeStore {
-    /// The innermost context: that of the host function that is running, or the store's own. It is read out for each
-    /// operation, so that a host function called by that operation can put its own in place; see [`Entered`].
-    context: UnsafeCell<Context>,
+    contexts: Contexts<Context>,
     owner: Owner,
     /// By module identity: where the modules of this store access tables, see [`TrapCode::TableOutOfBounds`].
     table_accesses: RefCell<HashMap<usize, Arc<[u32]>>>,
-    /// Owns what `context` points into; not touched otherwise.
+    /// Owns what `contexts` points into; not touched otherwise.
     _store: wasmtime::Store<Owner>,
 }
 
@@ -94,20 +62,18 @@ impl WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
         store.limiter(|owner| owner);
-        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and is the only way
-        // to it from here on.
-        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()) };
-        WasmtimeStore { context: UnsafeCell::new(context), owner, table_accesses: RefCell::default(), _store: store }
+        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
+        // from here on.
+        let contexts = unsafe {
+            Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
+        };
+        WasmtimeStore { contexts, owner, table_accesses: RefCell::default(), _store: store }
     }
 
-    /// The context for one operation.
+    /// See [`Contexts::innermost`].
     #[inline(always)]
     fn context(&self) -> Context {
-        // SAFETY: a context is a unique reference. This copy is used for one operation, in which the original rests: it is
-        // either the store's own, or that of the host function from which this operation is called. If the operation calls
-        // a host function in turn, that one's context, made by the engine from this one, takes the place, and this one
-        // rests until it returns.
-        unsafe { std::ptr::read(self.context.get()) }
+        self.contexts.innermost()
     }
 
     fn owner(&self) -> &RuntimeStore {
@@ -192,31 +158,15 @@ impl std::fmt::Display for RuntimeError {
 
 impl std::error::Error for RuntimeError {}
 
-/// Puts a host function's context in place while it runs; the drop puts the former one back, also on a panic.
-struct Entered<'a> {
-    slot: &'a UnsafeCell<Context>,
-    former: MaybeUninit<Context>,
-}
-
-impl<'a> Entered<'a> {
-    #[inline(always)]
-    fn new(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a> {
-        let backend: *const dyn Store = object.store().backend();
-        // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore.
-        let slot = unsafe { &(*backend.cast::<WasmtimeStore>()).context };
-        // SAFETY: the caller's context outlives this guard, which takes it away again.
-        let context = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut()) };
-        // SAFETY: nobody holds a reference into the slot, see `WasmtimeStore::context`.
-        let former = MaybeUninit::new(unsafe { std::ptr::replace(slot.get(), context) });
-        Entered { slot, former }
-    }
-}
-
-impl Drop for Entered<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // SAFETY: `former` was initialised in `new`, and is given back once.
-        unsafe { self.slot.get().write(self.former.assume_init_read()) };
+/// Puts a host function's context in place until the answer is dropped.
+#[inline(always)]
+fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+    let backend: *const dyn Store = object.store().backend();
+    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore. The caller's
+    // context outlives the answer, which this function's callers drop before they use it again.
+    unsafe {
+        let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
+        (*backend.cast::<WasmtimeStore>()).contexts.enter(context)
     }
 }
 
@@ -267,7 +217,7 @@ fn call_numeric_host_in(
         }
     });
     {
-        let _entered = Entered::new(object, caller);
+        let _entered = enter(object, caller);
         // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
         unsafe { invoke_host(object, &*(std::ptr::from_ref(args) as *const [Val]), room)? };
     }
@@ -307,12 +257,13 @@ fn call_reference_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
     with_room(params.len(), |args| {
-        let args = Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param))?;
+        let args =
+            Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param).map_err(RuntimeError))?;
         with_room(results.len(), |room| {
             {
-                let _entered = Entered::new(object, &mut caller);
+                let _entered = enter(object, &mut caller);
                 // SAFETY: the arguments come from the engine, which checked their types.
-                unsafe { invoke_host(object, args.0, room)? };
+                unsafe { invoke_host(object, args.as_slice(), room)? };
             }
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
@@ -331,38 +282,12 @@ fn call_reference_host(
     })
 }
 
-/// Arguments of a callback, released when it is over.
-struct Arguments<'a>(&'a mut [Val]);
-
-impl<'a> Arguments<'a> {
-    fn fill<T>(
-        room: &'a mut [MaybeUninit<Val>],
-        values: &[T],
-        convert: impl FnMut(&T) -> Result<Val>,
-    ) -> wasmtime::Result<Arguments<'a>> {
-        let mut convert = convert;
-        // All of them are null first, so that a failure in the middle releases what there is.
-        for slot in room.iter_mut() {
-            slot.write(Val::i32(0));
-        }
-        // SAFETY: just initialised.
-        let arguments = Arguments(unsafe { &mut *(std::ptr::from_mut(room) as *mut [Val]) });
-        for (slot, value) in arguments.0.iter_mut().zip(values) {
-            *slot = convert(value).map_err(RuntimeError)?;
-        }
-        Ok(arguments)
-    }
-}
-
-impl Drop for Arguments<'_> {
-    fn drop(&mut self) {
-        // SAFETY: these values own their references; the callback only borrowed them.
-        self.0.iter_mut().for_each(|value| unsafe { value.release() });
-    }
-}
-
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[(ExternKind, Entity)],
+    ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
@@ -372,17 +297,7 @@ impl Store for WasmtimeStore {
         // SAFETY: entities are of their kinds.
         let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
         let instance = wasmtime::Instance::new(self.context(), &module.module, &imports);
-        instance.map(Entity::new).map_err(|error| Box::new(match self.explain(error) {
-            // What is neither a trap nor the host's own is the engine's refusal.
-            Failure::Error(Error { kind: ErrorKind::Trap, message }) => {
-                let kind = match message.contains("import") {
-                    true => ErrorKind::Link,
-                    false => ErrorKind::Limit,
-                };
-                Failure::Error(Error { kind, message })
-            }
-            other => other,
-        }))
+        instance.map(Entity::new).map_err(|error| Box::new(self.explain(error).of_instantiation()))
     }
 
     unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -461,9 +376,12 @@ impl Store for WasmtimeStore {
         global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn global_get(&self, global: Entity, _ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
+        if !ty.content.kind.is_reference() {
+            return from_engine(self.context(), self.owner(), global.get(self.context()));
+        }
         let mut scope = RootScope::new(self.context());
         let value = global.get(&mut scope);
         from_engine(&mut scope, self.owner(), value)
@@ -472,10 +390,16 @@ impl Store for WasmtimeStore {
     unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
+        let refused = |error| in_words(ErrorKind::Misuse, &error);
+        if !ty.content.kind.is_reference() {
+            // SAFETY: the value fits the type.
+            let value = unsafe { to_engine(self.context(), ty.content.kind, value)? };
+            return global.set(self.context(), value).map_err(refused);
+        }
         let mut scope = RootScope::new(self.context());
         // SAFETY: the value fits the type.
         let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
-        global.set(&mut scope, value).map_err(|error| in_words(ErrorKind::Misuse, &error))
+        global.set(&mut scope, value).map_err(refused)
     }
 
     unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
@@ -487,9 +411,14 @@ impl Store for WasmtimeStore {
         table.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn table_get(&self, table: Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: Entity, ty: &TableType, index: u64) -> Result<Option<Val>> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
+        // Functions need no rooting.
+        if ty.element.kind == ValKind::FuncRef {
+            let element = table.get(self.context(), index);
+            return element.map(|element| from_engine_ref(self.context(), self.owner(), element)).transpose();
+        }
         let mut scope = RootScope::new(self.context());
         let element = table.get(&mut scope, index);
         element.map(|element| from_engine_ref(&mut scope, self.owner(), element)).transpose()
@@ -498,10 +427,16 @@ impl Store for WasmtimeStore {
     unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
+        let refused = |error| in_words(ErrorKind::Misuse, &error);
+        if ty.element.kind == ValKind::FuncRef {
+            // SAFETY: the element fits the type.
+            let value = unsafe { to_engine_ref(self.context(), ty.element.kind, value)? };
+            return table.set(self.context(), index, value).map_err(refused);
+        }
         let mut scope = RootScope::new(self.context());
         // SAFETY: the element fits the type.
         let value = unsafe { to_engine_ref(&mut scope, ty.element.kind, value)? };
-        table.set(&mut scope, index, value).map_err(|error| in_words(ErrorKind::Misuse, &error))
+        table.set(&mut scope, index, value).map_err(refused)
     }
 
     unsafe fn table_size(&self, table: Entity) -> u64 {
@@ -525,12 +460,14 @@ impl Store for WasmtimeStore {
         memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    #[inline]
-    unsafe fn memory_data(&self, memory: Entity) -> (*mut u8, usize) {
+    unsafe fn memory_data(&self, memory: Entity) -> *mut u8 {
         // SAFETY: entities of memories are made from a Memory.
-        let memory = unsafe { memory.get::<wasmtime::Memory>() };
-        let context = self.context();
-        (memory.data_ptr(&context), memory.data_size(&context))
+        unsafe { memory.get::<wasmtime::Memory>() }.data_ptr(self.context())
+    }
+
+    unsafe fn memory_data_size(&self, memory: Entity) -> usize {
+        // SAFETY: entities of memories are made from a Memory.
+        unsafe { memory.get::<wasmtime::Memory>() }.data_size(self.context())
     }
 
     unsafe fn memory_size(&self, memory: Entity) -> u64 {
