@@ -1,0 +1,123 @@
+//! Runs the WebAssembly specification's test suite through the C functions of libwasmrt, on each of its backends.
+//!
+//! Each script runs in a process of its own, so that a crash is a failure like any other. README.md says more.
+
+#![allow(non_camel_case_types)]
+
+mod adapter;
+mod c_api;
+mod child;
+mod proposals;
+mod report;
+mod script;
+mod spectest;
+mod suite;
+mod values;
+
+use report::Known;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: wasmrt-spec [--library FILE] [--backend NAME]... [--write | --check] [SUITE[/SCRIPT]]...
+
+Runs the scripts on each backend (default: all of the library's) and prints a table. The status is 1 if an assertion fails
+that is not in known.txt, or one in known.txt passes.
+  --library FILE  the library, by default target/release/libwasmrt.so of this tree
+  --backend NAME  only this backend; may be repeated
+  --write         write docs/conformance.md
+  --check         fail if docs/conformance.md is not what --write would write
+  SUITE/SCRIPT    only these, for example wasm-v3/i32.wast";
+
+#[derive(Default)]
+struct Options {
+    library: PathBuf,
+    backends: Vec<String>,
+    write: bool,
+    check: bool,
+    scripts: Vec<String>,
+    /// This is a child: run the one script on the one backend, and tell the parent.
+    child: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("wasmrt-spec: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<bool, String> {
+    let options = options()?;
+    c_api::load(&options.library)?;
+    if options.child {
+        return child::run(&options.backends[0], &options.scripts[0]).map(|()| true);
+    }
+    let available = backends();
+    let backends = if options.backends.is_empty() { available.clone() } else { options.backends };
+    if let Some(unknown) = backends.iter().find(|backend| !available.contains(backend)) {
+        return Err(format!("the library has no backend {unknown}, but {}", available.join(", ")));
+    }
+    let scripts: Vec<_> = suite::scripts().into_iter().filter(|script| script.is_among(&options.scripts)).collect();
+    if scripts.is_empty() {
+        return Err("there is no such script".to_string());
+    }
+    let known = Known::read(&tree().join("tests/spec/known.txt"))?;
+    let mut good = true;
+    let mut summaries = Vec::new();
+    for backend in &backends {
+        let outcomes = child::run_all(&options.library, backend, &scripts);
+        let summary = report::Summary::new(backend, &scripts, outcomes, &known);
+        good &= summary.print();
+        summaries.push(summary);
+    }
+    if options.write || options.check {
+        if !options.scripts.is_empty() || backends != available {
+            return Err("docs/conformance.md is about all scripts and backends".to_string());
+        }
+        good &= report::document(&tree().join("docs/conformance.md"), &summaries, &known, options.write)?;
+    }
+    Ok(good)
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options { library: tree().join("target/release/libwasmrt.so"), ..Options::default() };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--library" => options.library = value()?.into(),
+            "--backend" => options.backends.push(value()?),
+            "--write" => options.write = true,
+            "--check" => options.check = true,
+            "--child" => options.child = true,
+            "--help" => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option {option}\n{USAGE}")),
+            script => options.scripts.push(script.to_string()),
+        }
+    }
+    if options.child && (options.backends.len() != 1 || options.scripts.len() != 1) {
+        return Err("a child runs one script on one backend".to_string());
+    }
+    Ok(options)
+}
+
+/// The root of the source tree.
+fn tree() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn backends() -> Vec<String> {
+    let api = c_api::api();
+    // SAFETY: names are static strings.
+    unsafe {
+        let count = (api.wasmrt_backend_count)();
+        (0..count).map(|index| c_api::text((api.wasmrt_backend_name)(index))).collect()
+    }
+}

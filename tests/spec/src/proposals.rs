@@ -1,0 +1,66 @@
+//! Why an assertion does not apply to an engine: it is about a proposal that the engine lacks, or has been superseded.
+
+/// The proposal that an engine lacks, by the words with which it refuses a module.
+pub fn lacking(message: &str) -> Option<&'static str> {
+    let words: [(&str, &[&str]); 7] = [
+        (
+            "custom-descriptors",
+            &[
+                "custom descriptors proposal must be enabled",
+                "custom descriptors required",
+                "custom-descriptors proposal not implemented",
+                "unsupported heap type Exact",
+                // An engine that has never heard of it meets its codes for types and for imports.
+                "invalid leading byte (0x4d) for type",
+                "invalid leading byte (0x20) for external kind",
+            ],
+        ),
+        ("custom-page-sizes", &["custom page sizes proposal must be enabled"]),
+        (
+            "exceptions",
+            &[
+                "exceptions proposal not enabled",
+                "exceptions support is not enabled",
+                "exception refs not supported without the exception handling feature",
+            ],
+        ),
+        (
+            "function-references",
+            &[
+                "function references required",
+                "function references support is not enabled",
+                "require the function-references proposal",
+            ],
+        ),
+        (
+            "gc",
+            &[
+                "without the gc feature",
+                "gc proposal must be enabled",
+                "rec group usage requires `gc` proposal",
+                // Only this proposal lets constant expressions read more than imported globals.
+                "global.get of locally defined global",
+            ],
+        ),
+        (
+            "threads",
+            &["threads must be enabled", "threads support is not enabled", "shared memory support is disabled"],
+        ),
+        ("wide-arithmetic", &["wide arithmetic support is not enabled"]),
+    ];
+    let found = words.into_iter().find(|(_, words)| words.iter().any(|words| message.contains(words)));
+    found.map(|(proposal, _)| proposal)
+}
+
+/// Why a module is accepted now that a script older than version 3.0 of the specification calls malformed or invalid,
+/// by the words with which the script does.
+pub fn superseded(message: &str) -> Option<&'static str> {
+    match message {
+        "multiple memories" => Some("superseded: WebAssembly 3.0 has several memories"),
+        "zero byte expected" => Some("superseded: WebAssembly 3.0 has an index of a memory where a zero byte was"),
+        "integer representation too long" => {
+            Some("superseded: WebAssembly 3.0 has limits and offsets of 64 bits, which may be as many bytes long")
+        }
+        _ => None,
+    }
+}
