@@ -144,15 +144,15 @@ pub trait Store {
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)])
     -> Result<Entity, Box<Failure>>;
 
-    unsafe fn export(&self, instance: Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
+    unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
     /// Makes a function that calls [`crate::runtime::func::invoke_host`] on `func`, a host function that outlives this
     /// store.
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity;
 
-    unsafe fn func_key(&self, func: Entity) -> FuncKey;
+    unsafe fn func_key(&self, func: &Entity) -> FuncKey;
 
-    unsafe fn func_type(&self, func: Entity) -> FuncType;
+    unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
     /// Calls `func`. `results` has room for all of its results and is written only on success.
     unsafe fn call(
@@ -164,22 +164,25 @@ pub trait Store {
     ) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
-    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val>;
-    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()>;
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val>;
+    unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
     unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity>;
     /// The element at `index`; `None` beyond the end.
-    unsafe fn table_get(&self, table: Entity, ty: &TableType, index: u64) -> Result<Option<Val>>;
-    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()>;
-    unsafe fn table_size(&self, table: Entity) -> u64;
-    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
+    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Result<Option<Val>>;
+    /// Fails beyond the end.
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()>;
+    unsafe fn table_size(&self, table: &Entity) -> u64;
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
     /// Where the memory is, until it grows.
-    unsafe fn memory_data(&self, memory: Entity) -> *mut u8;
+    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8;
+    /// Whether a memory of this type stays where it is even when it grows.
+    fn memory_stays(&self, ty: &MemoryType) -> bool;
     /// Size in bytes.
-    unsafe fn memory_data_size(&self, memory: Entity) -> usize;
+    unsafe fn memory_data_size(&self, memory: &Entity) -> usize;
     /// Size in pages.
-    unsafe fn memory_size(&self, memory: Entity) -> u64;
-    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()>;
+    unsafe fn memory_size(&self, memory: &Entity) -> u64;
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;
 }

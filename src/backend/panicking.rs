@@ -53,16 +53,16 @@ impl Store for Panicking {
     unsafe fn instantiate(&self, _: &dyn Module, _: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
         Ok(Entity::new(()))
     }
-    unsafe fn export(&self, _: Entity, _: &dyn Module, _: &str, _: ExternKind) -> Entity {
+    unsafe fn export(&self, _: &Entity, _: &dyn Module, _: &str, _: ExternKind) -> Entity {
         Entity::new(())
     }
     unsafe fn new_func(&self, _: NonNull<Object>, _: &FuncType) -> Entity {
         panic!("new_func")
     }
-    unsafe fn func_key(&self, _: Entity) -> FuncKey {
+    unsafe fn func_key(&self, _: &Entity) -> FuncKey {
         panic!("func_key")
     }
-    unsafe fn func_type(&self, _: Entity) -> FuncType {
+    unsafe fn func_type(&self, _: &Entity) -> FuncType {
         panic!("func_type")
     }
     unsafe fn call(&self, _: &Entity, _: &FuncType, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
@@ -71,40 +71,43 @@ impl Store for Panicking {
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
         panic!("new_global")
     }
-    unsafe fn global_get(&self, _: Entity, _: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, _: &Entity, _: &GlobalType) -> Result<Val> {
         panic!("global_get")
     }
-    unsafe fn global_set(&self, _: Entity, _: &GlobalType, _: &Val) -> Result<()> {
+    unsafe fn global_set(&self, _: &Entity, _: &GlobalType, _: &Val) -> Result<()> {
         panic!("global_set")
     }
     unsafe fn new_table(&self, _: &TableType, _: &Val) -> Result<Entity> {
         panic!("new_table")
     }
-    unsafe fn table_get(&self, _: Entity, _: &TableType, _: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, _: &Entity, _: &TableType, _: u64) -> Result<Option<Val>> {
         panic!("table_get")
     }
-    unsafe fn table_set(&self, _: Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+    unsafe fn table_set(&self, _: &Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
         panic!("table_set")
     }
-    unsafe fn table_size(&self, _: Entity) -> u64 {
+    unsafe fn table_size(&self, _: &Entity) -> u64 {
         panic!("table_size")
     }
-    unsafe fn table_grow(&self, _: Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, _: &Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
         panic!("table_grow")
     }
     unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {
         panic!("new_memory")
     }
-    unsafe fn memory_data(&self, _: Entity) -> *mut u8 {
+    unsafe fn memory_data(&self, _: &Entity) -> *mut u8 {
         panic!("memory_data")
     }
-    unsafe fn memory_data_size(&self, _: Entity) -> usize {
+    fn memory_stays(&self, _: &MemoryType) -> bool {
+        panic!("memory_stays")
+    }
+    unsafe fn memory_data_size(&self, _: &Entity) -> usize {
         panic!("memory_data_size")
     }
-    unsafe fn memory_size(&self, _: Entity) -> u64 {
+    unsafe fn memory_size(&self, _: &Entity) -> u64 {
         panic!("memory_size")
     }
-    unsafe fn memory_grow(&self, _: Entity, _: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, _: &Entity, _: u64) -> Result<()> {
         panic!("memory_grow")
     }
 }

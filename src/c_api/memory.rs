@@ -50,10 +50,10 @@ pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> *mut 
 /// NULL gives NULL and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut wasm_byte_t {
-    // SAFETY: the caller's memory, or NULL; the entity is of its store.
+    // SAFETY: the caller's memory, or NULL.
     super::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.store().backend().memory_data(memory.entity).cast())
+        Ok(object.memory_data(memory).cast())
     })
 }
 
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> 
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_data_size", 0, || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.store().backend().memory_data_size(memory.entity))
+        Ok(object.store().backend().memory_data_size(&memory.entity))
     })
 }
 
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_size", 0, || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(Limits::new(object.store().backend().memory_size(memory.entity), None).min)
+        Ok(Limits::new(object.store().backend().memory_size(&memory.entity), None).min)
     })
 }
 
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: was
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_grow", false, || unsafe {
         let (object, memory) = from_c(memory)?;
-        object.store().backend().memory_grow(memory.entity, delta.into()).map(|()| true)
+        object.store().backend().memory_grow(&memory.entity, delta.into()).map(|()| true)
     })
 }
 

@@ -85,7 +85,7 @@ pub unsafe extern "C" fn wasm_table_size(table: *const wasm_table_t) -> wasm_tab
     // SAFETY: the caller's table, or NULL; the entity is of its store.
     super::answer("wasm_table_size", 0, || unsafe {
         let (object, table) = from_c(table)?;
-        Ok(Limits::new(object.store().backend().table_size(table.entity), None).min)
+        Ok(Limits::new(object.store().backend().table_size(&table.entity), None).min)
     })
 }
 

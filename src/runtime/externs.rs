@@ -16,13 +16,13 @@ impl Object {
             Body::Global(global) => ExternType::Global(global.ty.clone()),
             Body::Table(table) => {
                 // SAFETY: an entity of this store.
-                let size = unsafe { backend.table_size(table.entity) };
+                let size = unsafe { backend.table_size(&table.entity) };
                 let limits = Limits { min: Limits::new(size, None).min, ..table.ty.limits };
                 ExternType::Table(TableType { limits, ..table.ty.clone() })
             }
             Body::Memory(memory) => {
                 // SAFETY: an entity of this store.
-                let size = unsafe { backend.memory_size(memory.entity) };
+                let size = unsafe { backend.memory_size(&memory.entity) };
                 let limits = Limits { min: Limits::new(size, None).min, ..memory.ty.limits };
                 ExternType::Memory(MemoryType { limits, ..memory.ty.clone() })
             }
@@ -44,7 +44,7 @@ impl Object {
 
     pub fn global_get(&self, global: &Global) -> Result<Val> {
         // SAFETY: an entity of this store.
-        unsafe { self.store().backend().global_get(global.entity, &global.ty) }
+        unsafe { self.store().backend().global_get(&global.entity, &global.ty) }
     }
 
     /// # Safety
@@ -59,7 +59,7 @@ impl Object {
             check_value(self.store(), value, global.ty.content, || "new value of the global".to_string())?;
         }
         // SAFETY: the value fits, and is of this store.
-        unsafe { self.store().backend().global_set(global.entity, &global.ty, value) }?;
+        unsafe { self.store().backend().global_set(&global.entity, &global.ty, value) }?;
         self.store().settle();
         Ok(())
     }
@@ -77,7 +77,7 @@ impl Object {
     pub fn table_get(&self, table: &Table, index: u32) -> Result<Option<Handle>> {
         let backend = self.store().backend();
         // SAFETY: an entity of this store.
-        match unsafe { backend.table_get(table.entity, &table.ty, index.into())? } {
+        match unsafe { backend.table_get(&table.entity, &table.ty, index.into())? } {
             // SAFETY: an element is null or an owned handle.
             Some(value) => Ok(unsafe { value.reference().map(|object| Handle::from_raw(object)) }),
             None => Err(self.beyond(table, index)),
@@ -87,12 +87,9 @@ impl Object {
     pub fn table_set(&self, table: &Table, index: u32, value: Option<&Object>) -> Result<()> {
         let store = self.store();
         let value = element(store, &table.ty, value)?;
-        // SAFETY: an entity of this store.
-        if u64::from(index) >= unsafe { store.backend().table_size(table.entity) } {
-            return Err(self.beyond(table, index));
-        }
         // SAFETY: the element fits, and is of this store.
-        unsafe { store.backend().table_set(table.entity, &table.ty, index.into(), &value)? };
+        let set = unsafe { store.backend().table_set(&table.entity, &table.ty, index.into(), &value) };
+        set.map_err(|_| self.beyond(table, index))?;
         store.settle();
         Ok(())
     }
@@ -101,22 +98,41 @@ impl Object {
         let store = self.store();
         let init = element(store, &table.ty, init)?;
         // SAFETY: an entity of this store.
-        check_table_size(store, unsafe { store.backend().table_size(table.entity) } + u64::from(delta))?;
+        check_table_size(store, unsafe { store.backend().table_size(&table.entity) } + u64::from(delta))?;
         // SAFETY: the element fits, and is of this store.
-        unsafe { store.backend().table_grow(table.entity, &table.ty, delta.into(), &init) }
+        unsafe { store.backend().table_grow(&table.entity, &table.ty, delta.into(), &init) }
     }
 
     #[cold]
     fn beyond(&self, table: &Table, index: u32) -> Error {
         // SAFETY: an entity of this store.
-        let size = unsafe { self.store().backend().table_size(table.entity) };
+        let size = unsafe { self.store().backend().table_size(&table.entity) };
         Error::misuse(format!("index {index} is beyond the table's {size} elements"))
+    }
+
+    /// Where a memory is, until it grows.
+    #[inline(always)]
+    pub fn memory_data(&self, memory: &Memory) -> *mut u8 {
+        match memory.data.get() {
+            Some(data) => data,
+            None => self.find_memory_data(memory),
+        }
+    }
+
+    fn find_memory_data(&self, memory: &Memory) -> *mut u8 {
+        let backend = self.store().backend();
+        // SAFETY: an entity of this store.
+        let data = unsafe { backend.memory_data(&memory.entity) };
+        if backend.memory_stays(&memory.ty) {
+            memory.data.set(Some(data));
+        }
+        data
     }
 
     pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {
         // SAFETY: a type of no store in particular.
         let entity = unsafe { store.backend().new_memory(ty)? };
-        Ok(Object::create(store, Body::Memory(Memory { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))).into_handle())
     }
 }
 

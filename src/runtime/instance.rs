@@ -124,7 +124,7 @@ impl Instance {
         let store = object.store();
         let Export { name, ty, index, .. } = export;
         // SAFETY: the instance is of this store and of this module, which has such an export.
-        let entity = unsafe { store.backend().export(self.entity, &*self.module.inner, name, ty.kind()) };
+        let entity = unsafe { store.backend().export(&self.entity, &*self.module.inner, name, ty.kind()) };
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
@@ -132,7 +132,7 @@ impl Instance {
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),
-            ExternType::Memory(ty) => Body::Memory(Memory { entity, ty }),
+            ExternType::Memory(ty) => Body::Memory(Memory::new(entity, ty)),
             ty @ ExternType::Tag(_) => Body::Tag(Tag { entity, ty }),
         };
         Object::create(store, body)

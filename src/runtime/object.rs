@@ -71,6 +71,14 @@ pub struct Memory {
     pub entity: Entity,
     /// As declared; the current size is the engine's to tell.
     pub ty: MemoryType,
+    /// Where it is, once asked for, if it never moves.
+    pub data: Cell<Option<*mut u8>>,
+}
+
+impl Memory {
+    pub fn new(entity: Entity, ty: MemoryType) -> Memory {
+        Memory { entity, ty, data: Cell::new(None) }
+    }
 }
 
 pub struct Tag {

@@ -149,43 +149,39 @@ impl Store {
         self.retain(function);
     }
 
-    /// The object of a function that the engine handed out: the one there is, or a new one.
-    pub fn function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
+    /// Finds the object of a function that the engine handed out, or makes one, and lets `take` have it.
+    fn with_function<R>(&self, entity: &Entity, make: impl FnOnce() -> Func, take: impl FnOnce(&Object) -> R) -> R {
         let mut functions = self.functions.borrow_mut();
         let functions = &mut *functions;
         let backend = self.backend();
         for object in functions.waiting.drain(..) {
             // SAFETY: retained by the store.
-            let object_ref = unsafe { object.as_ref() };
-            let known = object_ref.as_func().and_then(|func| func.entity.get());
-            if let Some(known) = known {
+            if let Some(known) = unsafe { object.as_ref() }.as_func().and_then(|func| func.entity.get()) {
                 // SAFETY: an entity of this store.
-                functions.entered.insert(unsafe { backend.func_key(*known) }, object);
+                functions.entered.insert(unsafe { backend.func_key(known) }, object);
             }
         }
         // SAFETY: an entity of this store.
         let key = unsafe { backend.func_key(entity) };
-        if let Some(object) = functions.entered.get(&key) {
-            // SAFETY: retained by the store.
-            return Retained::new(unsafe { object.as_ref() });
-        }
-        let object = Object::create(self, Body::Func(make()));
-        functions.entered.insert(key, object.as_ptr());
-        self.retain(object.clone());
-        object
+        let object = *functions.entered.entry(key).or_insert_with(|| {
+            let object = Object::create(self, Body::Func(make()));
+            let address = object.as_ptr();
+            self.retain(object);
+            address
+        });
+        // SAFETY: retained by the store.
+        take(unsafe { object.as_ref() })
     }
 
-    /// Like [`Store::function`] for an export that has no object yet, without entering anything when nothing was ever
-    /// looked up.
+    /// The object of an exported function, without entering anything if nothing was ever looked up.
     pub fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
-        if self.functions.borrow().entered.is_empty() {
-            let object = Object::create(self, Body::Func(make()));
-            self.functions.borrow_mut().waiting.push(object.as_ptr());
-            self.retain(object.clone());
-            object
-        } else {
-            self.function(entity, make)
+        if !self.functions.borrow().entered.is_empty() {
+            return self.with_function(&entity, make, Retained::new);
         }
+        let object = Object::create(self, Body::Func(make()));
+        self.functions.borrow_mut().waiting.push(object.as_ptr());
+        self.retain(object.clone());
+        object
     }
 
     /// A handle for a function that came out of WebAssembly as a reference.
@@ -194,8 +190,8 @@ impl Store {
     /// `entity` is a function of this store.
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: as promised by the caller.
-        let ty = || -> FuncType { unsafe { self.backend().func_type(entity) } };
-        self.function(entity, || Func::in_engine(ty(), entity, None)).into_handle()
+        let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
+        self.with_function(&entity, || Func::in_engine(ty(), entity, None), Handle::new)
     }
 
     pub fn add_instance(&self, instance: Retained) {

@@ -297,7 +297,7 @@ impl Store for WasmiStore {
         instance.map(Entity::new).map_err(|failure| Box::new(failure.of_instantiation()))
     }
 
-    unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
+    unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
         // SAFETY: entities of instances are made from an Instance.
         let instance = unsafe { instance.get::<wasmi::Instance>() };
         let export = instance.get_export(self.context(), name);
@@ -314,13 +314,13 @@ impl Store for WasmiStore {
         }))
     }
 
-    unsafe fn func_key(&self, func: Entity) -> FuncKey {
+    unsafe fn func_key(&self, func: &Entity) -> FuncKey {
         const { assert!(size_of::<wasmi::Func>() == size_of::<u64>()) };
         // SAFETY: entities of functions are made from a Func, which is the numbers of its store and of itself.
         (unsafe { func.get::<u64>() } as usize, 0)
     }
 
-    unsafe fn func_type(&self, func: Entity) -> FuncType {
+    unsafe fn func_type(&self, func: &Entity) -> FuncType {
         // SAFETY: entities of functions are made from a Func.
         from_func_type(&unsafe { func.get::<wasmi::Func>() }.ty(self.context()))
     }
@@ -359,7 +359,7 @@ impl Store for WasmiStore {
         Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
     }
 
-    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
         if ty.content.kind == ValKind::V128 {
             return Err(Error::new(ErrorKind::Unsupported, "a v128 cannot be carried by wasm_val_t"));
         }
@@ -368,7 +368,7 @@ impl Store for WasmiStore {
         Ok(from_engine(self.context(), self.owner(), &value))
     }
 
-    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
+    unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
         // SAFETY: the value fits the type; entities of globals are made from a Global.
         unsafe {
             let value = self.value(ty.content.kind, value);
@@ -384,13 +384,13 @@ impl Store for WasmiStore {
         table.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    unsafe fn table_get(&self, table: Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
         // SAFETY: entities of tables are made from a Table.
         let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index);
         Ok(element.map(|element| from_ref(self.context(), self.owner(), element)))
     }
 
-    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
         // SAFETY: the element fits the type; entities of tables are made from a Table.
         unsafe {
             let value = self.reference(ty.element.kind, value);
@@ -398,12 +398,12 @@ impl Store for WasmiStore {
         }
     }
 
-    unsafe fn table_size(&self, table: Entity) -> u64 {
+    unsafe fn table_size(&self, table: &Entity) -> u64 {
         // SAFETY: entities of tables are made from a Table.
         unsafe { table.get::<wasmi::Table>() }.size(self.context())
     }
 
-    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
         // SAFETY: the element fits the type; entities of tables are made from a Table.
         unsafe {
             let init = self.reference(ty.element.kind, init);
@@ -418,22 +418,26 @@ impl Store for WasmiStore {
         memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    unsafe fn memory_data(&self, memory: Entity) -> *mut u8 {
+    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmi::Memory>() }.data_ptr(self.context())
     }
 
-    unsafe fn memory_data_size(&self, memory: Entity) -> usize {
+    fn memory_stays(&self, _ty: &MemoryType) -> bool {
+        false
+    }
+
+    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmi::Memory>() }.data_size(self.context())
     }
 
-    unsafe fn memory_size(&self, memory: Entity) -> u64 {
+    unsafe fn memory_size(&self, memory: &Entity) -> u64 {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmi::Memory>() }.size(self.context())
     }
 
-    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
         // SAFETY: entities of memories are made from a Memory.
         let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(in_words(ErrorKind::Limit))

@@ -300,7 +300,7 @@ impl Store for WasmtimeStore {
         instance.map(Entity::new).map_err(|error| Box::new(self.explain(error).of_instantiation()))
     }
 
-    unsafe fn export(&self, instance: Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
+    unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
         // SAFETY: entities of instances are made from an Instance.
         let instance = unsafe { instance.get::<wasmtime::Instance>() };
         let export = instance.get_export(self.context(), name);
@@ -326,7 +326,7 @@ impl Store for WasmtimeStore {
 
     /// A function that is imported and then referred to by its importer has another record there, with the same contents:
     /// the code, and the instance or host function it belongs to. So the contents are the key.
-    unsafe fn func_key(&self, func: Entity) -> FuncKey {
+    unsafe fn func_key(&self, func: &Entity) -> FuncKey {
         // SAFETY: entities of functions are made from a Func.
         let record = unsafe { func.get::<wasmtime::Func>() }.to_raw(self.context()).cast::<u8>();
         let (code, owner) = (HostPtr.vm_func_ref().array_call(), HostPtr.vm_func_ref().vmctx());
@@ -338,7 +338,7 @@ impl Store for WasmtimeStore {
         }
     }
 
-    unsafe fn func_type(&self, func: Entity) -> FuncType {
+    unsafe fn func_type(&self, func: &Entity) -> FuncType {
         // SAFETY: entities of functions are made from a Func.
         from_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
     }
@@ -376,7 +376,7 @@ impl Store for WasmtimeStore {
         global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn global_get(&self, global: Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
@@ -387,7 +387,7 @@ impl Store for WasmtimeStore {
         from_engine(&mut scope, self.owner(), value)
     }
 
-    unsafe fn global_set(&self, global: Entity, ty: &GlobalType, value: &Val) -> Result<()> {
+    unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         let refused = |error| in_words(ErrorKind::Misuse, &error);
@@ -411,7 +411,7 @@ impl Store for WasmtimeStore {
         table.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn table_get(&self, table: Entity, ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Result<Option<Val>> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
         // Functions need no rooting.
@@ -424,7 +424,7 @@ impl Store for WasmtimeStore {
         element.map(|element| from_engine_ref(&mut scope, self.owner(), element)).transpose()
     }
 
-    unsafe fn table_set(&self, table: Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let refused = |error| in_words(ErrorKind::Misuse, &error);
@@ -439,12 +439,12 @@ impl Store for WasmtimeStore {
         table.set(&mut scope, index, value).map_err(refused)
     }
 
-    unsafe fn table_size(&self, table: Entity) -> u64 {
+    unsafe fn table_size(&self, table: &Entity) -> u64 {
         // SAFETY: entities of tables are made from a Table.
         unsafe { table.get::<wasmtime::Table>() }.size(self.context())
     }
 
-    unsafe fn table_grow(&self, table: Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let mut scope = RootScope::new(self.context());
@@ -460,22 +460,28 @@ impl Store for WasmtimeStore {
         memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn memory_data(&self, memory: Entity) -> *mut u8 {
+    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmtime::Memory>() }.data_ptr(self.context())
     }
 
-    unsafe fn memory_data_size(&self, memory: Entity) -> usize {
+    /// The engine reserves the address space that 32-bit addresses reach for every memory.
+    fn memory_stays(&self, ty: &MemoryType) -> bool {
+        const REACH: u64 = 1 << 32;
+        !ty.wide && self.context().engine().get_memory_reservation() >= REACH
+    }
+
+    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmtime::Memory>() }.data_size(self.context())
     }
 
-    unsafe fn memory_size(&self, memory: Entity) -> u64 {
+    unsafe fn memory_size(&self, memory: &Entity) -> u64 {
         // SAFETY: entities of memories are made from a Memory.
         unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
     }
 
-    unsafe fn memory_grow(&self, memory: Entity, delta: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
         // SAFETY: entities of memories are made from a Memory.
         let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))

@@ -185,7 +185,6 @@ functions! {
     fn wasmrt_last_error_clear();
     fn wasmrt_last_error_kind() -> u8;
     fn wasmrt_last_error_message() -> *const c_char;
-    fn wasmrt_version() -> *const c_char;
     fn wasmrt_wat2wasm(*const c_char, usize, *mut wasm_byte_vec_t) -> bool;
 }
 

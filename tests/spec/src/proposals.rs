@@ -56,10 +56,13 @@ pub fn lacking(message: &str) -> Option<&'static str> {
 /// by the words with which the script does.
 pub fn superseded(message: &str) -> Option<&'static str> {
     match message {
+        "multiple tables" => Some("superseded: WebAssembly 2.0 has several tables"),
         "multiple memories" => Some("superseded: WebAssembly 3.0 has several memories"),
-        "zero byte expected" => Some("superseded: WebAssembly 3.0 has an index of a memory where a zero byte was"),
+        "zero byte expected" | "zero flag expected" => {
+            Some("superseded: WebAssembly 3.0 has an index of a memory where a zero byte was")
+        }
         "integer representation too long" => {
-            Some("superseded: WebAssembly 3.0 has limits and offsets of 64 bits, which may be as many bytes long")
+            Some("superseded: WebAssembly 3.0 has limits and offsets of 64 bits, with as many bytes")
         }
         _ => None,
     }

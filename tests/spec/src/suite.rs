@@ -43,5 +43,15 @@ pub fn scripts() -> Vec<Script> {
 
 /// One script, by its suite and name.
 pub fn script(id: &str) -> Option<Script> {
-    scripts().into_iter().find(|script| script.id() == id)
+    scripts().into_iter().chain([wrong()]).find(|script| script.id() == id)
+}
+
+/// The script in which every assertion is wrong.
+pub fn wrong() -> Script {
+    Script { suite: "control".to_string(), name: "wrong.wast".to_string(), text: include_str!("../wrong.wast") }
+}
+
+/// How many assertions that script has.
+pub fn wrong_assertions() -> usize {
+    wrong().text.lines().filter(|line| line.starts_with("(assert_")).count()
 }
