@@ -1,0 +1,55 @@
+// The library being measured: an implementation of wasm.h, loaded by its path.
+#ifndef BENCHES_LIBRARY_H
+#define BENCHES_LIBRARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wasm.h"
+
+// Exit statuses of a process that measures.
+enum {
+  STATUS_FAILS = 3,   // a function gave an error or a wrong answer
+  STATUS_MISSING = 4, // the library has no such function
+};
+
+// The functions of wasm.h that are used, without the prefix.
+// clang-format off
+#define FUNCTIONS(X)                                                                           \
+  X(byte_vec_delete) X(engine_new) X(engine_delete) X(store_new) X(store_delete)               \
+  X(module_new) X(module_delete) X(module_serialize) X(module_deserialize)                     \
+  X(instance_new) X(instance_delete) X(instance_exports) X(extern_vec_delete)                  \
+  X(extern_as_func) X(extern_as_global) X(extern_as_memory) X(extern_as_table)                 \
+  X(func_as_extern) X(func_new) X(func_copy) X(func_delete) X(func_call) X(func_type)          \
+  X(functype_new) X(functype_delete) X(valtype_new) X(valtype_vec_new)                         \
+  X(global_get) X(global_set) X(memory_data) X(memory_data_size)                               \
+  X(table_get) X(table_set) X(ref_delete)
+// clang-format on
+
+#define DECLARE(name) __typeof__(wasm_##name) *name;
+typedef struct {
+  FUNCTIONS(DECLARE)
+} wasm_functions_t;
+#undef DECLARE
+
+extern wasm_functions_t wasm;
+
+// A library may measure something else than wasm.h under the names of the rows (the floors in
+// peers/ do): it then has these two functions, which are NULL otherwise. The first gives NULL if
+// the library has no such row.
+extern void *(*floor_prepare)(const char *row, uint64_t parameter);
+extern void (*floor_run)(void *prepared, uint64_t count);
+
+typedef struct {
+  const char *label;
+  const char *path;
+  char *settings; // environment variables NAME=VALUE, separated by commas, or NULL
+} library_t;
+
+// Loads the library into this process, which measures no other.
+void load(const library_t *library);
+
+// Ends the process with STATUS_FAILS if not.
+void require(bool condition);
+
+#endif

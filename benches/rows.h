@@ -1,0 +1,43 @@
+// The rows of the tables: operations of wasm.h that are measured.
+#ifndef BENCHES_ROWS_H
+#define BENCHES_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  const char *name;
+  uint64_t parameter; // unless the command line gives another, as NAME/PARAMETER
+  bool wall;          // time that passes, as compilers use several threads, instead of CPU time
+  uint64_t count;     // operations that `count` runs; 0: too slow for that
+  void (*prepare)(uint64_t parameter);
+  void (*run)(uint64_t count);
+} row_t;
+
+typedef struct {
+  const row_t *row;
+  uint64_t parameter;
+  char name[64];
+  void *floor; // what floor_prepare gave, if the library has it
+} chosen_row_t;
+
+enum { MAX_ROWS = 256 };
+extern chosen_row_t chosen[MAX_ROWS];
+extern size_t chosen_count;
+
+// Adds to the chosen rows: names with commas between. "exports/100" is the row "exports" with
+// another parameter than its own.
+void choose_rows(const char *names);
+void choose_all_rows(void);
+
+// Files with the modules of the rows module_medium and module_large, or NULL.
+extern const char *module_files[2];
+
+// Makes what the row works on, out of the loaded library; called before `run`, once.
+void prepare(chosen_row_t *row);
+
+// Does the row's operation `count` times.
+void run(const chosen_row_t *row, uint64_t count);
+
+#endif
