@@ -15,7 +15,7 @@ CARGO_TEST := cargo test --quiet --release --locked
 # cargo builds the same engines for every step below; only its diagnostics are worth reading
 export CARGO_TERM_QUIET := true
 
-.PHONY: help demo test lint test-rust test-c test-c-alone test-tools build configure clean
+.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-tools build configure clean
 .NOTPARALLEL:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make build  the library, the examples and the C tests, in $(BUILD)/"
 	@echo "make clean  remove $(BUILD)/ and target/"
 	@echo "Parts of make test: make lint, make test-rust, make test-c, make test-c-alone"
+	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
 
 demo: configure
@@ -42,7 +43,7 @@ lint:
 	cargo clippy --release --locked -- -D warnings; \
 	for engine in $(ENGINES); do \
 	cargo clippy --release --locked --no-default-features --features $$engine -- -D warnings; done; \
-	cargo clippy --release --locked --package wasmrt-headers -- -D warnings; \
+	cargo clippy --release --locked --package wasmrt-headers --package wasmrt-spec -- -D warnings; \
 	else echo "-- cargo clippy skipped: it is not installed (rustup component add clippy)"; fi
 
 # Each engine alone proves that nothing outside its folder needs the other.
@@ -66,6 +67,10 @@ test-c-alone:
 	$(WITH_CMAKE) cmake --build $(BUILD)/$$engine --parallel $(JOBS) -- --no-print-directory; \
 	$(WITH_CMAKE) ctest --test-dir $(BUILD)/$$engine --output-on-failure --parallel $(JOBS) \
 	--label-exclude '^(asan|valgrind|package)$$'; done
+
+test-spec: build
+	@echo "-- the specification's test suite"
+	@target/release/wasmrt-spec --check --library $(BUILD)/lib/libwasmrt.so
 
 test-tools:
 	@scripts/install-test-tools

@@ -25,7 +25,7 @@ that is not in known.txt, or one in known.txt passes.
   --library FILE  the library, by default target/release/libwasmrt.so of this tree
   --backend NAME  only this backend; may be repeated
   --write         write docs/conformance.md
-  --check         fail if docs/conformance.md is not what --write would write
+  --check         fail if docs/conformance.md is not what --write would write of these backends
   SUITE/SCRIPT    only these, for example wasm-v3/i32.wast";
 
 #[derive(Default)]
@@ -76,8 +76,8 @@ fn run() -> Result<bool, String> {
         summaries.push(summary);
     }
     if options.write || options.check {
-        if !options.scripts.is_empty() || backends != available {
-            return Err("docs/conformance.md is about all scripts and backends".to_string());
+        if !options.scripts.is_empty() || (options.write && backends != available) {
+            return Err("docs/conformance.md is about all scripts, on all backends".to_string());
         }
         good &= report::document(tree(), &summaries, options.write)?;
     }

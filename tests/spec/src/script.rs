@@ -5,7 +5,9 @@ use crate::c_api::*;
 use crate::proposals;
 use crate::spectest;
 use crate::values::{Actual, HostReferences, Val, reference, val32, val64};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::rc::Rc;
 use wast::core::{WastArgCore, WastRetCore};
@@ -41,7 +43,7 @@ struct Instance {
     /// The module, for adapters.
     wasm: Vec<u8>,
     exports: Exports,
-    adapters: std::cell::RefCell<HashMap<(String, bool), Rc<AdapterInstance>>>,
+    adapters: RefCell<HashMap<(String, bool), Rc<AdapterInstance>>>,
     _handle: Option<Own<wasm_instance_t>>,
 }
 
@@ -567,10 +569,10 @@ impl Script {
 
 impl Foreigns {
     fn ensure(&mut self, number: u32, store: &Own<wasm_store_t>) -> Result<()> {
-        if !self.0.contains_key(&number) {
+        if let Entry::Vacant(entry) = self.0.entry(number) {
             // SAFETY: the store is alive; the object is ours.
             let foreign = unsafe { Own::new((api().wasm_foreign_new)(store.get())) };
-            self.0.insert(number, foreign.map_err(Stop::Failed)?);
+            entry.insert(foreign.map_err(Stop::Failed)?);
         }
         Ok(())
     }

@@ -18,6 +18,14 @@ impl Script {
         format!("{}/{}", self.suite, self.name)
     }
 
+    /// The suite's name for readers.
+    pub fn suite_title(&self) -> String {
+        match self.suite.strip_prefix("wasm-v") {
+            Some(version) => format!("WebAssembly {version}.0 (wasm-v{version})"),
+            None => self.suite.clone(),
+        }
+    }
+
     /// Whether version 3.0 of the specification may have changed what this expects.
     pub fn is_old(&self) -> bool {
         self.suite != "wasm-v3"
