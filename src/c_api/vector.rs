@@ -100,6 +100,8 @@ pub unsafe fn release_object<T>(pointer: *mut T) {
     }
 }
 
+const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
+
 /// The two fields of every vector type.
 pub struct Parts<T> {
     pub size: usize,
@@ -167,7 +169,10 @@ impl<T: Element> Parts<T> {
         // SAFETY: as promised by the caller.
         unsafe {
             self.elements().iter().for_each(|element| element.release());
-            libc::free(self.data.cast::<c_void>());
+            // `malloc` never gives less aligned memory. Some clients give up names inside of something of their own.
+            if self.data.addr().is_multiple_of(MALLOC_ALIGNMENT) {
+                libc::free(self.data.cast::<c_void>());
+            }
         }
     }
 }

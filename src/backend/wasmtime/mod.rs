@@ -11,7 +11,7 @@ use crate::runtime::store::Store as RuntimeStore;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub struct Wasmtime;
 
@@ -53,8 +53,9 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let module =
-            wasmtime::Module::from_binary(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        let compile = || wasmtime::Module::from_binary(&self.engine, wasm);
+        let module = if in_compiling_process() { compile() } else { in_this_thread(compile)? };
+        let module = module.map_err(|error| in_words(ErrorKind::Compile, &error))?;
         Ok(Box::new(WasmtimeModule { module, table_accesses: table_uses(wasm).accesses.into() }))
     }
 
@@ -77,6 +78,24 @@ impl Engine for WasmtimeEngine {
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
         Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner)))
     }
+}
+
+/// Whether this is the process that compiled first. The engine compiles in a pool of threads, which a fork leaves behind.
+fn in_compiling_process() -> bool {
+    static PROCESS: OnceLock<u32> = OnceLock::new();
+    let process = std::process::id();
+    *PROCESS.get_or_init(|| process) == process
+}
+
+/// Runs `body` with this thread for a pool, which it stays once it is one.
+fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
+    if rayon::current_thread_index().is_some() {
+        return Ok(body());
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+    let pool = pool.map_err(|error| Error::new(ErrorKind::Limit, error.to_string()))?;
+    let pool = std::mem::ManuallyDrop::new(pool);
+    Ok(pool.install(body))
 }
 
 impl Module for WasmtimeModule {
