@@ -64,6 +64,11 @@ pub trait Engine: Send + Sync {
 pub trait Module: Any + Send + Sync {
     fn serialize(&self) -> Result<Vec<u8>>;
 
+    /// The module's bytes, if the backend keeps them; one that returns [`Failure::TableTrap`] does.
+    fn wasm(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// A number that tells this module from every other living one in frames of traps; 0 where there are no frames.
     fn identity(&self) -> usize;
 }
@@ -99,6 +104,8 @@ pub type FuncKey = (usize, usize);
 pub enum Failure {
     /// WebAssembly trapped.
     Trap(TrapCode, Vec<RawFrame>),
+    /// WebAssembly touched a table beyond its end, and the engine does not tell how or where.
+    TableTrap,
     /// A host function trapped; its trap is the store's pending one.
     Host(Vec<RawFrame>),
     /// Anything else.

@@ -263,57 +263,6 @@ fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
     }
 }
 
-/// Where in a module tables are touched. Engines report one cause for an access beyond a table's end; the specification
-/// has two, "undefined element" for a call through the table and "out of bounds table access" for anything else.
-#[derive(Default)]
-pub struct TableUses {
-    /// Offsets in the module of instructions that access tables without calling, ascending.
-    pub accesses: Vec<u32>,
-    pub any_call: bool,
-}
-
-pub fn table_uses(wasm: &[u8]) -> TableUses {
-    let mut uses = TableUses::default();
-    // An error here means an invalid module, which the engine refuses with a better message.
-    let _ = find_table_uses(wasm, &mut uses);
-    uses
-}
-
-fn find_table_uses(wasm: &[u8], uses: &mut TableUses) -> wasmparser::Result<()> {
-    use wasmparser::Operator;
-    let mut any_table = false;
-    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::TableSection(section) => any_table |= section.count() > 0,
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    any_table |= matches!(import?.ty, TypeRef::Table(_));
-                }
-            }
-            Payload::CodeSectionStart { .. } if !any_table => return Ok(()),
-            Payload::CodeSectionEntry(body) => {
-                let mut operators = body.get_operators_reader()?;
-                while !operators.eof() {
-                    let (operator, offset) = operators.read_with_offset()?;
-                    match operator {
-                        Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
-                            uses.any_call = true;
-                        }
-                        Operator::TableGet { .. }
-                        | Operator::TableSet { .. }
-                        | Operator::TableInit { .. }
-                        | Operator::TableCopy { .. }
-                        | Operator::TableFill { .. } => uses.accesses.push(offset as u32),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,18 +323,5 @@ mod tests {
         for (one, other) in declarations.exports.iter().zip(&again.exports) {
             assert_eq!((&one.name, one.ty.to_string()), (&other.name, other.ty.to_string()));
         }
-    }
-
-    #[test]
-    fn table_uses_are_told_apart() {
-        let uses = table_uses(
-            &wat::parse_str("(module (table 1 funcref) (func (drop (table.get 0 (i32.const 9)))))").unwrap(),
-        );
-        assert_eq!((uses.accesses.len(), uses.any_call), (1, false));
-        let uses = table_uses(
-            &wat::parse_str("(module (type (func)) (table 1 funcref) (func (call_indirect (type 0) (i32.const 9))))")
-                .unwrap(),
-        );
-        assert_eq!((uses.accesses.len(), uses.any_call), (0, true));
     }
 }

@@ -163,7 +163,7 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
     // SAFETY: the entity is this store's, and the values were checked.
     match unsafe { store.backend().call(entity, &func.ty, args, results) } {
         Ok(()) => None,
-        Err(failure) => Some(store.trap(failure, func.origin.map(|(instance, _)| instance))),
+        Err(failure) => Some(store.trap(failure, func.origin)),
     }
 }
 

@@ -5,7 +5,7 @@
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
 //! - [`instance`], [`func`], [`externs`]: linking, calls in both directions, globals, tables and memories
-//! - [`trap`], [`error`]: what goes wrong inside and outside WebAssembly
+//! - [`trap`], [`trap_sites`], [`error`]: what goes wrong inside and outside WebAssembly
 
 pub mod artifact;
 pub mod declarations;
@@ -18,5 +18,6 @@ pub mod module;
 pub mod object;
 pub mod store;
 pub mod trap;
+pub mod trap_sites;
 pub mod types;
 pub mod value;

@@ -4,6 +4,7 @@ use super::error::{self, Error, ErrorKind};
 use super::instance::Instance;
 use super::object::{Body, Handle, Object};
 use super::store::{Store, StoreHandle};
+use super::trap_sites::table_trap;
 use crate::backend::{Failure, RawFrame};
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -25,6 +26,8 @@ pub enum TrapCode {
     NullReference,
     NullFunctionReference,
     NullI31Reference,
+    NullStructureReference,
+    NullArrayReference,
     ArrayOutOfBounds,
     CastFailure,
     UncaughtException,
@@ -49,6 +52,8 @@ impl TrapCode {
             TrapCode::NullReference => "null reference",
             TrapCode::NullFunctionReference => "null function reference",
             TrapCode::NullI31Reference => "null i31 reference",
+            TrapCode::NullStructureReference => "null structure reference",
+            TrapCode::NullArrayReference => "null array reference",
             TrapCode::ArrayOutOfBounds => "out of bounds array access",
             TrapCode::CastFailure => "cast failure",
             TrapCode::UncaughtException => "unhandled exception",
@@ -106,12 +111,16 @@ impl Trap {
 }
 
 impl Store {
-    /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance whose
-    /// function was called, as far as that is known.
+    /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance and the index of
+    /// the function that was called, as far as that is known.
     #[cold]
-    pub fn trap(&self, failure: Box<Failure>, entry: Option<NonNull<Object>>) -> Handle {
+    pub fn trap(&self, failure: Box<Failure>, entry: Option<(NonNull<Object>, u32)>) -> Handle {
         let (trap, frames) = match *failure {
             Failure::Error(error) => return self.error_trap(error),
+            Failure::TableTrap => {
+                let message = table_trap(entry).message().as_bytes().to_vec();
+                (Object::create(self, Body::Trap(Trap::new(message))).into_handle(), Vec::new())
+            }
             Failure::Trap(code, frames) => {
                 let message = code.message().as_bytes().to_vec();
                 (Object::create(self, Body::Trap(Trap::new(message))).into_handle(), frames)
@@ -130,7 +139,7 @@ impl Store {
         error::record(&Error::new(ErrorKind::Trap, String::from_utf8_lossy(&body.message)));
         // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
         if body.frames.borrow().is_empty() && self.is(trap.store()) {
-            *body.frames.borrow_mut() = locate(self, frames, entry);
+            *body.frames.borrow_mut() = locate(self, frames, entry.map(|(instance, _)| instance));
         }
         trap
     }

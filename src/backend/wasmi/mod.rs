@@ -10,7 +10,6 @@ use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use std::ffi::CStr;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 pub struct Wasmi;
 
@@ -20,7 +19,9 @@ impl Backend for Wasmi {
     }
 
     fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
-        Ok(Box::new(WasmiEngine { engine: wasmi::Engine::default() }))
+        let mut config = wasmi::Config::default();
+        config.wasm_wide_arithmetic(true);
+        Ok(Box::new(WasmiEngine { engine: wasmi::Engine::new(&config) }))
     }
 }
 
@@ -28,11 +29,10 @@ struct WasmiEngine {
     engine: wasmi::Engine,
 }
 
-#[derive(Clone)]
 struct WasmiModule {
     module: wasmi::Module,
     /// The module itself: the engine cannot give its code back, so this is what gets serialized.
-    wasm: Arc<[u8]>,
+    wasm: Box<[u8]>,
 }
 
 impl Engine for WasmiEngine {
@@ -61,6 +61,10 @@ impl Engine for WasmiEngine {
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<Vec<u8>> {
         Ok(self.wasm.to_vec())
+    }
+
+    fn wasm(&self) -> Option<&[u8]> {
+        Some(&self.wasm)
     }
 
     /// The engine keeps no frames.

@@ -4,7 +4,6 @@ use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type
 use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
-use crate::runtime::declarations::table_uses;
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{HostTrapped, invoke_host};
 use crate::runtime::object::{ExternPayload, Object};
@@ -68,8 +67,6 @@ pub struct WasmiStore {
     owner: Owner,
     /// The engine never forgets a host reference, so each object gets one only.
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
-    /// To find out which kind of access to a table trapped, see [`WasmiStore::table_trap`].
-    modules: RefCell<Vec<WasmiModule>>,
     /// Where the stack was when the host called into this store, 0 when no call is running.
     stack_base: Cell<usize>,
     /// Owns what `contexts` points into; not touched otherwise.
@@ -86,14 +83,7 @@ impl WasmiStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmiStore {
-            contexts,
-            owner,
-            references: RefCell::default(),
-            modules: RefCell::default(),
-            stack_base: Cell::new(0),
-            _store: store,
-        }
+        WasmiStore { contexts, owner, references: RefCell::default(), stack_base: Cell::new(0), _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -157,9 +147,11 @@ impl WasmiStore {
                 TrapCode::TableOutOfBounds
             }
             kind => match kind.as_trap_code() {
+                // Not from an instruction, but from a segment of a module being instantiated.
+                Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
                 Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
                 Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-                Some(Code::TableOutOfBounds) => self.table_trap(),
+                Some(Code::TableOutOfBounds) => return Failure::TableTrap,
                 Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
                 Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
                 Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
@@ -171,16 +163,6 @@ impl WasmiStore {
             },
         };
         Failure::Trap(code, Vec::new())
-    }
-
-    /// The engine does not tell a call through a table beyond its end from any other access beyond it. If the modules of
-    /// this store only do the latter, it was that; a call otherwise, which is by far the more common.
-    fn table_trap(&self) -> TrapCode {
-        let modules = self.modules.borrow();
-        let uses: Vec<_> = modules.iter().map(|module| table_uses(&module.wasm)).collect();
-        let accessed = uses.iter().any(|uses| !uses.accesses.is_empty());
-        let called = uses.iter().any(|uses| uses.any_call);
-        if accessed && !called { TrapCode::TableOutOfBounds } else { TrapCode::UndefinedElement }
     }
 
     /// Runs `body`, which enters WebAssembly, unless host functions have nested too deeply already.
@@ -290,7 +272,6 @@ impl Store for WasmiStore {
             // SAFETY: entities are of their kinds.
             .filter_map(|(kind, entity)| unsafe { to_extern(*kind, *entity) })
             .collect();
-        self.modules.borrow_mut().push(module.clone());
         let instance = self.enter(|| {
             wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
         });

@@ -4,10 +4,10 @@ mod store;
 mod types;
 
 use super::{Backend, Engine, Module, Store};
-use crate::runtime::declarations::table_uses;
 use crate::runtime::engine::Config;
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::trap_sites::TrapSites;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
@@ -29,6 +29,7 @@ impl Backend for Wasmtime {
             .wasm_function_references(true)
             .wasm_gc(true)
             .wasm_exceptions(true)
+            .wasm_wide_arithmetic(true)
             .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
         let engine = wasmtime::Engine::new(&config).map_err(|error| in_words(ErrorKind::Unsupported, &error))?;
         Ok(Box::new(WasmtimeEngine { engine }))
@@ -41,8 +42,7 @@ struct WasmtimeEngine {
 
 struct WasmtimeModule {
     module: wasmtime::Module,
-    /// See [`table_uses`].
-    table_accesses: Arc<[u32]>,
+    trap_sites: Arc<TrapSites>,
 }
 
 impl Engine for WasmtimeEngine {
@@ -56,7 +56,7 @@ impl Engine for WasmtimeEngine {
         let compile = || wasmtime::Module::from_binary(&self.engine, wasm);
         let module = if in_compiling_process() { compile() } else { in_this_thread(compile)? };
         let module = module.map_err(|error| in_words(ErrorKind::Compile, &error))?;
-        Ok(Box::new(WasmtimeModule { module, table_accesses: table_uses(wasm).accesses.into() }))
+        Ok(Box::new(WasmtimeModule { module, trap_sites: Arc::new(TrapSites::of(wasm)) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -65,14 +65,13 @@ impl Engine for WasmtimeEngine {
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
-        let (count, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let length = u32::from_le_bytes(*count) as usize * 4;
-        let (accesses, code) = rest.split_at_checked(length).ok_or_else(damaged)?;
-        let table_accesses = accesses.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let (length, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let (sites, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
+        let trap_sites = Arc::new(TrapSites::from_bytes(sites).ok_or_else(damaged)?);
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-        Ok(Box::new(WasmtimeModule { module, table_accesses }))
+        Ok(Box::new(WasmtimeModule { module, trap_sites }))
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
@@ -99,14 +98,11 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
 }
 
 impl Module for WasmtimeModule {
-    /// The offsets of table accesses, preceded by their number, then the engine's artifact.
+    /// The trap sites, preceded by their length, then the engine's artifact.
     fn serialize(&self) -> Result<Vec<u8>> {
         let code = self.module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?;
-        let mut artifact = Vec::with_capacity(4 + 4 * self.table_accesses.len() + code.len());
-        artifact.extend_from_slice(&(self.table_accesses.len() as u32).to_le_bytes());
-        artifact.extend(self.table_accesses.iter().flat_map(|offset| offset.to_le_bytes()));
-        artifact.extend_from_slice(&code);
-        Ok(artifact)
+        let sites = self.trap_sites.to_bytes();
+        Ok([&(sites.len() as u32).to_le_bytes()[..], &sites, &code].concat())
     }
 
     fn identity(&self) -> usize {

@@ -12,6 +12,7 @@ use crate::runtime::func::{HostTrapped, invoke_host};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
+use crate::runtime::trap_sites::TrapSites;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::value::{Room, Val, each, heap_room, with_room};
 use std::any::Any;
@@ -51,8 +52,8 @@ type Context = StoreContextMut<'static, Owner>;
 pub struct WasmtimeStore {
     contexts: Contexts<Context>,
     owner: Owner,
-    /// By module identity: where the modules of this store access tables, see [`TrapCode::TableOutOfBounds`].
-    table_accesses: RefCell<HashMap<usize, Arc<[u32]>>>,
+    /// Those of this store's modules, by module identity.
+    trap_sites: RefCell<HashMap<usize, Arc<TrapSites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: wasmtime::Store<Owner>,
 }
@@ -67,7 +68,7 @@ impl WasmtimeStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmtimeStore { contexts, owner, table_accesses: RefCell::default(), _store: store }
+        WasmtimeStore { contexts, owner, trap_sites: RefCell::default(), _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -90,6 +91,12 @@ impl WasmtimeStore {
         if error.is::<HostTrapped>() {
             return Failure::Host(frames);
         }
+        if error.is::<wasmtime::ThrownException>() {
+            // Nobody in C can catch it; left in the store it would stay for ever.
+            let mut scope = RootScope::new(self.context());
+            let _ = scope.as_context_mut().take_pending_exception();
+            return Failure::Trap(TrapCode::UncaughtException, frames);
+        }
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {
                 Ok(error) => Failure::Error(error.0),
@@ -100,8 +107,7 @@ impl WasmtimeStore {
             Trap::StackOverflow => TrapCode::StackExhausted,
             Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
             Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
-            Trap::TableOutOfBounds if self.is_table_access(frames.first()) => TrapCode::TableOutOfBounds,
-            Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+            Trap::TableOutOfBounds => self.refine(TrapCode::TableOutOfBounds, frames.first()),
             Trap::IndirectCallToNull => TrapCode::UninitializedElement,
             Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
             Trap::IntegerOverflow => TrapCode::IntegerOverflow,
@@ -110,7 +116,7 @@ impl WasmtimeStore {
             Trap::UnreachableCodeReached => TrapCode::Unreachable,
             Trap::Interrupt => TrapCode::Interrupted,
             Trap::OutOfFuel => TrapCode::OutOfFuel,
-            Trap::NullReference => TrapCode::NullReference,
+            Trap::NullReference => self.refine(TrapCode::NullReference, frames.first()),
             Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
             Trap::CastFailure => TrapCode::CastFailure,
             other => {
@@ -122,14 +128,13 @@ impl WasmtimeStore {
         Failure::Trap(code, frames)
     }
 
-    /// Whether the instruction that trapped accesses a table other than by calling through it. Without a frame it is an
-    /// element segment of a module that is being instantiated.
-    fn is_table_access(&self, frame: Option<&RawFrame>) -> bool {
-        let Some(frame) = frame else { return true };
-        self.table_accesses
-            .borrow()
-            .get(&frame.module)
-            .is_some_and(|accesses| accesses.binary_search(&(frame.module_offset as u32)).is_ok())
+    /// The specification's cause for a trap in `frame`. Without one it is a segment of a module being instantiated.
+    fn refine(&self, code: TrapCode, frame: Option<&RawFrame>) -> TrapCode {
+        let Some(frame) = frame else { return code };
+        match self.trap_sites.borrow().get(&frame.module) {
+            Some(sites) => sites.refine(code, frame.module_offset),
+            None => TrapSites::default().refine(code, frame.module_offset),
+        }
     }
 }
 
@@ -291,8 +296,8 @@ impl Store for WasmtimeStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
-        if !module.table_accesses.is_empty() {
-            self.table_accesses.borrow_mut().insert(identity(&module.module), module.table_accesses.clone());
+        if !module.trap_sites.is_empty() {
+            self.trap_sites.borrow_mut().insert(identity(&module.module), module.trap_sites.clone());
         }
         // SAFETY: entities are of their kinds.
         let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
