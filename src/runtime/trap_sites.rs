@@ -27,13 +27,12 @@ impl Site {
         use Operator::*;
         Some(match operator {
             TableGet { .. } | TableSet { .. } | TableInit { .. } | TableCopy { .. } | TableFill { .. } => Site::Table,
-            // These read an element segment, which the specification counts with tables.
-            ArrayNewElem { .. } | ArrayInitElem { .. } => Site::Table,
             CallRef { .. } | ReturnCallRef { .. } => Site::Function,
             I31GetS | I31GetU => Site::I31,
             StructGet { .. } | StructGetS { .. } | StructGetU { .. } | StructSet { .. } => Site::Struct,
             ArrayGet { .. } | ArrayGetS { .. } | ArrayGetU { .. } | ArraySet { .. } | ArrayLen => Site::Array,
             ArrayFill { .. } | ArrayCopy { .. } | ArrayInitData { .. } => Site::Array,
+            ArrayNewElem { .. } | ArrayInitElem { .. } => Site::Array,
             _ => return None,
         })
     }
@@ -68,6 +67,7 @@ impl TrapSites {
         let position = self.0.binary_search_by_key(&offset, |(offset, _)| *offset as usize);
         let site = position.ok().map(|position| self.0[position].1);
         match (code, site) {
+            // Of arrays, those that are made from an element segment, which counts as a table.
             (TrapCode::TableOutOfBounds, Some(Site::Table | Site::Array)) => TrapCode::TableOutOfBounds,
             (TrapCode::TableOutOfBounds, _) => TrapCode::UndefinedElement,
             (TrapCode::NullReference, Some(Site::Function)) => TrapCode::NullFunctionReference,

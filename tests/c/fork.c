@@ -1,0 +1,39 @@
+// A child process uses what its parent made, and compiles: servers compile before they fork their workers.
+#include "test.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char text[] =
+  "(module (func (export \"f\") (result i32) (i32.const 7)) (func) (func) (func) (func))";
+
+// What the child does; true if all of it works. It must not report through the harness, which is the parent's.
+static bool use_in_child(fixture_t* parent) {
+  if (call_i32(fixture_func(parent, 0)) != 7) return false;
+  for (int round = 0; round < 3; round++) {
+    wasm_store_t* store = wasm_store_new(parent->engine);
+    wasm_byte_vec_t binary;
+    if (!wasmrt_wat2wasm(text, sizeof(text) - 1, &binary)) return false;
+    wasm_module_t* module = wasm_module_new(store, &binary);
+    wasm_byte_vec_delete(&binary);
+    if (module == NULL) return false;
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+  }
+  return true;
+}
+
+TEST(a_forked_child_calls_and_compiles) {
+  fixture_t fixture = fixture_from_wat(text);
+  fflush(NULL);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    alarm(60);  // hanging is how this fails
+    _exit(use_in_child(&fixture) ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_INT(status, 0);
+  fixture_delete(&fixture);
+}
