@@ -25,6 +25,7 @@ help:
 	@echo "make clean  remove $(BUILD)/ and target/"
 	@echo "Parts of make test: make lint, make test-rust, make test-c, make test-c-alone"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
+	@echo "make bench  measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
 
 demo: configure
@@ -85,3 +86,15 @@ build: configure
 
 clean:
 	rm -rf $(BUILD) target
+
+# What is compared with is fetched from package registries, and built: minutes, the first time.
+.PHONY: bench bench-guard bench-program
+bench: bench-program
+	@benches/run.py
+
+# A part of make test, too: instructions of the hot paths, compared with those in benches/expected-instructions.txt
+bench-guard: bench-program
+	@benches/guard.py
+
+bench-program: test-tools configure
+	@$(WITH_CMAKE) cmake --build $(BUILD) --target bench --target wasmrt-cargo -- --no-print-directory

