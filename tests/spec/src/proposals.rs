@@ -1,6 +1,6 @@
 //! Why an assertion does not apply to an engine: it is about a proposal that the engine lacks, or has been superseded.
 
-/// The proposal that an engine lacks, by the words with which it refuses a module.
+/// The proposal that an engine lacks, or that the library leaves switched off, by the words with which a module is refused.
 pub fn lacking(message: &str) -> Option<&'static str> {
     let words: [(&str, &[&str]); 7] = [
         (
@@ -15,7 +15,7 @@ pub fn lacking(message: &str) -> Option<&'static str> {
                 "invalid leading byte (0x20) for external kind",
             ],
         ),
-        ("custom-page-sizes", &["custom page sizes proposal must be enabled"]),
+        ("custom-page-sizes: pages of wasm.h have 65,536 bytes", &["custom page sizes proposal must be enabled"]),
         (
             "exceptions",
             &[
@@ -43,7 +43,7 @@ pub fn lacking(message: &str) -> Option<&'static str> {
             ],
         ),
         (
-            "threads",
+            "threads: no shared memories",
             &["threads must be enabled", "threads support is not enabled", "shared memory support is disabled"],
         ),
         ("wide-arithmetic", &["wide arithmetic support is not enabled"]),

