@@ -8,6 +8,7 @@ use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::vector::{Parts, Vector};
 use crate::runtime::instance;
+use crate::runtime::object::Object;
 
 reference!(
     instance,
@@ -37,8 +38,9 @@ pub unsafe extern "C" fn wasm_instance_new(
         let store = store::from_c(store)?;
         let (_, module) = module::from_c(module)?;
         let imports = imports.as_ref().map_or(&[][..], |imports| imports.parts().elements());
-        let imports: Vec<_> = imports.iter().map(|import: &*mut wasm_extern_t| super::borrow(*import)).collect();
-        match instance::instantiate(store, module, &imports) {
+        // A pointer of C's is a reference to an object or NULL, which is what an optional reference is.
+        let imports = &*(std::ptr::from_ref(imports) as *const [Option<&Object>]);
+        match instance::instantiate(store, module, imports) {
             Ok(instance) => Ok(instance.into_raw().cast()),
             Err(error) => {
                 if let Some(trap) = trap.as_mut() {

@@ -163,7 +163,7 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
     // SAFETY: the entity is this store's, and the values were checked.
     match unsafe { store.backend().call(entity, &func.ty, args, results) } {
         Ok(()) => None,
-        Err(failure) => Some(store.trap(failure, func.origin)),
+        Err(failure) => Some(store.trap(*failure, func.origin)),
     }
 }
 
@@ -180,7 +180,7 @@ unsafe fn call_host(
     results: &mut [MaybeUninit<Val>],
 ) -> Option<Handle> {
     // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
-    let mut room = Room::new();
+    let mut room = Room::uninitialised();
     let mut heap;
     let room = match room.get(results.len()) {
         Some(room) => room,

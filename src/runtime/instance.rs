@@ -22,24 +22,23 @@ pub struct Instance {
 
 /// Instantiates `module`. What goes wrong comes back as a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let objects = match link(store, module, imports) {
-        Ok(objects) => objects,
+    let (imports, entities) = match link(store, module, imports) {
+        Ok(linked) => linked,
         Err(error) => return Err(store.error_trap(error)),
     };
-    let entities: Vec<_> = objects.iter().filter_map(|object| extern_entity(object)).collect();
     // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
     let entity = unsafe { store.backend().instantiate(&*module.inner, &entities) };
     let entity = match entity {
         Ok(entity) => entity,
         Err(failure) => {
-            let trap = store.trap(failure, None);
+            let trap = store.trap(*failure, None);
             store.settle();
             return Err(trap);
         }
     };
     let instance = Instance {
         module: module.clone(),
-        imports: objects.iter().map(|object| Retained::new(object)).collect(),
+        imports,
         entity,
         exports: module.declarations.exports.iter().map(|_| OnceCell::new()).collect(),
     };
@@ -50,15 +49,17 @@ pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Objec
     Ok(handle)
 }
 
-/// Checks the imports against what the module asks for.
-fn link<'a>(store: &Store, module: &Module, imports: &[Option<&'a Object>]) -> Result<Vec<&'a Object>> {
+/// An import as the engine gets it.
+type Linked = (ExternKind, Entity);
+
+/// Checks the imports against what the module asks for; what the instance keeps of them, and what the engine gets.
+fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(Box<[Retained]>, Vec<Linked>)> {
     let link_error = |message| Err(Error::new(ErrorKind::Link, message));
     if !Arc::ptr_eq(&module.engine, store.engine()) {
-        let message = "the module belongs to another engine than the store";
-        return Err(Error::misuse(message));
+        return Err(Error::misuse("the module belongs to another engine than the store"));
     }
     let wanted = &module.declarations.imports;
-    let mut objects = Vec::with_capacity(wanted.len());
+    let mut entities = Vec::with_capacity(wanted.len());
     for (position, want) in wanted.iter().enumerate() {
         let Some(object) = imports.get(position).copied().flatten() else {
             let (total, given) = (wanted.len(), imports.len());
@@ -68,23 +69,30 @@ fn link<'a>(store: &Store, module: &Module, imports: &[Option<&'a Object>]) -> R
             };
             return link_error(format!("{}: {why}", describe(position, want)));
         };
-        let Some(given) = object.extern_type() else {
+        let Some(entity) = extern_entity(object) else {
             let got = object.body.name();
             return link_error(format!("{}: a {got} was given", describe(position, want)));
         };
         if let Err(error) = store.check_own(object, "what was given") {
             return link_error(format!("{}: {}", describe(position, want), error.message));
         }
-        if given.matches(&want.ty) == Some(false) {
+        // The type of a function is at hand; that of other externs has to be asked for, and is described on failure.
+        let fits = match (&object.body, &want.ty) {
+            (Body::Func(func), ExternType::Func(ty)) if func.ty == *ty => true,
+            _ => object.extern_type().is_some_and(|given| given.matches(&want.ty) != Some(false)),
+        };
+        if !fits {
+            let given = object.extern_type().map_or(String::new(), |given| given.to_string());
             return link_error(format!("{}: a {given} was given", describe(position, want)));
         }
-        objects.push(object);
+        entities.push(entity);
     }
     if imports.len() > wanted.len() {
         let (wanted, given) = (wanted.len(), imports.len());
         return link_error(format!("the module has {wanted} imports, but {given} were given"));
     }
-    Ok(objects)
+    let retained = imports.iter().flatten().map(|object| Retained::new(object)).collect();
+    Ok((retained, entities))
 }
 
 fn describe(position: usize, want: &Import) -> String {
@@ -92,7 +100,7 @@ fn describe(position: usize, want: &Import) -> String {
     format!("import {} \"{module}\" \"{name}\": expected a {ty}", position + 1)
 }
 
-fn extern_entity(object: &Object) -> Option<(ExternKind, Entity)> {
+fn extern_entity(object: &Object) -> Option<Linked> {
     let entity = match &object.body {
         Body::Func(func) => object.func_entity(func),
         Body::Global(global) => global.entity,

@@ -114,8 +114,8 @@ impl Store {
     /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance and the index of
     /// the function that was called, as far as that is known.
     #[cold]
-    pub fn trap(&self, failure: Box<Failure>, entry: Option<(NonNull<Object>, u32)>) -> Handle {
-        let (trap, frames) = match *failure {
+    pub fn trap(&self, failure: Failure, entry: Option<(NonNull<Object>, u32)>) -> Handle {
+        let (trap, frames) = match failure {
             Failure::Error(error) => return self.error_trap(error),
             Failure::TableTrap => {
                 let message = table_trap(entry).message().as_bytes().to_vec();

@@ -166,7 +166,7 @@ pub struct Room<T>([MaybeUninit<T>; INLINE_VALUES]);
 
 impl<T> Room<T> {
     #[inline(always)]
-    pub fn new() -> Room<T> {
+    pub fn uninitialised() -> Room<T> {
         const { assert!(!std::mem::needs_drop::<T>()) };
         Room([const { MaybeUninit::uninit() }; INLINE_VALUES])
     }
@@ -186,7 +186,7 @@ pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
 
 /// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.
 pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
-    match Room::new().get(count) {
+    match Room::uninitialised().get(count) {
         Some(room) => body(room),
         None => body(&mut heap_room(count)),
     }

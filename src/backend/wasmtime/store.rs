@@ -184,7 +184,7 @@ fn call_numeric_host(
 ) -> wasmtime::Result<()> {
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
     let (params, results) = (func.ty.param_kinds.len(), func.ty.result_kinds.len());
-    let (mut args, mut room) = (Room::new(), Room::new());
+    let (mut args, mut room) = (Room::uninitialised(), Room::uninitialised());
     match (args.get(params), room.get(results)) {
         (Some(args), Some(room)) => call_numeric_host_in(object, &func.ty, &mut caller, values, args, room),
         _ => call_numeric_host_on_heap(object, &func.ty, &mut caller, values),
@@ -363,7 +363,7 @@ impl Store for WasmtimeStore {
             return unsafe { self.call_with_references(func, ty, args, results) };
         }
         let count = args.len().max(results.len());
-        match Room::new().get(count) {
+        match Room::uninitialised().get(count) {
             // SAFETY: as promised by the caller.
             Some(values) => unsafe { self.call_numeric(func, ty, args, results, values) },
             // SAFETY: likewise.
