@@ -9,6 +9,8 @@ use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, P
 pub struct Declarations {
     pub imports: Vec<Import>,
     pub exports: Vec<Export>,
+    /// Whether there is a memory, imported or its own, that threads share.
+    pub shares_memory: bool,
     /// The module without code, data and whatever else the above does not come from: what an artifact keeps of it.
     pub outline: Vec<u8>,
 }
@@ -150,7 +152,9 @@ impl Reader {
             }
         }
         find_repetitions(&mut exports);
-        Ok(Declarations { imports: self.imports, exports, outline: self.outline })
+        let shared = |(ty, _): &(ExternType, _)| matches!(ty, ExternType::Memory(ty) if ty.shared);
+        let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
+        Ok(Declarations { imports: self.imports, exports, shares_memory, outline: self.outline })
     }
 
     fn define(&mut self, ty: ExternType) {
