@@ -58,6 +58,10 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module belongs to another engine than the store"));
     }
+    if module.declarations.shares_memory {
+        let message = "the module has a memory that threads share, which this library does not support";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     let wanted = &module.declarations.imports;
     let mut entities = Vec::with_capacity(wanted.len());
     for (position, want) in wanted.iter().enumerate() {

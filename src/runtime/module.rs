@@ -18,10 +18,6 @@ impl Module {
         check_is_binary(wasm)?;
         let inner = engine.inner.compile(wasm)?;
         let declarations = Declarations::parse(wasm)?;
-        if declarations.shares_memory {
-            let message = "the module has a memory that threads share, which this library does not support";
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
         Ok(Arc::new(Module { engine: engine.clone(), inner, declarations }))
     }
 

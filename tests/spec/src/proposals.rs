@@ -44,7 +44,7 @@ pub fn lacking(message: &str) -> Option<&'static str> {
         ),
         (
             "threads: no shared memories",
-            &["threads must be enabled", "threads support is not enabled", "shared memory support is disabled"],
+            &["threads must be enabled", "threads support is not enabled", "has a memory that threads share"],
         ),
         ("wide-arithmetic", &["wide arithmetic support is not enabled"]),
     ];
