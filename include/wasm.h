@@ -1171,12 +1171,12 @@ void wasm_val_vec_delete(struct wasm_val_vec_t *vector);
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_ref_delete(struct wasm_ref_t *ref_);
+void wasm_ref_delete(struct wasm_ref_t *handle);
 
 // Another handle to the same object (a reference), own. [References]
 //
 // Must be passed to `wasm_ref_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN struct wasm_ref_t *wasm_ref_copy(const struct wasm_ref_t *ref_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_ref_copy(const struct wasm_ref_t *handle);
 
 // Whether two handles refer to the same object (a reference). [References]
 //
@@ -1186,12 +1186,12 @@ WASM_API_EXTERN bool wasm_ref_same(const struct wasm_ref_t *one, const struct wa
 // The host info of an object (a reference), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_ref_get_host_info(const struct wasm_ref_t *ref_);
+WASM_API_EXTERN void *wasm_ref_get_host_info(const struct wasm_ref_t *handle);
 
 // Sets the host info of an object (a reference): any pointer of the host's. [References]
 //
 // As `wasm_ref_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *ref_, void *info);
+WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *handle, void *info);
 
 // Sets the host info of an object (a reference) and what releases it. [References]
 //
@@ -1199,7 +1199,7 @@ WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *ref_, void *info)
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_ref_set_host_info_with_finalizer(struct wasm_ref_t *ref_,
+void wasm_ref_set_host_info_with_finalizer(struct wasm_ref_t *handle,
                                            void *info,
                                            void (*finalizer)(void *arg1));
 
@@ -1271,12 +1271,12 @@ WASM_API_EXTERN size_t wasm_frame_module_offset(const struct wasm_frame_t *frame
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_trap_delete(struct wasm_trap_t *trap_);
+void wasm_trap_delete(struct wasm_trap_t *handle);
 
 // Another handle to the same object (a trap), own. [References]
 //
 // Must be passed to `wasm_trap_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN struct wasm_trap_t *wasm_trap_copy(const struct wasm_trap_t *trap_);
+WASM_API_EXTERN struct wasm_trap_t *wasm_trap_copy(const struct wasm_trap_t *handle);
 
 // Whether two handles refer to the same object (a trap). [References]
 //
@@ -1286,12 +1286,12 @@ WASM_API_EXTERN bool wasm_trap_same(const struct wasm_trap_t *one, const struct 
 // The host info of an object (a trap), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_trap_get_host_info(const struct wasm_trap_t *trap_);
+WASM_API_EXTERN void *wasm_trap_get_host_info(const struct wasm_trap_t *handle);
 
 // Sets the host info of an object (a trap): any pointer of the host's. [References]
 //
 // As `wasm_trap_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *trap_, void *info);
+WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *handle, void *info);
 
 // Sets the host info of an object (a trap) and what releases it. [References]
 //
@@ -1299,15 +1299,15 @@ WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *trap_, void *in
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_trap_set_host_info_with_finalizer(struct wasm_trap_t *trap_,
+void wasm_trap_set_host_info_with_finalizer(struct wasm_trap_t *handle,
                                             void *info,
                                             void (*finalizer)(void *arg1));
 
 // Views a trap as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_trap_as_ref(struct wasm_trap_t *trap_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_trap_as_ref(struct wasm_trap_t *handle);
 
 // Views a trap as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN const struct wasm_ref_t *wasm_trap_as_ref_const(const struct wasm_trap_t *trap_);
+WASM_API_EXTERN const struct wasm_ref_t *wasm_trap_as_ref_const(const struct wasm_trap_t *handle);
 
 // Views a `wasm_ref_t` as a trap: borrowed, the same object. [References]
 //
@@ -1353,13 +1353,13 @@ WASM_API_EXTERN void wasm_trap_trace(const struct wasm_trap_t *trap, struct wasm
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_foreign_delete(struct wasm_foreign_t *foreign_);
+void wasm_foreign_delete(struct wasm_foreign_t *handle);
 
 // Another handle to the same object (a foreign object), own. [References]
 //
 // Must be passed to `wasm_foreign_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_foreign_t *wasm_foreign_copy(const struct wasm_foreign_t *foreign_);
+struct wasm_foreign_t *wasm_foreign_copy(const struct wasm_foreign_t *handle);
 
 // Whether two handles refer to the same object (a foreign object). [References]
 //
@@ -1371,12 +1371,12 @@ bool wasm_foreign_same(const struct wasm_foreign_t *one,
 // The host info of an object (a foreign object), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_foreign_get_host_info(const struct wasm_foreign_t *foreign_);
+WASM_API_EXTERN void *wasm_foreign_get_host_info(const struct wasm_foreign_t *handle);
 
 // Sets the host info of an object (a foreign object): any pointer of the host's. [References]
 //
 // As `wasm_foreign_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *foreign_, void *info);
+WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *handle, void *info);
 
 // Sets the host info of an object (a foreign object) and what releases it. [References]
 //
@@ -1384,17 +1384,17 @@ WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *foreign_,
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_foreign_set_host_info_with_finalizer(struct wasm_foreign_t *foreign_,
+void wasm_foreign_set_host_info_with_finalizer(struct wasm_foreign_t *handle,
                                                void *info,
                                                void (*finalizer)(void *arg1));
 
 // Views a foreign object as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-struct wasm_ref_t *wasm_foreign_as_ref(struct wasm_foreign_t *foreign_);
+struct wasm_ref_t *wasm_foreign_as_ref(struct wasm_foreign_t *handle);
 
 // Views a foreign object as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_foreign_as_ref_const(const struct wasm_foreign_t *foreign_);
+const struct wasm_ref_t *wasm_foreign_as_ref_const(const struct wasm_foreign_t *handle);
 
 // Views a `wasm_ref_t` as a foreign object: borrowed, the same object. [References]
 //
@@ -1415,13 +1415,13 @@ WASM_API_EXTERN struct wasm_foreign_t *wasm_foreign_new(struct wasm_store_t *sto
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_module_delete(struct wasm_module_t *module_);
+void wasm_module_delete(struct wasm_module_t *handle);
 
 // Another handle to the same object (a module), own. [References]
 //
 // Must be passed to `wasm_module_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_module_t *wasm_module_copy(const struct wasm_module_t *module_);
+struct wasm_module_t *wasm_module_copy(const struct wasm_module_t *handle);
 
 // Whether two handles refer to the same object (a module). [References]
 //
@@ -1433,12 +1433,12 @@ bool wasm_module_same(const struct wasm_module_t *one,
 // The host info of an object (a module), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_module_get_host_info(const struct wasm_module_t *module_);
+WASM_API_EXTERN void *wasm_module_get_host_info(const struct wasm_module_t *handle);
 
 // Sets the host info of an object (a module): any pointer of the host's. [References]
 //
 // As `wasm_module_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *module_, void *info);
+WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *handle, void *info);
 
 // Sets the host info of an object (a module) and what releases it. [References]
 //
@@ -1446,16 +1446,16 @@ WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *module_, vo
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_module_set_host_info_with_finalizer(struct wasm_module_t *module_,
+void wasm_module_set_host_info_with_finalizer(struct wasm_module_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
 // Views a module as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_module_as_ref(struct wasm_module_t *module_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_module_as_ref(struct wasm_module_t *handle);
 
 // Views a module as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_module_as_ref_const(const struct wasm_module_t *module_);
+const struct wasm_ref_t *wasm_module_as_ref_const(const struct wasm_module_t *handle);
 
 // Views a `wasm_ref_t` as a module: borrowed, the same object. [References]
 //
@@ -1534,12 +1534,12 @@ void wasm_shared_module_delete(struct wasm_shared_module_t *shared);
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_func_delete(struct wasm_func_t *func_);
+void wasm_func_delete(struct wasm_func_t *handle);
 
 // Another handle to the same object (a function), own. [References]
 //
 // Must be passed to `wasm_func_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN struct wasm_func_t *wasm_func_copy(const struct wasm_func_t *func_);
+WASM_API_EXTERN struct wasm_func_t *wasm_func_copy(const struct wasm_func_t *handle);
 
 // Whether two handles refer to the same object (a function). [References]
 //
@@ -1549,12 +1549,12 @@ WASM_API_EXTERN bool wasm_func_same(const struct wasm_func_t *one, const struct 
 // The host info of an object (a function), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_func_get_host_info(const struct wasm_func_t *func_);
+WASM_API_EXTERN void *wasm_func_get_host_info(const struct wasm_func_t *handle);
 
 // Sets the host info of an object (a function): any pointer of the host's. [References]
 //
 // As `wasm_func_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *func_, void *info);
+WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *handle, void *info);
 
 // Sets the host info of an object (a function) and what releases it. [References]
 //
@@ -1562,15 +1562,15 @@ WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *func_, void *in
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_func_set_host_info_with_finalizer(struct wasm_func_t *func_,
+void wasm_func_set_host_info_with_finalizer(struct wasm_func_t *handle,
                                             void *info,
                                             void (*finalizer)(void *arg1));
 
 // Views a function as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_func_as_ref(struct wasm_func_t *func_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_func_as_ref(struct wasm_func_t *handle);
 
 // Views a function as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN const struct wasm_ref_t *wasm_func_as_ref_const(const struct wasm_func_t *func_);
+WASM_API_EXTERN const struct wasm_ref_t *wasm_func_as_ref_const(const struct wasm_func_t *handle);
 
 // Views a `wasm_ref_t` as a function: borrowed, the same object. [References]
 //
@@ -1583,11 +1583,11 @@ WASM_API_EXTERN struct wasm_func_t *wasm_ref_as_func(struct wasm_ref_t *view);
 WASM_API_EXTERN const struct wasm_func_t *wasm_ref_as_func_const(const struct wasm_ref_t *view);
 
 // Views a function as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_extern_t *wasm_func_as_extern(struct wasm_func_t *func_);
+WASM_API_EXTERN struct wasm_extern_t *wasm_func_as_extern(struct wasm_func_t *handle);
 
 // Views a function as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_extern_t *wasm_func_as_extern_const(const struct wasm_func_t *func_);
+const struct wasm_extern_t *wasm_func_as_extern_const(const struct wasm_func_t *handle);
 
 // Views a `wasm_extern_t` as a function: borrowed, the same object. [References]
 //
@@ -1648,13 +1648,13 @@ struct wasm_trap_t *wasm_func_call(const struct wasm_func_t *func,
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_global_delete(struct wasm_global_t *global_);
+void wasm_global_delete(struct wasm_global_t *handle);
 
 // Another handle to the same object (a global), own. [References]
 //
 // Must be passed to `wasm_global_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_global_t *wasm_global_copy(const struct wasm_global_t *global_);
+struct wasm_global_t *wasm_global_copy(const struct wasm_global_t *handle);
 
 // Whether two handles refer to the same object (a global). [References]
 //
@@ -1666,12 +1666,12 @@ bool wasm_global_same(const struct wasm_global_t *one,
 // The host info of an object (a global), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_global_get_host_info(const struct wasm_global_t *global_);
+WASM_API_EXTERN void *wasm_global_get_host_info(const struct wasm_global_t *handle);
 
 // Sets the host info of an object (a global): any pointer of the host's. [References]
 //
 // As `wasm_global_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *global_, void *info);
+WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *handle, void *info);
 
 // Sets the host info of an object (a global) and what releases it. [References]
 //
@@ -1679,16 +1679,16 @@ WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *global_, vo
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_global_set_host_info_with_finalizer(struct wasm_global_t *global_,
+void wasm_global_set_host_info_with_finalizer(struct wasm_global_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
 // Views a global as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_global_as_ref(struct wasm_global_t *global_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_global_as_ref(struct wasm_global_t *handle);
 
 // Views a global as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_global_as_ref_const(const struct wasm_global_t *global_);
+const struct wasm_ref_t *wasm_global_as_ref_const(const struct wasm_global_t *handle);
 
 // Views a `wasm_ref_t` as a global: borrowed, the same object. [References]
 //
@@ -1701,11 +1701,11 @@ WASM_API_EXTERN struct wasm_global_t *wasm_ref_as_global(struct wasm_ref_t *view
 WASM_API_EXTERN const struct wasm_global_t *wasm_ref_as_global_const(const struct wasm_ref_t *view);
 
 // Views a global as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_extern_t *wasm_global_as_extern(struct wasm_global_t *global_);
+WASM_API_EXTERN struct wasm_extern_t *wasm_global_as_extern(struct wasm_global_t *handle);
 
 // Views a global as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_extern_t *wasm_global_as_extern_const(const struct wasm_global_t *global_);
+const struct wasm_extern_t *wasm_global_as_extern_const(const struct wasm_global_t *handle);
 
 // Views a `wasm_extern_t` as a global: borrowed, the same object. [References]
 //
@@ -1752,12 +1752,12 @@ void wasm_global_set(struct wasm_global_t *global,
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_table_delete(struct wasm_table_t *table_);
+void wasm_table_delete(struct wasm_table_t *handle);
 
 // Another handle to the same object (a table), own. [References]
 //
 // Must be passed to `wasm_table_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN struct wasm_table_t *wasm_table_copy(const struct wasm_table_t *table_);
+WASM_API_EXTERN struct wasm_table_t *wasm_table_copy(const struct wasm_table_t *handle);
 
 // Whether two handles refer to the same object (a table). [References]
 //
@@ -1769,12 +1769,12 @@ bool wasm_table_same(const struct wasm_table_t *one,
 // The host info of an object (a table), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_table_get_host_info(const struct wasm_table_t *table_);
+WASM_API_EXTERN void *wasm_table_get_host_info(const struct wasm_table_t *handle);
 
 // Sets the host info of an object (a table): any pointer of the host's. [References]
 //
 // As `wasm_table_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *table_, void *info);
+WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *handle, void *info);
 
 // Sets the host info of an object (a table) and what releases it. [References]
 //
@@ -1782,15 +1782,15 @@ WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *table_, void 
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_table_set_host_info_with_finalizer(struct wasm_table_t *table_,
+void wasm_table_set_host_info_with_finalizer(struct wasm_table_t *handle,
                                              void *info,
                                              void (*finalizer)(void *arg1));
 
 // Views a table as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_table_as_ref(struct wasm_table_t *table_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_table_as_ref(struct wasm_table_t *handle);
 
 // Views a table as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN const struct wasm_ref_t *wasm_table_as_ref_const(const struct wasm_table_t *table_);
+WASM_API_EXTERN const struct wasm_ref_t *wasm_table_as_ref_const(const struct wasm_table_t *handle);
 
 // Views a `wasm_ref_t` as a table: borrowed, the same object. [References]
 //
@@ -1803,11 +1803,11 @@ WASM_API_EXTERN struct wasm_table_t *wasm_ref_as_table(struct wasm_ref_t *view);
 WASM_API_EXTERN const struct wasm_table_t *wasm_ref_as_table_const(const struct wasm_ref_t *view);
 
 // Views a table as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_extern_t *wasm_table_as_extern(struct wasm_table_t *table_);
+WASM_API_EXTERN struct wasm_extern_t *wasm_table_as_extern(struct wasm_table_t *handle);
 
 // Views a table as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_extern_t *wasm_table_as_extern_const(const struct wasm_table_t *table_);
+const struct wasm_extern_t *wasm_table_as_extern_const(const struct wasm_table_t *handle);
 
 // Views a `wasm_extern_t` as a table: borrowed, the same object. [References]
 //
@@ -1868,13 +1868,13 @@ bool wasm_table_grow(struct wasm_table_t *table,
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_memory_delete(struct wasm_memory_t *memory_);
+void wasm_memory_delete(struct wasm_memory_t *handle);
 
 // Another handle to the same object (a memory), own. [References]
 //
 // Must be passed to `wasm_memory_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_memory_t *wasm_memory_copy(const struct wasm_memory_t *memory_);
+struct wasm_memory_t *wasm_memory_copy(const struct wasm_memory_t *handle);
 
 // Whether two handles refer to the same object (a memory). [References]
 //
@@ -1886,12 +1886,12 @@ bool wasm_memory_same(const struct wasm_memory_t *one,
 // The host info of an object (a memory), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_memory_get_host_info(const struct wasm_memory_t *memory_);
+WASM_API_EXTERN void *wasm_memory_get_host_info(const struct wasm_memory_t *handle);
 
 // Sets the host info of an object (a memory): any pointer of the host's. [References]
 //
 // As `wasm_memory_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *memory_, void *info);
+WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *handle, void *info);
 
 // Sets the host info of an object (a memory) and what releases it. [References]
 //
@@ -1899,16 +1899,16 @@ WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *memory_, vo
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *memory_,
+void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
 // Views a memory as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_memory_as_ref(struct wasm_memory_t *memory_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_memory_as_ref(struct wasm_memory_t *handle);
 
 // Views a memory as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_memory_as_ref_const(const struct wasm_memory_t *memory_);
+const struct wasm_ref_t *wasm_memory_as_ref_const(const struct wasm_memory_t *handle);
 
 // Views a `wasm_ref_t` as a memory: borrowed, the same object. [References]
 //
@@ -1921,11 +1921,11 @@ WASM_API_EXTERN struct wasm_memory_t *wasm_ref_as_memory(struct wasm_ref_t *view
 WASM_API_EXTERN const struct wasm_memory_t *wasm_ref_as_memory_const(const struct wasm_ref_t *view);
 
 // Views a memory as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_extern_t *wasm_memory_as_extern(struct wasm_memory_t *memory_);
+WASM_API_EXTERN struct wasm_extern_t *wasm_memory_as_extern(struct wasm_memory_t *handle);
 
 // Views a memory as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_extern_t *wasm_memory_as_extern_const(const struct wasm_memory_t *memory_);
+const struct wasm_extern_t *wasm_memory_as_extern_const(const struct wasm_memory_t *handle);
 
 // Views a `wasm_extern_t` as a memory: borrowed, the same object. [References]
 //
@@ -1973,13 +1973,13 @@ WASM_API_EXTERN bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_extern_delete(struct wasm_extern_t *extern_);
+void wasm_extern_delete(struct wasm_extern_t *handle);
 
 // Another handle to the same object (an extern), own. [References]
 //
 // Must be passed to `wasm_extern_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_extern_t *wasm_extern_copy(const struct wasm_extern_t *extern_);
+struct wasm_extern_t *wasm_extern_copy(const struct wasm_extern_t *handle);
 
 // Whether two handles refer to the same object (an extern). [References]
 //
@@ -1991,12 +1991,12 @@ bool wasm_extern_same(const struct wasm_extern_t *one,
 // The host info of an object (an extern), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_extern_get_host_info(const struct wasm_extern_t *extern_);
+WASM_API_EXTERN void *wasm_extern_get_host_info(const struct wasm_extern_t *handle);
 
 // Sets the host info of an object (an extern): any pointer of the host's. [References]
 //
 // As `wasm_extern_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *extern_, void *info);
+WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *handle, void *info);
 
 // Sets the host info of an object (an extern) and what releases it. [References]
 //
@@ -2004,16 +2004,16 @@ WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *extern_, vo
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_extern_set_host_info_with_finalizer(struct wasm_extern_t *extern_,
+void wasm_extern_set_host_info_with_finalizer(struct wasm_extern_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
 // Views an extern as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_extern_as_ref(struct wasm_extern_t *extern_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_extern_as_ref(struct wasm_extern_t *handle);
 
 // Views an extern as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_extern_as_ref_const(const struct wasm_extern_t *extern_);
+const struct wasm_ref_t *wasm_extern_as_ref_const(const struct wasm_extern_t *handle);
 
 // Views a `wasm_ref_t` as an extern: borrowed, the same object. [References]
 //
@@ -2074,13 +2074,13 @@ struct wasm_externtype_t *wasm_extern_type(const struct wasm_extern_t *extern_);
 // Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
 // called from any thread.
 WASM_API_EXTERN
-void wasm_instance_delete(struct wasm_instance_t *instance_);
+void wasm_instance_delete(struct wasm_instance_t *handle);
 
 // Another handle to the same object (an instance), own. [References]
 //
 // Must be passed to `wasm_instance_delete` eventually. NULL gives NULL. May be called from any thread.
 WASM_API_EXTERN
-struct wasm_instance_t *wasm_instance_copy(const struct wasm_instance_t *instance_);
+struct wasm_instance_t *wasm_instance_copy(const struct wasm_instance_t *handle);
 
 // Whether two handles refer to the same object (an instance). [References]
 //
@@ -2092,12 +2092,12 @@ bool wasm_instance_same(const struct wasm_instance_t *one,
 // The host info of an object (an instance), borrowed; NULL if none was set. [References]
 //
 // Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
-WASM_API_EXTERN void *wasm_instance_get_host_info(const struct wasm_instance_t *instance_);
+WASM_API_EXTERN void *wasm_instance_get_host_info(const struct wasm_instance_t *handle);
 
 // Sets the host info of an object (an instance): any pointer of the host's. [References]
 //
 // As `wasm_instance_set_host_info_with_finalizer` without a finalizer.
-WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *instance_, void *info);
+WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *handle, void *info);
 
 // Sets the host info of an object (an instance) and what releases it. [References]
 //
@@ -2105,16 +2105,16 @@ WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *instanc
 // latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
 // fine. NULL for the object: nothing is set, and the finalizer is not called.
 WASM_API_EXTERN
-void wasm_instance_set_host_info_with_finalizer(struct wasm_instance_t *instance_,
+void wasm_instance_set_host_info_with_finalizer(struct wasm_instance_t *handle,
                                                 void *info,
                                                 void (*finalizer)(void *arg1));
 
 // Views an instance as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN struct wasm_ref_t *wasm_instance_as_ref(struct wasm_instance_t *instance_);
+WASM_API_EXTERN struct wasm_ref_t *wasm_instance_as_ref(struct wasm_instance_t *handle);
 
 // Views an instance as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
 WASM_API_EXTERN
-const struct wasm_ref_t *wasm_instance_as_ref_const(const struct wasm_instance_t *instance_);
+const struct wasm_ref_t *wasm_instance_as_ref_const(const struct wasm_instance_t *handle);
 
 // Views a `wasm_ref_t` as an instance: borrowed, the same object. [References]
 //

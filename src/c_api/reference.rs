@@ -45,20 +45,20 @@ macro_rules! reference {
             #[doc = " Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be"]
             #[doc = " called from any thread."]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _delete>]([<$name _>]: *mut [<wasm_ $name _t>]) {
+            pub unsafe extern "C" fn [<wasm_ $name _delete>](handle: *mut [<wasm_ $name _t>]) {
                 use crate::c_api::vector::Element;
                 // SAFETY: the caller's handle, or NULL.
-                crate::c_api::guard((), || unsafe { Element::release(&[<$name _>]) })
+                crate::c_api::guard((), || unsafe { Element::release(&handle) })
             }
 
             #[doc = " Another handle to the same object (" $noun "), own. [References]"]
             #[doc = ""]
             #[doc = " Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL. May be called from any thread."]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _copy>]([<$name _>]: *const [<wasm_ $name _t>]) -> *mut [<wasm_ $name _t>] {
+            pub unsafe extern "C" fn [<wasm_ $name _copy>](handle: *const [<wasm_ $name _t>]) -> *mut [<wasm_ $name _t>] {
                 use crate::c_api::vector::Element;
                 // SAFETY: the caller's handle, or NULL.
-                crate::c_api::guard(std::ptr::null_mut(), || unsafe { [<$name _>].cast_mut().duplicate() })
+                crate::c_api::guard(std::ptr::null_mut(), || unsafe { handle.cast_mut().duplicate() })
             }
 
             #[doc = " Whether two handles refer to the same object (" $noun "). [References]"]
@@ -77,12 +77,12 @@ macro_rules! reference {
             #[doc = " Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _get_host_info>](
-                [<$name _>]: *const [<wasm_ $name _t>],
+                handle: *const [<wasm_ $name _t>],
             ) -> *mut std::ffi::c_void {
                 let name = stringify!([<wasm_ $name _get_host_info>]);
                 crate::c_api::answer(name, std::ptr::null_mut(), || {
                     // SAFETY: the caller's handle, or NULL.
-                    Ok(unsafe { crate::c_api::reference::object([<$name _>], $noun)? }.host_info())
+                    Ok(unsafe { crate::c_api::reference::object(handle, $noun)? }.host_info())
                 })
             }
 
@@ -91,12 +91,12 @@ macro_rules! reference {
             #[doc = " As `" [<wasm_ $name _set_host_info_with_finalizer>] "` without a finalizer."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info>](
-                [<$name _>]: *mut [<wasm_ $name _t>],
+                handle: *mut [<wasm_ $name _t>],
                 info: *mut std::ffi::c_void,
             ) {
                 // SAFETY: the caller's handle, or NULL.
                 crate::c_api::answer(stringify!([<wasm_ $name _set_host_info>]), (), || unsafe {
-                    crate::c_api::reference::object([<$name _>], $noun)?.set_host_info(info, None);
+                    crate::c_api::reference::object(handle, $noun)?.set_host_info(info, None);
                     Ok(())
                 })
             }
@@ -108,13 +108,13 @@ macro_rules! reference {
             #[doc = " fine. NULL for the object: nothing is set, and the finalizer is not called."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info_with_finalizer>](
-                [<$name _>]: *mut [<wasm_ $name _t>],
+                handle: *mut [<wasm_ $name _t>],
                 info: *mut std::ffi::c_void,
                 finalizer: Option<unsafe extern "C" fn(arg1: *mut std::ffi::c_void)>,
             ) {
                 // SAFETY: the caller's handle, or NULL.
                 crate::c_api::answer(stringify!([<wasm_ $name _set_host_info_with_finalizer>]), (), || unsafe {
-                    crate::c_api::reference::object([<$name _>], $noun)?.set_host_info(info, finalizer);
+                    crate::c_api::reference::object(handle, $noun)?.set_host_info(info, finalizer);
                     Ok(())
                 })
             }
@@ -130,16 +130,16 @@ macro_rules! casts {
         pastey::paste! {
             #[doc = " Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _as_ $view>]([<$name _>]: *mut [<wasm_ $name _t>]) -> *mut $view_type {
-                [<$name _>].cast()
+            pub unsafe extern "C" fn [<wasm_ $name _as_ $view>](handle: *mut [<wasm_ $name _t>]) -> *mut $view_type {
+                handle.cast()
             }
 
             #[doc = " Views " $noun " as a `" $view_type "`: borrowed, the same object. NULL gives NULL. [References]"]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_ $view _const>](
-                [<$name _>]: *const [<wasm_ $name _t>],
+                handle: *const [<wasm_ $name _t>],
             ) -> *const $view_type {
-                [<$name _>].cast()
+                handle.cast()
             }
 
             #[doc = " Views a `" $view_type "` as " $noun ": borrowed, the same object. [References]"]
