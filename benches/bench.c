@@ -62,7 +62,8 @@ static int times(const library_t *libraries, size_t library_count) {
     for (size_t i = 0; i < library_count; i++) {
       sort(samples[i]);
       printf("%s\t%s\t", chosen[r].name, libraries[i].label);
-      print_figure(&children[i], "%.4g\t", samples[i][0]);
+      print_figure(&children[i], "%.4g", samples[i][0]);
+      printf("\t");
       print_figure(&children[i], "%.4g", median(samples[i]));
       printf("\n");
       end_child(&children[i]);

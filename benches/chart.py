@@ -28,7 +28,7 @@ def decades(low, high):
     return [10 ** power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
 
 
-def bars(x, y, width, title, rows, colours, label_width=130):
+def bars(x, y, width, title, rows, colours, label_width=225):
     """Horizontal bars on a logarithmic scale, as SVG elements, and their height.
 
     `rows` is a list of (label, figures), and figures has a number or None for each of `colours`.
@@ -51,7 +51,7 @@ def bars(x, y, width, title, rows, colours, label_width=130):
         parts.append(text(position(tick), top - 10, short(tick), 10, "middle", FAINT))
     for i, (label, figures) in enumerate(rows):
         row_top = top + i * height_of_row
-        parts.append(text(left - 6, row_top + bar * len(colours) / 2 + 4, label, 11, "end"))
+        parts.append(text(left - 6, row_top + bar * len(colours) / 2 + 4, label, 9.5, "end"))
         for j, (number, colour) in enumerate(zip(figures, colours)):
             if not number:
                 continue

@@ -2,7 +2,7 @@
 """Measures wasmrt beside other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
 
 Fetches and builds what it compares with, from package registries, into build/benches and build/peers; that takes some
-minutes the first time. The figures stay in build/benches/results: --report writes the pages from them again.
+minutes the first time. The figures stay in build/benches/results; --only measures some of them anew.
 """
 
 import argparse
@@ -82,7 +82,7 @@ ROWS = {
     "serialize": "`wasm_module_serialize` of sqlite",
     "deserialize": "`wasm_module_deserialize` of sqlite",
 }
-NOT_COUNTED = {"module_medium", "module_large", "serialize", "deserialize"} # minutes under callgrind
+NOT_COUNTED = {"module_medium", "module_large", "serialize", "deserialize"}  # minutes under callgrind
 GROWTH = {
     "call_arguments": "arguments of a call",
     "callback_arguments": "arguments of a callback",
@@ -91,6 +91,8 @@ GROWTH = {
     "module": "functions compiled",
 }
 GROWTH_STEPS = [1, 10, 100, 1000]
+
+PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "threads"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -189,17 +191,21 @@ def measure_sizes():
             print(name, stripped_size(path), sep="\t", file=file)
 
 
-def measure_everything(bench, repetitions):
-    modules = ["--medium", get_module("medium"), "--large", get_module("large")]
-    times = ["--repetitions", str(repetitions), *modules]
+def measure_parts(bench, parts, repetitions):
+    repeated = ["--repetitions", str(repetitions)]
+    times = [*repeated, "--medium", get_module("medium"), "--large", get_module("large")]
     growth = ",".join(f"{row}/{step}" for row in GROWTH for step in GROWTH_STEPS)
-    measure_sizes()
-    measure_counts(bench)
-    measure(bench, "times", "times", "--rows", ",".join(ROWS), *times)
-    measure(bench, "growth", "times", "--rows", growth, *times, labels=without_floors())
-    measure(bench, "startup", "startup", "--repetitions", str(repetitions), labels=without_floors())
-    measure(bench, "memory", "memory", labels=without_floors())
-    measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors())
+    steps = {
+        "sizes": measure_sizes,
+        "counts": lambda: measure_counts(bench),
+        "times": lambda: measure(bench, "times", "times", "--rows", ",".join(ROWS), *times),
+        "growth": lambda: measure(bench, "growth", "times", "--rows", growth, *repeated, labels=without_floors()),
+        "startup": lambda: measure(bench, "startup", "startup", *repeated, labels=without_floors()),
+        "memory": lambda: measure(bench, "memory", "memory", labels=without_floors()),
+        "threads": lambda: measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors()),
+    }
+    for part in parts:
+        steps[part]()
     (RESULTS / "when").write_text(datetime.date.today().isoformat())
 
 
@@ -208,7 +214,7 @@ def measure_everything(bench, repetitions):
 
 
 def read(name):
-    """A dictionary from the row's keys (all columns before the last, the library last of them) to its figures."""
+    """The lines of a table, as dictionaries."""
     with open(RESULTS / f"{name}.tsv", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
@@ -261,7 +267,7 @@ def counts_by_library():
 def counts_table(engine, counts):
     ours, own, *_, floor = ENGINES[engine]
     others = ENGINES[engine][1:-1]
-    header = ["operation", "wasmrt", *(title_of(label) for label in others), "its own ÷ wasmrt", "floor", "wasmrt ÷ floor"]
+    header = ["operation", "wasmrt", *map(title_of, others), "its own ÷ wasmrt", "floor", "wasmrt ÷ floor"]
     rows = []
     for row, title in ROWS.items():
         if row in NOT_COUNTED:
@@ -280,7 +286,8 @@ def counts_table(engine, counts):
 
 def times_table(engine):
     ours, own, *_, floor = ENGINES[engine]
-    times = {(row["row"], row["library"]): (figure(row["minimum_ns"]), figure(row["median_ns"])) for row in read("times")}
+    times = {(row["row"], row["library"]): (figure(row["minimum_ns"]), figure(row["median_ns"]))
+             for row in read("times")}
 
     def shown(row, label):
         minimum, median = times[row, label]
@@ -307,8 +314,8 @@ AIMS = [
 def aims_table(counts):
     rows = []
 
-    def verdict(reached):
-        return "reached" if reached else "**missed**"
+    def add(engine, name, aim, measured, reached):
+        rows.append([engine, ROWS[name], aim, measured, "reached" if reached else "**missed**"])
 
     for engine, names, of_floor, most, fewer in AIMS:
         ours, own, *_, floor = ENGINES[engine]
@@ -316,12 +323,12 @@ def aims_table(counts):
             found, floor_found, own_found = counts[ours][name], counts[floor].get(name), counts[own].get(name)
             if of_floor and isinstance(floor_found, float):
                 share = found / floor_found
-                rows.append([engine, ROWS[name], f"≤ {of_floor} × floor", f"{share:.2f}", verdict(share <= of_floor)])
+                add(engine, name, f"≤ {of_floor} × floor", f"{share:.2f}", share <= of_floor)
             if most:
-                rows.append([engine, ROWS[name], f"≤ {most} instructions", grouped(found), verdict(found <= most)])
+                add(engine, name, f"≤ {most} instructions", grouped(found), found <= most)
             if fewer and isinstance(own_found, float):
                 share = own_found / found
-                rows.append([engine, ROWS[name], f"≥ {fewer} × fewer than its own", f"{share:.2g}", verdict(share >= fewer)])
+                add(engine, name, f"≥ {fewer} × fewer than its own", f"{share:.1f}", share >= fewer)
     return table(["engine", "operation", "aim", "measured", ""], rows)
 
 
@@ -352,13 +359,15 @@ def startup_section():
 
 
 def memory_section():
-    columns = [("store", 1), ("store", 1000), ("store", 100000), ("instance", 1), ("instance", 1000), ("instance", 100000)]
-    cells = {(row["object"], int(row["count"]), row["library"]): figure(row["bytes_each"]) for row in read("memory")}
+    columns = [(name, number) for name in ("store", "instance") for number in (1, 1000, 100000)]
+    cells = {(row["object"], int(row["count"]), row["library"]):
+             (figure(row["resident_each"]), figure(row["private_each"])) for row in read("memory")}
 
-    def shown(bytes_each):
-        if not isinstance(bytes_each, float):
-            return bytes_each
-        return f"{bytes_each / 1e6:.2f} MB" if bytes_each >= 1e5 else f"{grouped(bytes_each)} B"
+    def shown(each):
+        if not isinstance(each[0], float):
+            return each[0]
+        resident, private = (f"{size / 1e6:.2f} MB" if size >= 1e5 else f"{grouped(size)} B" for size in each)
+        return f"{resident} ({private})" if each[0] >= 1e5 else resident
 
     header = ["", "first store", "of 1,000 stores", "of 100,000", "first instance", "of 1,000 instances", "of 100,000"]
     return table(header, [[name_of(label), *(shown(cells[(*column, label)]) for column in columns)]
@@ -371,7 +380,8 @@ def threads_section():
         cells.setdefault((row["operation"], row["library"]), []).append((row["threads"], figure(row["per_second"])))
     lines = []
     for operation, title in (("call", "Million calls a second"), ("instance", "Million instances a second")):
-        header = [title, *(f"{threads} thread{'s' * (threads != '1')}" for threads, _ in cells[operation, "wasmrt-wasmi"])]
+        numbers = [threads for threads, _ in cells[operation, "wasmrt-wasmi"]]
+        header = [title, *(f"{threads} thread{'s' * (threads != '1')}" for threads in numbers)]
         lines += table(header, [
             [name_of(label), *(f"{number / 1e6:.3g}" if isinstance(number, float) else number
                                for _, number in cells[operation, label])]
@@ -402,11 +412,11 @@ def processor():
 def draw(counts):
     width = 1000
     series = {label: COLOURS[label.split("-")[0]] for label, _, _, _ in LIBRARIES}
-    parts = [text_line for text_line in [
-        chart.text(20, 30, "User instructions of one operation", 18, weight="bold"),
-        chart.text(20, 48, "logarithmic scales; shorter is better", 12, fill=chart.FAINT)]]
+    parts = [chart.text(20, 30, "User instructions of one operation", 18, weight="bold"),
+             chart.text(20, 48, "logarithmic scales; shorter is better", 12, fill=chart.FAINT)]
     parts += chart.legend(420, 30, [(COLOURS["wasmrt"], "wasmrt"), (COLOURS["own"], "the engine's own C API"),
-                                    (COLOURS["wheel"], "wasmtime 50's (PyPI)"), (COLOURS["floor"], "floor: its Rust API")])
+                                    (COLOURS["wheel"], "wasmtime 50's (PyPI)"),
+                                    (COLOURS["floor"], "floor: its Rust API")])
     height = 0
     for i, (engine, labels) in enumerate(ENGINES.items()):
         rows = []
@@ -414,14 +424,16 @@ def draw(counts):
             if row in NOT_COUNTED:
                 continue
             figures = [counts[label].get(row) for label in labels]
-            rows.append((row, [number if isinstance(number, float) and number > 0 else None for number in figures]))
+            rows.append((ROWS[row].replace("`", "").replace("wasm_", ""),
+                         [number if isinstance(number, float) and number > 0 else None for number in figures]))
         panel, panel_height = chart.bars(20 + i * 490, 70, 480, engine, rows, [series[label] for label in labels])
         parts += panel
         height = max(height, 70 + panel_height)
 
     # How costs grow: ours drawn through, others dashed; the engines differ by shade.
     top = height + 40
-    shades = {"wasmrt-wasmtime": "#0969da", "own-wasmtime": "#d1782f", "wasmrt-wasmi": "#1a7f37", "own-wasmi": "#bf3989"}
+    shades = {"wasmrt-wasmtime": COLOURS["wasmrt"], "own-wasmtime": COLOURS["own"],
+              "wasmrt-wasmi": "#1a7f37", "own-wasmi": "#bf3989"}
     parts.append(chart.text(20, top, "How costs grow: ns of one operation (minimum)", 18, weight="bold"))
     parts += chart.legend(20, top + 22, [(colour, name_of(label)) for label, colour in shades.items()])
     cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("growth")}
@@ -446,6 +458,20 @@ def draw(counts):
     return chart.picture(width, top + 44 + (len(charts) + 3) // 4 * 200, parts)
 
 
+TIMES = """\
+Minimum / median, CPU time of one operation; of modules wall time, as compilers use several threads. “Aborts” and
+the like: what happened instead."""
+
+STARTUP = """\
+From `dlopen` to the first result of a small module, in a fresh process: wall time since the start, medians, and how
+much resident memory the process has gained then."""
+
+MEMORY = """\
+Resident bytes, and in brackets those that are the process's own: the others are pages of the library, which processes
+share. The first store includes its engine, the first instance also its store and module; of many, what each of them
+adds (instances of a module with one function; a thousand share a store)."""
+
+
 def report():
     counts = counts_by_library()
     slower = slower_rows(counts)
@@ -453,13 +479,13 @@ def report():
     page = f"""\
 # Performance
 
-What a call through `wasm.h` costs with wasmrt, next to the engines' own C APIs and to the floor: the cheapest way that each
-engine's public Rust interface offers (`call_unchecked`, `Func::wrap`, prepared instances). This page and its picture are
-written by `make bench`; [benches/README.md](../benches/README.md) says how it measures.
+What a call through `wasm.h` costs with wasmrt, next to the engines' own C APIs and to the floor: the cheapest way that
+each engine's public Rust interface offers (`call_unchecked`, `Func::wrap`, prepared instances). This page and its
+picture are written by `make bench`; [benches/README.md](../benches/README.md) says how it measures.
 
-Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Of a virtual machine whose neighbours cannot be known,
-times drift; instructions (user space, callgrind) and ratios of one run are what to trust. The engines' own C APIs are built
-like wasmrt is: same features, same optimisation; the library of the PyPI wheel is as its authors built it.
+Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Times drift with what else the machine does;
+instructions (in user space, by callgrind) and ratios of one run are what to trust. The engines' own C APIs are built as
+wasmrt is, with the same features and optimisation; the library of the PyPI wheel is as its authors built it.
 
 ![Bars and curves of the tables below](performance.svg)
 
@@ -469,18 +495,14 @@ User instructions of one operation. Ratios in bold: wasmrt takes more than the e
 
 """.splitlines()
     for engine in ENGINES:
-        page += [f"### {engine}", "", *counts_table(engine, counts)]
+        page += [f"### Instructions, {engine}", "", *counts_table(engine, counts)]
     page += ["## The aims", "", *aims_table(counts)]
     page += ["Rows with more instructions than the engine's own C API:", "", *(slower or ["- none"]), "", notes, ""]
-    page += ["## Times", "", "Minimum / median, CPU time of one operation; of modules wall time, as compilers use several threads."
-             " “Aborts” and the like: what happened instead.", ""]
+    page += ["## Times", "", TIMES, ""]
     for engine in ENGINES:
-        page += [f"### {engine} ", "", *times_table(engine)]
-    page += ["## Start-up", "", "From `dlopen` to the first result of a small module, in a fresh process: wall time since the"
-             " start, medians, and how much resident memory the process then has gained.", "", *startup_section()]
-    page += ["## Memory", "", "Resident bytes. The first store includes its engine, the first instance also the engine's, the"
-             " store's and the module's; of many, what each of them adds (instances of a module with one function; a"
-             " thousand share a store).", "", *memory_section()]
+        page += [f"### Times, {engine}", "", *times_table(engine)]
+    page += ["## Start-up", "", STARTUP, "", *startup_section()]
+    page += ["## Memory", "", MEMORY, "", *memory_section()]
     page += ["## Threads", "", "Each thread has a store of its own, in one engine. Medians.", "", *threads_section()]
     page += ["## Growth", "", "Minimum time of one operation, by how many of what it has.", "", *growth_table()]
     page += ["## Size", "", *sizes_table()]
@@ -494,11 +516,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bench", type=pathlib.Path, default=WORK / "bench", help="the benchmark program")
     parser.add_argument("--repetitions", type=int, default=21)
-    parser.add_argument("--report", action="store_true", help="only write the pages, from the last figures")
+    parser.add_argument("--only", metavar="PART,...", help=f"of {', '.join(PARTS)}; empty: only write the pages")
     options = parser.parse_args()
-    if not options.report:
+    parts = PARTS if options.only is None else [part for part in options.only.split(",") if part]
+    if parts:
         prepare()
-        measure_everything(options.bench.resolve(), options.repetitions)
+        measure_parts(options.bench.resolve(), parts, options.repetitions)
     report()
 
 

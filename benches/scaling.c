@@ -41,12 +41,22 @@ static void call(const wasm_func_t *function, int32_t number) {
   require(result[0].of.i32 == number);
 }
 
-static double resident_bytes(void) {
-  unsigned long long size = 0, resident = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
-  if (file == NULL || fscanf(file, "%llu %llu", &size, &resident) != 2) abort();
+typedef struct {
+  double resident; // bytes
+  double private;  // those of it that are no pages of files, which other processes may share
+} memory_t;
+
+static memory_t memory_now(void) {
+  unsigned long long resident = 0, anonymous = 0;
+  char line[256];
+  FILE *file = fopen("/proc/self/smaps_rollup", "r");
+  if (file == NULL) abort();
+  while (fgets(line, sizeof line, file) != NULL) {
+    sscanf(line, "Rss: %llu", &resident);
+    sscanf(line, "Anonymous: %llu", &anonymous);
+  }
   fclose(file);
-  return (double)resident * (double)sysconf(_SC_PAGESIZE);
+  return (memory_t){(double)resident * 1024, (double)anonymous * 1024};
 }
 
 // -----------------------------------------------------------------------------------------------
@@ -57,7 +67,7 @@ enum { LOADED, STORE, MODULE, RESULT, RESIDENT, STARTUP_NUMBERS };
 static void serve_startup(const library_t *library, int command, int answer) {
   (void)command;
   double numbers[STARTUP_NUMBERS];
-  double resident = resident_bytes();
+  double resident = memory_now().resident;
   double start = now(CLOCK_MONOTONIC);
   load(library);
   numbers[LOADED] = now(CLOCK_MONOTONIC) - start;
@@ -68,7 +78,7 @@ static void serve_startup(const library_t *library, int command, int answer) {
   numbers[MODULE] = now(CLOCK_MONOTONIC) - start;
   call(exported_function(instantiate(store, module)), 42);
   numbers[RESULT] = now(CLOCK_MONOTONIC) - start;
-  numbers[RESIDENT] = resident_bytes() - resident;
+  numbers[RESIDENT] = memory_now().resident - resident;
   reply(answer, numbers, STARTUP_NUMBERS);
 }
 
@@ -106,7 +116,7 @@ static bool objects_are_instances;
 static void serve_memory(const library_t *library, int command, int answer) {
   (void)command;
   load(library);
-  double before = resident_bytes();
+  memory_t before = memory_now();
   wasm_engine_t *engine = wasm.engine_new();
   wasm_store_t *store = wasm.store_new(engine);
   wasm_module_t *module = NULL;
@@ -115,31 +125,35 @@ static void serve_memory(const library_t *library, int command, int answer) {
     instantiate(store, module);
   }
   // The first one is what the engine costs; of many, only what they add.
-  if (objects_wanted > 1) before = resident_bytes();
+  if (objects_wanted > 1) before = memory_now();
   for (uint64_t i = 0; i < objects_wanted && objects_wanted > 1; i++) {
     // wasmtime's own C API allows no more than 10,000 instances in a store.
     if (!objects_are_instances || i % 1000 == 999) store = wasm.store_new(engine);
     require(store != NULL);
     if (objects_are_instances) instantiate(store, module);
   }
-  double each = (resident_bytes() - before) / (double)objects_wanted;
-  reply(answer, &each, 1);
+  memory_t after = memory_now();
+  const double each[] = {(after.resident - before.resident) / (double)objects_wanted,
+                         (after.private - before.private) / (double)objects_wanted};
+  reply(answer, each, 2);
 }
 
 int memory_use(const library_t *libraries, size_t library_count) {
   static const uint64_t counts[] = {1, 1000, 100000};
-  printf("object\tcount\tlibrary\tbytes_each\n");
+  printf("object\tcount\tlibrary\tresident_each\tprivate_each\n");
   for (int instances = 0; instances < 2; instances++) {
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
       for (size_t i = 0; i < library_count; i++) {
         objects_wanted = counts[c];
         objects_are_instances = instances == 1;
         child_t child = start_child(serve_memory, &libraries[i]);
-        double each = 0;
-        read_answer(&child, &each, 1);
+        double each[2] = {0};
+        read_answer(&child, each, 2);
         printf("%s\t%" PRIu64 "\t%s\t", instances ? "instance" : "store", counts[c],
                libraries[i].label);
-        print_figure(&child, "%.0f", each);
+        print_figure(&child, "%.0f", each[0]);
+        printf("\t");
+        print_figure(&child, "%.0f", each[1]);
         printf("\n");
         end_child(&child);
       }
