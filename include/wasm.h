@@ -440,7 +440,8 @@ void wasm_byte_vec_new_uninitialized(struct wasm_byte_vec_t *out,
 // Writes a vector with the `size` elements (bytes) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_byte_vec_new_uninitialized`. Must be passed to `wasm_byte_vec_delete` eventually.
+// `wasm_byte_vec_new_uninitialized`. Must be passed to `wasm_byte_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_byte_vec_new(struct wasm_byte_vec_t *out,
                        size_t size,
@@ -529,7 +530,8 @@ void wasm_valtype_vec_new_uninitialized(struct wasm_valtype_vec_t *out,
 // Writes a vector with the `size` elements (value types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_valtype_vec_new_uninitialized`. Must be passed to `wasm_valtype_vec_delete` eventually.
+// `wasm_valtype_vec_new_uninitialized`. Must be passed to `wasm_valtype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_valtype_vec_new(struct wasm_valtype_vec_t *out,
                           size_t size,
@@ -574,7 +576,8 @@ void wasm_functype_vec_new_uninitialized(struct wasm_functype_vec_t *out,
 // Writes a vector with the `size` elements (function types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_functype_vec_new_uninitialized`. Must be passed to `wasm_functype_vec_delete` eventually.
+// `wasm_functype_vec_new_uninitialized`. Must be passed to `wasm_functype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_functype_vec_new(struct wasm_functype_vec_t *out,
                            size_t size,
@@ -639,7 +642,8 @@ void wasm_globaltype_vec_new_uninitialized(struct wasm_globaltype_vec_t *out,
 // Writes a vector with the `size` elements (global types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_globaltype_vec_new_uninitialized`. Must be passed to `wasm_globaltype_vec_delete` eventually.
+// `wasm_globaltype_vec_new_uninitialized`. Must be passed to `wasm_globaltype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_globaltype_vec_new(struct wasm_globaltype_vec_t *out,
                              size_t size,
@@ -698,7 +702,8 @@ void wasm_tabletype_vec_new_uninitialized(struct wasm_tabletype_vec_t *out,
 // Writes a vector with the `size` elements (table types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_tabletype_vec_new_uninitialized`. Must be passed to `wasm_tabletype_vec_delete` eventually.
+// `wasm_tabletype_vec_new_uninitialized`. Must be passed to `wasm_tabletype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_tabletype_vec_new(struct wasm_tabletype_vec_t *out,
                             size_t size,
@@ -760,7 +765,8 @@ void wasm_memorytype_vec_new_uninitialized(struct wasm_memorytype_vec_t *out,
 // Writes a vector with the `size` elements (memory types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_memorytype_vec_new_uninitialized`. Must be passed to `wasm_memorytype_vec_delete` eventually.
+// `wasm_memorytype_vec_new_uninitialized`. Must be passed to `wasm_memorytype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_memorytype_vec_new(struct wasm_memorytype_vec_t *out,
                              size_t size,
@@ -817,7 +823,8 @@ void wasm_tagtype_vec_new_uninitialized(struct wasm_tagtype_vec_t *out,
 // Writes a vector with the `size` elements (tag types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_tagtype_vec_new_uninitialized`. Must be passed to `wasm_tagtype_vec_delete` eventually.
+// `wasm_tagtype_vec_new_uninitialized`. Must be passed to `wasm_tagtype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_tagtype_vec_new(struct wasm_tagtype_vec_t *out,
                           size_t size,
@@ -869,7 +876,8 @@ void wasm_externtype_vec_new_uninitialized(struct wasm_externtype_vec_t *out,
 // Writes a vector with the `size` elements (extern types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_externtype_vec_new_uninitialized`. Must be passed to `wasm_externtype_vec_delete` eventually.
+// `wasm_externtype_vec_new_uninitialized`. Must be passed to `wasm_externtype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_externtype_vec_new(struct wasm_externtype_vec_t *out,
                              size_t size,
@@ -1012,7 +1020,8 @@ void wasm_importtype_vec_new_uninitialized(struct wasm_importtype_vec_t *out,
 // Writes a vector with the `size` elements (import types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_importtype_vec_new_uninitialized`. Must be passed to `wasm_importtype_vec_delete` eventually.
+// `wasm_importtype_vec_new_uninitialized`. Must be passed to `wasm_importtype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_importtype_vec_new(struct wasm_importtype_vec_t *out,
                              size_t size,
@@ -1081,7 +1090,8 @@ void wasm_exporttype_vec_new_uninitialized(struct wasm_exporttype_vec_t *out,
 // Writes a vector with the `size` elements (export types) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_exporttype_vec_new_uninitialized`. Must be passed to `wasm_exporttype_vec_delete` eventually.
+// `wasm_exporttype_vec_new_uninitialized`. Must be passed to `wasm_exporttype_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_exporttype_vec_new(struct wasm_exporttype_vec_t *out,
                              size_t size,
@@ -1146,7 +1156,8 @@ void wasm_val_vec_new_uninitialized(struct wasm_val_vec_t *out,
 // Writes a vector with the `size` elements (values) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_val_vec_new_uninitialized`. Must be passed to `wasm_val_vec_delete` eventually.
+// `wasm_val_vec_new_uninitialized`. Must be passed to `wasm_val_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_val_vec_new(struct wasm_val_vec_t *out,
                       size_t size,
@@ -1196,8 +1207,9 @@ WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *handle, void *inf
 // Sets the host info of an object (a reference) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_ref_set_host_info_with_finalizer(struct wasm_ref_t *handle,
                                            void *info,
@@ -1228,7 +1240,8 @@ void wasm_frame_vec_new_uninitialized(struct wasm_frame_vec_t *out,
 // Writes a vector with the `size` elements (frames) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_frame_vec_new_uninitialized`. Must be passed to `wasm_frame_vec_delete` eventually.
+// `wasm_frame_vec_new_uninitialized`. Must be passed to `wasm_frame_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_frame_vec_new(struct wasm_frame_vec_t *out,
                         size_t size,
@@ -1296,8 +1309,9 @@ WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *handle, void *i
 // Sets the host info of an object (a trap) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_trap_set_host_info_with_finalizer(struct wasm_trap_t *handle,
                                             void *info,
@@ -1381,8 +1395,9 @@ WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *handle, v
 // Sets the host info of an object (a foreign object) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_foreign_set_host_info_with_finalizer(struct wasm_foreign_t *handle,
                                                void *info,
@@ -1443,8 +1458,9 @@ WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *handle, voi
 // Sets the host info of an object (a module) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_module_set_host_info_with_finalizer(struct wasm_module_t *handle,
                                               void *info,
@@ -1559,8 +1575,9 @@ WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *handle, void *i
 // Sets the host info of an object (a function) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_func_set_host_info_with_finalizer(struct wasm_func_t *handle,
                                             void *info,
@@ -1611,8 +1628,8 @@ struct wasm_func_t *wasm_func_new(struct wasm_store_t *store,
 
 // A host function, own, that is called with `env`. The type stays the caller's. [Function Instances]
 //
-// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store; at once if
-// this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
+// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store, on the thread
+// that lets go of it; at once if this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
 WASM_API_EXTERN
 struct wasm_func_t *wasm_func_new_with_env(struct wasm_store_t *store,
                                            const struct wasm_functype_t *ty,
@@ -1636,8 +1653,9 @@ WASM_API_EXTERN size_t wasm_func_result_arity(const struct wasm_func_t *func);
 // Arguments stay the caller's, and must be as many and of the kinds as the type says. Results are written to `results`
 // without looking at what was there, own; those beyond the vector are dropped, and elements beyond the results are not
 // touched. NULL for a vector means empty. Returns NULL, or a trap, own, with nothing written: what WebAssembly or a host
-// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function: NULL,
-// nothing happens, and there is a last error. May be called from host functions, also of the same store.
+// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function, or one
+// that was deleted: NULL, nothing happens, and there is a last error. May be called from host functions, also of the same
+// store. What they delete, be it this function or the store, goes when the call is over.
 WASM_API_EXTERN
 struct wasm_trap_t *wasm_func_call(const struct wasm_func_t *func,
                                    const struct wasm_val_vec_t *args,
@@ -1676,8 +1694,9 @@ WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *handle, voi
 // Sets the host info of an object (a global) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_global_set_host_info_with_finalizer(struct wasm_global_t *handle,
                                               void *info,
@@ -1779,8 +1798,9 @@ WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *handle, void 
 // Sets the host info of an object (a table) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_table_set_host_info_with_finalizer(struct wasm_table_t *handle,
                                              void *info,
@@ -1896,8 +1916,9 @@ WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *handle, voi
 // Sets the host info of an object (a memory) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *handle,
                                               void *info,
@@ -2001,8 +2022,9 @@ WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *handle, voi
 // Sets the host info of an object (an extern) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_extern_set_host_info_with_finalizer(struct wasm_extern_t *handle,
                                               void *info,
@@ -2042,7 +2064,8 @@ void wasm_extern_vec_new_uninitialized(struct wasm_extern_vec_t *out,
 // Writes a vector with the `size` elements (externs) at `data` to `out`, own. [Vectors]
 //
 // The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_extern_vec_new_uninitialized`. Must be passed to `wasm_extern_vec_delete` eventually.
+// `wasm_extern_vec_new_uninitialized`. Must be passed to `wasm_extern_vec_delete` eventually. NULL for
+// `out`, or no memory for so many: what the elements refer to is released.
 WASM_API_EXTERN
 void wasm_extern_vec_new(struct wasm_extern_vec_t *out,
                          size_t size,
@@ -2102,8 +2125,9 @@ WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *handle,
 // Sets the host info of an object (an instance) and what releases it. [References]
 //
 // `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store. It may call the library, but has no handle to the object any more. NULL for it is
-// fine. NULL for the object: nothing is set, and the finalizer is not called.
+// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
+// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
+// finalizer is not called.
 WASM_API_EXTERN
 void wasm_instance_set_host_info_with_finalizer(struct wasm_instance_t *handle,
                                                 void *info,

@@ -135,7 +135,6 @@ pub struct RawFrame {
     pub func_offset: usize,
     /// Bytes from the start of the module.
     pub module_offset: usize,
-    pub func_name: Option<String>,
 }
 
 /// A store of an engine. All methods take `&self`: a host function called by the engine calls back into its store, so the

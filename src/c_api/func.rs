@@ -58,8 +58,8 @@ pub unsafe extern "C" fn wasm_func_new(
 
 /// A host function, own, that is called with `env`. The type stays the caller's. [Function Instances]
 ///
-/// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store; at once if
-/// this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
+/// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store, on the thread
+/// that lets go of it; at once if this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new_with_env(
     store: *mut wasm_store_t,
@@ -128,8 +128,9 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usi
 /// Arguments stay the caller's, and must be as many and of the kinds as the type says. Results are written to `results`
 /// without looking at what was there, own; those beyond the vector are dropped, and elements beyond the results are not
 /// touched. NULL for a vector means empty. Returns NULL, or a trap, own, with nothing written: what WebAssembly or a host
-/// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function: NULL,
-/// nothing happens, and there is a last error. May be called from host functions, also of the same store.
+/// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function, or one
+/// that was deleted: NULL, nothing happens, and there is a last error. May be called from host functions, also of the same
+/// store. What they delete, be it this function or the store, goes when the call is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_call(
     func: *const wasm_func_t,

@@ -104,8 +104,9 @@ macro_rules! reference {
             #[doc = " Sets the host info of an object (" $noun ") and what releases it. [References]"]
             #[doc = ""]
             #[doc = " `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the"]
-            #[doc = " latest with its store. It may call the library, but has no handle to the object any more. NULL for it is"]
-            #[doc = " fine. NULL for the object: nothing is set, and the finalizer is not called."]
+            #[doc = " latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the"]
+            #[doc = " object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the"]
+            #[doc = " finalizer is not called."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info_with_finalizer>](
                 handle: *mut [<wasm_ $name _t>],

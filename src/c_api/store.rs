@@ -1,8 +1,8 @@
 //! Stores.
 
 use super::engine::{self, wasm_engine_t};
-use crate::runtime::error::Result;
-use crate::runtime::store::{Store, StoreHandle};
+use crate::runtime::error::{Error, Result};
+use crate::runtime::store::Store;
 
 /// A store: instances and all that belongs to them.
 ///
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
         // SAFETY: the caller's own, or NULL.
         if let Some(store) = unsafe { super::borrow::<_, Store>(store) } {
             // SAFETY: the caller gives up a handle.
-            drop(unsafe { StoreHandle::from_raw(store) });
+            unsafe { store.release_handle() };
         }
     })
 }
@@ -39,5 +39,6 @@ pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
 /// The pointer is NULL or the caller's store.
 pub unsafe fn from_c<'a>(store: *const wasm_store_t) -> Result<&'a Store> {
     // SAFETY: as promised by the caller.
-    unsafe { super::required(store, "a store") }
+    let store: &Store = unsafe { super::required(store, "a store")? };
+    if store.is_closed() { Err(Error::misuse("the store was deleted")) } else { Ok(store) }
 }

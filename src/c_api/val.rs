@@ -1,6 +1,6 @@
 //! Values.
 
-use super::vector::{Element, vector};
+use super::vector::vector;
 use crate::runtime::value::Val;
 
 /// Releases the reference that a value owns, if any, and leaves null. NULL: nothing happens. [Values]
@@ -9,10 +9,7 @@ pub unsafe extern "C" fn wasm_val_delete(value: *mut Val) {
     // SAFETY: the caller's value, or NULL.
     super::guard((), || unsafe {
         if let Some(value) = value.as_mut() {
-            Element::release(value);
-            if value.kind >= 128 {
-                value.of.r#ref = std::ptr::null_mut();
-            }
+            value.release();
         }
     })
 }

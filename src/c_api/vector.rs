@@ -79,10 +79,7 @@ unsafe impl<T: Owned> Element for *mut T {
 pub unsafe fn duplicate_object<T>(pointer: *const T) -> *mut T {
     // SAFETY: as promised by the caller.
     let object = unsafe { &*pointer.cast::<Object>() };
-    if object.is_deleted() {
-        return std::ptr::null_mut();
-    }
-    Handle::new(object).into_raw().cast()
+    Handle::duplicate(object).map_or(std::ptr::null_mut(), Handle::into_raw).cast()
 }
 
 /// Releases a handle to any kind of object; a second time, nothing happens.
@@ -91,13 +88,7 @@ pub unsafe fn duplicate_object<T>(pointer: *const T) -> *mut T {
 /// `pointer` is a handle, given up; if it has been deleted already, then not long ago.
 pub unsafe fn release_object<T>(pointer: *mut T) {
     // SAFETY: as promised by the caller.
-    let object = unsafe { &*pointer.cast::<Object>() };
-    if object.has_handles() {
-        // SAFETY: there are handles, and the caller gives up one.
-        drop(unsafe { Handle::from_raw(object) });
-    } else {
-        crate::runtime::error::record(&crate::runtime::error::Error::misuse("the object was deleted before"));
-    }
+    unsafe { (*pointer.cast::<Object>()).release_handle() }
 }
 
 const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
@@ -133,9 +124,12 @@ impl<T: Element> Parts<T> {
     /// Takes the elements over, as they are.
     pub fn from_slice(elements: &[T]) -> Parts<T> {
         let parts = Parts::zeroed(elements.len());
-        if parts.size == elements.len() && !elements.is_empty() {
+        if parts.size == elements.len() {
             // SAFETY: there is room for so many, and the memory is new.
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
+        } else {
+            // SAFETY: the elements were taken, and there is no place for them.
+            elements.iter().for_each(|element| unsafe { element.release() });
         }
         parts
     }
@@ -300,7 +294,8 @@ macro_rules! vector {
             #[doc = " Writes a vector with the `size` elements (" $noun ") at `data` to `out`, own. [Vectors]"]
             #[doc = ""]
             #[doc = " The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as"]
-            #[doc = " `" [<wasm_ $name _vec_new_uninitialized>] "`. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
+            #[doc = " `" [<wasm_ $name _vec_new_uninitialized>] "`. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually. NULL for"]
+            #[doc = " `out`, or no memory for so many: what the elements refer to is released."]
             #[unsafe(no_mangle)]
             #[doc = "cbindgen:ptrs-as-arrays=[[data;]]"]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new>](

@@ -66,6 +66,10 @@ impl Object {
 
     pub fn new_table(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
         check_carried(ty.element, "a table")?;
+        if ty.wide {
+            let message = format!("a {} cannot be made from C", ExternType::Table(ty.clone()));
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         let init = element(store, ty, init)?;
         check_table_size(store, ty.limits.min.into())?;
         // SAFETY: the element fits, and is of this store.
@@ -89,7 +93,9 @@ impl Object {
         let value = element(store, &table.ty, value)?;
         // SAFETY: the element fits, and is of this store.
         let set = unsafe { store.backend().table_set(&table.entity, &table.ty, index.into(), &value) };
-        set.map_err(|_| self.beyond(table, index))?;
+        // SAFETY: an entity of this store.
+        let size = || unsafe { store.backend().table_size(&table.entity) };
+        set.map_err(|error| if u64::from(index) < size() { error } else { self.beyond(table, index) })?;
         store.settle();
         Ok(())
     }
@@ -130,6 +136,10 @@ impl Object {
     }
 
     pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {
+        if ty.wide || ty.shared || ty.page_size_log2 != 16 {
+            let message = format!("a {} cannot be made from C", ExternType::Memory(ty.clone()));
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         // SAFETY: a type of no store in particular.
         let entity = unsafe { store.backend().new_memory(ty)? };
         Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))).into_handle())

@@ -116,15 +116,17 @@ pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Some(store.error_trap(error));
     }
-    let arity = func.ty.result_kinds.len();
-    let trap = match results.get_mut(..arity) {
-        // SAFETY: the arguments were checked, and there is room for all results.
-        Some(results) => unsafe { call_checked(object, func, args, results) },
-        // SAFETY: the arguments were checked.
-        None => unsafe { call_dropping_results(object, func, args, results) },
-    };
-    store.settle();
-    trap
+    store.run(|store| {
+        let arity = func.ty.result_kinds.len();
+        let trap = match results.get_mut(..arity) {
+            // SAFETY: the arguments were checked, and there is room for all results.
+            Some(results) => unsafe { call_checked(object, func, args, results) },
+            // SAFETY: the arguments were checked.
+            None => unsafe { call_dropping_results(object, func, args, results) },
+        };
+        store.settle();
+        trap
+    })
 }
 
 /// Calls with more results than the caller has room for.
@@ -198,7 +200,7 @@ unsafe fn call_host(
             });
             None
         }
-        Err(trap) => Some(trap),
+        Err(trap) => Some(store.returned(trap, |_| ())),
     }
 }
 
@@ -275,7 +277,7 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
     if !unsafe { value.fits(expected) } {
         let got = match object {
             Some(object) => format!("a reference to a {}", object.body.name()),
-            None if expected.kind.is_reference() && value.kind >= 128 => "null".to_string(),
+            None if ValKind::from_number(value.kind).is_some_and(ValKind::is_reference) => "null".to_string(),
             None => value.kind_name(),
         };
         return Err(Error::misuse(format!("{}: expected {expected}, got {got}", role())));
@@ -350,8 +352,7 @@ impl HostFunc {
                 // SAFETY: what the callback has written is ours.
                 results.iter_mut().for_each(|value| unsafe { value.release() });
             }
-            // SAFETY: the callback gave up a handle to a trap.
-            return Err(unsafe { Handle::from_raw(trap.as_ref()) });
+            return Err(taken_trap(store, trap));
         }
         let fit = ty.numeric && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
         if fit {
@@ -360,6 +361,18 @@ impl HostFunc {
         // SAFETY: the callback leaves values as C understands them.
         unsafe { check_results(store, ty, results) }
     }
+}
+
+/// Takes over the trap that a callback returned.
+#[cold]
+fn taken_trap(store: &Store, trap: NonNull<Object>) -> Handle {
+    // SAFETY: the callback gave up a handle; if it had deleted it before, then not long ago.
+    let object = unsafe { trap.as_ref() };
+    if object.is_deleted() {
+        return store.error_trap(Error::misuse("the host function returned a trap that it had deleted"));
+    }
+    // SAFETY: as above.
+    unsafe { Handle::from_raw(object) }
 }
 
 /// # Safety

@@ -22,7 +22,13 @@ pub struct Instance {
 
 /// Instantiates `module`. What goes wrong comes back as a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let (imports, entities) = match link(store, module, imports) {
+    // What runs below may delete the module that it was made from.
+    let module = module.clone();
+    store.run(|store| instantiate_running(store, module, imports))
+}
+
+fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
+    let (imports, entities) = match link(store, &module, imports) {
         Ok(linked) => linked,
         Err(error) => return Err(store.error_trap(error)),
     };
@@ -36,12 +42,8 @@ pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Objec
             return Err(trap);
         }
     };
-    let instance = Instance {
-        module: module.clone(),
-        imports,
-        entity,
-        exports: module.declarations.exports.iter().map(|_| OnceCell::new()).collect(),
-    };
+    let exports = module.declarations.exports.iter().map(|_| OnceCell::new()).collect();
+    let instance = Instance { module, imports, entity, exports };
     let object = Object::create(store, Body::Instance(instance));
     let handle = Handle::new(&object);
     store.add_instance(object);

@@ -36,9 +36,9 @@ impl Module {
     /// artifact holds machine code, and its checksum guards against damage, not against intent.
     pub unsafe fn deserialize(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Arc<Module>> {
         let (outline, payload) = artifact::read(engine, bytes)?;
-        let declarations = Declarations::parse(outline)?;
         // SAFETY: the envelope was written by this version of the library for this engine's settings.
         let inner = unsafe { engine.inner.deserialize(payload)? };
+        let declarations = Declarations::parse(inner.wasm().unwrap_or(outline))?;
         Ok(Arc::new(Module { engine: engine.clone(), inner, declarations }))
     }
 }

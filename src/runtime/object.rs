@@ -12,6 +12,7 @@
 //! C programs delete things twice. A deleted object is emptied at once but its memory is kept for a while, so that a late
 //! second delete finds a dead object instead of somebody else's memory; see [`bury`].
 
+use super::error::{self, Error};
 use super::func::Func;
 use super::instance::Instance;
 use super::module::Module;
@@ -24,7 +25,7 @@ use std::ffi::c_void;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 
 pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 
@@ -172,9 +173,17 @@ impl Object {
         }
     }
 
-    /// Whether C has any handle to this object; a delete without one is a second delete.
-    pub fn has_handles(&self) -> bool {
-        self.counts.load(Ordering::Relaxed) & HANDLES != 0
+    /// Gives up a handle of C's. Without one this is a second delete, which does nothing.
+    ///
+    /// # Safety
+    /// The caller owned a handle, or gave it up not long ago.
+    pub unsafe fn release_handle(&self) {
+        if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
+            error::record(&Error::misuse("the object was deleted before"));
+            return;
+        }
+        // SAFETY: there are handles, and the caller gives up one.
+        drop(unsafe { Handle::from_raw(self) });
     }
 
     pub fn is_deleted(&self) -> bool {
@@ -186,7 +195,13 @@ impl Object {
     /// # Safety
     /// `this` came from [`Object::create`], both counts have just become zero, and it is not used afterwards.
     #[cold]
-    unsafe fn free(this: NonNull<Object>) {
+    pub(super) unsafe fn free(this: NonNull<Object>) {
+        // SAFETY: the object is there until it is buried.
+        let object = unsafe { this.as_ref() };
+        // A function may be deleted by its own callback, a module by its start function: whoever runs them still looks at them.
+        if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().is_running() {
+            return object.store().free_later(this);
+        }
         // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.
         // SAFETY: the object is there until it is buried, and nobody else has a reference to it.
         let mut object = unsafe { Box::from_raw(this.as_ptr()) };
@@ -211,7 +226,12 @@ static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard { graves: [const { Non
 
 /// Keeps a deleted object's memory until many others have been deleted after it.
 fn bury(object: Box<Object>) {
-    let mut graveyard = GRAVEYARD.lock().unwrap_or_else(PoisonError::into_inner);
+    // Where the lock cannot be had, in a child forked at a bad moment or under contention, there is no grave.
+    let mut graveyard = match GRAVEYARD.try_lock() {
+        Ok(graveyard) => graveyard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
     let next = graveyard.next;
     graveyard.next = (next + 1) % GRAVES;
     graveyard.graves[next] = Some(object);
@@ -227,6 +247,12 @@ impl Handle {
             object.store().add_handle();
         }
         Handle(NonNull::from(object))
+    }
+
+    /// Another handle for C, unless the object is deleted, or about to be.
+    pub fn duplicate(object: &Object) -> Option<Handle> {
+        let gone = object.is_deleted() || object.counts.load(Ordering::Relaxed) == 0;
+        (!gone).then(|| Handle::new(object))
     }
 
     pub fn into_raw(self) -> *mut Object {
@@ -253,9 +279,10 @@ impl Deref for Handle {
 impl Drop for Handle {
     #[inline]
     fn drop(&mut self) {
+        // Read first: from then on another thread may free the object.
+        let store = self.store;
         let former = self.counts.fetch_sub(HANDLE, Ordering::AcqRel);
         if former & HANDLES == HANDLE {
-            let store = self.store;
             if former == HANDLE {
                 // SAFETY: both counts are zero, and `self` is not used any more.
                 unsafe { Object::free(self.0) };

@@ -13,10 +13,11 @@ use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct Store {
     /// Taken down first, by [`Store::close`].
@@ -26,10 +27,19 @@ pub struct Store {
     handles: AtomicUsize,
     retained: RefCell<Vec<Retained>>,
     functions: RefCell<Functions>,
-    instances: RefCell<Vec<NonNull<Object>>>,
+    /// By the identity of their module.
+    instances: RefCell<FxHashMap<usize, Vec<NonNull<Object>>>>,
     /// See [`Store::release_later`].
     released: RefCell<Vec<Retained>>,
     any_released: Cell<bool>,
+    /// Calls and instantiations under way, one inside the other. Written by the store's thread alone.
+    running: AtomicU32,
+    /// Objects to free when the outermost of them is over, see [`Store::run`].
+    freed: Mutex<Vec<NonNull<Object>>>,
+    any_freed: AtomicBool,
+    closed: AtomicBool,
+    /// Whether C has not deleted the store itself yet.
+    in_c: AtomicBool,
     pending_trap: Cell<Option<Handle>>,
 }
 
@@ -67,6 +77,11 @@ impl Store {
             instances: RefCell::default(),
             released: RefCell::default(),
             any_released: Cell::new(false),
+            running: AtomicU32::new(0),
+            freed: Mutex::default(),
+            any_freed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            in_c: AtomicBool::new(false),
             pending_trap: Cell::new(None),
         });
         Ok(StoreHandle(address))
@@ -94,7 +109,12 @@ impl Store {
     /// Pairs with an [`Store::add_handle`]; `this` is not used afterwards on its behalf.
     pub(super) unsafe fn remove_handle(this: NonNull<Store>) {
         // SAFETY: the handle kept the store until now.
-        if unsafe { this.as_ref() }.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let store = unsafe { this.as_ref() };
+        if store.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if store.is_running() {
+                store.any_freed.store(true, Ordering::Release);
+                return;
+            }
             // SAFETY: no handle is left.
             unsafe { Store::close(this) };
         }
@@ -108,6 +128,8 @@ impl Store {
         // Finalizers run below; should one get hold of a handle for a moment, this must not start all over.
         // SAFETY: the store lives until the end of this function.
         unsafe { this.as_ref() }.handles.store(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { this.as_ref() }.closed.store(true, Ordering::Relaxed);
         // SAFETY: nothing else refers to the backend any more: it is dropped here and only here.
         unsafe { ManuallyDrop::drop(&mut (*this.as_ptr()).backend) };
         // SAFETY: as above.
@@ -119,8 +141,67 @@ impl Store {
                 break;
             }
         }
-        // SAFETY: made by `Box::leak` in `create`; all objects are gone, so nothing points here any more.
-        drop(unsafe { Box::from_raw(this.as_ptr()) });
+        // SAFETY: made by `Box::leak` in `create`; all objects are gone, so nobody but a second delete comes here any more.
+        bury(unsafe { Box::from_raw(this.as_ptr()) });
+    }
+
+    /// Runs `body`, which calls out to WebAssembly or the host. What they delete meanwhile, be it what is running or the store,
+    /// goes when the outermost call is over.
+    #[inline(always)]
+    pub fn run<R>(&self, body: impl FnOnce(&Store) -> R) -> R {
+        let running = Running(NonNull::from(self));
+        self.running.store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let answer = body(self);
+        drop(running);
+        answer
+    }
+
+    #[inline]
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) != 0
+    }
+
+    #[cold]
+    pub(super) fn free_later(&self, object: NonNull<Object>) {
+        self.freed.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+        self.any_freed.store(true, Ordering::Release);
+    }
+
+    /// Frees what was deleted during calls, and the store itself if that was.
+    ///
+    /// # Safety
+    /// No call is running, and `this` is not used afterwards on behalf of one.
+    #[cold]
+    unsafe fn free_deleted(this: NonNull<Store>) {
+        // SAFETY: the store is there until it is closed below.
+        let store = unsafe { this.as_ref() };
+        store.any_freed.store(false, Ordering::Relaxed);
+        let freed = std::mem::take(&mut *store.freed.lock().unwrap_or_else(PoisonError::into_inner));
+        for object in freed {
+            // SAFETY: both counts became zero, and nobody took a handle since, see `Handle::duplicate`.
+            unsafe { Object::free(object) };
+        }
+        if store.handles.load(Ordering::Acquire) == 0 {
+            // SAFETY: no handle is left.
+            unsafe { Store::close(this) };
+        }
+    }
+
+    /// Gives up C's handle to the store itself. A second time nothing happens.
+    ///
+    /// # Safety
+    /// The store came from [`StoreHandle::into_raw`], and if it is closed, then not long ago.
+    pub unsafe fn release_handle(&self) {
+        if self.in_c.swap(false, Ordering::Relaxed) {
+            drop(StoreHandle(NonNull::from(self)));
+        } else {
+            super::error::record(&Error::misuse("the store was deleted before"));
+        }
+    }
+
+    /// Whether the store is gone, and only its memory is left for programs that delete twice.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Keeps an object until the store ends.
@@ -195,17 +276,16 @@ impl Store {
     }
 
     pub fn add_instance(&self, instance: Retained) {
-        self.instances.borrow_mut().push(instance.as_ptr());
+        let module = instance.as_instance().map_or(0, |instance| instance.module.inner.identity());
+        self.instances.borrow_mut().entry(module).or_default().push(instance.as_ptr());
         self.retain(instance);
     }
 
-    /// Runs `visit` over the store's instances until it says that is enough.
-    pub(super) fn visit_instances(&self, mut visit: impl FnMut(&Object) -> bool) {
-        for instance in self.instances.borrow().iter() {
-            // SAFETY: retained by the store.
-            if !visit(unsafe { instance.as_ref() }) {
-                break;
-            }
+    /// The only instance of a module in this store; `None` if there are several, or none.
+    pub(super) fn only_instance(&self, module: usize) -> Option<NonNull<Object>> {
+        match self.instances.borrow().get(&module)?[..] {
+            [only] => Some(only),
+            _ => None,
         }
     }
 
@@ -244,6 +324,49 @@ fn foreign(object: &Object, role: &str) -> Error {
     )
 }
 
+struct Running(NonNull<Store>);
+
+impl Drop for Running {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: the store is not closed while a call is running.
+        let store = unsafe { self.0.as_ref() };
+        let running = store.running.load(Ordering::Relaxed) - 1;
+        store.running.store(running, Ordering::Relaxed);
+        if running == 0 && store.any_freed.load(Ordering::Acquire) {
+            // SAFETY: this was the outermost call.
+            unsafe { Store::free_deleted(self.0) };
+        }
+    }
+}
+
+/// How many closed stores are kept for programs that delete twice.
+const GRAVES: usize = 16;
+
+/// Keeps the memory of a closed store until others have been closed after it.
+fn bury(store: Box<Store>) {
+    struct Grave(#[allow(dead_code)] Box<ManuallyDrop<Store>>);
+    // SAFETY: a closed store is inert: only its flags are looked at.
+    unsafe impl Send for Grave {}
+    static GRAVEYARD: Mutex<VecDeque<Grave>> = Mutex::new(VecDeque::new());
+
+    // What a closed store still owns goes now; its flags stay.
+    let address = Box::into_raw(store);
+    // SAFETY: the store was in a box, and is dropped here once; a ManuallyDrop has the same layout.
+    let grave = unsafe {
+        std::ptr::drop_in_place(address);
+        (&raw mut (*address).closed).write(AtomicBool::new(true));
+        (&raw mut (*address).in_c).write(AtomicBool::new(false));
+        Grave(Box::from_raw(address.cast()))
+    };
+    if let Ok(mut graveyard) = GRAVEYARD.try_lock() {
+        graveyard.push_back(grave);
+        if graveyard.len() > GRAVES {
+            graveyard.pop_front();
+        }
+    }
+}
+
 /// A counted reference to a store: C's `wasm_store_t*`, and what keeps a store for things that are no objects.
 pub struct StoreHandle(NonNull<Store>);
 
@@ -253,14 +376,10 @@ impl StoreHandle {
         StoreHandle(NonNull::from(store))
     }
 
+    /// Gives the store to C, which may delete it once.
     pub fn into_raw(self) -> *mut Store {
+        self.in_c.store(true, Ordering::Relaxed);
         ManuallyDrop::new(self).0.as_ptr()
-    }
-
-    /// # Safety
-    /// `store` came from [`StoreHandle::into_raw`], and its owner gives that one up.
-    pub unsafe fn from_raw(store: &Store) -> StoreHandle {
-        StoreHandle(NonNull::from(store))
     }
 }
 

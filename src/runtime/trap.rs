@@ -133,13 +133,23 @@ impl Store {
                 }
             },
         };
+        self.returned(trap, |body| {
+            // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
+            if body.frames.borrow().is_empty() {
+                *body.frames.borrow_mut() = locate(self, frames, entry.map(|(instance, _)| instance));
+            }
+        })
+    }
+
+    /// The trap to return for what a host function returned, or WebAssembly; also the thread's last error.
+    #[cold]
+    pub fn returned(&self, trap: Handle, complete: impl FnOnce(&Trap)) -> Handle {
         let Some(body) = trap.as_trap() else {
             return self.error_trap(Error::misuse("a host function returned something that is no trap"));
         };
         error::record(&Error::new(ErrorKind::Trap, String::from_utf8_lossy(&body.message)));
-        // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
-        if body.frames.borrow().is_empty() && self.is(trap.store()) {
-            *body.frames.borrow_mut() = locate(self, frames, entry.map(|(instance, _)| instance));
+        if self.is(trap.store()) {
+            complete(body);
         }
         trap
     }
@@ -153,29 +163,20 @@ fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> 
     let mut caller: Option<NonNull<Object>> = None;
     let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
     for (position, raw) in raw.iter().rev().enumerate() {
-        let mut candidates = Vec::new();
-        store.visit_instances(|object| {
-            let instance = object.as_instance();
-            if instance.is_some_and(|instance| instance.module.inner.identity() == raw.module) {
-                candidates.push(NonNull::from(object));
-            }
-            candidates.len() < 64
-        });
-        let among = |object: Option<NonNull<Object>>| object.filter(|object| candidates.contains(object));
-        let instance = match candidates[..] {
-            [] => None,
-            [only] => Some(only),
-            _ if position == 0 => among(entry),
-            _ => caller.and_then(|caller| {
+        let of_module = |object: &NonNull<Object>| is_instance_of(*object, raw.module);
+        let instance = store.only_instance(raw.module).or_else(|| match caller {
+            _ if position == 0 => entry.filter(of_module),
+            None => None,
+            Some(caller) => {
                 // SAFETY: instances are retained by their store.
                 let body = unsafe { caller.as_ref() }.as_instance()?;
-                match (among(Some(caller)), body.imported_from(raw.func_index, &candidates)) {
+                match (Some(caller).filter(of_module), body.imported_from(raw.func_index, raw.module)) {
                     (own, None) => own,
                     (None, Some(exporter)) => Some(exporter),
                     (Some(_), Some(_)) => None,
                 }
-            }),
-        };
+            }
+        });
         caller = instance;
         frames.push(Frame {
             instance,
@@ -188,12 +189,18 @@ fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> 
     frames
 }
 
+fn is_instance_of(object: NonNull<Object>, module: usize) -> bool {
+    // SAFETY: instances are retained by their store.
+    let instance = unsafe { object.as_ref() }.as_instance();
+    instance.is_some_and(|instance| instance.module.inner.identity() == module)
+}
+
 impl Instance {
-    /// The one of `candidates` that exported to this instance a function with index `func_index`, if any did.
-    fn imported_from(&self, func_index: u32, candidates: &[NonNull<Object>]) -> Option<NonNull<Object>> {
+    /// The instance of `module` that exported to this one a function with index `func_index`, if one did.
+    fn imported_from(&self, func_index: u32, module: usize) -> Option<NonNull<Object>> {
         self.imports.iter().find_map(|import| {
             let (exporter, index) = import.as_func()?.origin?;
-            (index == func_index && candidates.contains(&exporter)).then_some(exporter)
+            (index == func_index && is_instance_of(exporter, module)).then_some(exporter)
         })
     }
 }

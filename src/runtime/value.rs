@@ -40,8 +40,7 @@ impl Val {
 
     /// A value that takes ownership of `object`'s handle.
     pub fn owned(kind: ValKind, object: Option<Handle>) -> Val {
-        let pointer = object.map_or(std::ptr::null_mut(), Handle::into_raw);
-        Val { kind: kind as u8, of: ValUnion { r#ref: pointer } }
+        Val { kind: kind as u8, of: ValUnion { r#ref: pointer(object) } }
     }
 
     /// Zero or null of a kind.
@@ -97,10 +96,10 @@ impl Val {
     /// As for [`Val::reference`].
     pub unsafe fn duplicate(&self) -> Val {
         // SAFETY: as promised by the caller.
-        if let Some(object) = unsafe { self.reference() } {
-            std::mem::forget(Handle::new(object));
+        match unsafe { self.reference() } {
+            Some(object) => Val { of: ValUnion { r#ref: pointer(Handle::duplicate(object)) }, ..*self },
+            None => *self,
         }
-        *self
     }
 
     /// Releases the reference that this value owns, if any, and leaves null.
@@ -112,7 +111,7 @@ impl Val {
         if let Some(object) = unsafe { self.reference() } {
             self.of.r#ref = std::ptr::null_mut();
             // SAFETY: the value owned the handle, and has just forgotten it.
-            drop(unsafe { Handle::from_raw(object) });
+            unsafe { object.release_handle() };
         }
     }
 
@@ -141,6 +140,10 @@ impl Val {
     }
 }
 
+fn pointer(object: Option<Handle>) -> *mut Object {
+    object.map_or(std::ptr::null_mut(), Handle::into_raw)
+}
+
 impl ValKind {
     /// Whether a number of this kind has 32 bits, and not 64.
     #[inline(always)]
@@ -151,7 +154,7 @@ impl ValKind {
     /// Whether a non-null reference to `object` is a value of this kind.
     fn admits(self, object: &Object) -> bool {
         match self {
-            ValKind::ExternRef => true,
+            ValKind::ExternRef => !object.is_deleted(),
             ValKind::FuncRef => object.as_func().is_some(),
             _ => false,
         }

@@ -2,7 +2,7 @@
 
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
-use crate::backend::common::{Arguments, Contexts, HostObject, Owner};
+use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{HostTrapped, invoke_host};
@@ -61,6 +61,9 @@ pub type Context = StoreContextMut<'static, Owner>;
 /// Stack that calls from WebAssembly to the host and back may take, in bytes, before they trap: the engine does not look
 /// at the machine's stack, which they use up. As much as wasmtime gives to WebAssembly by default.
 const MAX_NESTED_STACK: usize = 512 * 1024;
+
+/// Farther apart, two places are not on one stack.
+const FAR: usize = 2 * MAX_NESTED_STACK;
 
 pub struct WasmiStore {
     contexts: Contexts<Context>,
@@ -171,24 +174,26 @@ impl WasmiStore {
         let marker = 0u8;
         let here = std::ptr::from_ref(&marker).addr();
         let base = self.stack_base.get();
-        if base == 0 {
-            let _reset = ResetStackBase(&self.stack_base);
+        // A host function may have handed the store to another thread, or be on a stack of its own: a distance limits nesting
+        // on one stack only.
+        if base == 0 || here > base || base - here > FAR {
+            let _reset = ResetStackBase(&self.stack_base, base);
             self.stack_base.set(here);
             return body();
         }
-        if base.saturating_sub(here) > MAX_NESTED_STACK {
+        if base - here > MAX_NESTED_STACK {
             return Err(Failure::Trap(TrapCode::StackExhausted, Vec::new()).into());
         }
         body()
     }
 }
 
-struct ResetStackBase<'a>(&'a Cell<usize>);
+struct ResetStackBase<'a>(&'a Cell<usize>, usize);
 
 impl Drop for ResetStackBase<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.set(0);
+        self.0.set(self.1);
     }
 }
 
@@ -202,31 +207,41 @@ fn store_of(object: &Object) -> &WasmiStore {
 
 fn call_host(
     object: &Object,
-    caller: Caller<'_, Owner>,
+    mut caller: Caller<'_, Owner>,
     params: &[wasmi::Val],
     results: &mut [wasmi::Val],
 ) -> Result<(), wasmi::Error> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
+    let store = store_of(object);
+    let _entered = enter(object, &mut caller);
     with_room(params.len(), |args| {
-        let Ok(args) = Arguments::fill(args, params, |param| Ok::<_, Infallible>(from_engine(&caller, owner, param)));
+        let convert = |param: &wasmi::Val| Ok::<_, Infallible>(from_engine(store.context(), owner, param));
+        let Ok(args) = Arguments::fill(args, params, convert);
         with_room(results.len(), |room| {
-            let store = store_of(object);
             // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
-            unsafe { invoke(object, caller, args.as_slice(), room)? };
+            unsafe { invoke_host(object, args.as_slice(), room) }.map_err(host_trapped)?;
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
                     let value = value.assume_init_mut();
                     *slot = store.value(*kind, value);
-                    if !func.ty.numeric {
-                        value.release();
-                    }
+                    value.release();
                 }
             }
             Ok(())
         })
     })
+}
+
+/// Puts a host function's context in place until the answer is dropped.
+#[inline(always)]
+fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+    // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
+    unsafe {
+        let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
+        store_of(object).contexts.enter(context)
+    }
 }
 
 /// Calls a host function in its context.
@@ -240,11 +255,7 @@ pub unsafe fn invoke(
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), wasmi::Error> {
-    // SAFETY: the caller's context outlives the guard, and is not used before that is dropped.
-    let _entered = unsafe {
-        let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.enter(context)
-    };
+    let _entered = enter(object, &mut caller);
     // SAFETY: as promised by the caller.
     unsafe { invoke_host(object, args, results) }.map_err(host_trapped)
 }

@@ -146,7 +146,6 @@ fn frames(error: &wasmtime::Error) -> Vec<RawFrame> {
         func_index: frame.func_index(),
         func_offset: frame.func_offset().unwrap_or(0),
         module_offset: frame.module_offset().unwrap_or(0),
-        func_name: frame.func_name().map(str::to_string),
     };
     frames.iter().map(frame).collect()
 }
@@ -163,15 +162,21 @@ impl std::fmt::Display for RuntimeError {
 
 impl std::error::Error for RuntimeError {}
 
+/// The backend's store that an object belongs to.
+#[inline(always)]
+fn store_of(object: &Object) -> &WasmtimeStore {
+    let backend: *const dyn Store = object.store().backend();
+    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore.
+    unsafe { &*backend.cast::<WasmtimeStore>() }
+}
+
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
 fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
-    let backend: *const dyn Store = object.store().backend();
-    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore. The caller's
-    // context outlives the answer, which this function's callers drop before they use it again.
+    // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        (*backend.cast::<WasmtimeStore>()).contexts.enter(context)
+        store_of(object).contexts.enter(context)
     }
 }
 
@@ -261,21 +266,20 @@ fn call_reference_host(
 ) -> wasmtime::Result<()> {
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
+    let store = store_of(object);
+    let _entered = enter(object, &mut caller);
     with_room(params.len(), |args| {
-        let args =
-            Arguments::fill(args, params, |param| from_engine(&mut caller, owner, *param).map_err(RuntimeError))?;
+        let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
+        let args = Arguments::fill(args, params, convert)?;
         with_room(results.len(), |room| {
-            {
-                let _entered = enter(object, &mut caller);
-                // SAFETY: the arguments come from the engine, which checked their types.
-                unsafe { invoke_host(object, args.as_slice(), room)? };
-            }
+            // SAFETY: the arguments come from the engine, which checked their types.
+            unsafe { invoke_host(object, args.as_slice(), room)? };
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
                     let value = value.assume_init_mut();
-                    match to_engine(&mut caller, *kind, value) {
+                    match to_engine(store.context(), *kind, value) {
                         Ok(engine_value) => *slot = engine_value,
                         Err(error) => outcome = Err(error),
                     }

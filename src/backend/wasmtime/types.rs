@@ -171,7 +171,7 @@ pub fn from_extern(value: Extern) -> Option<Entity> {
         Extern::Table(table) => Entity::new(table),
         Extern::Memory(memory) => Entity::new(memory),
         Extern::Tag(tag) => Entity::new(tag),
-        // Shared memories are switched off in the engine's configuration.
+        // The runtime instantiates no module with one.
         Extern::SharedMemory(_) => return None,
     })
 }

@@ -23,7 +23,7 @@ pub enum wasmrt_error_kind_enum {
     WASMRT_ERROR_LIMIT = 5,
     /// The library or the engine cannot do what was asked.
     WASMRT_ERROR_UNSUPPORTED = 6,
-    /// A file could not be read or written.
+    /// A file could not be read or written. Nothing in this version reads or writes files.
     WASMRT_ERROR_IO = 7,
     /// Bytes are no serialized module of this library, backend and configuration.
     WASMRT_ERROR_ARTIFACT = 8,
