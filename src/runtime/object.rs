@@ -190,6 +190,12 @@ impl Object {
         matches!(self.body, Body::Deleted)
     }
 
+    /// Whether nobody refers to an object that is not freed yet. One that waits to be freed may have been retained again, by a
+    /// program that imports what it deleted.
+    pub(super) fn is_unused(&self) -> bool {
+        !self.is_deleted() && self.counts.load(Ordering::Relaxed) == 0
+    }
+
     /// Empties and buries the object at `this`.
     ///
     /// # Safety
@@ -251,7 +257,7 @@ impl Handle {
 
     /// Another handle for C, unless the object is deleted, or about to be.
     pub fn duplicate(object: &Object) -> Option<Handle> {
-        let gone = object.is_deleted() || object.counts.load(Ordering::Relaxed) == 0;
+        let gone = object.is_deleted() || object.is_unused();
         (!gone).then(|| Handle::new(object))
     }
 

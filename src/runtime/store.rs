@@ -178,8 +178,11 @@ impl Store {
         store.any_freed.store(false, Ordering::Relaxed);
         let freed = std::mem::take(&mut *store.freed.lock().unwrap_or_else(PoisonError::into_inner));
         for object in freed {
-            // SAFETY: both counts became zero, and nobody took a handle since, see `Handle::duplicate`.
-            unsafe { Object::free(object) };
+            // SAFETY: an object waiting to be freed is there until it is.
+            if unsafe { object.as_ref() }.is_unused() {
+                // SAFETY: both counts are zero.
+                unsafe { Object::free(object) };
+            }
         }
         if store.handles.load(Ordering::Acquire) == 0 {
             // SAFETY: no handle is left.
