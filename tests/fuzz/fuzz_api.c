@@ -26,8 +26,9 @@ void do_step(void) {
   const char* outer = run.step_name;
   run.step++;
   run.step_name = steps[which].name;
-  if (getenv("FUZZ_TRACE"))
-    fprintf(stderr, "%*s%u %s\n", (int)run.depth * 2, "", run.step, run.step_name);
+  static int tracing = -1;
+  if (tracing < 0) tracing = getenv("FUZZ_TRACE") != NULL;
+  if (tracing) fprintf(stderr, "%*s%u %s\n", (int)run.depth * 2, "", run.step, run.step_name);
   steps[which].run();
   check_lives();
   run.step_name = outer;
@@ -104,6 +105,7 @@ int fuzz_api(const uint8_t* data, size_t size) {
   end();
   for (size_t i = 0; i < run.memory_count; i++) free(run.memory[i]);
   free(run.memory);
-  run.memory = NULL;
+  // What leaked must not look as if it were still in use.
+  memset(&run, 0, sizeof run);
   return 0;
 }
