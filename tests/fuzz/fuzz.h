@@ -187,7 +187,8 @@ typedef enum behaviour_t {
 enum { CELL_GI, CELL_GC, CELL_GE, CELL_GR, CELL_TF, CELL_TE, CELL_M, CELL_COUNT };
 
 typedef struct instance_t {
-  unsigned module;  // index in the catalogue
+  unsigned module;   // index in the catalogue
+  object_t* object;  // the instance itself
   cell_t* cells[CELL_COUNT];
   object_t* hosts[3];              // imported functions, in order
   object_t* exports[MAX_EXPORTS];  // NULL until asked for, unless imported
@@ -209,7 +210,7 @@ struct object_t {
 
   char params[MAX_VALUES + 1], results[MAX_VALUES + 1];  // of a function or a tag
   behaviour_t behaviour;
-  instance_t* instance;  // of an instance, or where a function is from
+  instance_t* instance;  // of an instance, or where a function is from, or where a trap arose
   cell_t* cell;
   char message[48];  // of a trap; empty if not known
   unsigned module;   // index in the catalogue, of a module

@@ -1,4 +1,6 @@
 // The model: engines, stores, objects and how long they have to live.
+#include <pthread.h>
+
 #include "fuzz.h"
 
 run_t run;
@@ -149,7 +151,7 @@ static void witness_finalizer(void* info) {
   object->gone = true;
   bool own_cell = object->cell && !object->instance;
   if (own_cell) end_cell(object->cell);
-  if (one_in(4) && run.finalizing < 2) act_in_finalizer();
+  if (run.finalizing == 0 && one_in(4)) act_in_finalizer();
 }
 
 void env_finalizer(void* env) {
@@ -307,11 +309,22 @@ void handle_given_up(object_t* object) {
   object->handles--;
 }
 
+static void* delete_in_thread(void* handle) {
+  run.finalizing++;  // a finalizer shall run there, but no WebAssembly
+  wasm_ref_delete(handle);
+  run.finalizing--;
+  return NULL;
+}
+
 void delete_loose(object_t* object) {
   wasm_ref_t* ref = object->pointer;
   object->loose--;
   handle_given_up(object);
-  if (one_in(3)) {
+  pthread_t thread;
+  if (run.depth == 0 && next_byte() >= 252 &&
+      pthread_create(&thread, NULL, delete_in_thread, ref) == 0) {
+    pthread_join(thread, NULL);
+  } else if (one_in(3)) {
     wasm_ref_delete(ref);
   } else if ((1u << object->kind & EXTERN_KINDS) && one_in(3)) {
     wasm_extern_delete(wasm_ref_as_extern(ref));
@@ -429,6 +442,8 @@ void step_engine_new(void) {
         wasm_config_t* config = wasm_config_new();
         EXPECT_REFUSED(!wasmrt_config_set_backend(config, "no such backend"));
         wasm_config_delete(wasm_config_new());
+        if (one_in(2))
+          EXPECT(wasmrt_config_set_backend(config, wasmrt_engine_backend(run.engines[0].pointer)));
         engine->pointer = wasm_engine_new_with_config(config);
       }
     }
@@ -465,6 +480,10 @@ void step_store_delete(void) {
   if (!store || !one_in(2)) return;
   store->owned = false;
   wasm_store_delete(store->pointer);
+  // Deleted is deleted, whether its objects keep it or not.
+  if (one_in(4)) EXPECT_LEAVES_ERROR(wasm_store_delete(store->pointer));
+  if (one_in(4) && !store_is_kept(store) && store->running == 0)
+    EXPECT_REFUSED(!wasm_foreign_new(store->pointer));
 }
 
 store_t* pick_store(void) {

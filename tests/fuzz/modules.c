@@ -463,6 +463,7 @@ void step_instance_new(void) {
     object_t* object = adopt_new(made, INSTANCE, store);
     object->pinned = true;
     object->instance = new_instance(index, imports);
+    object->instance->object = object;
     for (size_t i = 0; i < entry->import_count; i++) imports[i]->pinned = true;
   }
   for (size_t i = 0; i < entry->import_count; i++) {
