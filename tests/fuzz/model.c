@@ -418,9 +418,20 @@ static void expect_backend(wasm_engine_t* engine) {
   run.wasmi = strcmp(name, "wasmi") == 0;
 }
 
+// An engine that serves many inputs. Not for ever: some keep the code of every module.
+static wasm_engine_t* lasting_engine(void) {
+  enum { LONG_ENOUGH = 1000 };
+  static wasm_engine_t* engine;
+  static unsigned uses;
+  if (engine && ++uses % LONG_ENOUGH == 0) {
+    wasm_engine_delete(engine);
+    engine = NULL;
+  }
+  if (!engine) engine = wasm_engine_new();
+  return engine;
+}
+
 void step_engine_new(void) {
-  // The first input makes an engine that serves all of them.
-  static wasm_engine_t* lasting;
   bool first = run.engine_count == 0;
   if (!first && (run.engines_made >= 2 || !one_in(4))) return;
   engine_t* engine = NULL;
@@ -430,8 +441,7 @@ void step_engine_new(void) {
   if (!engine) engine = &run.engines[run.engine_count++];
   engine->lasting = first;
   if (first) {
-    if (!lasting) lasting = wasm_engine_new();
-    engine->pointer = lasting;
+    engine->pointer = lasting_engine();
     engine->number = 0;
   } else {
     engine->number = ++run.engines_made;
@@ -442,8 +452,7 @@ void step_engine_new(void) {
         wasm_config_t* config = wasm_config_new();
         EXPECT_REFUSED(!wasmrt_config_set_backend(config, "no such backend"));
         wasm_config_delete(wasm_config_new());
-        if (one_in(2))
-          EXPECT(wasmrt_config_set_backend(config, wasmrt_engine_backend(run.engines[0].pointer)));
+        if (one_in(2)) EXPECT(wasmrt_config_set_backend(config, run.wasmi ? "wasmi" : "wasmtime"));
         engine->pointer = wasm_engine_new_with_config(config);
       }
     }
@@ -492,6 +501,25 @@ store_t* pick_store(void) {
   for (unsigned i = 0; i < run.store_count; i++)
     if (run.stores[i].owned) candidates[count++] = &run.stores[i];
   return count == 0 ? NULL : candidates[below(count)];
+}
+
+// Gives up a whole store, in the middle of a call perhaps, and of that very store.
+void step_abandon(void) {
+  store_t* store = run.expected && one_in(2) ? run.expected->host->store : pick_store();
+  if (!store || !one_in(run.depth > 0 ? 2 : 6)) return;
+  bool store_first = one_in(2);
+  if (store_first && store->owned) {
+    store->owned = false;
+    wasm_store_delete(store->pointer);
+  }
+  for (unsigned i = 0; i < run.object_count; i++) {
+    object_t* object = run.objects[i];
+    while (object->store == store && object->loose > 0) delete_loose(object);
+  }
+  if (store->owned) {
+    store->owned = false;
+    wasm_store_delete(store->pointer);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -490,7 +490,7 @@ void step_instance_wrong(void) {
   unsigned position = below((unsigned)count);
   object_t* wrong = pick(ANY_KIND);
   switch (below(3)) {
-    case 0: count--; break;
+    case 0: position = (unsigned)--count; break;
     case 1: given[count++] = one_in(2) ? NULL : given[0]; break;
     default:
       if (wrong && wrong->store == store && fits(wrong, &entry->imports[position])) wrong = NULL;
@@ -503,6 +503,14 @@ void step_instance_wrong(void) {
   EXPECT_REFUSED(
     !wasm_instance_new(store->pointer, wasm_ref_as_module(module->pointer), &vector, &trap));
   if (!trap) FAIL("wrong imports leave no trap");
+  EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LINK);
+  if (count <= entry->import_count) {
+    const import_t* want = &entry->imports[position];
+    const char* message = wasmrt_last_error_message();
+    if (!strstr(message, want->module) || !strstr(message, want->name))
+      FAIL("the message does not name the import that is wrong, \"%s\" \"%s\"", want->module,
+           want->name);
+  }
   delete_loose(adopt_trap(trap, store, NULL));
 }
 
