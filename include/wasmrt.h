@@ -153,8 +153,6 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
   // Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
   WASMRT_PROPOSAL_THREADS = 18,
-  // Off by default. Not on wasmi.
-  WASMRT_PROPOSAL_STACK_SWITCHING = 19,
 } wasmrt_proposal_enum;
 
 // The kinds of traps.
@@ -346,7 +344,7 @@ WASM_API_EXTERN
 bool wasmrt_config_set_parallel_compilation(wasm_config_t *config,
                                             bool enabled);
 
-// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi.
+// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
 WASM_API_EXTERN
 bool wasmrt_config_set_debug_info(wasm_config_t *config,
                                   bool enabled);

@@ -132,7 +132,6 @@ choices! {
         WideArithmetic = 16 "wide-arithmetic",
         CustomPageSizes = 17 "custom-page-sizes",
         Threads = 18 "threads",
-        StackSwitching = 19 "stack-switching",
     }
 }
 

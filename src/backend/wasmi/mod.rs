@@ -1,7 +1,7 @@
 //! The `wasmi` backend: a portable interpreter, quick to start and small.
 
 mod calls;
-mod start;
+mod rewrite;
 mod store;
 mod types;
 
@@ -120,7 +120,7 @@ struct WasmiModule {
     module: wasmi::Module,
     /// The module itself: the engine cannot give its code back, so this is what gets serialized.
     wasm: Box<[u8]>,
-    /// The name under which the start function is exported, where it has to be, see [`start`].
+    /// The name under which the start function is exported, where it has to be, see [`rewrite`].
     start: Option<String>,
 }
 
@@ -131,10 +131,10 @@ impl Engine for WasmiEngine {
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
         let new = |wasm: &[u8]| wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile));
-        let (module, start) = match self.interruption.then(|| start::exported(wasm)).flatten() {
+        let (module, start) = match rewrite::rewrite(wasm, self.interruption) {
             // An invalid module is better refused as it is than as it was rewritten.
-            Some((rewritten, name)) => match new(&rewritten) {
-                Ok(module) => (module, Some(name)),
+            Some(rewritten) => match new(&rewritten.wasm) {
+                Ok(module) => (module, rewritten.start),
                 Err(error) => return Err(self.validate(wasm).err().unwrap_or(error)),
             },
             None => (new(wasm)?, None),

@@ -90,8 +90,6 @@ pub enum wasmrt_proposal_enum {
     WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
     /// Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
     WASMRT_PROPOSAL_THREADS = 18,
-    /// Off by default. Not on wasmi.
-    WASMRT_PROPOSAL_STACK_SWITCHING = 19,
 }
 
 /// Something of a module that can be bounded; the numbers are those of `wasmrt_module_limit_enum`.
@@ -276,7 +274,7 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
     })
 }
 
-/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi.
+/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
