@@ -19,6 +19,8 @@ use std::ptr::NonNull;
 
 mod common;
 #[cfg(test)]
+pub mod mock;
+#[cfg(test)]
 pub mod panicking;
 #[cfg(feature = "wasmi")]
 mod wasmi;
