@@ -1194,7 +1194,7 @@ unsafe extern "C" fn part(env: *mut c_void, _: *const wasm_val_vec_t, _: *mut wa
 /// While a function runs whose last handle of the running thread's is gone, another thread deletes the very last one.
 #[test]
 fn two_threads_race_to_let_go_of_a_running_store() {
-    let rounds = if cfg!(miri) { 10 } else { 3000 };
+    let rounds = if cfg!(miri) { 10 } else { 5000 };
     let finalized = Count::new();
     for round in 0..rounds {
         let world = World::new();

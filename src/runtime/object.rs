@@ -182,6 +182,7 @@ impl Object {
             error::record(&Error::misuse("the object was deleted before"));
             return;
         }
+        self.store().before_release();
         // SAFETY: there are handles, and the caller gives up one.
         drop(unsafe { Handle::from_raw(self) });
     }
@@ -205,9 +206,18 @@ impl Object {
         // SAFETY: the object is there until it is buried.
         let object = unsafe { this.as_ref() };
         // A function may be deleted by its own callback, a module by its start function: whoever runs them still looks at them.
-        if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().is_running() {
-            return object.store().free_later(this);
+        if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().free_later(this) {
+            return;
         }
+        // SAFETY: as promised by the caller.
+        unsafe { Object::free_now(this) };
+    }
+
+    /// As [`Object::free`], whether or not a call is running.
+    ///
+    /// # Safety
+    /// Likewise, and no call looks at the object.
+    pub(super) unsafe fn free_now(this: NonNull<Object>) {
         // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.
         // SAFETY: the object is there until it is buried, and nobody else has a reference to it.
         let mut object = unsafe { Box::from_raw(this.as_ptr()) };
