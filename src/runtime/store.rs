@@ -12,14 +12,17 @@ use super::trap::Trap;
 use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub struct Store {
+/// All in an UnsafeCell, as an [`Object`] is and for the same reason.
+pub struct Store(UnsafeCell<StoreData>);
+
+pub struct StoreData {
     /// Taken down first, by [`Store::close`].
     backend: ManuallyDrop<Box<dyn backend::Store>>,
     engine: Arc<Engine>,
@@ -63,20 +66,29 @@ struct Functions {
     waiting: Vec<NonNull<Object>>,
 }
 
+impl std::ops::Deref for Store {
+    type Target = StoreData;
+    #[inline(always)]
+    fn deref(&self) -> &StoreData {
+        // SAFETY: the store is there, and what is in it is only written to when it is closed.
+        unsafe { &*self.0.get() }
+    }
+}
+
 impl Store {
     pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
-        let place = Box::leak(Box::new(MaybeUninit::<Store>::uninit()));
-        let address = NonNull::from(&mut *place).cast::<Store>();
+        let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
+        let address = place.cast::<Store>();
         // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
         let backend = match unsafe { engine.inner.new_store(address) } {
             Ok(backend) => ManuallyDrop::new(backend),
             Err(error) => {
                 // SAFETY: leaked above, and the backend, which alone knew the address, is gone.
-                drop(unsafe { Box::from_raw(place) });
+                drop(unsafe { Box::from_raw(place.as_ptr()) });
                 return Err(error);
             }
         };
-        place.write(Store {
+        let data = StoreData {
             backend,
             engine,
             handles: AtomicUsize::new(1),
@@ -91,7 +103,9 @@ impl Store {
             closed: AtomicBool::new(false),
             in_c: AtomicBool::new(false),
             pending_trap: Cell::new(None),
-        });
+        };
+        // SAFETY: memory for a store, that the backend has not looked at.
+        unsafe { address.write(Store(UnsafeCell::new(data))) };
         Ok(StoreHandle(address))
     }
 
@@ -153,8 +167,8 @@ impl Store {
             // SAFETY: objects of this store that wait to be freed.
             unsafe { free_unused(deferred.objects) };
         }
-        // SAFETY: made by `Box::leak` in `create`; all objects are gone, so nobody but a second delete comes here any more.
-        bury(unsafe { Box::from_raw(this.as_ptr()) });
+        // SAFETY: made by `create`; all objects are gone, so nobody but a second delete comes here any more.
+        unsafe { bury(this) };
     }
 
     /// Runs `body`, which calls out to WebAssembly or the host. What they delete meanwhile, be it what is running or the store,
@@ -412,21 +426,31 @@ unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
 const GRAVES: usize = 16;
 
 /// Keeps the memory of a closed store until others have been closed after it.
-fn bury(store: Box<Store>) {
-    struct Grave(#[allow(dead_code)] Box<ManuallyDrop<Store>>);
+///
+/// # Safety
+/// The store came from [`Store::create`], its backend is gone, and nobody comes here any more but a second delete.
+unsafe fn bury(store: NonNull<Store>) {
+    /// Owned; but not a box, which would claim that nobody else looks.
+    struct Grave(NonNull<Store>);
     // SAFETY: a closed store is inert: only its flags are looked at.
     unsafe impl Send for Grave {}
+    impl Drop for Grave {
+        fn drop(&mut self) {
+            // SAFETY: what was in the memory is gone, see below; a MaybeUninit has the same layout.
+            drop(unsafe { Box::from_raw(self.0.as_ptr().cast::<MaybeUninit<Store>>()) });
+        }
+    }
     static GRAVEYARD: Mutex<VecDeque<Grave>> = Mutex::new(VecDeque::new());
 
     // What a closed store still owns goes now; its flags stay.
-    let address = Box::into_raw(store);
-    // SAFETY: the store was in a box, and is dropped here once; a ManuallyDrop has the same layout.
-    let grave = unsafe {
-        std::ptr::drop_in_place(address);
-        (&raw mut (*address).closed).write(AtomicBool::new(true));
-        (&raw mut (*address).in_c).write(AtomicBool::new(false));
-        Grave(Box::from_raw(address.cast()))
-    };
+    // SAFETY: the store is dropped here once.
+    unsafe {
+        let data = (*store.as_ptr()).0.get();
+        std::ptr::drop_in_place(data);
+        (&raw mut (*data).closed).write(AtomicBool::new(true));
+        (&raw mut (*data).in_c).write(AtomicBool::new(false));
+    }
+    let grave = Grave(store);
     if let Ok(mut graveyard) = GRAVEYARD.try_lock() {
         graveyard.push_back(grave);
         if graveyard.len() > GRAVES {
