@@ -17,6 +17,7 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+#[cfg_attr(test, allow(dead_code))] // tests may be built without the engines that use it
 mod common;
 #[cfg(test)]
 pub mod mock;
