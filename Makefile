@@ -15,7 +15,7 @@ CARGO_TEST := cargo test --quiet --release --locked
 # cargo builds the same engines for every step below; only its diagnostics are worth reading
 export CARGO_TERM_QUIET := true
 
-.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-tools build configure clean
+.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-fuzz test-tools build configure clean
 .NOTPARALLEL:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "Parts of make test: make lint, make test-rust, make test-ownership, make test-c, make test-c-alone"
 	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
+	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
 	@echo "make bench  measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
 
@@ -77,11 +78,20 @@ test-c-alone:
 	$(CONFIGURE) -B $(BUILD)/$$engine -DWASMRT_BACKENDS=$$engine -DWASMRT_HAS_SANITIZERS=OFF >/dev/null; \
 	$(WITH_CMAKE) cmake --build $(BUILD)/$$engine --parallel $(JOBS) -- --no-print-directory; \
 	$(WITH_CMAKE) ctest --test-dir $(BUILD)/$$engine --output-on-failure --parallel $(JOBS) \
-	--label-exclude '^(asan|valgrind|package)$$'; done
+	--label-exclude '^(asan|valgrind|package|fuzz)$$'; done
 
 test-spec: build
 	@echo "-- the specification's test suite"
 	@target/release/wasmrt-spec --check --library $(BUILD)/lib/libwasmrt.so
+
+# Each program first says what it does; an input that fails is left in $(BUILD).
+FUZZ_TIME := 60
+FUZZ_SEED := $(shell date +%s)
+test-fuzz: build
+	@for engine in $(ENGINES); do for fuzzer in api bytes; do for program in tests/fuzz tests/asan/fuzz; do \
+	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
+	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
+	--directory $(BUILD); done; done; done
 
 test-tools:
 	@scripts/install-test-tools

@@ -90,14 +90,15 @@ function(wasmrt_add_example name)
   endif()
 endfunction()
 
-# wasmrt_add_c_test(NAME [TIMEOUT seconds] [NO_VALGRIND])
+# wasmrt_add_c_test(NAME [TIMEOUT seconds] [NO_VALGRIND] [NO_ASAN])
 #
 # Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak
 # detection and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the
 # others get ten times as much. What is suppressed stands in lsan.supp and valgrind.supp beside the tests. NO_VALGRIND
-# is for tests that do the same thing very often or overflow the stack on purpose.
+# is for tests that do the same thing very often or overflow the stack on purpose, NO_ASAN for those that do to the process
+# what the sanitizers do to it, too: allocators, signals, limits.
 function(wasmrt_add_c_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND" "TIMEOUT" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND;NO_ASAN" "TIMEOUT" "")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "wasmrt_add_c_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -110,7 +111,9 @@ function(wasmrt_add_c_test name)
   # lazy binding lets the check `every-function-called` see which functions a run really calls
   target_link_options(c_${name} PRIVATE -Wl,-z,lazy)
   set_property(GLOBAL APPEND PROPERTY wasmrt_c_tests c_${name})
-  if(WASMRT_HAS_SANITIZERS)
+  set(with_sanitizers OFF)
+  if(WASMRT_HAS_SANITIZERS AND NOT arg_NO_ASAN)
+    set(with_sanitizers ON)
     wasmrt_executable(asan_${name} ${name}.c "${PROJECT_BINARY_DIR}/tests/asan" ${name})
     target_compile_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
     target_link_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
@@ -120,7 +123,7 @@ function(wasmrt_add_c_test name)
     add_test(NAME ${name}-${backend} COMMAND c_${name})
     set_tests_properties(${name}-${backend} PROPERTIES
       ENVIRONMENT WASMRT_BACKEND=${backend} LABELS c TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
-    if(WASMRT_HAS_SANITIZERS)
+    if(with_sanitizers)
       wasmrt_add_asan_test(${name}-${backend} asan_${name})
       set_tests_properties(asan-${name}-${backend} PROPERTIES TIMEOUT ${long_timeout} SKIP_RETURN_CODE 77)
       set_property(TEST asan-${name}-${backend} APPEND PROPERTY ENVIRONMENT WASMRT_BACKEND=${backend})

@@ -27,6 +27,32 @@ extern "C" {
 #define WASMRT_EXNREF 131
 
 
+// The default value of every limit: none.
+#define WASMRT_UNLIMITED UINT64_MAX
+
+// No deadline, no timeout.
+#define WASMRT_NO_DEADLINE UINT64_MAX
+
+// How modules are made to run.
+typedef enum wasmrt_compiler_enum {
+  // The backend's default: Cranelift on wasmtime; lazy translation on wasmi, eager with fuel or interruption.
+  WASMRT_COMPILER_DEFAULT = 0,
+  // wasmtime: optimised machine code.
+  WASMRT_COMPILER_CRANELIFT = 1,
+  // wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks the proposals function-references, gc,
+  // exceptions, tail-call and relaxed-simd, and much of simd.
+  WASMRT_COMPILER_WINCH = 2,
+  // wasmtime: portable bytecode, interpreted; for where machine code may not be made.
+  WASMRT_COMPILER_PULLEY = 3,
+  // wasmi: everything is translated when the module is made.
+  WASMRT_COMPILER_EAGER = 4,
+  // wasmi: everything is validated when the module is made, a function translated when first called. Not with fuel or
+  // interruption.
+  WASMRT_COMPILER_LAZY_TRANSLATION = 5,
+  // wasmi: a function is validated and translated when first called; an invalid one traps then. Not with fuel or interruption.
+  WASMRT_COMPILER_LAZY = 6,
+} wasmrt_compiler_enum;
+
 // The kinds of errors.
 typedef enum wasmrt_error_kind_enum {
   // There is none.
@@ -51,8 +77,176 @@ typedef enum wasmrt_error_kind_enum {
   WASMRT_ERROR_INTERNAL = 9,
 } wasmrt_error_kind_enum;
 
+// What a store can have too much of.
+typedef enum wasmrt_limit_enum {
+  // Bytes of all linear memories together.
+  WASMRT_LIMIT_MEMORY_BYTES = 0,
+  // Elements of all tables together. One table has at most 10,000,000 in any case.
+  WASMRT_LIMIT_TABLE_ELEMENTS = 1,
+  // Instances.
+  WASMRT_LIMIT_INSTANCES = 2,
+  // Tables, of instances and of the host.
+  WASMRT_LIMIT_TABLES = 3,
+  // Memories, of instances and of the host.
+  WASMRT_LIMIT_MEMORIES = 4,
+} wasmrt_limit_enum;
+
+// What bounds the compilation of modules.
+typedef enum wasmrt_module_limit_enum {
+  // The size of a binary, in bytes. At most 1 GiB in any case.
+  WASMRT_MODULE_LIMIT_BYTES = 0,
+  // Functions, imported and own. At most 1,000,000 in any case.
+  WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
+  // Types. At most 1,000,000 in any case.
+  WASMRT_MODULE_LIMIT_TYPES = 2,
+  // Locals of a function, without its parameters. At most 50,000, with them, in any case.
+  WASMRT_MODULE_LIMIT_LOCALS = 3,
+  // The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows with this more than in
+  // proportion.
+  WASMRT_MODULE_LIMIT_FUNCTION_BYTES = 4,
+} wasmrt_module_limit_enum;
+
+// How much a compiler optimises.
+typedef enum wasmrt_optimization_enum {
+  // The backend's default: for speed on wasmtime.
+  WASMRT_OPTIMIZATION_DEFAULT = 0,
+  // Not at all.
+  WASMRT_OPTIMIZATION_NONE = 1,
+  // For speed.
+  WASMRT_OPTIMIZATION_SPEED = 2,
+  // For speed, and for small code.
+  WASMRT_OPTIMIZATION_SPEED_AND_SIZE = 3,
+} wasmrt_optimization_enum;
+
+// What a profiler of the operating system is told of compiled code.
+typedef enum wasmrt_profiling_enum {
+  // Nothing: the default.
+  WASMRT_PROFILING_NONE = 0,
+  // Names of functions, in /tmp/perf-PID.map, for Linux' perf.
+  WASMRT_PROFILING_PERFMAP = 1,
+  // Names and code, in jit-PID.dump in the working directory, for Linux' perf and `perf inject`.
+  WASMRT_PROFILING_JITDUMP = 2,
+} wasmrt_profiling_enum;
+
+// Proposals to WebAssembly, also those that have become part of it. All that a backend has are on unless said otherwise.
+typedef enum wasmrt_proposal_enum {
+  WASMRT_PROPOSAL_MUTABLE_GLOBAL = 1,
+  WASMRT_PROPOSAL_SIGN_EXTENSION = 2,
+  WASMRT_PROPOSAL_SATURATING_FLOAT_TO_INT = 3,
+  WASMRT_PROPOSAL_MULTI_VALUE = 4,
+  WASMRT_PROPOSAL_BULK_MEMORY = 5,
+  WASMRT_PROPOSAL_REFERENCE_TYPES = 6,
+  WASMRT_PROPOSAL_SIMD = 7,
+  WASMRT_PROPOSAL_RELAXED_SIMD = 8,
+  WASMRT_PROPOSAL_TAIL_CALL = 9,
+  WASMRT_PROPOSAL_EXTENDED_CONST = 10,
+  WASMRT_PROPOSAL_MULTI_MEMORY = 11,
+  WASMRT_PROPOSAL_MEMORY64 = 12,
+  // Not on wasmi, nor with Winch.
+  WASMRT_PROPOSAL_FUNCTION_REFERENCES = 13,
+  // Not on wasmi, nor with Winch.
+  WASMRT_PROPOSAL_GC = 14,
+  // Not on wasmi, nor with Winch.
+  WASMRT_PROPOSAL_EXCEPTIONS = 15,
+  WASMRT_PROPOSAL_WIDE_ARITHMETIC = 16,
+  // Off by default.
+  WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
+  // Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
+  WASMRT_PROPOSAL_THREADS = 18,
+  // Off by default. Not on wasmi.
+  WASMRT_PROPOSAL_STACK_SWITCHING = 19,
+} wasmrt_proposal_enum;
+
+// The kinds of traps.
+typedef enum wasmrt_trap_code_enum {
+  // No trap at all.
+  WASMRT_TRAP_NONE = 0,
+  // The instruction `unreachable`.
+  WASMRT_TRAP_UNREACHABLE = 1,
+  // An access beyond the end of a memory.
+  WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS = 2,
+  // An access beyond the end of a table.
+  WASMRT_TRAP_TABLE_OUT_OF_BOUNDS = 3,
+  // An indirect call beyond the end of a table.
+  WASMRT_TRAP_UNDEFINED_ELEMENT = 4,
+  // An indirect call of a null element.
+  WASMRT_TRAP_UNINITIALIZED_ELEMENT = 5,
+  // An indirect call of a function of another type.
+  WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH = 6,
+  // An integer division by zero.
+  WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO = 7,
+  // An integer division or conversion whose result cannot be represented.
+  WASMRT_TRAP_INTEGER_OVERFLOW = 8,
+  // A conversion of a float that is no number to an integer.
+  WASMRT_TRAP_INVALID_CONVERSION = 9,
+  // Calls nested too deeply.
+  WASMRT_TRAP_STACK_EXHAUSTED = 10,
+  // An atomic access to an unaligned address.
+  WASMRT_TRAP_UNALIGNED_ATOMIC = 11,
+  // A null reference where an object was needed.
+  WASMRT_TRAP_NULL_REFERENCE = 12,
+  // An access beyond the end of an array.
+  WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS = 13,
+  // A cast of a reference to a type that it is not of.
+  WASMRT_TRAP_CAST_FAILURE = 14,
+  // An exception that nobody caught.
+  WASMRT_TRAP_UNCAUGHT_EXCEPTION = 15,
+  // A trap of the engine's own that is none of the others.
+  WASMRT_TRAP_OTHER = 16,
+  // The store had no fuel left.
+  WASMRT_TRAP_OUT_OF_FUEL = 32,
+  // The deadline of the call or of the store had passed.
+  WASMRT_TRAP_DEADLINE = 33,
+  // A `wasmrt_interrupt_t` of the store was triggered.
+  WASMRT_TRAP_INTERRUPTED = 34,
+  // The store's limit of memory bytes, where growth beyond it traps, or when it forbade an instance.
+  WASMRT_TRAP_MEMORY_LIMIT = 35,
+  // The store's limit of table elements, likewise.
+  WASMRT_TRAP_TABLE_LIMIT = 36,
+  // A host function's trap: `wasm_trap_new`, `wasmrt_trap_new_with_data`.
+  WASMRT_TRAP_HOST = 64,
+  // A host function's wish to end the program: `wasmrt_trap_new_exit`.
+  WASMRT_TRAP_EXIT = 65,
+  // Nothing has run: arguments or imports were wrong, or a host function left a wrong result. The last error tells its kind.
+  WASMRT_TRAP_ERROR = 66,
+} wasmrt_trap_code_enum;
+
+// What stops the guests of a store, from any thread.
+//
+// Functions: `wasmrt_interrupt_new`, `_trigger`, `_clear`, `_delete`. Usable from any thread, also from several at once, and
+// after the store is gone. Must eventually be passed to `wasmrt_interrupt_delete`.
+typedef struct wasmrt_interrupt_t wasmrt_interrupt_t;
+
+// A compiler; the numbers are those of `wasmrt_compiler_enum`.
+typedef uint8_t wasmrt_compiler_t;
+
+// An optimisation level; the numbers are those of `wasmrt_optimization_enum`.
+typedef uint8_t wasmrt_optimization_t;
+
+// A proposal; the numbers are those of `wasmrt_proposal_enum`.
+typedef uint8_t wasmrt_proposal_t;
+
+// Something to tell a profiler; the numbers are those of `wasmrt_profiling_enum`.
+typedef uint8_t wasmrt_profiling_t;
+
+// Something of a module that can be bounded; the numbers are those of `wasmrt_module_limit_enum`.
+typedef uint8_t wasmrt_module_limit_t;
+
+// Something that a store has a limit for; the numbers are those of `wasmrt_limit_enum`.
+typedef uint8_t wasmrt_limit_t;
+
 // A kind of error; the numbers are those of `wasmrt_error_kind_enum` and will not change.
 typedef uint8_t wasmrt_error_kind_t;
+
+// A kind of trap; the numbers are those of `wasmrt_trap_code_enum` and will not change.
+typedef uint8_t wasmrt_trap_code_t;
+
+// What is called with each warning: a sentence in UTF-8, borrowed for the call.
+typedef void (*wasmrt_log_callback_t)(void *env, const char *message);
+
+// The version of the library, as in "1.2.3": static. Compare with `WASMRT_VERSION`, the version of the header.
+WASM_API_EXTERN
+const char *wasmrt_version(void);
 
 // How many backends this library has.
 WASM_API_EXTERN size_t wasmrt_backend_count(void);
@@ -73,6 +267,238 @@ bool wasmrt_config_set_backend(wasm_config_t *config,
 // The name of an engine's backend: static. NULL gives NULL and a last error.
 WASM_API_EXTERN const char *wasmrt_engine_backend(const wasm_engine_t *engine);
 
+// Chooses the compiler: a constant of `wasmrt_compiler_enum`. Environment: `WASMRT_COMPILER`, one of cranelift, winch, pulley,
+// eager, lazy-translation, lazy.
+//
+// As for all functions of configuration: true if the value means something; else, or if the configuration is NULL, false and
+// a last error, and the configuration is as before. Whether the backend can do what is asked for,
+// `wasm_engine_new_with_config` says: if not, it gives NULL and a last error of kind `WASMRT_ERROR_UNSUPPORTED`. Nothing is
+// ignored. A configuration is used by one thread at a time.
+WASM_API_EXTERN
+bool wasmrt_config_set_compiler(wasm_config_t *config,
+                                wasmrt_compiler_t compiler);
+
+// Chooses how much the compiler optimises: a constant of `wasmrt_optimization_enum`. Not on wasmi, nor with Winch. Environment:
+// `WASMRT_OPTIMIZATION`, one of none, speed, speed-and-size.
+WASM_API_EXTERN
+bool wasmrt_config_set_optimization(wasm_config_t *config,
+                                    wasmrt_optimization_t optimization);
+
+// Turns a proposal on or off: a constant of `wasmrt_proposal_enum`. A module that uses one that is off is invalid.
+WASM_API_EXTERN
+bool wasmrt_config_set_proposal(wasm_config_t *config,
+                                wasmrt_proposal_t proposal,
+                                bool enabled);
+
+// Has WebAssembly consume fuel: see `wasmrt_store_set_fuel`. Off by default.
+WASM_API_EXTERN bool wasmrt_config_set_fuel(wasm_config_t *config, bool enabled);
+
+// Lets WebAssembly be stopped while it runs: see `wasmrt_store_set_deadline`, `wasmrt_store_set_call_timeout` and
+// `wasmrt_interrupt_new`. Off by default; what it costs stands in docs/wasmrt.md.
+WASM_API_EXTERN
+bool wasmrt_config_set_interruption(wasm_config_t *config,
+                                    bool enabled);
+
+// Bounds the stack of WebAssembly, in bytes, not 0; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
+//
+// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have at least as much again for the
+// engine and the host. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
+// thousands of bytes in it.
+WASM_API_EXTERN
+bool wasmrt_config_set_max_wasm_stack(wasm_config_t *config,
+                                      size_t bytes);
+
+// The address space reserved for each memory, in bytes; a memory that outgrows it moves. Not on wasmi. Default on 64-bit
+// machines 4 GiB, where nothing moves and the fewest checks are made. Environment: `WASMRT_MEMORY_RESERVATION`.
+WASM_API_EXTERN
+bool wasmrt_config_set_memory_reservation(wasm_config_t *config,
+                                          uint64_t bytes);
+
+// The inaccessible address space after each memory, in bytes; more of it saves checks. Not on wasmi. Default on 64-bit machines
+// 32 MiB.
+WASM_API_EXTERN
+bool wasmrt_config_set_memory_guard_size(wasm_config_t *config,
+                                         uint64_t bytes);
+
+// Whether memories start as copy-on-write images of a module's data where the operating system can do that. On by default on
+// wasmtime; cannot be turned on on wasmi.
+WASM_API_EXTERN
+bool wasmrt_config_set_memory_copy_on_write(wasm_config_t *config,
+                                            bool enabled);
+
+// Sets room for instances aside when the engine is made, to be used again and again: instances are then made faster, and there
+// can be no more of them in all stores together. Not on wasmi.
+//
+// `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each memory and `table_elements` each
+// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). Address space is reserved for all of it at
+// once.
+WASM_API_EXTERN
+bool wasmrt_config_set_pooling(wasm_config_t *config,
+                               uint32_t instances,
+                               uint32_t memories,
+                               uint32_t tables,
+                               size_t memory_bytes,
+                               size_t table_elements);
+
+// Whether a module's functions are compiled on several threads. On by default on wasmtime; cannot be turned on on wasmi.
+// Environment: `WASMRT_PARALLEL_COMPILATION`, 0 or 1.
+WASM_API_EXTERN
+bool wasmrt_config_set_parallel_compilation(wasm_config_t *config,
+                                            bool enabled);
+
+// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi.
+WASM_API_EXTERN
+bool wasmrt_config_set_debug_info(wasm_config_t *config,
+                                  bool enabled);
+
+// What a profiler is told of compiled code: a constant of `wasmrt_profiling_enum`. Not on wasmi. Environment: `WASMRT_PROFILING`,
+// one of none, perfmap, jitdump.
+WASM_API_EXTERN
+bool wasmrt_config_set_profiling(wasm_config_t *config,
+                                 wasmrt_profiling_t profiling);
+
+// Makes results the same on every machine: one bit pattern for all NaNs that instructions produce, and one result for each
+// relaxed SIMD instruction. Off by default. Not on wasmi, nor with Winch.
+WASM_API_EXTERN
+bool wasmrt_config_set_deterministic(wasm_config_t *config,
+                                     bool enabled);
+
+// Compiles for another machine, given as a target triple such as "x86_64-unknown-linux-gnu". Not on wasmi.
+//
+// Modules of such an engine can be serialized, to be deserialized there by the same version of this library, with the same
+// configuration but for the target; they can be instantiated here only if this machine is of that kind. Only for processor
+// architectures that the library's compiler was built for: this machine's, and "pulley64" and its kin.
+WASM_API_EXTERN
+bool wasmrt_config_set_target(wasm_config_t *config,
+                              const char *triple);
+
+// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi.
+//
+// Without a target, those that this machine has are used anyway. One that the machine lacks is refused, unless a target is
+// given.
+WASM_API_EXTERN
+bool wasmrt_config_enable_cpu_feature(wasm_config_t *config,
+                                      const char *name);
+
+// Bounds the modules that the engine compiles: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
+// allowed, `WASMRT_UNLIMITED` by default. A module beyond it is refused before it is compiled, with a last error of kind
+// `WASMRT_ERROR_LIMIT`.
+WASM_API_EXTERN
+bool wasmrt_config_set_module_limit(wasm_config_t *config,
+                                    wasmrt_module_limit_t limit,
+                                    uint64_t value);
+
+// Sets how much fuel a store has. Its engine must have been configured with `wasmrt_config_set_fuel`.
+//
+// About one unit is consumed for each instruction; what exactly is the backend's to decide, the same each time. A store has
+// none at first. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
+// on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
+// engine has no fuel, or for NULL.
+//
+// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. On wasmi instructions that copy or fill
+// also pay for every 64 bytes; together with interruption they cost 255 instead, however much they copy. A little that does
+// not suffice for the next step may be left when it runs out.
+WASM_API_EXTERN
+bool wasmrt_store_set_fuel(wasm_store_t *store,
+                           uint64_t fuel);
+
+// Adds to the fuel that a store has; no more than `UINT64_MAX` in all. True; false and a last error as for
+// `wasmrt_store_set_fuel`.
+WASM_API_EXTERN
+bool wasmrt_store_add_fuel(wasm_store_t *store,
+                           uint64_t fuel);
+
+// How much fuel a store has, written to `fuel`. True; false and a last error as for `wasmrt_store_set_fuel`, with nothing
+// written.
+WASM_API_EXTERN
+bool wasmrt_store_fuel(const wasm_store_t *store,
+                       uint64_t *fuel);
+
+// How much fuel was consumed in a store since it was made, written to `fuel`. True; false and a last error as for
+// `wasmrt_store_set_fuel`, with nothing written.
+WASM_API_EXTERN
+bool wasmrt_store_fuel_consumed(const wasm_store_t *store,
+                                uint64_t *fuel);
+
+// Has everything that runs in a store end `nanoseconds` from now; `WASMRT_NO_DEADLINE` lifts that. The store's engine must have
+// been configured with `wasmrt_config_set_interruption`.
+//
+// WebAssembly that runs then, or is called later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
+// overloaded, also in calls that host functions make; until the deadline is set anew. Host functions are not stopped, nor is a
+// single instruction that copies much memory; the guest stops after them. May be called from host functions. True; false
+// and a last error if the engine has no interruption, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_store_set_deadline(wasm_store_t *store,
+                               uint64_t nanoseconds);
+
+// Gives every call into a store's WebAssembly `nanoseconds` from its beginning; `WASMRT_NO_DEADLINE`, the default, all the
+// time there is. Calls that host functions make share the time of the outermost. Instantiation, which may run a start
+// function, counts as a call.
+//
+// Otherwise as `wasmrt_store_set_deadline`; where both are set, what comes first counts. A call that is running keeps the
+// time it began with.
+WASM_API_EXTERN
+bool wasmrt_store_set_call_timeout(wasm_store_t *store,
+                                   uint64_t nanoseconds);
+
+// A handle that stops the guests of a store, own. All handles of a store do the same.
+//
+// NULL and a last error if the store's engine was not configured with `wasmrt_config_set_interruption`, or for NULL. Called by
+// whoever may use the store. Must be passed to `wasmrt_interrupt_delete`.
+WASM_API_EXTERN
+struct wasmrt_interrupt_t *wasmrt_interrupt_new(wasm_store_t *store);
+
+// Stops what runs in the store: the outermost call into it, and all that it called in turn, trap with
+// `WASMRT_TRAP_INTERRUPTED`, as fast as for `wasmrt_store_set_deadline`.
+//
+// If nothing runs, the next call is stopped instead, so that no trigger is lost; `wasmrt_interrupt_clear` withdraws it. One
+// trigger stops one outermost call. May be called from any thread. NULL: nothing happens, and there is a last error.
+WASM_API_EXTERN
+void wasmrt_interrupt_trigger(const struct wasmrt_interrupt_t *interrupt);
+
+// Withdraws triggers that have not stopped anything yet. May be called from any thread. NULL: nothing happens, and there is a
+// last error.
+WASM_API_EXTERN
+void wasmrt_interrupt_clear(const struct wasmrt_interrupt_t *interrupt);
+
+// Deletes a handle. Takes ownership. What it triggered stays triggered. May be called from any thread. NULL: nothing happens.
+WASM_API_EXTERN
+void wasmrt_interrupt_delete(struct wasmrt_interrupt_t *interrupt);
+
+// Sets a limit of a store: `limit` is a constant of `wasmrt_limit_enum`, `value` the most that there may be,
+// `WASMRT_UNLIMITED` by default. What there is already stays, also beyond a new limit.
+//
+// What the host makes counts as well as what guests make. Beyond the limit, a guest's `memory.grow` and `table.grow` give -1
+// (see `wasmrt_store_set_growth_trap`), and functions of wasm.h fail with a last error of kind `WASMRT_ERROR_LIMIT` that names
+// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before.
+// True; false and a last error for a number that is no limit, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_store_set_limit(wasm_store_t *store,
+                            wasmrt_limit_t limit,
+                            uint64_t value);
+
+// A limit of a store: a constant of `wasmrt_limit_enum`. NULL, or a number that is no limit: 0 and a last error.
+WASM_API_EXTERN
+uint64_t wasmrt_store_limit(const wasm_store_t *store,
+                            wasmrt_limit_t limit);
+
+// How much of something that has a limit a store has now: a constant of `wasmrt_limit_enum`. NULL, or a number that is no
+// limit: 0 and a last error.
+WASM_API_EXTERN
+uint64_t wasmrt_store_usage(const wasm_store_t *store,
+                            wasmrt_limit_t limit);
+
+// Whether a guest's `memory.grow` or `table.grow` beyond a limit of the store traps, with `WASMRT_TRAP_MEMORY_LIMIT` or
+// `WASMRT_TRAP_TABLE_LIMIT`, instead of giving -1. Off by default. True; false and a last error for NULL.
+WASM_API_EXTERN
+bool wasmrt_store_set_growth_trap(wasm_store_t *store,
+                                  bool enabled);
+
+// How many modules an engine has: those that have not been deleted, and those that an instance, a store or a shared module
+// still needs. May be called from any thread. NULL: 0 and a last error.
+WASM_API_EXTERN
+size_t wasmrt_engine_modules(const wasm_engine_t *engine);
+
 // What went wrong last on this thread, in words, in UTF-8; NULL if nothing did.
 //
 // Every function of wasm.h and of this header that fails sets it; success does not clear it, `wasmrt_last_error_clear`
@@ -83,12 +509,81 @@ const char *wasmrt_last_error_message(void);
 // What kind of thing went wrong last on this thread: a constant of `wasmrt_error_kind_enum`.
 WASM_API_EXTERN wasmrt_error_kind_t wasmrt_last_error_kind(void);
 
+// Where in a module the thread's last error is, if it was about one: the offset in bytes from the start of the binary, written
+// to `offset`.
+//
+// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of kind
+// `WASMRT_ERROR_COMPILE`. False otherwise, or if `offset` is NULL; nothing is written then. Sets no error of its own.
+WASM_API_EXTERN
+bool wasmrt_last_error_offset(uint64_t *offset);
+
 // Forgets the thread's last error.
 WASM_API_EXTERN void wasmrt_last_error_clear(void);
 
-// The version of the library, as in "1.2.3": static. Compare with `WASMRT_VERSION`, the version of the header.
+// What kind of trap this is: a constant of `wasmrt_trap_code_enum`, the same on every backend. NULL: `WASMRT_TRAP_NONE` and a
+// last error.
 WASM_API_EXTERN
-const char *wasmrt_version(void);
+wasmrt_trap_code_t wasmrt_trap_code(const wasm_trap_t *trap);
+
+// A trap with which a host function ends the program in the guest, own, to be returned from that function. Its code is
+// `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
+//
+// `status` comes back from `wasmrt_trap_exit_status`, to whoever called the guest. NULL for the store gives NULL and a last
+// error.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_trap_new_exit(wasm_store_t *store,
+                                  int32_t status);
+
+// The status of a trap made by `wasmrt_trap_new_exit`, written to `status`.
+//
+// True if the trap is one. False if not, with nothing written; that is an answer, not an error. NULL for an argument: false
+// and a last error.
+WASM_API_EXTERN
+bool wasmrt_trap_exit_status(const wasm_trap_t *trap,
+                             int32_t *status);
+
+// A trap with a message that carries data of the host's, own, for a host function to return.
+//
+// The message stays the caller's, as for `wasm_trap_new`. Whoever gets the trap, from the call into WebAssembly, gets `data`
+// back with `wasmrt_trap_data`. `finalizer`, if not NULL, is called once with `data` when the last handle to the trap is
+// deleted, or at once if this function fails. Beside it, host info of the trap is free for other use. NULL for the store
+// gives NULL and a last error.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_trap_new_with_data(wasm_store_t *store,
+                                       const wasm_message_t *message,
+                                       void *data,
+                                       void (*finalizer)(void *arg1));
+
+// The data of a trap made by `wasmrt_trap_new_with_data`: borrowed, valid as long as the trap. NULL for any other trap. NULL
+// gives NULL and a last error.
+WASM_API_EXTERN
+void *wasmrt_trap_data(const wasm_trap_t *trap);
+
+// Writes the name of a frame's function to `out`, own: what the module's name section calls it.
+//
+// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+WASM_API_EXTERN
+void wasmrt_frame_func_name(const wasm_frame_t *frame,
+                            wasm_name_t *out);
+
+// Writes the name of a frame's module to `out`, own: what its name section calls it.
+//
+// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+WASM_API_EXTERN
+void wasmrt_frame_module_name(const wasm_frame_t *frame,
+                              wasm_name_t *out);
+
+// Has warnings passed to `callback`, with `env`; NULL for no callback, the default: nobody hears of them.
+//
+// Warnings are about things that are no errors of any call: a limit of a store was reached, something was deleted twice, the
+// environment has a `WASMRT_` variable that does not exist, the library caught a defect of its own. There is one logger in
+// a process. It is called on the thread on which the thing happens, several at once; it may call the library, but not use
+// the store that the thing happens in. `finalizer`, if not NULL, is called once with `env` when the logger has been replaced
+// and nobody is in it any more; at once if there is no callback. May be called from any thread.
+WASM_API_EXTERN
+void wasmrt_set_log_callback(wasmrt_log_callback_t callback,
+                             void *env,
+                             void (*finalizer)(void *arg1));
 
 // Converts a module from the text format, `length` bytes at `text`, to the binary format, written to `out`, own.
 //

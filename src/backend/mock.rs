@@ -6,8 +6,8 @@
 
 use super::common::{Arguments, HostObject, Owner};
 use super::{Backend, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::config::{Options, Setting};
 use crate::runtime::declarations::Declarations;
-use crate::runtime::engine::Config;
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::invoke_host;
 use crate::runtime::object::{ExternPayload, Handle, Object};
@@ -43,7 +43,10 @@ impl Backend for Mock {
     fn name(&self) -> &'static CStr {
         c"mock"
     }
-    fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
+    fn can(&self, _setting: Setting) -> bool {
+        false
+    }
+    fn new_engine(&self, _options: &Options) -> Result<Box<dyn Engine>> {
         Ok(Box::new(Mock))
     }
 }
@@ -325,7 +328,14 @@ impl MockStore {
             if let Failure::Trap(_, frames) | Failure::Host(frames) = &mut *failure {
                 let module = identity(&instance.wasm);
                 let func_offset = offset - start;
-                frames.push(RawFrame { module, func_index: index, func_offset, module_offset: offset });
+                frames.push(RawFrame {
+                    module,
+                    func_index: index,
+                    func_offset,
+                    module_offset: offset,
+                    func_name: None,
+                    module_name: None,
+                });
             }
             failure
         })?;
@@ -691,5 +701,13 @@ impl Store for MockStore {
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
         self.things.borrow_mut().memories[position(memory)].grow(delta)
+    }
+
+    fn fuel(&self) -> u64 {
+        unreachable!("no engine of this backend has fuel")
+    }
+
+    fn set_fuel(&self, _fuel: u64) {
+        unreachable!("no engine of this backend has fuel")
     }
 }

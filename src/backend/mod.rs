@@ -5,7 +5,7 @@
 //! (identity, host info, finalizers, foreign objects, link errors, artifacts' envelopes, texts of traps) is done once in
 //! the runtime.
 
-use crate::runtime::engine::Config;
+use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{ErrorKind, Result};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
@@ -39,12 +39,16 @@ pub static BACKENDS: &[&dyn Backend] = &[
 pub trait Backend: Sync {
     /// As C and the environment spell it.
     fn name(&self) -> &'static CStr;
-    fn new_engine(&self, config: &Config) -> Result<Box<dyn Engine>>;
+
+    /// Whether it can do at all what a setting asks for. What exactly is asked for, [`Backend::new_engine`] judges.
+    fn can(&self, setting: Setting) -> bool;
+
+    fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>>;
 }
 
 pub trait Engine: Send + Sync {
-    /// Everything that an artifact depends on: engine version, processor, configuration. Artifacts of other settings are
-    /// refused before the engine sees them.
+    /// What an artifact depends on that the engine does not check itself. Artifacts of other settings are refused before the
+    /// engine sees them.
     fn settings(&self) -> String;
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>>;
@@ -62,6 +66,14 @@ pub trait Engine: Send + Sync {
     /// # Safety
     /// `owner` stays at its address until after the store is dropped; it is not looked at before this returns.
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>>;
+
+    /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need ticks now and then.
+    fn ticks(&self) -> bool {
+        false
+    }
+
+    /// Has all guests of this engine that are running ask their supervisors whether to go on. Called from any thread.
+    fn tick(&self) {}
 }
 
 pub trait Module: Any + Send + Sync {
@@ -111,6 +123,8 @@ pub enum Failure {
     TableTrap,
     /// A host function trapped; its trap is the store's pending one.
     Host(Vec<RawFrame>),
+    /// The store's limits did not allow an instance: what would have trapped, and the error that says more.
+    Limit(TrapCode, crate::runtime::error::Error),
     /// Anything else.
     Error(crate::runtime::error::Error),
 }
@@ -138,6 +152,9 @@ pub struct RawFrame {
     pub func_offset: usize,
     /// Bytes from the start of the module.
     pub module_offset: usize,
+    /// What the module calls the function, and itself.
+    pub func_name: Option<String>,
+    pub module_name: Option<String>,
 }
 
 /// A store of an engine. All methods take `&self`: a host function called by the engine calls back into its store, so the
@@ -152,6 +169,11 @@ pub trait Store {
     /// Instantiates `module` and runs its start function.
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)])
     -> Result<Entity, Box<Failure>>;
+
+    /// Whether what was made for an instance is freed when instantiation fails, rather than with the store.
+    fn frees_failed_instances(&self) -> bool {
+        false
+    }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
@@ -194,4 +216,8 @@ pub trait Store {
     /// Size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;
+
+    /// How much fuel is left. Only called on stores of engines with fuel, as is the next one.
+    fn fuel(&self) -> u64;
+    fn set_fuel(&self, fuel: u64);
 }

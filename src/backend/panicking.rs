@@ -1,7 +1,7 @@
 //! A backend for tests that panics in the middle of everything but making engines, stores, modules and instances.
 
 use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
-use crate::runtime::engine::Config;
+use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::Result;
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
@@ -17,7 +17,10 @@ impl Backend for Panicking {
     fn name(&self) -> &'static CStr {
         c"panicking"
     }
-    fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
+    fn can(&self, _setting: Setting) -> bool {
+        false
+    }
+    fn new_engine(&self, _options: &Options) -> Result<Box<dyn Engine>> {
         Ok(Box::new(Panicking))
     }
 }
@@ -109,5 +112,11 @@ impl Store for Panicking {
     }
     unsafe fn memory_grow(&self, _: &Entity, _: u64) -> Result<()> {
         panic!("memory_grow")
+    }
+    fn fuel(&self) -> u64 {
+        panic!("fuel")
+    }
+    fn set_fuel(&self, _: u64) {
+        panic!("set_fuel")
     }
 }

@@ -1,6 +1,6 @@
 //! Configuration.
 
-use crate::runtime::engine::Config;
+use crate::runtime::config::Config;
 
 /// A configuration for an engine, filled by functions of wasmrt.h. Must eventually be passed to
 /// `wasm_engine_new_with_config` or to `wasm_config_delete`.

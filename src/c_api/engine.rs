@@ -1,7 +1,8 @@
 //! Engines.
 
 use super::config::wasm_config_t;
-use crate::runtime::engine::{Config, Engine};
+use crate::runtime::config::Config;
+use crate::runtime::engine::Engine;
 use std::sync::Arc;
 
 /// An engine: what compiles and runs. Stores and modules of one engine go together; a program rarely needs a second.

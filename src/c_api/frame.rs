@@ -49,7 +49,7 @@ pub unsafe extern "C" fn wasm_frame_module_offset(frame: *const wasm_frame_t) ->
 
 /// # Safety
 /// The pointer is NULL or the caller's frame.
-unsafe fn from_c<'a>(frame: *const wasm_frame_t) -> Result<&'a OwnedFrame> {
+pub unsafe fn from_c<'a>(frame: *const wasm_frame_t) -> Result<&'a OwnedFrame> {
     // SAFETY: as promised by the caller.
     unsafe { super::required(frame, "a frame") }
 }

@@ -169,7 +169,10 @@ fn refuse() -> *mut wasm_trap_t {
 fn trap_of_panic(func: &Object, panic: &(dyn std::any::Any + Send)) -> *mut wasm_trap_t {
     super::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
-    let trap = crate::runtime::object::Body::Trap(crate::runtime::trap::Trap::new(message));
+    let trap = crate::runtime::object::Body::Trap(crate::runtime::trap::Trap::new(
+        crate::runtime::trap::Cause::Error,
+        message,
+    ));
     Object::create(func.store(), trap).into_handle().into_raw().cast()
 }
 

@@ -85,7 +85,7 @@ pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: was
     // SAFETY: the caller's memory, or NULL; the entity is of its store.
     super::answer("wasm_memory_grow", false, || unsafe {
         let (object, memory) = from_c(memory)?;
-        object.store().backend().memory_grow(&memory.entity, delta.into()).map(|()| true)
+        object.memory_grow(memory, delta).map(|()| true)
     })
 }
 

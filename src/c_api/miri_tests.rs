@@ -30,7 +30,7 @@ use super::vector::{Parts, Vector, wasm_byte_vec_delete, wasm_byte_vec_t};
 use super::wasmrt::error::*;
 use super::*;
 use crate::backend::mock::Mock;
-use crate::runtime::engine::Config;
+use crate::runtime::config::Config;
 use crate::runtime::object::Object;
 use crate::runtime::types::{Limits, ValKind};
 use crate::runtime::value::{Val, ValUnion};

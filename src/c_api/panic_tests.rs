@@ -3,7 +3,7 @@
 use super::*;
 use crate::backend::panicking::Panicking;
 use crate::c_api::vector::{Vector, wasm_byte_vec_t};
-use crate::runtime::engine::Config;
+use crate::runtime::config::Config;
 use crate::runtime::value::Val;
 use std::ptr::{null, null_mut};
 

@@ -7,7 +7,7 @@ use super::store::{self, wasm_store_t};
 use super::vector::{Parts, Vector, wasm_byte_vec_t, wasm_name_t};
 use crate::runtime::error::Result;
 use crate::runtime::object::{Body, Object};
-use crate::runtime::trap::{OwnedFrame, Trap};
+use crate::runtime::trap::{Cause, OwnedFrame, Trap};
 
 /// A message: a name whose `size` counts a terminating zero.
 pub type wasm_message_t = wasm_name_t;
@@ -28,9 +28,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_trap_new", std::ptr::null_mut(), || unsafe {
         let store = store::from_c(store)?;
-        let message = wasm_byte_vec_t::bytes(message);
-        let message = message.strip_suffix(b"\0").unwrap_or(message);
-        let object = Object::create(store, Body::Trap(Trap::new(message.to_vec())));
+        let object = Object::create(store, Body::Trap(Trap::new(Cause::Host, text(message))));
         Ok(object.into_handle().into_raw().cast())
     })
 }
@@ -82,9 +80,19 @@ pub unsafe extern "C" fn wasm_trap_trace(trap: *const wasm_trap_t, out: *mut was
     unsafe { trace.write(out) }
 }
 
+/// A message without its final zero.
+///
+/// # Safety
+/// The pointer is NULL or the caller's message.
+pub unsafe fn text(message: *const wasm_message_t) -> Vec<u8> {
+    // SAFETY: as promised by the caller.
+    let message = unsafe { wasm_byte_vec_t::bytes(message) };
+    message.strip_suffix(b"\0").unwrap_or(message).to_vec()
+}
+
 /// # Safety
 /// The pointer is NULL or the caller's handle.
-unsafe fn from_c<'a>(trap: *const wasm_trap_t) -> Result<(&'a Object, &'a Trap)> {
+pub unsafe fn from_c<'a>(trap: *const wasm_trap_t) -> Result<(&'a Object, &'a Trap)> {
     // SAFETY: as promised by the caller.
     let object = unsafe { object(trap, "a trap")? };
     Ok((object, object.as_trap().ok_or_else(|| wrong_kind(object, "a trap"))?))

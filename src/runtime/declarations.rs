@@ -3,6 +3,7 @@
 //! Engines order imports and exports as it suits them and forget indices; so this is read from the module itself.
 
 use super::error::{Error, ErrorKind, Result};
+use super::limits::Resource;
 use super::types::{ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
@@ -11,6 +12,9 @@ pub struct Declarations {
     pub exports: Vec<Export>,
     /// Whether there is a memory, imported or its own, that threads share.
     pub shares_memory: bool,
+    /// How many memories and tables the module defines itself.
+    own_memories: u64,
+    own_tables: u64,
     /// The module without code, data and whatever else the above does not come from: what an artifact keeps of it.
     pub outline: Vec<u8>,
 }
@@ -53,6 +57,11 @@ impl Declarations {
         Reader::default().read(wasm).map_err(|error| {
             Error::new(ErrorKind::Compile, format!("{} at offset {:#x}", error.message(), error.offset()))
         })
+    }
+
+    /// What an instance of the module adds to those of its store.
+    pub fn resources(&self) -> [(Resource, u64); 3] {
+        [(Resource::Instances, 1), (Resource::Tables, self.own_tables), (Resource::Memories, self.own_memories)]
     }
 }
 
@@ -154,7 +163,11 @@ impl Reader {
         find_repetitions(&mut exports);
         let shared = |(ty, _): &(ExternType, _)| matches!(ty, ExternType::Memory(ty) if ty.shared);
         let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
-        Ok(Declarations { imports: self.imports, exports, shares_memory, outline: self.outline })
+        let own =
+            |kind: ExternKind| self.spaces[kind as usize].iter().filter(|(_, import)| import.is_none()).count() as u64;
+        let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
+        let (imports, outline) = (self.imports, self.outline);
+        Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
     }
 
     fn define(&mut self, ty: ExternType) {

@@ -37,6 +37,8 @@ pub struct Error(Box<ErrorData>);
 pub struct ErrorData {
     pub kind: ErrorKind,
     pub message: String,
+    /// Where in a module's bytes, if that is known.
+    pub offset: Option<u64>,
 }
 
 impl Deref for Error {
@@ -57,7 +59,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(ErrorData { kind, message: message.into() }))
+        Error(Box::new(ErrorData { kind, message: message.into(), offset: None }))
     }
 
     #[cold]
@@ -72,29 +74,46 @@ impl fmt::Display for Error {
     }
 }
 
+struct Last {
+    kind: ErrorKind,
+    text: CString,
+    offset: Option<u64>,
+}
+
 thread_local! {
-    static LAST: RefCell<Option<(ErrorKind, CString)>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+}
+
+/// Text as C gets it.
+pub fn to_c(text: &str) -> CString {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
 /// Records `error` as the thread's last one. It stays until the next failure or [`clear`].
 #[cold]
 pub fn record(error: &Error) {
-    let text = error.message.replace('\0', "\u{fffd}");
-    let text = CString::new(text).unwrap_or_default();
+    let last = Last { kind: error.kind, text: to_c(&error.message), offset: error.offset };
     // A thread that is going away has no last error any more; there is nobody left to read it.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = Some((error.kind, text)));
+    let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
 pub fn clear() {
     let _ = LAST.try_with(|last| *last.borrow_mut() = None);
 }
 
+fn last<R>(read: impl FnOnce(&Last) -> R) -> Option<R> {
+    LAST.try_with(|last| last.borrow().as_ref().map(read)).ok().flatten()
+}
+
 pub fn last_kind() -> Option<ErrorKind> {
-    LAST.try_with(|last| last.borrow().as_ref().map(|(kind, _)| *kind)).ok().flatten()
+    last(|last| last.kind)
+}
+
+pub fn last_offset() -> Option<u64> {
+    last(|last| last.offset).flatten()
 }
 
 /// The message of the thread's last error, valid until the next failure or [`clear`] on this thread; null if none.
 pub fn last_message() -> *const c_char {
-    let pointer = LAST.try_with(|last| last.borrow().as_ref().map(|(_, text)| text.as_ptr()));
-    pointer.ok().flatten().unwrap_or(std::ptr::null())
+    last(|last| last.text.as_ptr()).unwrap_or(std::ptr::null())
 }

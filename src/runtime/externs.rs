@@ -2,6 +2,7 @@
 
 use super::error::{Error, ErrorKind, Result};
 use super::func::{carried, check_value};
+use super::limits::Resource;
 use super::object::{Body, Global, Handle, Memory, Object, Table};
 use super::store::Store;
 use super::types::{ExternType, GlobalType, Limits, MemoryType, TableType, ValType};
@@ -71,9 +72,10 @@ impl Object {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let init = element(store, ty, init)?;
-        check_table_size(store, ty.limits.min.into())?;
+        store.limits().check(Resource::Tables, 1)?;
         // SAFETY: the element fits, and is of this store.
-        let entity = unsafe { store.backend().new_table(ty, &init)? };
+        let entity = limited(store, || unsafe { store.backend().new_table(ty, &init) })?;
+        store.limits().add(Resource::Tables, 1);
         Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
     }
 
@@ -103,10 +105,8 @@ impl Object {
     pub fn table_grow(&self, table: &Table, delta: u32, init: Option<&Object>) -> Result<()> {
         let store = self.store();
         let init = element(store, &table.ty, init)?;
-        // SAFETY: an entity of this store.
-        check_table_size(store, unsafe { store.backend().table_size(&table.entity) } + u64::from(delta))?;
         // SAFETY: the element fits, and is of this store.
-        unsafe { store.backend().table_grow(&table.entity, &table.ty, delta.into(), &init) }
+        limited(store, || unsafe { store.backend().table_grow(&table.entity, &table.ty, delta.into(), &init) })
     }
 
     #[cold]
@@ -140,9 +140,17 @@ impl Object {
             let message = format!("a {} cannot be made from C", ExternType::Memory(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
+        store.limits().check(Resource::Memories, 1)?;
         // SAFETY: a type of no store in particular.
-        let entity = unsafe { store.backend().new_memory(ty)? };
+        let entity = limited(store, || unsafe { store.backend().new_memory(ty) })?;
+        store.limits().add(Resource::Memories, 1);
         Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))).into_handle())
+    }
+
+    pub fn memory_grow(&self, memory: &Memory, delta: u32) -> Result<()> {
+        let store = self.store();
+        // SAFETY: an entity of this store.
+        limited(store, || unsafe { store.backend().memory_grow(&memory.entity, delta.into()) })
     }
 }
 
@@ -154,11 +162,10 @@ fn check_carried(ty: ValType, what: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-fn check_table_size(store: &Store, elements: u64) -> Result<()> {
-    if usize::try_from(elements).is_ok_and(|elements| store.admits_table(elements)) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Limit, format!("a table cannot have {elements} elements")))
+/// Runs what needs memory or table elements. If the store's limits forbid it, they say why.
+fn limited<R>(store: &Store, body: impl FnOnce() -> Result<R>) -> Result<R> {
+    store.limits().forget_denial();
+    body().map_err(|error| store.limits().denied().map_or(error, |(_, refusal)| refusal))
 }
 
 /// A reference as an element of a table; still the caller's.

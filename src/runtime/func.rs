@@ -1,11 +1,12 @@
 //! Functions and calls in both directions.
 
 use super::error::{Error, ErrorKind, Result};
+use super::interruption::Supervisor;
 use super::object::{Body, Finalizer, Handle, Object, Retained};
 use super::store::Store;
 use super::types::{FuncType, ValKind, ValType};
 use super::value::{Room, Val, each, heap_room};
-use crate::backend::Entity;
+use crate::backend::{Entity, Failure};
 use std::cell::OnceCell;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -162,11 +163,36 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
     }
     let store = object.store();
     let Some(entity) = func.entity.get() else { return Some(without_body(store)) };
+    if let Some(supervisor) = store.supervisor() {
+        // SAFETY: as promised by the caller.
+        return unsafe { call_supervised(store, supervisor, func, entity, args, results) };
+    }
     // SAFETY: the entity is this store's, and the values were checked.
     match unsafe { store.backend().call(entity, &func.ty, args, results) } {
         Ok(()) => None,
         Err(failure) => Some(store.trap(*failure, func.origin)),
     }
+}
+
+/// Calls into WebAssembly that may be interrupted.
+///
+/// # Safety
+/// The arguments fit the function's type; there is exactly room for its results. The entity is of the store.
+#[inline(never)]
+unsafe fn call_supervised(
+    store: &Store,
+    supervisor: &Supervisor,
+    func: &Func,
+    entity: &Entity,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Option<Handle> {
+    let failure = match supervisor.enter() {
+        // SAFETY: as promised by the caller.
+        Ok(_supervised) => unsafe { store.backend().call(entity, &func.ty, args, results) }.err()?,
+        Err(code) => Box::new(Failure::Trap(code, Vec::new())),
+    };
+    Some(store.trap(*failure, func.origin))
 }
 
 /// Calls a host function from the host, without the engine.

@@ -7,7 +7,7 @@ use super::module::Module;
 use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
 use super::store::Store;
 use super::types::{ExternKind, ExternType};
-use crate::backend::Entity;
+use crate::backend::{Entity, Failure};
 use std::cell::OnceCell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -28,20 +28,16 @@ pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Objec
 }
 
 fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let (imports, entities) = match link(store, &module, imports) {
-        Ok(linked) => linked,
-        Err(error) => return Err(store.error_trap(error)),
-    };
-    // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
-    let entity = unsafe { store.backend().instantiate(&*module.inner, &entities) };
-    let entity = match entity {
-        Ok(entity) => entity,
-        Err(failure) => {
-            let trap = store.trap(*failure, None);
-            store.settle();
-            return Err(trap);
-        }
-    };
+    let linked = check_room(store, &module).and_then(|()| link(store, &module, imports));
+    let (imports, entities) = linked.map_err(|error| store.error_trap(error))?;
+    let entity = instantiate_supervised(store, &module, &entities).map_err(|failure| {
+        let trap = store.trap(*failure, None);
+        store.settle();
+        trap
+    })?;
+    for (resource, count) in module.declarations.resources() {
+        store.limits().add(resource, count);
+    }
     let exports = module.declarations.exports.iter().map(|_| OnceCell::new()).collect();
     let instance = Instance { module, imports, entity, exports };
     let object = Object::create(store, Body::Instance(instance));
@@ -51,12 +47,36 @@ fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Ob
     Ok(handle)
 }
 
+/// Checks that the store may have one instance more, with what the module defines.
+fn check_room(store: &Store, module: &Module) -> Result<()> {
+    module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
+}
+
+fn instantiate_supervised(store: &Store, module: &Module, imports: &[Linked]) -> Result<Entity, Box<Failure>> {
+    let limits = store.limits();
+    let before = limits.snapshot();
+    limits.forget_denial();
+    let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
+    let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
+    // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
+    unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| match *failure {
+        // Without a trap nothing has run, and what there was of the instance may be gone again.
+        Failure::Error(error) => {
+            if store.backend().frees_failed_instances() {
+                limits.restore(before);
+            }
+            Box::new(limits.denied().map_or(Failure::Error(error), |(code, refusal)| Failure::Limit(code, refusal)))
+        }
+        failure => Box::new(failure),
+    })
+}
+
 /// An import as the engine gets it.
 type Linked = (ExternKind, Entity);
 
-/// Checks the imports against what the module asks for; what the instance keeps of them, and what the engine gets.
+/// Checks the imports against what the module asks for; what the instance keeps of them, and what the engine gets. The error
+/// has a line for everything that is wrong.
 fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(Box<[Retained]>, Vec<Linked>)> {
-    let link_error = |message| Err(Error::new(ErrorKind::Link, message));
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module belongs to another engine than the store"));
     }
@@ -66,44 +86,41 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(
     }
     let wanted = &module.declarations.imports;
     let mut entities = Vec::with_capacity(wanted.len());
+    let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {
-        let Some(object) = imports.get(position).copied().flatten() else {
-            let (total, given) = (wanted.len(), imports.len());
-            let why = match given > position {
-                true => "NULL was given".to_string(),
-                false => format!("only {given} of {total} imports were given"),
-            };
-            return link_error(format!("{}: {why}", describe(position, want)));
-        };
-        let Some(entity) = extern_entity(object) else {
-            let got = object.body.name();
-            return link_error(format!("{}: a {got} was given", describe(position, want)));
-        };
-        if let Err(error) = store.check_own(object, "what was given") {
-            return link_error(format!("{}: {}", describe(position, want), error.message));
+        match link_one(store, want, imports.get(position).copied()) {
+            Ok(linked) => entities.push(linked),
+            Err(why) => {
+                let Import { module, name, ty } = want;
+                problems.push(format!("import {} \"{module}\" \"{name}\": expected a {ty}: {why}", position + 1));
+            }
         }
-        // The type of a function is at hand; that of other externs has to be asked for, and is described on failure.
-        let fits = match (&object.body, &want.ty) {
-            (Body::Func(func), ExternType::Func(ty)) if func.ty == *ty => true,
-            _ => object.extern_type().is_some_and(|given| given.matches(&want.ty) != Some(false)),
-        };
-        if !fits {
-            let given = object.extern_type().map_or(String::new(), |given| given.to_string());
-            return link_error(format!("{}: a {given} was given", describe(position, want)));
-        }
-        entities.push(entity);
     }
-    if imports.len() > wanted.len() {
-        let (wanted, given) = (wanted.len(), imports.len());
-        return link_error(format!("the module has {wanted} imports, but {given} were given"));
+    if imports.len() != wanted.len() {
+        problems.push(format!("the module has {} imports, but {} were given", wanted.len(), imports.len()));
+    }
+    if !problems.is_empty() {
+        return Err(Error::new(ErrorKind::Link, problems.join("\n")));
     }
     let retained = imports.iter().flatten().map(|object| Retained::new(object)).collect();
     Ok((retained, entities))
 }
 
-fn describe(position: usize, want: &Import) -> String {
-    let Import { module, name, ty } = want;
-    format!("import {} \"{module}\" \"{name}\": expected a {ty}", position + 1)
+/// What the engine gets for one import, or what is wrong with what was given for it, if anything was.
+fn link_one(store: &Store, want: &Import, given: Option<Option<&Object>>) -> Result<Linked, String> {
+    let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
+    let linked = extern_entity(object).ok_or_else(|| format!("a {} was given", object.body.name()))?;
+    store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
+    // The type of a function is at hand; that of other externs has to be asked for, and is described on failure.
+    let fits = match (&object.body, &want.ty) {
+        (Body::Func(func), ExternType::Func(ty)) if func.ty == *ty => true,
+        _ => object.extern_type().is_some_and(|given| given.matches(&want.ty) != Some(false)),
+    };
+    if fits {
+        return Ok(linked);
+    }
+    let given = object.extern_type().map_or(String::new(), |given| given.to_string());
+    Err(format!("a {given} was given"))
 }
 
 fn extern_entity(object: &Object) -> Option<Linked> {

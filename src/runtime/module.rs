@@ -1,6 +1,7 @@
 //! Modules: compiled code and what it declares. Immutable, shared by stores and threads.
 
 use super::artifact;
+use super::compile_error::located;
 use super::declarations::Declarations;
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
@@ -16,14 +17,21 @@ pub struct Module {
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         check_is_binary(wasm)?;
-        let inner = engine.inner.compile(wasm)?;
+        engine.module_limits.check(wasm)?;
+        let inner = engine.inner.compile(wasm).map_err(|error| located(wasm, error))?;
         let declarations = Declarations::parse(wasm)?;
-        Ok(Arc::new(Module { engine: engine.clone(), inner, declarations }))
+        Ok(Module::new(engine, inner, declarations))
+    }
+
+    fn new(engine: &Arc<Engine>, inner: Box<dyn backend::Module>, declarations: Declarations) -> Arc<Module> {
+        engine.module_made();
+        Arc::new(Module { engine: engine.clone(), inner, declarations })
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
         check_is_binary(wasm)?;
-        engine.inner.validate(wasm)
+        engine.module_limits.check(wasm)?;
+        engine.inner.validate(wasm).map_err(|error| located(wasm, error))
     }
 
     pub fn serialize(&self) -> Result<Vec<u8>> {
@@ -39,7 +47,13 @@ impl Module {
         // SAFETY: the envelope was written by this version of the library for this engine's settings.
         let inner = unsafe { engine.inner.deserialize(payload)? };
         let declarations = Declarations::parse(inner.wasm().unwrap_or(outline))?;
-        Ok(Arc::new(Module { engine: engine.clone(), inner, declarations }))
+        Ok(Module::new(engine, inner, declarations))
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        self.engine.module_gone();
     }
 }
 

@@ -15,6 +15,7 @@
 use super::error::{self, Error};
 use super::func::Func;
 use super::instance::Instance;
+use super::log;
 use super::module::Module;
 use super::store::Store;
 use super::trap::Trap;
@@ -193,6 +194,7 @@ impl Object {
     pub unsafe fn release_handle(&self) {
         if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
             error::record(&Error::misuse("the object was deleted before"));
+            log::warn("an object was deleted that had been deleted before");
             return;
         }
         self.store().before_release();

@@ -7,8 +7,10 @@
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
 use super::func::Func;
+use super::interruption::Supervisor;
+use super::limits::Limits;
 use super::object::{Body, Handle, Object, Retained};
-use super::trap::Trap;
+use super::trap::{Cause, Trap};
 use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
@@ -44,6 +46,11 @@ pub struct StoreData {
     /// Whether C has not deleted the store itself yet.
     in_c: AtomicBool,
     pending_trap: Cell<Option<Handle>>,
+    limits: Limits,
+    /// Of stores whose engine has interruption.
+    supervisor: Option<Box<Supervisor>>,
+    /// All the fuel that the store was given and has not been taken away again.
+    fuel_given: Cell<u64>,
 }
 
 /// What goes when the outermost call is over.
@@ -53,10 +60,6 @@ struct Deferred {
     /// Whether the last of the store's handles was given up. It still counts.
     last_handle: bool,
 }
-
-/// The most elements a table may have, on every backend: the limit that browsers agreed on. Engines would try to find the
-/// memory for four billion.
-const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
 /// The objects of functions that an engine knows, all retained by the store, by what the engine calls them. Most programs
 /// never look one up, so they are only entered when that happens.
@@ -77,6 +80,7 @@ impl std::ops::Deref for Store {
 
 impl Store {
     pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
+        let supervisor = engine.options.interruption.then(|| Box::new(Supervisor::new(&engine)));
         let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
         let address = place.cast::<Store>();
         // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
@@ -103,6 +107,9 @@ impl Store {
             closed: AtomicBool::new(false),
             in_c: AtomicBool::new(false),
             pending_trap: Cell::new(None),
+            limits: Limits::default(),
+            supervisor,
+            fuel_given: Cell::new(0),
         };
         // SAFETY: memory for a store, that the backend has not looked at.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
@@ -257,6 +264,7 @@ impl Store {
             drop(StoreHandle(NonNull::from(self)));
         } else {
             super::error::record(&Error::misuse("the store was deleted before"));
+            super::log::warn("a store was deleted that had been deleted before");
         }
     }
 
@@ -351,9 +359,40 @@ impl Store {
         }
     }
 
-    /// Whether a table may have so many elements, when it is made and when it grows.
-    pub fn admits_table(&self, elements: usize) -> bool {
-        elements <= MAX_TABLE_ELEMENTS
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What may stop guests of this store, if its engine has interruption.
+    #[inline(always)]
+    pub fn supervisor(&self) -> Option<&Supervisor> {
+        self.supervisor.as_deref()
+    }
+
+    /// How much fuel is left.
+    pub fn fuel(&self) -> Result<u64> {
+        self.check_has_fuel()?;
+        Ok(self.backend().fuel())
+    }
+
+    pub fn set_fuel(&self, fuel: u64) -> Result<()> {
+        let consumed = self.fuel_consumed()?;
+        self.backend().set_fuel(fuel);
+        self.fuel_given.set(consumed.saturating_add(fuel));
+        Ok(())
+    }
+
+    /// How much fuel was used up since the store was made.
+    pub fn fuel_consumed(&self) -> Result<u64> {
+        Ok(self.fuel_given.get().saturating_sub(self.fuel()?))
+    }
+
+    fn check_has_fuel(&self) -> Result<()> {
+        if self.engine.options.fuel {
+            return Ok(());
+        }
+        let message = "the store's engine has no fuel; call wasmrt_config_set_fuel on its configuration";
+        Err(Error::misuse(message))
     }
 
     pub fn set_pending_trap(&self, trap: Handle) {
@@ -368,7 +407,8 @@ impl Store {
     #[cold]
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
-        Object::create(self, Body::Trap(Trap::new(error.message.clone().into_bytes()))).into_handle()
+        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error };
+        Object::create(self, Body::Trap(Trap::new(cause, error.message.clone().into_bytes()))).into_handle()
     }
 
     /// Fails unless `object` belongs to this store.

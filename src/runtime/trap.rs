@@ -2,14 +2,15 @@
 
 use super::error::{self, Error, ErrorKind};
 use super::instance::Instance;
-use super::object::{Body, Handle, Object};
+use super::object::{Body, Finalizer, Handle, Object};
 use super::store::{Store, StoreHandle};
 use super::trap_sites::table_trap;
 use crate::backend::{Failure, RawFrame};
 use std::cell::RefCell;
+use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// Why WebAssembly itself traps, with the words of the specification.
+/// Why WebAssembly itself traps, with the words of the specification, or is made to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrapCode {
     Unreachable,
@@ -32,7 +33,10 @@ pub enum TrapCode {
     CastFailure,
     UncaughtException,
     OutOfFuel,
+    Deadline,
     Interrupted,
+    MemoryLimit,
+    TableLimit,
 }
 
 impl TrapCode {
@@ -58,15 +62,49 @@ impl TrapCode {
             TrapCode::CastFailure => "cast failure",
             TrapCode::UncaughtException => "unhandled exception",
             TrapCode::OutOfFuel => "all fuel consumed",
+            TrapCode::Deadline => "deadline exceeded",
             TrapCode::Interrupted => "interrupted",
+            TrapCode::MemoryLimit => "memory limit exceeded",
+            TrapCode::TableLimit => "table limit exceeded",
         }
     }
 }
 
+/// What made a trap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    Code(TrapCode),
+    /// A trap of the engine's that has no code here.
+    Other,
+    /// A host function.
+    Host,
+    /// A host function that ends the program, with this status.
+    Exit(i32),
+    /// No WebAssembly: the call was wrong, or could not be made.
+    Error,
+}
+
 pub struct Trap {
+    pub cause: Cause,
     /// Without a terminating zero.
     pub message: Vec<u8>,
     frames: RefCell<Vec<Frame>>,
+    data: HostData,
+}
+
+/// What a host function gives to whoever gets its trap.
+struct HostData {
+    data: *mut c_void,
+    finalizer: Finalizer,
+}
+
+impl Drop for HostData {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.finalizer {
+            // SAFETY: C gave this function for this data, and the trap that owned both is gone.
+            unsafe { finalizer(self.data) };
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -76,6 +114,9 @@ pub struct Frame {
     pub func_index: u32,
     pub func_offset: usize,
     pub module_offset: usize,
+    /// From the module's name section.
+    pub func_name: Option<String>,
+    pub module_name: Option<String>,
 }
 
 /// A frame as C owns it: it keeps the store, and so the instance.
@@ -97,8 +138,21 @@ impl Clone for OwnedFrame {
 }
 
 impl Trap {
-    pub fn new(message: Vec<u8>) -> Trap {
-        Trap { message, frames: RefCell::default() }
+    pub fn new(cause: Cause, message: Vec<u8>) -> Trap {
+        Trap::with_data(cause, message, std::ptr::null_mut(), None)
+    }
+
+    /// A trap that carries `data`; the finalizer is called for it when the trap is gone.
+    pub fn with_data(cause: Cause, message: Vec<u8>, data: *mut c_void, finalizer: Finalizer) -> Trap {
+        Trap { cause, message, frames: RefCell::default(), data: HostData { data, finalizer } }
+    }
+
+    pub fn of_code(code: TrapCode) -> Trap {
+        Trap::new(Cause::Code(code), code.message().as_bytes().to_vec())
+    }
+
+    pub fn data(&self) -> *mut c_void {
+        self.data.data
     }
 
     pub fn origin(&self) -> Option<Frame> {
@@ -117,13 +171,17 @@ impl Store {
     pub fn trap(&self, failure: Failure, entry: Option<(NonNull<Object>, u32)>) -> Handle {
         let (trap, frames) = match failure {
             Failure::Error(error) => return self.error_trap(error),
+            Failure::Limit(code, error) => {
+                error::record(&error);
+                let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
+                return Object::create(self, Body::Trap(trap)).into_handle();
+            }
             Failure::TableTrap => {
-                let message = table_trap(entry).message().as_bytes().to_vec();
-                (Object::create(self, Body::Trap(Trap::new(message))).into_handle(), Vec::new())
+                let trap = Trap::of_code(table_trap(entry));
+                (Object::create(self, Body::Trap(trap)).into_handle(), Vec::new())
             }
             Failure::Trap(code, frames) => {
-                let message = code.message().as_bytes().to_vec();
-                (Object::create(self, Body::Trap(Trap::new(message))).into_handle(), frames)
+                (Object::create(self, Body::Trap(Trap::of_code(code))).into_handle(), frames)
             }
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
@@ -147,7 +205,9 @@ impl Store {
         let Some(body) = trap.as_trap() else {
             return self.error_trap(Error::misuse("a host function returned something that is no trap"));
         };
-        error::record(&Error::new(ErrorKind::Trap, String::from_utf8_lossy(&body.message)));
+        let limit = matches!(body.cause, Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit));
+        let kind = if limit { ErrorKind::Limit } else { ErrorKind::Trap };
+        error::record(&Error::new(kind, String::from_utf8_lossy(&body.message)));
         if self.is(trap.store()) {
             complete(body);
         }
@@ -162,7 +222,7 @@ impl Store {
 fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> Vec<Frame> {
     let mut caller: Option<NonNull<Object>> = None;
     let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
-    for (position, raw) in raw.iter().rev().enumerate() {
+    for (position, raw) in raw.into_iter().rev().enumerate() {
         let of_module = |object: &NonNull<Object>| is_instance_of(*object, raw.module);
         let instance = store.only_instance(raw.module).or_else(|| match caller {
             _ if position == 0 => entry.filter(of_module),
@@ -183,6 +243,8 @@ fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> 
             func_index: raw.func_index,
             func_offset: raw.func_offset,
             module_offset: raw.module_offset,
+            func_name: raw.func_name,
+            module_name: raw.module_name,
         });
     }
     frames.reverse();

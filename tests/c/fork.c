@@ -14,9 +14,10 @@ static bool use_in_child(fixture_t* parent) {
     wasm_store_t* store = wasm_store_new(parent->engine);
     wasm_byte_vec_t binary;
     if (!wasmrt_wat2wasm(text, sizeof(text) - 1, &binary)) return false;
+    bool valid = wasm_module_validate(store, &binary);
     wasm_module_t* module = wasm_module_new(store, &binary);
     wasm_byte_vec_delete(&binary);
-    if (module == NULL) return false;
+    if (module == NULL || !valid) return false;
     wasm_module_delete(module);
     wasm_store_delete(store);
   }

@@ -6,6 +6,7 @@ use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::limits::Growth;
 use crate::runtime::object::{ExternPayload, Object};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -17,28 +18,29 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 use wasmi::errors::{ErrorKind as EngineError, HostError, InstantiationError};
-use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, StoreContextMut};
+use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, ResumableCall, StoreContextMut};
 use wasmi_core::LimiterError;
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        _desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(true)
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
+        answer(self.get().limits().memory_growing(current, desired, maximum))
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(self.get().admits_table(desired))
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
+        answer(self.get().limits().table_growing(current, desired, maximum))
+    }
+
+    fn memory_grow_failed(&mut self, _error: &wasmi::errors::MemoryError) -> Result<(), LimiterError> {
+        self.get().limits().growth_failed();
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
+        self.get().limits().growth_failed();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -51,6 +53,14 @@ impl wasmi::ResourceLimiter for Owner {
 
     fn memories(&self) -> usize {
         usize::MAX
+    }
+}
+
+fn answer(growth: Growth) -> Result<bool, LimiterError> {
+    match growth {
+        Growth::Allowed => Ok(true),
+        Growth::Denied => Ok(false),
+        Growth::Trap(_) => Err(LimiterError::ResourceLimiterDeniedAllocation),
     }
 }
 
@@ -72,12 +82,14 @@ pub struct WasmiStore {
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
     /// Where the stack was when the host called into this store, 0 when no call is running.
     stack_base: Cell<usize>,
+    /// Where WebAssembly may be interrupted: it runs in slices.
+    slices: Option<Slices>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: Box<wasmi::Store<Owner>>,
 }
 
 impl WasmiStore {
-    pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>) -> WasmiStore {
+    pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>, slices: Option<Slices>) -> WasmiStore {
         let owner = Owner(owner);
         let mut store = Box::new(wasmi::Store::new(engine, owner));
         store.limiter(|owner| owner);
@@ -86,7 +98,8 @@ impl WasmiStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmiStore { contexts, owner, references: RefCell::default(), stack_base: Cell::new(0), _store: store }
+        let (references, stack_base) = (RefCell::default(), Cell::new(0));
+        WasmiStore { contexts, owner, references, stack_base, slices, _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -162,6 +175,9 @@ impl WasmiStore {
                 Some(Code::StackOverflow) => TrapCode::StackExhausted,
                 Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
                 Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
+                Some(Code::GrowthOperationLimited) => {
+                    self.owner().limits().denied().map_or(TrapCode::MemoryLimit, |(code, _)| code)
+                }
                 _ => return Failure::Error(in_words(ErrorKind::Trap)(error)),
             },
         };
@@ -286,7 +302,14 @@ impl Store for WasmiStore {
         let instance = self.enter(|| {
             wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
         });
-        instance.map(Entity::new).map_err(|failure| Box::new(failure.of_instantiation()))
+        let instance = instance.map_err(|failure| Box::new(failure.of_instantiation()))?;
+        if let Some(start) = &module.start {
+            let start =
+                instance.get_func(self.context(), start).expect("the start function was exported under this name");
+            // SAFETY: a function of this store; start functions have neither parameters nor results.
+            unsafe { self.call_any(start, &FuncType::new(vec![], vec![]), &[], &mut [])? };
+        }
+        Ok(Entity::new(instance))
     }
 
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -326,7 +349,7 @@ impl Store for WasmiStore {
     ) -> Result<(), Box<Failure>> {
         // SAFETY: entities of functions are made from a Func.
         let func = unsafe { func.get::<wasmi::Func>() };
-        if ty.numeric {
+        if ty.numeric && self.slices.is_none() {
             let mut known = true;
             // SAFETY: as promised by the caller.
             let answer = self.enter(|| match unsafe { calls::call(self, func, ty, args, results) } {
@@ -434,9 +457,111 @@ impl Store for WasmiStore {
         let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(in_words(ErrorKind::Limit))
     }
+
+    fn fuel(&self) -> u64 {
+        let kept = self.slices.as_ref().map_or(0, |slices| slices.rest.get().unwrap_or(0));
+        kept.saturating_add(self.engine_fuel())
+    }
+
+    fn set_fuel(&self, fuel: u64) {
+        match &self.slices {
+            Some(slices) => {
+                slices.rest.set(Some(fuel));
+                self.set_engine_fuel(0);
+            }
+            None => self.set_engine_fuel(fuel),
+        }
+    }
+}
+
+/// How WebAssembly runs that may be interrupted: the engine gets fuel for a moment, and the call is resumed with more of it
+/// as long as the supervisor agrees.
+pub struct Slices {
+    /// The fuel that the store has beside what the engine has just now; `None` if it is not counted.
+    rest: Cell<Option<u64>>,
+    /// Fuel for the next slice.
+    next: Cell<u64>,
+    /// When this slice began.
+    began: Cell<Option<Instant>>,
+}
+
+/// Fuel for a slice: some ten microseconds of simple instructions.
+const SLICE: u64 = 10_000;
+
+/// What a slice may shrink to if its instructions take long: enough for one that copies memory.
+const SHORT_SLICE: u64 = 300;
+
+/// A slice that takes longer is followed by a shorter one.
+const LONG: Duration = Duration::from_millis(4);
+
+impl Slices {
+    pub fn new(counted: bool) -> Slices {
+        Slices { rest: Cell::new(counted.then_some(0)), next: Cell::new(SLICE), began: Cell::new(None) }
+    }
+
+    /// Fuel for the next slice, of which the engine still has `left` and needs at least `required`; `None` if there is not so
+    /// much.
+    fn take(&self, left: u64, required: u64) -> Option<u64> {
+        let now = Instant::now();
+        let slow = self.began.replace(Some(now)).is_some_and(|began| now - began > LONG);
+        let next = if slow { self.next.get() / 8 } else { self.next.get() * 2 };
+        self.next.set(next.clamp(SHORT_SLICE, SLICE));
+        let wanted = self.next.get().max(required);
+        let Some(rest) = self.rest.get() else { return Some(wanted) };
+        let all = rest.saturating_add(left);
+        let slice = wanted.min(all);
+        if slice < required {
+            return None;
+        }
+        self.rest.set(Some(all - slice));
+        Some(slice)
+    }
 }
 
 impl WasmiStore {
+    fn engine_fuel(&self) -> u64 {
+        self.context().get_fuel().unwrap_or(0)
+    }
+
+    fn set_engine_fuel(&self, fuel: u64) {
+        // It fails on engines without fuel, whose stores are not asked.
+        let _ = self.context().set_fuel(fuel);
+    }
+
+    /// Calls a function slice by slice.
+    fn call_sliced(
+        &self,
+        slices: &Slices,
+        func: wasmi::Func,
+        params: &[wasmi::Val],
+        results: &mut [wasmi::Val],
+    ) -> Result<(), Box<Failure>> {
+        slices.began.set(None);
+        let mut call = func.call_resumable(self.context(), params, results);
+        loop {
+            match call.map_err(|error| self.failure(error))? {
+                ResumableCall::Finished => return Ok(()),
+                ResumableCall::HostTrap(trapped) => return Err(self.failure(trapped.into_host_error())),
+                ResumableCall::OutOfFuel(paused) => {
+                    let stop = match self.owner().supervisor().and_then(|supervisor| supervisor.check()) {
+                        Some(code) => Some(code),
+                        None => match slices.take(self.engine_fuel(), paused.required_fuel()) {
+                            Some(fuel) => {
+                                self.set_engine_fuel(fuel);
+                                None
+                            }
+                            None => Some(TrapCode::OutOfFuel),
+                        },
+                    };
+                    if let Some(code) = stop {
+                        return Err(Failure::Trap(code, Vec::new()).into());
+                    }
+                    call = paused.resume(self.context(), results);
+                }
+            }
+        }
+    }
+
     /// Calls a function of any type, through the engine's untyped interface.
     ///
     /// # Safety
@@ -463,7 +588,10 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                self.enter(|| func.call(self.context(), params, values).map_err(|error| self.failure(error)))?;
+                self.enter(|| match &self.slices {
+                    None => func.call(self.context(), params, values).map_err(|error| self.failure(error)),
+                    Some(slices) => self.call_sliced(slices, func, params, values),
+                })?;
                 for (slot, value) in results.iter_mut().zip(values) {
                     slot.write(from_engine(self.context(), self.owner(), value));
                 }

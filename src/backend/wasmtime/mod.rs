@@ -1,62 +1,70 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
+mod config;
 mod store;
 mod types;
 
 use super::{Backend, Engine, Module, Store};
-use crate::runtime::engine::Config;
+use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
 use std::ffi::CStr;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
 pub struct Wasmtime;
-
-/// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
-const MAX_FRAMES: usize = 64;
 
 impl Backend for Wasmtime {
     fn name(&self) -> &'static CStr {
         c"wasmtime"
     }
 
-    fn new_engine(&self, _config: &Config) -> Result<Box<dyn Engine>> {
-        let mut config = wasmtime::Config::new();
-        config
-            .wasm_function_references(true)
-            .wasm_gc(true)
-            .wasm_exceptions(true)
-            .wasm_wide_arithmetic(true)
-            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
+    fn can(&self, _setting: Setting) -> bool {
+        true
+    }
+
+    fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
+        let config = config::translate(self, options)?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| in_words(ErrorKind::Unsupported, &error))?;
-        Ok(Box::new(WasmtimeEngine { engine }))
+        let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
+        let foreign = may_be_foreign && config::is_foreign(&engine)?;
+        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign }))
     }
 }
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
+    interruption: bool,
+    /// Whether it compiles for machines that this one is not.
+    foreign: bool,
 }
 
 struct WasmtimeModule {
-    module: wasmtime::Module,
+    code: Code,
     trap_sites: Arc<TrapSites>,
+}
+
+enum Code {
+    Module(wasmtime::Module),
+    /// The engine's artifact, for another machine.
+    Foreign(Vec<u8>),
 }
 
 impl Engine for WasmtimeEngine {
     fn settings(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        self.engine.precompile_compatibility_hash().hash(&mut hasher);
-        format!("wasmtime {:016x}", hasher.finish())
+        // The engine's own artifacts say what they were compiled for and with, and it refuses what does not fit.
+        String::new()
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let compile = || wasmtime::Module::from_binary(&self.engine, wasm);
-        let module = if in_compiling_process() { compile() } else { in_this_thread(compile)? };
-        let module = module.map_err(|error| in_words(ErrorKind::Compile, &error))?;
-        Ok(Box::new(WasmtimeModule { module, trap_sites: Arc::new(TrapSites::of(wasm)) }))
+        let compile = || match self.foreign {
+            false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
+            true => self.engine.precompile_module(wasm).map(Code::Foreign),
+        };
+        let code = if in_compiling_process() { compile() } else { in_this_thread(compile)? };
+        let code = code.map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -71,11 +79,19 @@ impl Engine for WasmtimeEngine {
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-        Ok(Box::new(WasmtimeModule { module, trap_sites }))
+        Ok(Box::new(WasmtimeModule { code: Code::Module(module), trap_sites }))
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner)))
+        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption)))
+    }
+
+    fn ticks(&self) -> bool {
+        true
+    }
+
+    fn tick(&self) {
+        self.engine.increment_epoch();
     }
 }
 
@@ -100,13 +116,24 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
 impl Module for WasmtimeModule {
     /// The trap sites, preceded by their length, then the engine's artifact.
     fn serialize(&self) -> Result<Vec<u8>> {
-        let code = self.module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?;
+        let own;
+        let code = match &self.code {
+            Code::Module(module) => {
+                own = module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?;
+                &own
+            }
+            Code::Foreign(artifact) => artifact,
+        };
         let sites = self.trap_sites.to_bytes();
-        Ok([&(sites.len() as u32).to_le_bytes()[..], &sites, &code].concat())
+        Ok([&(sites.len() as u32).to_le_bytes()[..], &sites, code].concat())
     }
 
     fn identity(&self) -> usize {
-        identity(&self.module)
+        match &self.code {
+            Code::Module(module) => identity(module),
+            // It has no frames, since it does not run.
+            Code::Foreign(_) => 0,
+        }
     }
 }
 

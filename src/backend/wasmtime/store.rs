@@ -4,11 +4,12 @@ use super::types::{
     from_engine, from_engine_ref, from_extern, from_func_type, func_type, ref_type, to_engine, to_engine_ref,
     to_extern, val_type,
 };
-use super::{WasmtimeModule, identity, in_words};
+use super::{Code, WasmtimeModule, identity, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::limits::Growth;
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -21,17 +22,27 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, ValRaw};
+use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
 use wasmtime_environ::{HostPtr, PtrSize};
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmtime::ResourceLimiter for Owner {
-    fn memory_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(true)
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        answer(self.get().limits().memory_growing(current, desired, maximum))
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.get().admits_table(desired))
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        answer(self.get().limits().table_growing(current, desired, maximum))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.get().limits().growth_failed();
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.get().limits().growth_failed();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -47,6 +58,34 @@ impl wasmtime::ResourceLimiter for Owner {
     }
 }
 
+fn answer(growth: Growth) -> wasmtime::Result<bool> {
+    match growth {
+        Growth::Allowed => Ok(true),
+        Growth::Denied => Ok(false),
+        Growth::Trap(code) => Err(Stopped(code).into()),
+    }
+}
+
+/// A trap of the runtime's on its way through the engine.
+#[derive(Debug)]
+struct Stopped(TrapCode);
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.0.message())
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Whether a guest may go on now that the epoch has changed.
+fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
+    match owner.supervisor().and_then(|supervisor| supervisor.check()) {
+        Some(code) => Err(Stopped(code).into()),
+        None => Ok(UpdateDeadline::Continue(1)),
+    }
+}
+
 type Context = StoreContextMut<'static, Owner>;
 
 pub struct WasmtimeStore {
@@ -59,10 +98,14 @@ pub struct WasmtimeStore {
 }
 
 impl WasmtimeStore {
-    pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>) -> WasmtimeStore {
+    pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>, interruption: bool) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
         store.limiter(|owner| owner);
+        if interruption {
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_callback(|context| go_on(context.data().get()));
+        }
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
         // from here on.
         let contexts = unsafe {
@@ -96,6 +139,9 @@ impl WasmtimeStore {
             let mut scope = RootScope::new(self.context());
             let _ = scope.as_context_mut().take_pending_exception();
             return Failure::Trap(TrapCode::UncaughtException, frames);
+        }
+        if let Some(Stopped(code)) = error.downcast_ref() {
+            return Failure::Trap(*code, frames);
         }
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {
@@ -146,6 +192,8 @@ fn frames(error: &wasmtime::Error) -> Vec<RawFrame> {
         func_index: frame.func_index(),
         func_offset: frame.func_offset().unwrap_or(0),
         module_offset: frame.module_offset().unwrap_or(0),
+        func_name: frame.func_name().map(str::to_string),
+        module_name: frame.module().name().map(str::to_string),
     };
     frames.iter().map(frame).collect()
 }
@@ -300,13 +348,21 @@ impl Store for WasmtimeStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
         };
+        let Code::Module(code) = &module.code else {
+            let message = "the module was compiled for another machine; it can only be serialized here";
+            return Err(Failure::Error(Error::new(ErrorKind::Unsupported, message)).into());
+        };
         if !module.trap_sites.is_empty() {
-            self.trap_sites.borrow_mut().insert(identity(&module.module), module.trap_sites.clone());
+            self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());
         }
         // SAFETY: entities are of their kinds.
         let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
-        let instance = wasmtime::Instance::new(self.context(), &module.module, &imports);
+        let instance = wasmtime::Instance::new(self.context(), code, &imports);
         instance.map(Entity::new).map_err(|error| Box::new(self.explain(error).of_instantiation()))
+    }
+
+    fn frees_failed_instances(&self) -> bool {
+        true
     }
 
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
@@ -494,6 +550,15 @@ impl Store for WasmtimeStore {
         // SAFETY: entities of memories are made from a Memory.
         let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    fn fuel(&self) -> u64 {
+        self.context().get_fuel().unwrap_or(0)
+    }
+
+    fn set_fuel(&self, fuel: u64) {
+        // It fails on engines without fuel, whose stores are not asked.
+        let _ = self.context().set_fuel(fuel);
     }
 }
 

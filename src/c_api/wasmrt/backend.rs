@@ -4,7 +4,8 @@ use crate::backend::BACKENDS;
 use crate::c_api::config::wasm_config_t;
 use crate::c_api::engine::wasm_engine_t;
 use crate::c_api::{answer, null, required};
-use crate::runtime::engine::{Config, Engine};
+use crate::runtime::config::Config;
+use crate::runtime::engine::Engine;
 use std::ffi::{CStr, c_char};
 
 /// How many backends this library has.

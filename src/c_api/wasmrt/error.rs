@@ -46,6 +46,23 @@ pub unsafe extern "C" fn wasmrt_last_error_kind() -> wasmrt_error_kind_t {
     error::last_kind().map_or(wasmrt_error_kind_enum::WASMRT_ERROR_NONE as u8, |kind| kind as u8)
 }
 
+/// Where in a module the thread's last error is, if it was about one: the offset in bytes from the start of the binary, written
+/// to `offset`.
+///
+/// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of kind
+/// `WASMRT_ERROR_COMPILE`. False otherwise, or if `offset` is NULL; nothing is written then. Sets no error of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_last_error_offset(offset: *mut u64) -> bool {
+    // SAFETY: the caller's, writable, or NULL.
+    match (error::last_offset(), unsafe { offset.as_mut() }) {
+        (Some(known), Some(offset)) => {
+            *offset = known;
+            true
+        }
+        _ => false,
+    }
+}
+
 /// Forgets the thread's last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_last_error_clear() {

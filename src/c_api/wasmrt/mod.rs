@@ -1,6 +1,13 @@
 //! The functions of `wasmrt.h`: what the standard leaves to each implementation.
 
-pub mod backend;
-pub mod error;
+// In the order of the header: choosing and setting up an engine, bounding a guest, knowing what went wrong.
 pub mod version;
+pub mod backend;
+pub mod config;
+pub mod fuel;
+pub mod interruption;
+pub mod limits;
+pub mod error;
+pub mod trap;
+pub mod log;
 pub mod wat;

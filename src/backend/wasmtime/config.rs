@@ -1,0 +1,171 @@
+//! The engine's configuration, from the options of the runtime.
+
+use super::in_words;
+use crate::backend::Backend;
+use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
+use crate::runtime::error::{Error, ErrorKind, Result};
+use wasmtime::{Config, PoolingAllocationConfig, ProfilingStrategy, Strategy};
+use wasmtime_environ::wasmparser::WasmFeatures;
+
+/// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
+const MAX_FRAMES: usize = 64;
+
+pub fn translate(backend: &dyn Backend, options: &Options) -> Result<Config> {
+    let mut config = Config::new();
+    config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
+    choose_compiler(backend, options, &mut config)?;
+    for (proposal, enabled) in &options.proposals {
+        config.wasm_features(features(*proposal), *enabled);
+    }
+    config.consume_fuel(options.fuel).epoch_interruption(options.interruption).debug_info(options.debug_info);
+    if let Some(bytes) = options.max_wasm_stack {
+        set_stack(&mut config, bytes)?;
+    }
+    if let Some(bytes) = options.memory_reservation {
+        config.memory_reservation(bytes);
+    }
+    if let Some(bytes) = options.memory_guard {
+        config.memory_guard_size(bytes);
+    }
+    if let Some(enabled) = options.copy_on_write {
+        config.memory_init_cow(enabled);
+    }
+    if let Some(enabled) = options.parallel_compilation {
+        config.parallel_compilation(enabled);
+    }
+    if let Some(pooling) = &options.pooling {
+        config.allocation_strategy(pool(pooling));
+    }
+    config.profiler(match options.profiling {
+        None | Some(Profiling::None) => ProfilingStrategy::None,
+        Some(Profiling::PerfMap) => ProfilingStrategy::PerfMap,
+        Some(Profiling::JitDump) => ProfilingStrategy::JitDump,
+    });
+    Ok(config)
+}
+
+fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
+    let compiler = options.compiler.unwrap_or(Compiler::Cranelift);
+    let refused = |what: &str| Err(unsupported(backend, what));
+    match compiler {
+        Compiler::Winch if options.optimization.is_some() => {
+            return refused("an optimisation level together with the compiler \"winch\", which does not optimise");
+        }
+        Compiler::Winch if options.deterministic => {
+            return refused("deterministic mode together with the compiler \"winch\"");
+        }
+        // It has none of the proposals that are on by default here beyond those that are on by default there.
+        Compiler::Winch => {
+            config.strategy(Strategy::Winch);
+        }
+        Compiler::Cranelift | Compiler::Pulley => {
+            config
+                .strategy(Strategy::Cranelift)
+                .wasm_function_references(true)
+                .wasm_gc(true)
+                .wasm_exceptions(true)
+                .wasm_wide_arithmetic(true)
+                .relaxed_simd_deterministic(options.deterministic)
+                .cranelift_nan_canonicalization(options.deterministic);
+        }
+        other => return refused(&format!("the compiler \"{}\"", other.name())),
+    }
+    match (&options.target, compiler) {
+        (Some(_), Compiler::Pulley) => return refused("a target together with the compiler \"pulley\""),
+        (Some(target), _) => set_target(config, target)?,
+        (None, Compiler::Pulley) => {
+            set_target(config, if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" })?
+        }
+        (None, _) => {}
+    }
+    if let Some(level) = options.optimization {
+        config.cranelift_opt_level(match level {
+            Optimization::None => wasmtime::OptLevel::None,
+            Optimization::Speed => wasmtime::OptLevel::Speed,
+            Optimization::SpeedAndSize => wasmtime::OptLevel::SpeedAndSize,
+        });
+    }
+    for feature in &options.cpu_features {
+        // Flags that are no features of the processor change what the compiler's code means.
+        if !feature.starts_with("has_") {
+            let message = format!("\"{feature}\" is no CPU feature; expected a name such as has_avx2");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        // SAFETY: the engine refuses features that this machine lacks, and to run code for another machine.
+        unsafe { config.cranelift_flag_enable(feature) };
+    }
+    Ok(())
+}
+
+fn set_target(config: &mut Config, target: &str) -> Result<()> {
+    config.target(target).map(drop).map_err(|error| {
+        let mut error = in_words(ErrorKind::Unsupported, &error);
+        error.message.insert_str(0, &format!("target \"{target}\": "));
+        error
+    })
+}
+
+fn set_stack(config: &mut Config, bytes: usize) -> Result<()> {
+    if bytes == 0 {
+        return Err(Error::new(ErrorKind::Unsupported, "the maximum for the stack cannot be 0 bytes"));
+    }
+    // The other is of no use here, but is to be no less.
+    config.max_wasm_stack(bytes).async_stack_size(bytes.max(2 << 20));
+    Ok(())
+}
+
+fn pool(pooling: &Pooling) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    if pooling.instances != 0 {
+        pool.total_core_instances(pooling.instances).total_gc_heaps(pooling.instances);
+    }
+    if pooling.memories != 0 {
+        pool.total_memories(pooling.memories);
+    }
+    if pooling.tables != 0 {
+        pool.total_tables(pooling.tables);
+    }
+    if pooling.memory_bytes != 0 {
+        pool.max_memory_size(pooling.memory_bytes);
+    }
+    if pooling.table_elements != 0 {
+        pool.table_elements(pooling.table_elements);
+    }
+    // A module may use as much of the pool as there is.
+    let (memories, tables) = (pool.get_total_memories(), pool.get_total_tables());
+    pool.max_memories_per_module(memories).max_tables_per_module(tables);
+    pool
+}
+
+fn features(proposal: Proposal) -> WasmFeatures {
+    match proposal {
+        Proposal::MutableGlobal => WasmFeatures::MUTABLE_GLOBAL,
+        Proposal::SignExtension => WasmFeatures::SIGN_EXTENSION,
+        Proposal::SaturatingFloatToInt => WasmFeatures::SATURATING_FLOAT_TO_INT,
+        Proposal::MultiValue => WasmFeatures::MULTI_VALUE,
+        Proposal::BulkMemory => WasmFeatures::BULK_MEMORY,
+        Proposal::ReferenceTypes => WasmFeatures::REFERENCE_TYPES,
+        Proposal::Simd => WasmFeatures::SIMD,
+        Proposal::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
+        Proposal::TailCall => WasmFeatures::TAIL_CALL,
+        Proposal::ExtendedConst => WasmFeatures::EXTENDED_CONST,
+        Proposal::MultiMemory => WasmFeatures::MULTI_MEMORY,
+        Proposal::Memory64 => WasmFeatures::MEMORY64,
+        Proposal::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES,
+        Proposal::Gc => WasmFeatures::GC,
+        Proposal::Exceptions => WasmFeatures::EXCEPTIONS,
+        Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
+        Proposal::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
+        Proposal::Threads => WasmFeatures::THREADS,
+        Proposal::StackSwitching => WasmFeatures::STACK_SWITCHING,
+    }
+}
+
+/// Whether an engine compiles for other machines than this one. Fails if it cannot compile at all.
+pub fn is_foreign(engine: &wasmtime::Engine) -> Result<bool> {
+    const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
+    if wasmtime::Module::from_binary(engine, EMPTY).is_ok() {
+        return Ok(false);
+    }
+    engine.precompile_module(EMPTY).map(|_| true).map_err(|error| in_words(ErrorKind::Unsupported, &error))
+}

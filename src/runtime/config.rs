@@ -1,0 +1,312 @@
+//! What an engine is to be like: the program's wishes, then the operator's, from the environment.
+
+use super::error::{Error, ErrorKind, Result};
+use super::log;
+use super::module_limits::ModuleLimits;
+use crate::backend::{BACKENDS, Backend};
+
+/// A configuration: all that `wasmrt_config_*` can set.
+#[derive(Clone, Default)]
+pub struct Config {
+    backend: Option<&'static dyn Backend>,
+    pub options: Options,
+    pub module_limits: ModuleLimits,
+}
+
+/// What a backend is asked to do. What is `None`, `false` or empty is left to the backend.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub compiler: Option<Compiler>,
+    pub optimization: Option<Optimization>,
+    pub proposals: Vec<(Proposal, bool)>,
+    pub fuel: bool,
+    pub interruption: bool,
+    /// In bytes.
+    pub max_wasm_stack: Option<usize>,
+    /// In bytes.
+    pub memory_reservation: Option<u64>,
+    /// In bytes.
+    pub memory_guard: Option<u64>,
+    pub copy_on_write: Option<bool>,
+    pub pooling: Option<Pooling>,
+    pub parallel_compilation: Option<bool>,
+    pub debug_info: bool,
+    pub profiling: Option<Profiling>,
+    pub deterministic: bool,
+    pub target: Option<String>,
+    pub cpu_features: Vec<String>,
+}
+
+/// The settings that not every backend has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setting {
+    Compiler,
+    Optimization,
+    Fuel,
+    Interruption,
+    MaxWasmStack,
+    MemoryReservation,
+    MemoryGuard,
+    CopyOnWrite,
+    Pooling,
+    ParallelCompilation,
+    DebugInfo,
+    Profiling,
+    Deterministic,
+    Target,
+    CpuFeatures,
+}
+
+/// Enumerations with the numbers of `wasmrt.h` and names for the environment and for messages.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $number:literal $text:literal,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+            #[repr(u8)]
+            pub enum $name {
+                $($variant = $number,)*
+            }
+
+            impl $name {
+                const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
+
+                pub fn from_number(number: u8) -> Option<$name> {
+                    Self::ALL.iter().map(|(choice, _)| *choice).find(|choice| *choice as u8 == number)
+                }
+
+                pub fn name(self) -> &'static str {
+                    Self::ALL.iter().find(|(choice, _)| *choice == self).map_or("", |(_, name)| name)
+                }
+
+                /// By name, for the environment.
+                #[allow(dead_code)] // not every choice can be made there
+                fn parse(text: &str) -> Result<$name, String> {
+                    let found = Self::ALL.iter().find(|(_, name)| *name == text);
+                    found.map(|(choice, _)| *choice).ok_or_else(|| {
+                        let names: Vec<_> = Self::ALL.iter().map(|(_, name)| *name).collect();
+                        format!("expected one of {}, got \"{text}\"", names.join(", "))
+                    })
+                }
+            }
+        )*
+    };
+}
+choices! {
+    /// How a module becomes something that runs.
+    Compiler {
+        Cranelift = 1 "cranelift",
+        Winch = 2 "winch",
+        Pulley = 3 "pulley",
+        Eager = 4 "eager",
+        LazyTranslation = 5 "lazy-translation",
+        Lazy = 6 "lazy",
+    }
+    Optimization {
+        None = 1 "none",
+        Speed = 2 "speed",
+        SpeedAndSize = 3 "speed-and-size",
+    }
+    Profiling {
+        None = 0 "none",
+        PerfMap = 1 "perfmap",
+        JitDump = 2 "jitdump",
+    }
+    /// Proposals to WebAssembly, also those that have become part of it.
+    Proposal {
+        MutableGlobal = 1 "mutable-global",
+        SignExtension = 2 "sign-extension",
+        SaturatingFloatToInt = 3 "saturating-float-to-int",
+        MultiValue = 4 "multi-value",
+        BulkMemory = 5 "bulk-memory",
+        ReferenceTypes = 6 "reference-types",
+        Simd = 7 "simd",
+        RelaxedSimd = 8 "relaxed-simd",
+        TailCall = 9 "tail-call",
+        ExtendedConst = 10 "extended-const",
+        MultiMemory = 11 "multi-memory",
+        Memory64 = 12 "memory64",
+        FunctionReferences = 13 "function-references",
+        Gc = 14 "gc",
+        Exceptions = 15 "exceptions",
+        WideArithmetic = 16 "wide-arithmetic",
+        CustomPageSizes = 17 "custom-page-sizes",
+        Threads = 18 "threads",
+        StackSwitching = 19 "stack-switching",
+    }
+}
+
+/// Room set aside once for instances, to be used again and again. 0 leaves a number to the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Pooling {
+    pub instances: u32,
+    pub memories: u32,
+    pub tables: u32,
+    pub memory_bytes: usize,
+    pub table_elements: usize,
+}
+
+impl Options {
+    /// What was asked for that is not simply what every engine does anyway.
+    fn set(&self) -> Vec<Setting> {
+        let asked = [
+            (self.compiler.is_some(), Setting::Compiler),
+            (self.optimization.is_some(), Setting::Optimization),
+            (self.fuel, Setting::Fuel),
+            (self.interruption, Setting::Interruption),
+            (self.max_wasm_stack.is_some(), Setting::MaxWasmStack),
+            (self.memory_reservation.is_some(), Setting::MemoryReservation),
+            (self.memory_guard.is_some(), Setting::MemoryGuard),
+            (self.copy_on_write == Some(true), Setting::CopyOnWrite),
+            (self.pooling.is_some(), Setting::Pooling),
+            (self.parallel_compilation == Some(true), Setting::ParallelCompilation),
+            (self.debug_info, Setting::DebugInfo),
+            (!matches!(self.profiling, None | Some(Profiling::None)), Setting::Profiling),
+            (self.deterministic, Setting::Deterministic),
+            (self.target.is_some(), Setting::Target),
+            (!self.cpu_features.is_empty(), Setting::CpuFeatures),
+        ];
+        asked.into_iter().filter_map(|(asked, setting)| asked.then_some(setting)).collect()
+    }
+
+    /// Turns a proposal on or off; the last word counts.
+    pub fn set_proposal(&mut self, proposal: Proposal, enabled: bool) {
+        self.proposals.retain(|(other, _)| *other != proposal);
+        self.proposals.push((proposal, enabled));
+    }
+}
+
+impl Setting {
+    /// In words, and the function of `wasmrt.h` that makes it.
+    fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Setting::Compiler => ("a choice of compiler", "wasmrt_config_set_compiler"),
+            Setting::Optimization => ("an optimisation level", "wasmrt_config_set_optimization"),
+            Setting::Fuel => ("fuel", "wasmrt_config_set_fuel"),
+            Setting::Interruption => ("interruption", "wasmrt_config_set_interruption"),
+            Setting::MaxWasmStack => ("a maximum for the stack", "wasmrt_config_set_max_wasm_stack"),
+            Setting::MemoryReservation => ("a memory reservation", "wasmrt_config_set_memory_reservation"),
+            Setting::MemoryGuard => ("a memory guard size", "wasmrt_config_set_memory_guard_size"),
+            Setting::CopyOnWrite => ("copy-on-write initialisation", "wasmrt_config_set_memory_copy_on_write"),
+            Setting::Pooling => ("pooling", "wasmrt_config_set_pooling"),
+            Setting::ParallelCompilation => ("parallel compilation", "wasmrt_config_set_parallel_compilation"),
+            Setting::DebugInfo => ("native debug info", "wasmrt_config_set_debug_info"),
+            Setting::Profiling => ("profiling", "wasmrt_config_set_profiling"),
+            Setting::Deterministic => ("deterministic mode", "wasmrt_config_set_deterministic"),
+            Setting::Target => ("a target", "wasmrt_config_set_target"),
+            Setting::CpuFeatures => ("CPU features", "wasmrt_config_enable_cpu_feature"),
+        }
+    }
+}
+
+impl Config {
+    pub fn set_backend(&mut self, name: &str) -> Result<()> {
+        self.backend = Some(find_backend(name)?);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub fn set_backend_object(&mut self, backend: &'static dyn Backend) {
+        self.backend = Some(backend);
+    }
+
+    /// This configuration, with what the environment says where the program says nothing, and the backend. Fails where that
+    /// backend cannot do what is asked.
+    pub fn resolve(&self) -> Result<(&'static dyn Backend, Config)> {
+        let mut config = self.clone();
+        let mut from_environment = Vec::new();
+        for (name, setting, read) in VARIABLES {
+            let Some(text) = std::env::var_os(name).filter(|text| !text.is_empty()) else { continue };
+            match read(&mut config, &text.to_string_lossy()) {
+                Ok(true) => from_environment.extend(setting.map(|setting| (setting, *name))),
+                Ok(false) => {}
+                Err(problem) => {
+                    let message = format!("environment variable {name}: {problem}");
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
+            }
+        }
+        warn_of_unknown_variables();
+        let backend = config.backend.or(BACKENDS.first().copied());
+        let backend =
+            backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
+        let missing = config.options.set().into_iter().find(|setting| !backend.can(*setting));
+        if let Some(setting) = missing {
+            let (what, function) = setting.describe();
+            let variable = from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
+            let by = variable.map_or(function.to_string(), |name| format!("environment variable {name}"));
+            return Err(unsupported(backend, &format!("{what} ({by})")));
+        }
+        Ok((backend, config))
+    }
+}
+
+/// The refusal of what a backend cannot do.
+pub fn unsupported(backend: &dyn Backend, what: &str) -> Error {
+    let name = backend.name().to_string_lossy();
+    Error::new(ErrorKind::Unsupported, format!("the {name} backend does not have: {what}"))
+}
+
+/// Reads a variable of the environment into a configuration; false if the program has decided that itself.
+type ReadVariable = fn(&mut Config, &str) -> Result<bool, String>;
+
+/// The environment variables by which an operator sets what programs leave open. docs/wasmrt.md has them as a table.
+const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
+    ("WASMRT_BACKEND", None, |config, text| {
+        let backend = || find_backend(text).map_err(|error| error.message.clone());
+        fill(&mut config.backend, backend)
+    }),
+    ("WASMRT_COMPILER", Some(Setting::Compiler), |config, text| {
+        fill(&mut config.options.compiler, || Compiler::parse(text))
+    }),
+    ("WASMRT_OPTIMIZATION", Some(Setting::Optimization), |config, text| {
+        fill(&mut config.options.optimization, || Optimization::parse(text))
+    }),
+    ("WASMRT_PROFILING", Some(Setting::Profiling), |config, text| {
+        fill(&mut config.options.profiling, || Profiling::parse(text))
+    }),
+    ("WASMRT_PARALLEL_COMPILATION", Some(Setting::ParallelCompilation), |config, text| {
+        fill(&mut config.options.parallel_compilation, || match text {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(format!("expected 0 or 1, got \"{text}\"")),
+        })
+    }),
+    ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, text| {
+        fill(&mut config.options.max_wasm_stack, || bytes(text))
+    }),
+    ("WASMRT_MEMORY_RESERVATION", Some(Setting::MemoryReservation), |config, text| {
+        fill(&mut config.options.memory_reservation, || bytes(text))
+    }),
+];
+
+fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {
+    if place.is_some() {
+        return Ok(false);
+    }
+    *place = Some(value()?);
+    Ok(true)
+}
+
+fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("expected a number of bytes, got \"{text}\""))
+}
+
+/// A misspelt variable would be ignored in silence otherwise.
+fn warn_of_unknown_variables() {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("WASMRT_") && !VARIABLES.iter().any(|(known, ..)| *known == name) {
+            let known: Vec<_> = VARIABLES.iter().map(|(known, ..)| *known).collect();
+            log::warn(&format!("environment variable {name} is none of those that are read: {}", known.join(", ")));
+        }
+    }
+}
+
+fn find_backend(name: &str) -> Result<&'static dyn Backend> {
+    BACKENDS.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes()).ok_or_else(|| {
+        let names: Vec<_> = BACKENDS.iter().map(|backend| backend.name().to_string_lossy()).collect();
+        let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
+        Error::new(ErrorKind::Unsupported, message)
+    })
+}

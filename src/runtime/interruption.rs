@@ -1,0 +1,207 @@
+//! Stopping a guest: at a deadline, or because another thread says so.
+//!
+//! A store of an engine with interruption has a [`Supervisor`]. The backend asks it now and then, while WebAssembly runs,
+//! whether to go on: wasmtime at a change of the engine's epoch, wasmi when a slice of fuel is used up. Epochs change when
+//! somebody triggers an interrupt, and with the ticks of [`Ticker`], a thread that runs while any store of such an engine
+//! has a deadline.
+
+use super::engine::Engine;
+use super::error::{Error, ErrorKind, Result};
+use super::trap::TrapCode;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often epochs change. A guest is stopped this much after its deadline at the latest, plus what the scheduler takes.
+const TICK: Duration = Duration::from_millis(5);
+
+/// What an interrupt shares with its store. Usable from any thread, and after the store is gone.
+pub struct Interrupt {
+    engine: Arc<Engine>,
+    /// How often it was triggered, and how many of these are over: they stopped a call, or were withdrawn.
+    triggered: AtomicU64,
+    handled: AtomicU64,
+}
+
+impl Interrupt {
+    /// Stops what the store runs, or else what it will run next.
+    pub fn trigger(&self) {
+        self.triggered.fetch_add(1, Ordering::Release);
+        self.engine.inner.tick();
+    }
+
+    /// Withdraws what was triggered before and has not stopped anything.
+    pub fn clear(&self) {
+        self.handled.fetch_max(self.triggered.load(Ordering::Acquire), Ordering::AcqRel);
+    }
+}
+
+/// The store's side of it.
+pub struct Supervisor {
+    interrupt: Arc<Interrupt>,
+    /// For everything in the store.
+    deadline: Cell<Option<Instant>>,
+    /// For each call from outside.
+    call_timeout: Cell<Option<Duration>>,
+    /// The two as they are for the call that is running.
+    call_deadline: Cell<Option<Instant>>,
+    /// Calls that are running, one inside the other.
+    depth: Cell<u32>,
+    /// The trigger that stopped the call that is running, or the last one.
+    reported: Cell<u64>,
+    ticking: RefCell<Option<Ticking>>,
+}
+
+impl Supervisor {
+    pub fn new(engine: &Arc<Engine>) -> Supervisor {
+        let interrupt = Interrupt { engine: engine.clone(), triggered: AtomicU64::new(0), handled: AtomicU64::new(0) };
+        Supervisor {
+            interrupt: Arc::new(interrupt),
+            deadline: Cell::new(None),
+            call_timeout: Cell::new(None),
+            call_deadline: Cell::new(None),
+            depth: Cell::new(0),
+            reported: Cell::new(0),
+            ticking: RefCell::new(None),
+        }
+    }
+
+    pub fn interrupt(&self) -> Arc<Interrupt> {
+        self.interrupt.clone()
+    }
+
+    /// Lets everything in the store end `after` from now; `None` lifts that.
+    pub fn set_deadline(&self, after: Option<Duration>) -> Result<()> {
+        // A time too far away to be named will not come.
+        self.deadline.set(after.and_then(|after| Instant::now().checked_add(after)));
+        self.need_ticks()
+    }
+
+    /// Lets each call from outside end that long after it began; the call that is running keeps its own deadline.
+    pub fn set_call_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        self.call_timeout.set(timeout);
+        self.need_ticks()
+    }
+
+    fn need_ticks(&self) -> Result<()> {
+        let engine = &self.interrupt.engine;
+        let needed = engine.inner.ticks() && (self.deadline.get().is_some() || self.call_timeout.get().is_some());
+        let mut ticking = self.ticking.borrow_mut();
+        if needed != ticking.is_some() {
+            *ticking = needed.then(|| Ticking::start(engine.clone())).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Begins a call; it is over when the answer is dropped. Fails if it would have to stop at once.
+    pub fn enter(&self) -> Result<Supervised<'_>, TrapCode> {
+        if self.depth.get() == 0 {
+            self.interrupt.handled.fetch_max(self.reported.get(), Ordering::AcqRel);
+            let timeout = self.call_timeout.get();
+            self.call_deadline.set(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let supervised = Supervised(self);
+        match self.check() {
+            None => Ok(supervised),
+            Some(code) => Err(code),
+        }
+    }
+
+    /// Why WebAssembly is to stop now, if it is.
+    pub fn check(&self) -> Option<TrapCode> {
+        let triggered = self.interrupt.triggered.load(Ordering::Acquire);
+        if triggered > self.interrupt.handled.load(Ordering::Acquire) {
+            self.reported.set(triggered);
+            return Some(TrapCode::Interrupted);
+        }
+        let deadlines = [self.deadline.get(), self.call_deadline.get()];
+        let next = deadlines.into_iter().flatten().min()?;
+        (Instant::now() >= next).then_some(TrapCode::Deadline)
+    }
+}
+
+pub struct Supervised<'a>(&'a Supervisor);
+
+impl Drop for Supervised<'_> {
+    fn drop(&mut self) {
+        let depth = self.0.depth.get() - 1;
+        self.0.depth.set(depth);
+        if depth == 0 {
+            self.0.call_deadline.set(None);
+        }
+    }
+}
+
+/// The thread that ticks, and for whom.
+struct Ticker {
+    /// The process it runs in: a child does not inherit it.
+    process: u32,
+    thread: Option<JoinHandle<()>>,
+    /// Counts the threads there have been: one that was told to go must not go on for its successor.
+    generation: u64,
+    engines: Vec<Arc<Engine>>,
+}
+
+static TICKER: Mutex<Ticker> = Mutex::new(Ticker { process: 0, thread: None, generation: 0, engines: Vec::new() });
+static TICKER_CHANGED: Condvar = Condvar::new();
+
+fn ticker() -> MutexGuard<'static, Ticker> {
+    TICKER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the ticks of an engine go on while it exists.
+struct Ticking(Arc<Engine>);
+
+impl Ticking {
+    fn start(engine: Arc<Engine>) -> Result<Ticking> {
+        let mut ticker = ticker();
+        let process = std::process::id();
+        if ticker.process != process {
+            // The thread of the parent cannot be joined here.
+            std::mem::forget(ticker.thread.take());
+            ticker.process = process;
+        }
+        if ticker.thread.is_none() {
+            ticker.generation += 1;
+            let generation = ticker.generation;
+            let thread = std::thread::Builder::new().name("wasmrt-ticker".to_string());
+            let thread = thread.spawn(move || tick(generation)).map_err(|error| {
+                Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
+            })?;
+            ticker.thread = Some(thread);
+        }
+        ticker.engines.push(engine.clone());
+        Ok(Ticking(engine))
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        let mut ticker = ticker();
+        let position = ticker.engines.iter().position(|engine| Arc::ptr_eq(engine, &self.0));
+        let engine = position.map(|position| ticker.engines.swap_remove(position));
+        let last = ticker.engines.is_empty() && ticker.process == std::process::id();
+        // Waited for, so that the library may be unloaded when it is not in use.
+        let thread = if last { ticker.thread.take() } else { None };
+        ticker.generation += u64::from(last);
+        drop(ticker);
+        drop(engine);
+        if let Some(thread) = thread {
+            TICKER_CHANGED.notify_all();
+            let _ = thread.join();
+        }
+    }
+}
+
+fn tick(generation: u64) {
+    let mut ticker = ticker();
+    while ticker.generation == generation {
+        for engine in &ticker.engines {
+            engine.inner.tick();
+        }
+        ticker = TICKER_CHANGED.wait_timeout(ticker, TICK).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}

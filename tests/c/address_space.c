@@ -1,0 +1,102 @@
+// The process gets no more address space: what cannot be reserved is an error with a message, and
+// when there is room again, everything works.
+#include "test.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct rlimit unlimited;
+
+// The process may map so much more than it has.
+static void leave_room(size_t bytes) {
+  FILE* file = fopen("/proc/self/statm", "r");
+  REQUIRE(file);
+  size_t pages = 0;
+  int fields = fscanf(file, "%zu", &pages);
+  fclose(file);
+  REQUIRE(fields == 1 && getrlimit(RLIMIT_AS, &unlimited) == 0);
+  struct rlimit limit = {pages * (size_t)sysconf(_SC_PAGESIZE) + bytes, unlimited.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static void leave_all_room(void) {
+  REQUIRE(setrlimit(RLIMIT_AS, &unlimited) == 0);
+}
+
+enum { ROOM = 512 << 20, TOO_MANY_PAGES = 32768 };  // the pages are 2 GiB
+
+static const char with_memory[] =
+    "(module (memory (export \"memory\") 1) (func (export \"f\") (result i32) (i32.const 7)))";
+static const char with_large_memory[] = "(module (memory 32768))";
+
+// NULL if it fails; then there is a trap with a message.
+static wasm_instance_t* try_instantiate(const fixture_t* fixture, const wasm_module_t* module) {
+  wasm_extern_vec_t imports = WASM_EMPTY_VEC;
+  wasm_trap_t* trap = NULL;
+  wasmrt_last_error_clear();
+  wasm_instance_t* instance = wasm_instance_new(fixture->store, module, &imports, &trap);
+  CHECK((instance == NULL) == (trap != NULL));
+  if (!instance) {
+    check_error_left(__FILE__, __LINE__, "wasm_instance_new");
+    CHECK_TRAP_CONTAINS(trap, "memory");
+  }
+  return instance;
+}
+
+TEST(memories_without_room) {
+  fixture_t fixture = fixture_from_wat(with_memory);
+  wasm_module_t* small = module_from_wat(fixture.store, with_memory);
+  wasm_module_t* large = module_from_wat(fixture.store, with_large_memory);
+  wasm_memorytype_t* small_type = memorytype(1, 2);
+  wasm_memorytype_t* large_type = memorytype(TOO_MANY_PAGES, TOO_MANY_PAGES);
+
+  leave_room(ROOM);
+  CHECK_FAILS(wasm_memory_new(fixture.store, large_type) == NULL);
+  CHECK_NULL(try_instantiate(&fixture, large));
+  CHECK_INT(call_i32(fixture_func(&fixture, 1)), 7);
+  // wasmtime reserves gigabytes for the smallest memory.
+  wasmrt_last_error_clear();
+  wasm_memory_t* memory = wasm_memory_new(fixture.store, small_type);
+  if (!memory) check_error_left(__FILE__, __LINE__, "wasm_memory_new");
+  CHECK(memory || backend_is(fixture.engine, "wasmtime"));
+  wasm_instance_t* instance = try_instantiate(&fixture, small);
+  CHECK(instance || backend_is(fixture.engine, "wasmtime"));
+  wasm_memory_delete(memory);
+  wasm_instance_delete(instance);
+  leave_all_room();
+
+  memory = wasm_memory_new(fixture.store, small_type);
+  CHECK(memory != NULL);
+  wasm_memory_delete(memory);
+  instance = try_instantiate(&fixture, small);
+  CHECK(instance != NULL);
+  wasm_instance_delete(instance);
+  wasm_memorytype_delete(small_type);
+  wasm_memorytype_delete(large_type);
+  wasm_module_delete(small);
+  wasm_module_delete(large);
+  fixture_delete(&fixture);
+}
+
+// wasmtime reserved the room when it made the memory; growing takes it from what is reserved.
+TEST(growing_without_room) {
+  fixture_t fixture = fixture_from_wat(with_memory);
+  wasm_memory_t* memory = fixture_memory(&fixture, 0);
+  leave_room(ROOM);
+  bool grown = wasm_memory_grow(memory, TOO_MANY_PAGES);
+  CHECK_INT(grown, backend_is(fixture.engine, "wasmtime"));
+  CHECK_INT(wasm_memory_size(memory), grown ? TOO_MANY_PAGES + 1 : 1);
+  leave_all_room();
+  CHECK(wasm_memory_grow(memory, 1));
+  wasm_memory_data(memory)[65536] = 'x';
+  CHECK_INT(call_i32(fixture_func(&fixture, 1)), 7);
+  fixture_delete(&fixture);
+}
+
+TEST(engines_and_stores_with_little_room) {
+  leave_room(ROOM);
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 7)))");
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 7);
+  fixture_delete(&fixture);
+  leave_all_room();
+}
