@@ -23,7 +23,8 @@ help:
 	@echo "make test   all tests: formatting, lints, cargo's tests for each set of engines, then ctest likewise"
 	@echo "make build  the library, the examples and the C tests, in $(BUILD)/"
 	@echo "make clean  remove $(BUILD)/ and target/"
-	@echo "Parts of make test: make lint, make test-rust, make test-c, make test-c-alone"
+	@echo "Parts of make test: make lint, make test-rust, make test-ownership, make test-c, make test-c-alone"
+	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
 	@echo "make bench  measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
@@ -36,7 +37,7 @@ demo: configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-source_map -- --no-print-directory
 
 # With all engines comes last: its summary closes the output, and target/release is left with the whole library.
-test: lint test-rust test-c-alone test-c
+test: lint test-rust test-ownership test-c-alone test-c
 
 lint:
 	@if cargo fmt --version >/dev/null 2>&1; then echo "-- cargo fmt"; cargo fmt --all --check; \
@@ -47,6 +48,15 @@ lint:
 	cargo clippy --release --locked --no-default-features --features $$engine -- -D warnings; done; \
 	cargo clippy --release --locked --package wasmrt-headers --package wasmrt-spec -- -D warnings; \
 	else echo "-- cargo clippy skipped: it is not installed (rustup component add clippy)"; fi
+	@scripts/check-licences
+
+# What needs no engine, under what checks Rust's own code; docs/soundness.md says what for.
+.PHONY: test-ownership test-miri
+test-ownership:
+	@scripts/test-ownership plain address thread
+
+test-miri:
+	@scripts/test-ownership miri
 
 # Each engine alone proves that nothing outside its folder needs the other.
 test-rust:

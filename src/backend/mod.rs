@@ -17,7 +17,10 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+#[cfg_attr(test, allow(dead_code))] // tests may be built without the engines that use it
 mod common;
+#[cfg(test)]
+pub mod mock;
 #[cfg(test)]
 pub mod panicking;
 #[cfg(feature = "wasmi")]

@@ -57,7 +57,9 @@ pub unsafe extern "C" fn wasm_engine_delete(engine: *mut wasm_engine_t) {
 pub unsafe fn from_c(engine: *const wasm_engine_t) -> crate::runtime::error::Result<Arc<Engine>> {
     // SAFETY: as promised by the caller; an engine is an `Arc`, whose count goes up here.
     unsafe {
-        let engine: &Engine = super::required(engine, "an engine")?;
+        // By the pointer from `Arc::into_raw`: a reference would not reach the count beside the engine.
+        super::required::<_, Engine>(engine, "an engine")?;
+        let engine = engine.cast::<Engine>();
         Arc::increment_strong_count(engine);
         Ok(Arc::from_raw(engine))
     }

@@ -138,3 +138,5 @@ fn give_box<T, U>(value: T) -> *mut U {
 
 #[cfg(test)]
 mod panic_tests;
+#[cfg(test)]
+mod miri_tests;

@@ -149,8 +149,10 @@ pub unsafe extern "C" fn wasm_module_obtain(
         if !Arc::ptr_eq(&module.engine, store.engine()) {
             return Err(Error::misuse("the module belongs to another engine than the store"));
         }
-        Arc::increment_strong_count(module);
-        give(store, Arc::from_raw(module))
+        // By the pointer from `Arc::into_raw`: a reference would not reach the count beside the module.
+        let shared = shared.cast::<Module>();
+        Arc::increment_strong_count(shared);
+        give(store, Arc::from_raw(shared))
     })
 }
 

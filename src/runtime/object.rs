@@ -21,7 +21,7 @@ use super::store::Store;
 use super::trap::Trap;
 use super::types::{ExternKind, ExternType, GlobalType, MemoryType, TableType};
 use crate::backend::Entity;
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -30,7 +30,11 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 
-pub struct Object {
+/// Memory that is freed while references to it are still about: the last handle goes in the middle of its own methods. A
+/// reference to an UnsafeCell promises nothing about what is in it, so that all of the object is.
+pub struct Object(UnsafeCell<ObjectData>);
+
+pub struct ObjectData {
     pub body: Body,
     store: NonNull<Store>,
     /// Both counts, so that exactly one of those who let go sees both at zero: [`HANDLE`]s and [`RETENTION`]s.
@@ -86,6 +90,15 @@ impl Memory {
 pub struct Tag {
     pub entity: Entity,
     pub ty: ExternType,
+}
+
+impl Deref for Object {
+    type Target = ObjectData;
+    #[inline(always)]
+    fn deref(&self) -> &ObjectData {
+        // SAFETY: the object is there, and only written to when it is freed.
+        unsafe { &*self.0.get() }
+    }
 }
 
 impl Body {
@@ -144,13 +157,13 @@ downcasts! {
 impl Object {
     /// Makes an object of `store` that nobody refers to yet but the caller, through what is returned.
     pub fn create(store: &Store, body: Body) -> Retained {
-        let object = Box::new(Object {
+        let object = Box::new(Object(UnsafeCell::new(ObjectData {
             body,
             store: NonNull::from(store),
             counts: AtomicU64::new(RETENTION),
             host_info: Cell::new(std::ptr::null_mut()),
             finalizer: Cell::new(None),
-        });
+        })));
         Retained(NonNull::from(Box::leak(object)))
     }
 
@@ -184,6 +197,7 @@ impl Object {
             log::warn("an object was deleted that had been deleted before");
             return;
         }
+        self.store().before_release();
         // SAFETY: there are handles, and the caller gives up one.
         drop(unsafe { Handle::from_raw(self) });
     }
@@ -207,15 +221,25 @@ impl Object {
         // SAFETY: the object is there until it is buried.
         let object = unsafe { this.as_ref() };
         // A function may be deleted by its own callback, a module by its start function: whoever runs them still looks at them.
-        if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().is_running() {
-            return object.store().free_later(this);
+        if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().free_later(this) {
+            return;
         }
+        // SAFETY: as promised by the caller.
+        unsafe { Object::free_now(this) };
+    }
+
+    /// As [`Object::free`], whether or not a call is running.
+    ///
+    /// # Safety
+    /// Likewise, and no call looks at the object.
+    pub(super) unsafe fn free_now(this: NonNull<Object>) {
         // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.
-        // SAFETY: the object is there until it is buried, and nobody else has a reference to it.
-        let mut object = unsafe { Box::from_raw(this.as_ptr()) };
+        // SAFETY: the object is there until it is buried.
+        let object = unsafe { this.as_ref() };
         object.set_host_info(std::ptr::null_mut(), None);
-        drop(std::mem::replace(&mut object.body, Body::Deleted));
-        bury(object);
+        // SAFETY: nobody else looks at the body any more.
+        drop(unsafe { std::ptr::replace(&raw mut (*object.0.get()).body, Body::Deleted) });
+        bury(this);
     }
 }
 
@@ -223,7 +247,8 @@ impl Object {
 const GRAVES: usize = 256;
 
 struct Graveyard {
-    graves: [Option<Box<Object>>; GRAVES],
+    /// Owned; but not boxes, which would claim that nobody else looks.
+    graves: [Option<NonNull<Object>>; GRAVES],
     next: usize,
 }
 
@@ -233,16 +258,20 @@ unsafe impl Send for Graveyard {}
 static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard { graves: [const { None }; GRAVES], next: 0 });
 
 /// Keeps a deleted object's memory until many others have been deleted after it.
-fn bury(object: Box<Object>) {
+fn bury(object: NonNull<Object>) {
     // Where the lock cannot be had, in a child forked at a bad moment or under contention, there is no grave.
     let mut graveyard = match GRAVEYARD.try_lock() {
         Ok(graveyard) => graveyard,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        Err(TryLockError::WouldBlock) => return,
+        // SAFETY: made by `Object::create`, and not freed yet.
+        Err(TryLockError::WouldBlock) => return drop(unsafe { Box::from_raw(object.as_ptr()) }),
     };
     let next = graveyard.next;
     graveyard.next = (next + 1) % GRAVES;
-    graveyard.graves[next] = Some(object);
+    if let Some(former) = graveyard.graves[next].replace(object) {
+        // SAFETY: as above.
+        drop(unsafe { Box::from_raw(former.as_ptr()) });
+    }
 }
 
 /// A C handle: owned by C as a raw pointer, by Rust as this. It keeps the object and its store.

@@ -14,14 +14,17 @@ use super::trap::{Cause, Trap};
 use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub struct Store {
+/// All in an UnsafeCell, as an [`Object`] is and for the same reason.
+pub struct Store(UnsafeCell<StoreData>);
+
+pub struct StoreData {
     /// Taken down first, by [`Store::close`].
     backend: ManuallyDrop<Box<dyn backend::Store>>,
     engine: Arc<Engine>,
@@ -36,9 +39,9 @@ pub struct Store {
     any_released: Cell<bool>,
     /// Calls and instantiations under way, one inside the other. Written by the store's thread alone.
     running: AtomicU32,
-    /// Objects to free when the outermost of them is over, see [`Store::run`].
-    freed: Mutex<Vec<NonNull<Object>>>,
-    any_freed: AtomicBool,
+    /// What was deleted meanwhile, see [`Store::run`].
+    deferred: Mutex<Deferred>,
+    any_deferred: AtomicBool,
     closed: AtomicBool,
     /// Whether C has not deleted the store itself yet.
     in_c: AtomicBool,
@@ -50,6 +53,14 @@ pub struct Store {
     fuel_given: Cell<u64>,
 }
 
+/// What goes when the outermost call is over.
+#[derive(Default)]
+struct Deferred {
+    objects: Vec<NonNull<Object>>,
+    /// Whether the last of the store's handles was given up. It still counts.
+    last_handle: bool,
+}
+
 /// The objects of functions that an engine knows, all retained by the store, by what the engine calls them. Most programs
 /// never look one up, so they are only entered when that happens.
 #[derive(Default)]
@@ -58,21 +69,30 @@ struct Functions {
     waiting: Vec<NonNull<Object>>,
 }
 
+impl std::ops::Deref for Store {
+    type Target = StoreData;
+    #[inline(always)]
+    fn deref(&self) -> &StoreData {
+        // SAFETY: the store is there, and what is in it is only written to when it is closed.
+        unsafe { &*self.0.get() }
+    }
+}
+
 impl Store {
     pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
         let supervisor = engine.options.interruption.then(|| Box::new(Supervisor::new(&engine)));
-        let place = Box::leak(Box::new(MaybeUninit::<Store>::uninit()));
-        let address = NonNull::from(&mut *place).cast::<Store>();
+        let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
+        let address = place.cast::<Store>();
         // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
         let backend = match unsafe { engine.inner.new_store(address) } {
             Ok(backend) => ManuallyDrop::new(backend),
             Err(error) => {
                 // SAFETY: leaked above, and the backend, which alone knew the address, is gone.
-                drop(unsafe { Box::from_raw(place) });
+                drop(unsafe { Box::from_raw(place.as_ptr()) });
                 return Err(error);
             }
         };
-        place.write(Store {
+        let data = StoreData {
             backend,
             engine,
             handles: AtomicUsize::new(1),
@@ -82,15 +102,17 @@ impl Store {
             released: RefCell::default(),
             any_released: Cell::new(false),
             running: AtomicU32::new(0),
-            freed: Mutex::default(),
-            any_freed: AtomicBool::new(false),
+            deferred: Mutex::default(),
+            any_deferred: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             in_c: AtomicBool::new(false),
             pending_trap: Cell::new(None),
             limits: Limits::default(),
             supervisor,
             fuel_given: Cell::new(0),
-        });
+        };
+        // SAFETY: memory for a store, that the backend has not looked at.
+        unsafe { address.write(Store(UnsafeCell::new(data))) };
         Ok(StoreHandle(address))
     }
 
@@ -115,14 +137,14 @@ impl Store {
     /// # Safety
     /// Pairs with an [`Store::add_handle`]; `this` is not used afterwards on its behalf.
     pub(super) unsafe fn remove_handle(this: NonNull<Store>) {
-        // SAFETY: the handle kept the store until now.
+        // SAFETY: the handle keeps the store until it is subtracted.
         let store = unsafe { this.as_ref() };
-        if store.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if store.is_running() {
-                store.any_freed.store(true, Ordering::Release);
-                return;
-            }
-            // SAFETY: no handle is left.
+        // The last one is not subtracted while a call is running, whichever thread comes with it: the call has to find back.
+        let more = |handles| (handles > 1).then(|| handles - 1);
+        if store.handles.try_update(Ordering::AcqRel, Ordering::Acquire, more).is_err()
+            && !(store.is_running() && store.defer(|deferred| deferred.last_handle = true))
+        {
+            // SAFETY: the last handle was the caller's, and no call is running.
             unsafe { Store::close(this) };
         }
     }
@@ -137,19 +159,23 @@ impl Store {
         unsafe { this.as_ref() }.handles.store(1, Ordering::Relaxed);
         // SAFETY: as above.
         unsafe { this.as_ref() }.closed.store(true, Ordering::Relaxed);
-        // SAFETY: nothing else refers to the backend any more: it is dropped here and only here.
-        unsafe { ManuallyDrop::drop(&mut (*this.as_ptr()).backend) };
+        // SAFETY: nothing else refers to the backend any more: it is taken out and dropped here and only here. It is not dropped in
+        // its place, because what it releases looks at the store around it.
+        drop(unsafe { std::ptr::read(&raw const *this.as_ref().backend) });
         // SAFETY: as above.
         let store = unsafe { this.as_ref() };
         loop {
             let mut rest = store.retained.take();
             rest.append(&mut store.released.take());
-            if rest.is_empty() {
+            let deferred = std::mem::take(&mut *store.lock_deferred());
+            if rest.is_empty() && deferred.objects.is_empty() {
                 break;
             }
+            // SAFETY: objects of this store that wait to be freed.
+            unsafe { free_unused(deferred.objects) };
         }
-        // SAFETY: made by `Box::leak` in `create`; all objects are gone, so nobody but a second delete comes here any more.
-        bury(unsafe { Box::from_raw(this.as_ptr()) });
+        // SAFETY: made by `create`; all objects are gone, so nobody but a second delete comes here any more.
+        unsafe { bury(this) };
     }
 
     /// Runs `body`, which calls out to WebAssembly or the host. What they delete meanwhile, be it what is running or the store,
@@ -163,37 +189,68 @@ impl Store {
         answer
     }
 
+    /// If the answer is no, then what the calls did happened before.
     #[inline]
     pub(super) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Relaxed) != 0
+        self.running.load(Ordering::Acquire) != 0
     }
 
+    /// To be called before C gives up a handle: if a call is running, it may be the one that the call was made with, and then the
+    /// call's end has to be settled with other threads that give up theirs.
+    #[inline]
+    pub(super) fn before_release(&self) {
+        if self.is_running() {
+            self.any_deferred.store(true, Ordering::Release);
+        }
+    }
+
+    /// Notes what has to wait until the outermost call is over; `false` if none is running after all.
     #[cold]
-    pub(super) fn free_later(&self, object: NonNull<Object>) {
-        self.freed.lock().unwrap_or_else(PoisonError::into_inner).push(object);
-        self.any_freed.store(true, Ordering::Release);
+    fn defer(&self, note: impl FnOnce(&mut Deferred)) -> bool {
+        let mut deferred = self.lock_deferred();
+        self.any_deferred.store(true, Ordering::Release);
+        let running = self.is_running();
+        if running {
+            note(&mut deferred);
+        }
+        running
     }
 
-    /// Frees what was deleted during calls, and the store itself if that was.
+    fn lock_deferred(&self) -> MutexGuard<'_, Deferred> {
+        self.deferred.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an object that nobody refers to any more, to be freed later; `false` if it can be freed now.
+    pub(super) fn free_later(&self, object: NonNull<Object>) -> bool {
+        self.is_running() && self.defer(|deferred| deferred.objects.push(object))
+    }
+
+    /// Ends the outermost call: frees what was deleted during calls, and the store itself if that was. Until all that is done
+    /// the call counts as running, so that no other thread takes the store away.
     ///
     /// # Safety
-    /// No call is running, and `this` is not used afterwards on behalf of one.
+    /// `this` is not used afterwards on behalf of a call.
     #[cold]
-    unsafe fn free_deleted(this: NonNull<Store>) {
-        // SAFETY: the store is there until it is closed below.
-        let store = unsafe { this.as_ref() };
-        store.any_freed.store(false, Ordering::Relaxed);
-        let freed = std::mem::take(&mut *store.freed.lock().unwrap_or_else(PoisonError::into_inner));
-        for object in freed {
-            // SAFETY: an object waiting to be freed is there until it is.
-            if unsafe { object.as_ref() }.is_unused() {
-                // SAFETY: both counts are zero.
-                unsafe { Object::free(object) };
+    unsafe fn end_call(this: NonNull<Store>) {
+        loop {
+            // SAFETY: while a call is running, the last handle is subtracted nowhere but below.
+            let store = unsafe { this.as_ref() };
+            let Deferred { objects, last_handle } = {
+                let mut deferred = store.lock_deferred();
+                if deferred.objects.is_empty() && !deferred.last_handle {
+                    store.any_deferred.store(false, Ordering::Relaxed);
+                    store.running.store(0, Ordering::Release);
+                    return;
+                }
+                std::mem::take(&mut *deferred)
+            };
+            // SAFETY: objects of this store that wait to be freed.
+            unsafe { free_unused(objects) };
+            if last_handle && store.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+                store.running.store(0, Ordering::Release);
+                // SAFETY: no handle is left.
+                return unsafe { Store::close(this) };
             }
-        }
-        if store.handles.load(Ordering::Acquire) == 0 {
-            // SAFETY: no handle is left.
-            unsafe { Store::close(this) };
         }
     }
 
@@ -203,6 +260,7 @@ impl Store {
     /// The store came from [`StoreHandle::into_raw`], and if it is closed, then not long ago.
     pub unsafe fn release_handle(&self) {
         if self.in_c.swap(false, Ordering::Relaxed) {
+            self.before_release();
             drop(StoreHandle(NonNull::from(self)));
         } else {
             super::error::record(&Error::misuse("the store was deleted before"));
@@ -231,7 +289,8 @@ impl Store {
     pub fn settle(&self) {
         if self.any_released.get() {
             self.any_released.set(false);
-            drop(self.released.take());
+            // As in a call: should a finalizer delete the store, the others still find it.
+            self.run(|store| drop(store.released.take()));
         }
     }
 
@@ -375,10 +434,30 @@ impl Drop for Running {
         // SAFETY: the store is not closed while a call is running.
         let store = unsafe { self.0.as_ref() };
         let running = store.running.load(Ordering::Relaxed) - 1;
-        store.running.store(running, Ordering::Relaxed);
-        if running == 0 && store.any_freed.load(Ordering::Acquire) {
+        if running == 0 && store.any_deferred.load(Ordering::Acquire) {
             // SAFETY: this was the outermost call.
-            unsafe { Store::free_deleted(self.0) };
+            return unsafe { Store::end_call(self.0) };
+        }
+        // A call in which C gave up no handle ends here, without a lock: its own handle is still there, so what another thread
+        // notes at this moment is never the last handle, and objects may wait for the next call. From here on, if this was the
+        // outermost, another thread may take the store away.
+        store.running.store(running, Ordering::Release);
+    }
+}
+
+/// Frees those of the objects that nobody has referred to again.
+///
+/// # Safety
+/// They are objects that were to be freed, of a store that is there, and no call of it looks at them.
+unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
+    // One that was used again in between waits twice.
+    objects.sort_unstable();
+    objects.dedup();
+    for object in objects {
+        // SAFETY: an object waiting to be freed is there until it is.
+        if unsafe { object.as_ref() }.is_unused() {
+            // SAFETY: both counts are zero.
+            unsafe { Object::free_now(object) };
         }
     }
 }
@@ -387,21 +466,31 @@ impl Drop for Running {
 const GRAVES: usize = 16;
 
 /// Keeps the memory of a closed store until others have been closed after it.
-fn bury(store: Box<Store>) {
-    struct Grave(#[allow(dead_code)] Box<ManuallyDrop<Store>>);
+///
+/// # Safety
+/// The store came from [`Store::create`], its backend is gone, and nobody comes here any more but a second delete.
+unsafe fn bury(store: NonNull<Store>) {
+    /// Owned; but not a box, which would claim that nobody else looks.
+    struct Grave(NonNull<Store>);
     // SAFETY: a closed store is inert: only its flags are looked at.
     unsafe impl Send for Grave {}
+    impl Drop for Grave {
+        fn drop(&mut self) {
+            // SAFETY: what was in the memory is gone, see below; a MaybeUninit has the same layout.
+            drop(unsafe { Box::from_raw(self.0.as_ptr().cast::<MaybeUninit<Store>>()) });
+        }
+    }
     static GRAVEYARD: Mutex<VecDeque<Grave>> = Mutex::new(VecDeque::new());
 
     // What a closed store still owns goes now; its flags stay.
-    let address = Box::into_raw(store);
-    // SAFETY: the store was in a box, and is dropped here once; a ManuallyDrop has the same layout.
-    let grave = unsafe {
-        std::ptr::drop_in_place(address);
-        (&raw mut (*address).closed).write(AtomicBool::new(true));
-        (&raw mut (*address).in_c).write(AtomicBool::new(false));
-        Grave(Box::from_raw(address.cast()))
-    };
+    // SAFETY: the store is dropped here once.
+    unsafe {
+        let data = (*store.as_ptr()).0.get();
+        std::ptr::drop_in_place(data);
+        (&raw mut (*data).closed).write(AtomicBool::new(true));
+        (&raw mut (*data).in_c).write(AtomicBool::new(false));
+    }
+    let grave = Grave(store);
     if let Ok(mut graveyard) = GRAVEYARD.try_lock() {
         graveyard.push_back(grave);
         if graveyard.len() > GRAVES {
