@@ -15,6 +15,13 @@ static const struct {
   {"iIfFer", "reFfIi"},
   {"eeeeeeeeeeeeeeeeee", "eeeeeeeeeeeeeeeeer"},
   {"r", "e"},
+  {"I", "I"},
+  {"If", "f"},
+  {"IfF", "F"},
+  {"IfFi", "i"},
+  {"IfFiI", "I"},
+  {"IfFiIf", "f"},
+  {"IfFiIfF", "F"},
 };
 
 void step_func_new(void) {
@@ -227,6 +234,11 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
         results[0] = i32_value((uint32_t)(one / other));
       break;
     }
+    case LAST: results[0] = args[strlen(func->params) - 1]; break;
+    case SWAP:
+      for (int i = 0; i < 4; i++) results[i] = args[3 - i];
+      break;
+    case NONE: break;
     case GI_GET: results[0] = cells[CELL_GI]->value; break;
     case GE_GET: results[0] = cells[CELL_GE]->value; break;
     case GR_GET: results[0] = cells[CELL_GR]->value; break;
@@ -300,6 +312,28 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
         prediction->host = (object_t*)callee;
       else
         results[0] = callee->instance->cells[CELL_GI]->value;
+      break;
+    }
+    case THROUGH: {
+      // Calls what is in the table with all arguments but the last, which says where.
+      cell_t* table = cells[CELL_TF];
+      size_t count = strlen(func->params) - 1;
+      choose_index(&args[count], table->size);
+      uint64_t index = args[count].bits;
+      const object_t* callee = index < table->size ? table->elements[index] : NULL;
+      if (index >= table->size)
+        prediction->trap = "undefined element";
+      else if (!callee)
+        prediction->trap = "uninitialized element";
+      else if (strlen(callee->params) != count || strncmp(callee->params, func->params, count) ||
+               strcmp(callee->results, func->results) != 0)
+        prediction->trap = "indirect call type mismatch";
+      else if (callee->behaviour == HOST) {
+        prediction->host = (object_t*)callee;
+        memcpy(prediction->host_arguments, args, count * sizeof *args);
+      } else {
+        results[0] = args[count - 1];
+      }
       break;
     }
     // What was imported may itself be WebAssembly.
@@ -560,11 +594,12 @@ void step_frame_keep(void) {
 }
 
 static void delete_frame(unsigned position) {
-  frame_t* frame = &run.frames[position];
-  look_at_frame(frame->pointer, frame->store);
-  frame->store->frames--;
-  wasm_frame_delete(frame->pointer);
+  frame_t frame = run.frames[position];
+  look_at_frame(frame.pointer, frame.store);
+  // Forgotten first: it may be the last of its store, whose finalizers act.
   run.frames[position] = run.frames[--run.frame_count];
+  frame.store->frames--;
+  wasm_frame_delete(frame.pointer);
 }
 
 void step_frame_delete(void) {
