@@ -52,9 +52,9 @@ impl Wasmi {
     fn compilation_mode(&self, options: &Options) -> Result<CompilationMode> {
         let metered = options.fuel || options.interruption;
         Ok(match options.compiler {
-            None if metered => CompilationMode::Eager,
-            None => CompilationMode::default(),
-            Some(Compiler::Eager) => CompilationMode::Eager,
+            // Not the engine's own default, which is lazy: a defect of its translator, of which there are some, would show in the
+            // middle of a call, where a panic ends the process.
+            None | Some(Compiler::Eager) => CompilationMode::Eager,
             // Translation would be paid for with the guest's fuel, and in the middle of calls.
             Some(compiler) if metered && matches!(compiler, Compiler::Lazy | Compiler::LazyTranslation) => {
                 let name = compiler.name();
