@@ -90,7 +90,7 @@ fn unused_name(exports: &[&str]) -> String {
 /// Where in a body, in bytes from its beginning, a comparison with what may be zero is followed by `select`.
 fn insertions(body: &FunctionBody) -> Option<Vec<usize>> {
     const SELECTS: [u8; 2] = [0x1b, 0x1c];
-    const NOP_AND_COMPARISONS: [u8; 4] = [0x01, 0x45, 0x46, 0x47];
+    const NOP_AND_COMPARISONS: [u8; 5] = [0x01, 0x45, 0x46, 0x47, 0xd1];
     let may = |pair: &[u8]| SELECTS.contains(&pair[1]) && NOP_AND_COMPARISONS.contains(&pair[0]);
     // Reading instructions takes a while; most functions have no such bytes.
     if !body.as_bytes().windows(2).any(may) {
@@ -102,7 +102,7 @@ fn insertions(body: &FunctionBody) -> Option<Vec<usize>> {
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().ok()?;
         match operator {
-            Operator::I32Eqz | Operator::I32Eq | Operator::I32Ne => compared = true,
+            Operator::I32Eqz | Operator::I32Eq | Operator::I32Ne | Operator::RefIsNull => compared = true,
             Operator::Nop => {}
             Operator::Select | Operator::TypedSelect { .. } if compared => {
                 found.push(offset - body.range().start);
@@ -235,6 +235,9 @@ mod tests {
             (select (i32.const 7) (i32.const 5) (i32.eqz (local.get 0))))
         (func (export \"ne\") (param i32) (result i32)
             i32.const 5 i32.const 7 local.get 0 i32.const 0 i32.ne nop select (result i32))
+        (func (export \"null\") (param i32) (result i32) (local funcref)
+            (if (local.get 0) (then (local.set 1 (ref.func 0))))
+            (select (i32.const 7) (i32.const 5) (ref.is_null (local.get 1))))
         (func (export \"other\") (param i32) (result i32)
             (select (i32.const 5) (i32.const 7) (local.get 0))))";
 
@@ -249,7 +252,7 @@ mod tests {
     fn comparisons_before_select_are_kept_apart() {
         let Rewritten { wasm, start } = rewrite(&binary(SELECTS), true).expect("something to keep apart");
         assert!(start.is_none());
-        for name in ["eqz", "ne", "other"] {
+        for name in ["eqz", "ne", "null", "other"] {
             assert_eq!((call(&wasm, name, 0), call(&wasm, name, 3)), (7, 5), "{name}");
         }
     }
