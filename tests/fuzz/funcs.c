@@ -22,6 +22,9 @@ static const struct {
   {"IfFiI", "I"},
   {"IfFiIf", "f"},
   {"IfFiIfF", "F"},
+  {"iii", "i"},
+  {"iiiiii", "i"},
+  {"iiiiiiii", ""},
 };
 
 void step_func_new(void) {

@@ -113,7 +113,19 @@ static const char numbers_text[] =
   "(local.get 4) (local.get 5) (local.get 6) (local.get 7)))"
   "(func (export \"swap\") (param i32 i64 f32 f64) (result f64 f32 i64 i32) (local.get 3)"
   "  (local.get 2) (local.get 1) (local.get 0))"
-  "(func (export \"none\") (param f32 f64)))";
+  "(func (export \"none\") (param f32 f64))"
+  "(type $ints3 (func (param i32 i32 i32) (result i32)))"
+  "(func (export \"ints3\") (param i32 i32 i32 i32) (result i32)"
+  "  (call_indirect $tf (type $ints3) (local.get 0) (local.get 1) (local.get 2) (local.get 3)))"
+  "(type $ints6 (func (param i32 i32 i32 i32 i32 i32) (result i32)))"
+  "(func (export \"ints6\") (param i32 i32 i32 i32 i32 i32 i32) (result i32)"
+  "  (call_indirect $tf (type $ints6) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
+  "(local.get 4) (local.get 5) (local.get 6)))"
+  "(type $ints8 (func (param i32 i32 i32 i32 i32 i32 i32 i32)))"
+  "(func (export \"ints8\") (param i32 i32 i32 i32 i32 i32 i32 i32 i32)"
+  "  (call_indirect $tf (type $ints8) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
+  "(local.get 4) (local.get 5) (local.get 6) (local.get 7) (local.get 8)))"
+  ")";
 
 static const char tag_text[] =
   "(module (tag (export \"thrown\") (param i32 i64)) (global (export \"constant\") i64 (i64.const "
@@ -166,7 +178,10 @@ static const export_t numbers_exports[] = {{"last1", FUNC, LAST, "I", "I"},
                                            {"through6", FUNC, THROUGH, "IfFiIfi", "f"},
                                            {"through7", FUNC, THROUGH, "IfFiIfFi", "F"},
                                            {"swap", FUNC, SWAP, "iIfF", "FfIi"},
-                                           {"none", FUNC, NONE, "fF", ""}};
+                                           {"none", FUNC, NONE, "fF", ""},
+                                           {"ints3", FUNC, THROUGH, "iiii", "i"},
+                                           {"ints6", FUNC, THROUGH, "iiiiiii", "i"},
+                                           {"ints8", FUNC, THROUGH, "iiiiiiiii", ""}};
 static const export_t tag_exports[] = {{"thrown", TAG, 0, "iI", ""},
                                        {"constant", GLOBAL, CELL_GC, "", ""}};
 
