@@ -307,7 +307,7 @@ static void context_delete(context_t* context) {
   fixture_delete(&context->fixture);
 }
 
-// With a new module: on wasmi, a function that there was no memory to compile stays without code.
+// Whether everything still can be made and used.
 static bool works(wasm_engine_t* engine) {
   context_t context = context_in(engine);
   bool worked = call_func(&context) && trap_and_look(&context) && grow_memory(&context);

@@ -1,5 +1,5 @@
-// Functions that instrumented Rust code calls and that gcc's runtime of ThreadSanitizer does not have
-// by these names: it watches the plain ones.
+// Functions that instrumented Rust code calls and that gcc's runtime of ThreadSanitizer does not
+// have by these names: it watches the plain ones.
 #include <string.h>
 
 void* __tsan_memcpy(void* to, const void* from, size_t size);
