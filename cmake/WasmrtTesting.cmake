@@ -139,6 +139,7 @@ endfunction()
 # wasmrt_add_asan_test(NAME TARGET): the test asan-NAME, which runs a program built with the sanitizers
 function(wasmrt_add_asan_test name target)
   add_test(NAME asan-${name} COMMAND ${target})
+  set_property(GLOBAL APPEND PROPERTY wasmrt_asan_programs ${target})
   # An engine installs its own handler for SIGSEGV, on its own signal stack, to turn faults in wasm into traps, and
   # hands all other faults on: both have to be allowed. Tests ask for impossible sizes, which malloc answers with NULL.
   set_property(TEST asan-${name} PROPERTY LABELS asan)

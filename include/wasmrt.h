@@ -35,7 +35,7 @@ extern "C" {
 
 // How modules are made to run.
 typedef enum wasmrt_compiler_enum {
-  // The backend's default: Cranelift on wasmtime; lazy translation on wasmi, eager with fuel or interruption.
+  // The backend's default: Cranelift on wasmtime, eager on wasmi.
   WASMRT_COMPILER_DEFAULT = 0,
   // wasmtime: optimised machine code.
   WASMRT_COMPILER_CRANELIFT = 1,
@@ -46,10 +46,11 @@ typedef enum wasmrt_compiler_enum {
   WASMRT_COMPILER_PULLEY = 3,
   // wasmi: everything is translated when the module is made.
   WASMRT_COMPILER_EAGER = 4,
-  // wasmi: everything is validated when the module is made, a function translated when first called. Not with fuel or
-  // interruption.
+  // wasmi: everything is validated when the module is made, a function translated when first called. Modules are made several
+  // times faster, but a defect of wasmi's translator, which otherwise fails `wasm_module_new`, then ends the process: for modules
+  // that are trusted. Not with fuel or interruption.
   WASMRT_COMPILER_LAZY_TRANSLATION = 5,
-  // wasmi: a function is validated and translated when first called; an invalid one traps then. Not with fuel or interruption.
+  // wasmi: a function is validated and translated when first called; an invalid one traps then. Otherwise as lazy translation.
   WASMRT_COMPILER_LAZY = 6,
 } wasmrt_compiler_enum;
 
@@ -153,8 +154,6 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
   // Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
   WASMRT_PROPOSAL_THREADS = 18,
-  // Off by default. Not on wasmi.
-  WASMRT_PROPOSAL_STACK_SWITCHING = 19,
 } wasmrt_proposal_enum;
 
 // The kinds of traps.
@@ -346,7 +345,7 @@ WASM_API_EXTERN
 bool wasmrt_config_set_parallel_compilation(wasm_config_t *config,
                                             bool enabled);
 
-// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi.
+// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
 WASM_API_EXTERN
 bool wasmrt_config_set_debug_info(wasm_config_t *config,
                                   bool enabled);
@@ -367,7 +366,8 @@ bool wasmrt_config_set_deterministic(wasm_config_t *config,
 //
 // Modules of such an engine can be serialized, to be deserialized there by the same version of this library, with the same
 // configuration but for the target; they can be instantiated here only if this machine is of that kind. Only for processor
-// architectures that the library's compiler was built for: this machine's, and "pulley64" and its kin.
+// architectures that the library was built for: this machine's, "pulley64" and its kin, and the others if it was built with
+// cargo's feature `all-arch`.
 WASM_API_EXTERN
 bool wasmrt_config_set_target(wasm_config_t *config,
                               const char *triple);
@@ -391,7 +391,7 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // Sets how much fuel a store has. Its engine must have been configured with `wasmrt_config_set_fuel`.
 //
 // About one unit is consumed for each instruction; what exactly is the backend's to decide, the same each time. A store has
-// none at first. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
+// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
 // on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
 // engine has no fuel, or for NULL.
 //

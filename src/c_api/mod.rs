@@ -137,6 +137,8 @@ fn give_box<T, U>(value: T) -> *mut U {
 }
 
 #[cfg(test)]
+mod counting_tests;
+#[cfg(test)]
 mod panic_tests;
 #[cfg(test)]
 mod miri_tests;

@@ -11,6 +11,8 @@ pub struct Config {
     backend: Option<&'static dyn Backend>,
     pub options: Options,
     pub module_limits: ModuleLimits,
+    /// The settings that [`Config::resolve`] took from the environment, and the variables they came from.
+    from_environment: Vec<(Setting, &'static str)>,
 }
 
 /// What a backend is asked to do. What is `None`, `false` or empty is left to the backend.
@@ -132,7 +134,6 @@ choices! {
         WideArithmetic = 16 "wide-arithmetic",
         CustomPageSizes = 17 "custom-page-sizes",
         Threads = 18 "threads",
-        StackSwitching = 19 "stack-switching",
     }
 }
 
@@ -214,11 +215,10 @@ impl Config {
     /// backend cannot do what is asked.
     pub fn resolve(&self) -> Result<(&'static dyn Backend, Config)> {
         let mut config = self.clone();
-        let mut from_environment = Vec::new();
         for (name, setting, read) in VARIABLES {
             let Some(text) = std::env::var_os(name).filter(|text| !text.is_empty()) else { continue };
             match read(&mut config, &text.to_string_lossy()) {
-                Ok(true) => from_environment.extend(setting.map(|setting| (setting, *name))),
+                Ok(true) => config.from_environment.extend(setting.map(|setting| (setting, *name))),
                 Ok(false) => {}
                 Err(problem) => {
                     let message = format!("environment variable {name}: {problem}");
@@ -233,11 +233,22 @@ impl Config {
         let missing = config.options.set().into_iter().find(|setting| !backend.can(*setting));
         if let Some(setting) = missing {
             let (what, function) = setting.describe();
-            let variable = from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
+            let variable = config.from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
             let by = variable.map_or(function.to_string(), |name| format!("environment variable {name}"));
             return Err(unsupported(backend, &format!("{what} ({by})")));
         }
         Ok((backend, config))
+    }
+}
+
+impl Config {
+    /// Adds to a backend's refusal what the environment may have to do with it.
+    pub fn explain(&self, mut error: Error) -> Error {
+        if !self.from_environment.is_empty() {
+            let names: Vec<_> = self.from_environment.iter().map(|(_, name)| *name).collect();
+            error.message.push_str(&format!(" (from the environment: {})", names.join(", ")));
+        }
+        error
     }
 }
 

@@ -54,9 +54,16 @@ impl Declarations {
     /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
     /// beyond what reading needs.
     pub fn parse(wasm: &[u8]) -> Result<Declarations> {
-        Reader::default().read(wasm).map_err(|error| {
+        let mut reader = Reader::default();
+        let declarations = reader.read(wasm).map_err(|error| {
             Error::new(ErrorKind::Compile, format!("{} at offset {:#x}", error.message(), error.offset()))
-        })
+        })?;
+        if reader.imports_exactly {
+            // Validators let it pass, engines do not.
+            let message = "the module imports a function of an exact type, which is not supported";
+            return Err(Error::new(ErrorKind::Compile, message));
+        }
+        Ok(declarations)
     }
 
     /// What an instance of the module adds to those of its store.
@@ -70,11 +77,12 @@ struct Reader {
     types: Vec<TypeEntry>,
     spaces: [Space; 5],
     imports: Vec<Import>,
+    imports_exactly: bool,
     outline: Vec<u8>,
 }
 
 impl Reader {
-    fn read(mut self, wasm: &[u8]) -> wasmparser::Result<Declarations> {
+    fn read(&mut self, wasm: &[u8]) -> wasmparser::Result<Declarations> {
         let mut exports = Vec::new();
         for payload in wasmparser::Parser::new(0).parse_all(wasm) {
             let payload = payload?;
@@ -97,6 +105,7 @@ impl Reader {
                 Payload::ImportSection(section) => {
                     for import in section.clone().into_imports() {
                         let import = import?;
+                        self.imports_exactly |= matches!(import.ty, TypeRef::FuncExact(_));
                         let ty = self.import_type(&import.ty);
                         let position = self.imports.len();
                         self.spaces[ty.kind() as usize].push((ty.clone(), Some(position)));
@@ -166,7 +175,7 @@ impl Reader {
         let own =
             |kind: ExternKind| self.spaces[kind as usize].iter().filter(|(_, import)| import.is_none()).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
-        let (imports, outline) = (self.imports, self.outline);
+        let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
     }
 

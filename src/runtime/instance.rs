@@ -109,18 +109,18 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(
 /// What the engine gets for one import, or what is wrong with what was given for it, if anything was.
 fn link_one(store: &Store, want: &Import, given: Option<Option<&Object>>) -> Result<Linked, String> {
     let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
-    let linked = extern_entity(object).ok_or_else(|| format!("a {} was given", object.body.name()))?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
     // The type of a function is at hand; that of other externs has to be asked for, and is described on failure.
     let fits = match (&object.body, &want.ty) {
         (Body::Func(func), ExternType::Func(ty)) if func.ty == *ty => true,
         _ => object.extern_type().is_some_and(|given| given.matches(&want.ty) != Some(false)),
     };
-    if fits {
-        return Ok(linked);
-    }
-    let given = object.extern_type().map_or(String::new(), |given| given.to_string());
-    Err(format!("a {given} was given"))
+    // Asked for last: it makes the engine's function of one that nobody else has given to the engine yet.
+    let linked = if fits { extern_entity(object) } else { None };
+    linked.ok_or_else(|| {
+        let given = object.extern_type().map_or(object.body.name().to_string(), |given| given.to_string());
+        format!("a {given} was given")
+    })
 }
 
 fn extern_entity(object: &Object) -> Option<Linked> {

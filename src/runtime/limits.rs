@@ -171,7 +171,7 @@ impl Limits {
 
     /// What was denied since [`Limits::forget_denial`], as the trap that it is, and in words.
     pub fn denied(&self) -> Option<(TrapCode, Error)> {
-        let denial = self.denial.take()?;
+        let denial = self.denial.get()?;
         let code = match denial.resource {
             Resource::TableElements => TrapCode::TableLimit,
             _ => TrapCode::MemoryLimit,

@@ -12,6 +12,8 @@
 pub mod artifact;
 pub mod compile_error;
 pub mod config;
+#[cfg(test)]
+pub mod counting;
 pub mod declarations;
 pub mod engine;
 pub mod error;

@@ -31,7 +31,8 @@ impl Module {
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
         check_is_binary(wasm)?;
         engine.module_limits.check(wasm)?;
-        engine.inner.validate(wasm).map_err(|error| located(wasm, error))
+        engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
+        Declarations::parse(wasm).map(drop)
     }
 
     pub fn serialize(&self) -> Result<Vec<u8>> {

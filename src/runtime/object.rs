@@ -164,6 +164,8 @@ impl Object {
             host_info: Cell::new(std::ptr::null_mut()),
             finalizer: Cell::new(None),
         })));
+        #[cfg(test)]
+        super::counting::add(&super::counting::OBJECTS);
         Retained(NonNull::from(Box::leak(object)))
     }
 
@@ -239,6 +241,8 @@ impl Object {
         object.set_host_info(std::ptr::null_mut(), None);
         // SAFETY: nobody else looks at the body any more.
         drop(unsafe { std::ptr::replace(&raw mut (*object.0.get()).body, Body::Deleted) });
+        #[cfg(test)]
+        super::counting::remove(&super::counting::OBJECTS);
         bury(this);
     }
 }

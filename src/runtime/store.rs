@@ -113,6 +113,8 @@ impl Store {
         };
         // SAFETY: memory for a store, that the backend has not looked at.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
+        #[cfg(test)]
+        super::counting::add(&super::counting::STORES);
         Ok(StoreHandle(address))
     }
 
@@ -174,6 +176,8 @@ impl Store {
             // SAFETY: objects of this store that wait to be freed.
             unsafe { free_unused(deferred.objects) };
         }
+        #[cfg(test)]
+        super::counting::remove(&super::counting::STORES);
         // SAFETY: made by `create`; all objects are gone, so nobody but a second delete comes here any more.
         unsafe { bury(this) };
     }

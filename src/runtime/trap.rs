@@ -180,6 +180,11 @@ impl Store {
                 let trap = Trap::of_code(table_trap(entry));
                 (Object::create(self, Body::Trap(trap)).into_handle(), Vec::new())
             }
+            Failure::Trap(code @ (TrapCode::MemoryLimit | TrapCode::TableLimit), frames) => {
+                let message = self.limits().denied().map_or(code.message().to_string(), |(_, e)| e.message.clone());
+                let trap = Trap::new(Cause::Code(code), message.into_bytes());
+                (Object::create(self, Body::Trap(trap)).into_handle(), frames)
+            }
             Failure::Trap(code, frames) => {
                 (Object::create(self, Body::Trap(Trap::of_code(code))).into_handle(), frames)
             }

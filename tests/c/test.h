@@ -134,15 +134,23 @@ static inline void check_error_left(const char* file, int line, const char* what
 // ------------------------------------------------------------------------------------------------
 // Where the tests run
 
-// valgrind runs some fifty times slower, so the loops that are about quantity are shortened under
-// it.
+// valgrind runs some fifty times slower, and threads that wait for each other under ThreadSanitizer
+// do, too, so the loops that are about quantity are shortened under them.
 static inline bool under_valgrind(void) {
   const char* preload = getenv("LD_PRELOAD");
   return preload && strstr(preload, "vgpreload");
 }
 
-static inline size_t repetitions(size_t full, size_t with_valgrind) {
-  return under_valgrind() ? with_valgrind : full;
+static inline bool under_thread_sanitizer(void) {
+#if defined(__SANITIZE_THREAD__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+static inline size_t repetitions(size_t full, size_t with_checker) {
+  return under_valgrind() || under_thread_sanitizer() ? with_checker : full;
 }
 
 static inline bool backend_is(const wasm_engine_t* engine, const char* name) {

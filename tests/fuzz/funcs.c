@@ -15,6 +15,16 @@ static const struct {
   {"iIfFer", "reFfIi"},
   {"eeeeeeeeeeeeeeeeee", "eeeeeeeeeeeeeeeeer"},
   {"r", "e"},
+  {"I", "I"},
+  {"If", "f"},
+  {"IfF", "F"},
+  {"IfFi", "i"},
+  {"IfFiI", "I"},
+  {"IfFiIf", "f"},
+  {"IfFiIfF", "F"},
+  {"iii", "i"},
+  {"iiiiii", "i"},
+  {"iiiiiiii", ""},
 };
 
 void step_func_new(void) {
@@ -227,6 +237,11 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
         results[0] = i32_value((uint32_t)(one / other));
       break;
     }
+    case LAST: results[0] = args[strlen(func->params) - 1]; break;
+    case SWAP:
+      for (int i = 0; i < 4; i++) results[i] = args[3 - i];
+      break;
+    case NONE: break;
     case GI_GET: results[0] = cells[CELL_GI]->value; break;
     case GE_GET: results[0] = cells[CELL_GE]->value; break;
     case GR_GET: results[0] = cells[CELL_GR]->value; break;
@@ -302,6 +317,28 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
         results[0] = callee->instance->cells[CELL_GI]->value;
       break;
     }
+    case THROUGH: {
+      // Calls what is in the table with all arguments but the last, which says where.
+      cell_t* table = cells[CELL_TF];
+      size_t count = strlen(func->params) - 1;
+      choose_index(&args[count], table->size);
+      uint64_t index = args[count].bits;
+      const object_t* callee = index < table->size ? table->elements[index] : NULL;
+      if (index >= table->size)
+        prediction->trap = "undefined element";
+      else if (!callee)
+        prediction->trap = "uninitialized element";
+      else if (strlen(callee->params) != count || strncmp(callee->params, func->params, count) ||
+               strcmp(callee->results, func->results) != 0)
+        prediction->trap = "indirect call type mismatch";
+      else if (callee->behaviour == HOST) {
+        prediction->host = (object_t*)callee;
+        memcpy(prediction->host_arguments, args, count * sizeof *args);
+      } else {
+        results[0] = args[count - 1];
+      }
+      break;
+    }
     // What was imported may itself be WebAssembly.
     case CALL_ONE:
       predict(func->instance->hosts[0], args, prediction);
@@ -352,6 +389,10 @@ void invoke(object_t* func) {
   memset(results, 0xa5, sizeof results);
   unsigned room = one_in(4) ? below(arity + 1) : one_in(4) ? arity + below(4) : arity;
   wasm_val_vec_t given = {params, actual}, taken = {room, results};
+  // Numbers may come back in the memory that they went out in.
+  bool in_place = params >= room && strspn(func->params, "iIfF") == params && one_in(6);
+  if (in_place) taken.data = actual;
+  if (room == 0 && one_in(2)) taken = (wasm_val_vec_t){3, NULL};
   expected_call_t expected = {.host = prediction.host, .outer = run.expected};
   memcpy(expected.arguments, prediction.host_arguments, sizeof expected.arguments);
   run.expected = prediction.host ? &expected : NULL;
@@ -377,13 +418,17 @@ void invoke(object_t* func) {
   if (traps != (trap != NULL)) FAIL("%s", traps ? "a call should trap" : "a call traps");
   if (!traps) {
     for (unsigned i = 0; i < arity && i < room; i++)
-      adopt_value(&results[i], &prediction.results[i], "a result");
+      adopt_value(&(in_place ? actual : results)[i], &prediction.results[i], "a result");
   } else if (prediction.host && expected.outcome == TRAPS) {
     adopt_known(trap, expected.trap);
   } else {
-    adopt_trap(trap, prediction.host ? prediction.host->store : store, prediction.trap);
+    object_t* object =
+      adopt_trap(trap, prediction.host ? prediction.host->store : store, prediction.trap);
+    bool own = !prediction.host && func->behaviour < CALL_ONE && func->behaviour != INDIRECT;
+    if (own) object->instance = func->instance;
   }
-  for (unsigned i = traps ? 0 : arity; i < LENGTH_OF(results); i++)
+  if (in_place) return;
+  for (unsigned i = traps ? 0 : arity < room ? arity : room; i < LENGTH_OF(results); i++)
     if (!is_untouched(&results[i])) FAIL("result %u was written", i);
   for (unsigned i = 0; i < params; i++) {
     expect_value(&actual[i], &args[i], "an argument after the call");
@@ -508,7 +553,12 @@ void step_trap_look(void) {
   wasm_frame_t* origin = wasm_trap_origin(trap);
   EXPECT_INT(origin != NULL, trace.size > 0);
   if (run.wasmi) EXPECT_INT(trace.size, 0);
-  for (size_t i = 0; i < trace.size; i++) look_at_frame(trace.data[i], object->store);
+  for (size_t i = 0; i < trace.size; i++) {
+    look_at_frame(trace.data[i], object->store);
+    const wasm_instance_t* instance = wasm_frame_instance(trace.data[i]);
+    if (object->instance && instance) EXPECT_PTR(instance, object->instance->object->pointer);
+  }
+  if (object->instance && !run.wasmi) EXPECT(trace.size > 0);
   if (origin) expect_same_frame(origin, trace.data[0]);
   wasm_frame_delete(origin);
   wasm_frame_vec_copy(&copy, &trace);
@@ -547,11 +597,12 @@ void step_frame_keep(void) {
 }
 
 static void delete_frame(unsigned position) {
-  frame_t* frame = &run.frames[position];
-  look_at_frame(frame->pointer, frame->store);
-  frame->store->frames--;
-  wasm_frame_delete(frame->pointer);
+  frame_t frame = run.frames[position];
+  look_at_frame(frame.pointer, frame.store);
+  // Forgotten first: it may be the last of its store, whose finalizers act.
   run.frames[position] = run.frames[--run.frame_count];
+  frame.store->frames--;
+  wasm_frame_delete(frame.pointer);
 }
 
 void step_frame_delete(void) {

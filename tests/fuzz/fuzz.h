@@ -179,15 +179,20 @@ typedef enum behaviour_t {
   STORE,
   SELF,
   RECURSE,
+  LAST,
+  SWAP,
+  NONE,
   CALL_ONE,
   CALL_TWO,
   CALL_MANY,
+  THROUGH,
 } behaviour_t;
 
 enum { CELL_GI, CELL_GC, CELL_GE, CELL_GR, CELL_TF, CELL_TE, CELL_M, CELL_COUNT };
 
 typedef struct instance_t {
-  unsigned module;  // index in the catalogue
+  unsigned module;   // index in the catalogue
+  object_t* object;  // the instance itself
   cell_t* cells[CELL_COUNT];
   object_t* hosts[3];              // imported functions, in order
   object_t* exports[MAX_EXPORTS];  // NULL until asked for, unless imported
@@ -209,7 +214,7 @@ struct object_t {
 
   char params[MAX_VALUES + 1], results[MAX_VALUES + 1];  // of a function or a tag
   behaviour_t behaviour;
-  instance_t* instance;  // of an instance, or where a function is from
+  instance_t* instance;  // of an instance, or where a function is from, or where a trap arose
   cell_t* cell;
   char message[48];  // of a trap; empty if not known
   unsigned module;   // index in the catalogue, of a module
@@ -359,7 +364,7 @@ typedef struct catalogue_entry_t {
 // Where `zero` stands, which `self` gives, in all modules that have it.
 enum { FIRST_FUNCTION = 7 };
 
-enum { MODULE_OWN, MODULE_IMPORTING, MODULE_START, MODULE_TAG, MODULE_COUNT };
+enum { MODULE_OWN, MODULE_IMPORTING, MODULE_START, MODULE_NUMBERS, MODULE_TAG, MODULE_COUNT };
 extern catalogue_entry_t catalogue[MODULE_COUNT];
 void prepare_catalogue(void);
 void expect_reflection(const wasm_module_t* module, unsigned index);
@@ -377,19 +382,22 @@ void env_finalizer(void* env);
 // Takes the trap into the model. `message` is NULL if any will do.
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
 
-#define STEPS(X)                                                                                  \
-  X(step_engine_new)                                                                              \
-  X(step_engine_delete) X(step_store_new) X(step_store_delete) X(step_foreign_new)                \
-    X(step_trap_new) X(step_func_new) X(step_global_new) X(step_table_new) X(step_memory_new)     \
-      X(step_module_new) X(step_module_serialize) X(step_module_share) X(step_module_obtain)      \
-        X(step_shared_delete) X(step_module_foreign) X(step_instance_new) X(step_instance_wrong)  \
-          X(step_instance_exports) X(step_call) X(step_call_wrong) X(step_global_get)             \
-            X(step_global_set) X(step_table_get) X(step_table_set) X(step_table_grow)             \
-              X(step_memory_access) X(step_memory_grow) X(step_copy) X(step_delete) X(step_casts) \
-                X(step_same) X(step_host_info) X(step_wrong_kind) X(step_wrong_store)             \
-                  X(step_reflect) X(step_trap_look) X(step_frame_keep) X(step_frame_delete)       \
-                    X(step_types) X(step_bad_types) X(step_vectors) X(step_huge) X(step_nulls)    \
-                      X(step_values) X(step_look_at_all) X(step_dead_handle)
+#define STEPS(X)                                                                                \
+  X(step_engine_new)                                                                            \
+  X(step_engine_delete)                                                                         \
+  X(step_store_new)                                                                             \
+  X(step_store_delete)                                                                          \
+  X(step_foreign_new)                                                                           \
+  X(step_trap_new) X(step_func_new) X(step_global_new) X(step_table_new) X(step_memory_new)     \
+    X(step_module_new) X(step_module_serialize) X(step_module_share) X(step_module_obtain)      \
+      X(step_shared_delete) X(step_module_foreign) X(step_instance_new) X(step_instance_wrong)  \
+        X(step_instance_exports) X(step_call) X(step_call_wrong) X(step_global_get)             \
+          X(step_global_set) X(step_table_get) X(step_table_set) X(step_table_grow)             \
+            X(step_memory_access) X(step_memory_grow) X(step_copy) X(step_delete) X(step_casts) \
+              X(step_same) X(step_host_info) X(step_wrong_kind) X(step_wrong_store)             \
+                X(step_reflect) X(step_trap_look) X(step_frame_keep) X(step_frame_delete)       \
+                  X(step_types) X(step_bad_types) X(step_vectors) X(step_huge) X(step_nulls)    \
+                    X(step_values) X(step_look_at_all) X(step_dead_handle) X(step_abandon)
 
 #define DECLARE(name) void name(void);
 STEPS(DECLARE)

@@ -40,11 +40,21 @@ static bytes_t keep(const wasm_byte_vec_t* vector) {
   return bytes;
 }
 
-static void prepare(void) {
-  if (engine) return;
-  prepare_catalogue();
+// Some engines keep the code of every module, so they are replaced now and then.
+static void renew_engine(void) {
+  enum { LONG_ENOUGH = 5000 };
+  static unsigned uses;
+  if (uses++ % LONG_ENOUGH != 0) return;
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
   engine = wasm_engine_new();
   store = wasm_store_new(engine);
+}
+
+static void prepare(void) {
+  renew_engine();
+  if (binaries[0].data) return;
+  prepare_catalogue();
   for (unsigned i = 0; i < SEED_COUNT; i++) {
     texts[i] = i < MODULE_COUNT ? catalogue[i].text : rich_text;
     wasm_byte_vec_t binary, artifact;
@@ -231,9 +241,15 @@ static void try_envelope(bytes_t* bytes) {
   }
   static const uint64_t lengths[] = {
     0, 1, UINT64_MAX, UINT64_MAX - 7, (uint64_t)1 << 63, UINT32_MAX, 1000000};
-  uint64_t length = lengths[below(LENGTH_OF(lengths))];
-  memcpy(bytes->data + at, &length, sizeof length);
-  if (one_in(3)) bytes->size = at + below(20);
+  uint64_t length = lengths[below(LENGTH_OF(lengths))], former;
+  memcpy(&former, bytes->data + at, sizeof former);
+  if (part < 3 && one_in(2)) {
+    // Another version, backend or configuration.
+    bytes->data[at + sizeof length + next_u32() % former] ^= 1;
+  } else {
+    memcpy(bytes->data + at, &length, sizeof length);
+    if (one_in(3)) bytes->size = at + below(20);
+  }
   if (bytes->size < FIRST_PART) return;
   uint32_t checksum = checksum_of(bytes->data + FIRST_PART, bytes->size - FIRST_PART);
   for (int i = 0; i < 4; i++) bytes->data[CHECKSUM + i] = (uint8_t)(checksum >> 8 * i);

@@ -1,4 +1,6 @@
 // The model: engines, stores, objects and how long they have to live.
+#include <pthread.h>
+
 #include "fuzz.h"
 
 run_t run;
@@ -149,7 +151,7 @@ static void witness_finalizer(void* info) {
   object->gone = true;
   bool own_cell = object->cell && !object->instance;
   if (own_cell) end_cell(object->cell);
-  if (one_in(4) && run.finalizing < 2) act_in_finalizer();
+  if (run.finalizing == 0 && one_in(4)) act_in_finalizer();
 }
 
 void env_finalizer(void* env) {
@@ -307,11 +309,22 @@ void handle_given_up(object_t* object) {
   object->handles--;
 }
 
+static void* delete_in_thread(void* handle) {
+  run.finalizing++;  // a finalizer shall run there, but no WebAssembly
+  wasm_ref_delete(handle);
+  run.finalizing--;
+  return NULL;
+}
+
 void delete_loose(object_t* object) {
   wasm_ref_t* ref = object->pointer;
   object->loose--;
   handle_given_up(object);
-  if (one_in(3)) {
+  pthread_t thread;
+  if (run.depth == 0 && next_byte() >= 252 &&
+      pthread_create(&thread, NULL, delete_in_thread, ref) == 0) {
+    pthread_join(thread, NULL);
+  } else if (one_in(3)) {
     wasm_ref_delete(ref);
   } else if ((1u << object->kind & EXTERN_KINDS) && one_in(3)) {
     wasm_extern_delete(wasm_ref_as_extern(ref));
@@ -405,9 +418,20 @@ static void expect_backend(wasm_engine_t* engine) {
   run.wasmi = strcmp(name, "wasmi") == 0;
 }
 
+// An engine that serves many inputs. Not for ever: some keep the code of every module.
+static wasm_engine_t* lasting_engine(void) {
+  enum { LONG_ENOUGH = 1000 };
+  static wasm_engine_t* engine;
+  static unsigned uses;
+  if (engine && ++uses % LONG_ENOUGH == 0) {
+    wasm_engine_delete(engine);
+    engine = NULL;
+  }
+  if (!engine) engine = wasm_engine_new();
+  return engine;
+}
+
 void step_engine_new(void) {
-  // The first input makes an engine that serves all of them.
-  static wasm_engine_t* lasting;
   bool first = run.engine_count == 0;
   if (!first && (run.engines_made >= 2 || !one_in(4))) return;
   engine_t* engine = NULL;
@@ -417,8 +441,7 @@ void step_engine_new(void) {
   if (!engine) engine = &run.engines[run.engine_count++];
   engine->lasting = first;
   if (first) {
-    if (!lasting) lasting = wasm_engine_new();
-    engine->pointer = lasting;
+    engine->pointer = lasting_engine();
     engine->number = 0;
   } else {
     engine->number = ++run.engines_made;
@@ -429,6 +452,7 @@ void step_engine_new(void) {
         wasm_config_t* config = wasm_config_new();
         EXPECT_REFUSED(!wasmrt_config_set_backend(config, "no such backend"));
         wasm_config_delete(wasm_config_new());
+        if (one_in(2)) EXPECT(wasmrt_config_set_backend(config, run.wasmi ? "wasmi" : "wasmtime"));
         engine->pointer = wasm_engine_new_with_config(config);
       }
     }
@@ -465,6 +489,11 @@ void step_store_delete(void) {
   if (!store || !one_in(2)) return;
   store->owned = false;
   wasm_store_delete(store->pointer);
+  // Deleted is deleted, whether its objects keep it or not.
+  if (one_in(4)) EXPECT_LEAVES_ERROR(wasm_store_delete(store->pointer));
+  // In a finalizer, what is going still keeps its store.
+  bool closed = !store_is_kept(store) && store->running == 0 && run.finalizing == 0;
+  if (one_in(4) && closed) EXPECT_REFUSED(!wasm_foreign_new(store->pointer));
 }
 
 store_t* pick_store(void) {
@@ -473,6 +502,25 @@ store_t* pick_store(void) {
   for (unsigned i = 0; i < run.store_count; i++)
     if (run.stores[i].owned) candidates[count++] = &run.stores[i];
   return count == 0 ? NULL : candidates[below(count)];
+}
+
+// Gives up a whole store, in the middle of a call perhaps, and of that very store.
+void step_abandon(void) {
+  store_t* store = run.expected && one_in(2) ? run.expected->host->store : pick_store();
+  if (!store || !one_in(run.depth > 0 ? 2 : 6)) return;
+  bool store_first = one_in(2);
+  if (store_first && store->owned) {
+    store->owned = false;
+    wasm_store_delete(store->pointer);
+  }
+  for (unsigned i = 0; i < run.object_count; i++) {
+    object_t* object = run.objects[i];
+    while (object->store == store && object->loose > 0) delete_loose(object);
+  }
+  if (store->owned) {
+    store->owned = false;
+    wasm_store_delete(store->pointer);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------

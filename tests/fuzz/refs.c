@@ -1,10 +1,11 @@
 // What all references have: casts, identity, and the answer to being taken for something else.
 #include "fuzz.h"
 
-#define FOR_EACH_KIND(X)                                                                      \
-  X(FUNC, func)                                                                               \
-  X(GLOBAL, global) X(TABLE, table) X(MEMORY, memory) X(INSTANCE, instance) X(MODULE, module) \
-    X(TRAP, trap) X(FOREIGN, foreign)
+#define FOR_EACH_KIND(X) \
+  X(FUNC, func)          \
+  X(GLOBAL, global)      \
+  X(TABLE, table)        \
+  X(MEMORY, memory) X(INSTANCE, instance) X(MODULE, module) X(TRAP, trap) X(FOREIGN, foreign)
 
 static void expect_casts(object_t* object) {
   wasm_ref_t* ref = object->pointer;

@@ -244,10 +244,11 @@ static void test_externtype(void) {
 static void any_name(wasm_name_t* name, char* text, size_t* size) {
   *size = below(12);
   for (size_t i = 0; i < *size; i++) text[i] = (char)next_byte();
-  if (*size > 0 && text[*size - 1] == 0) text[*size - 1] = 'x';
-  bool terminated = one_in(3);
-  text[*size] = 0;
-  wasm_byte_vec_new(name, *size + terminated, text);
+  unsigned zeros = one_in(3) ? below(3) : 0;
+  for (unsigned i = 0; i < zeros; i++) text[(*size)++] = 0;
+  wasm_byte_vec_new(name, *size, text);
+  // One zero at the end is taken for a terminator.
+  if (*size > 0 && text[*size - 1] == 0) --*size;
 }
 
 static void test_importtype(void) {

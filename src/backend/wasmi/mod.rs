@@ -1,7 +1,7 @@
 //! The `wasmi` backend: a portable interpreter, quick to start and small.
 
 mod calls;
-mod start;
+mod rewrite;
 mod store;
 mod types;
 
@@ -52,9 +52,9 @@ impl Wasmi {
     fn compilation_mode(&self, options: &Options) -> Result<CompilationMode> {
         let metered = options.fuel || options.interruption;
         Ok(match options.compiler {
-            None if metered => CompilationMode::Eager,
-            None => CompilationMode::default(),
-            Some(Compiler::Eager) => CompilationMode::Eager,
+            // Not the engine's own default, which is lazy: a defect of its translator, of which there are some, would show in the
+            // middle of a call, where a panic ends the process.
+            None | Some(Compiler::Eager) => CompilationMode::Eager,
             // Translation would be paid for with the guest's fuel, and in the middle of calls.
             Some(compiler) if metered && matches!(compiler, Compiler::Lazy | Compiler::LazyTranslation) => {
                 let name = compiler.name();
@@ -120,7 +120,7 @@ struct WasmiModule {
     module: wasmi::Module,
     /// The module itself: the engine cannot give its code back, so this is what gets serialized.
     wasm: Box<[u8]>,
-    /// The name under which the start function is exported, where it has to be, see [`start`].
+    /// The name under which the start function is exported, where it has to be, see [`rewrite`].
     start: Option<String>,
 }
 
@@ -131,10 +131,10 @@ impl Engine for WasmiEngine {
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
         let new = |wasm: &[u8]| wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile));
-        let (module, start) = match self.interruption.then(|| start::exported(wasm)).flatten() {
+        let (module, start) = match rewrite::rewrite(wasm, self.interruption) {
             // An invalid module is better refused as it is than as it was rewritten.
-            Some((rewritten, name)) => match new(&rewritten) {
-                Ok(module) => (module, Some(name)),
+            Some(rewritten) => match new(&rewritten.wasm) {
+                Ok(module) => (module, rewritten.start),
                 Err(error) => return Err(self.validate(wasm).err().unwrap_or(error)),
             },
             None => (new(wasm)?, None),

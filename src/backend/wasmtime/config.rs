@@ -51,6 +51,9 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
         Compiler::Winch if options.optimization.is_some() => {
             return refused("an optimisation level together with the compiler \"winch\", which does not optimise");
         }
+        Compiler::Winch if options.debug_info => {
+            return refused("native debug info together with the compiler \"winch\"");
+        }
         Compiler::Winch if options.deterministic => {
             return refused("deterministic mode together with the compiler \"winch\"");
         }
@@ -157,15 +160,26 @@ fn features(proposal: Proposal) -> WasmFeatures {
         Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
         Proposal::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
         Proposal::Threads => WasmFeatures::THREADS,
-        Proposal::StackSwitching => WasmFeatures::STACK_SWITCHING,
     }
 }
 
 /// Whether an engine compiles for other machines than this one. Fails if it cannot compile at all.
-pub fn is_foreign(engine: &wasmtime::Engine) -> Result<bool> {
+pub fn is_foreign(engine: &wasmtime::Engine) -> wasmtime::Result<bool> {
     const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
     if wasmtime::Module::from_binary(engine, EMPTY).is_ok() {
         return Ok(false);
     }
-    engine.precompile_module(EMPTY).map(|_| true).map_err(|error| in_words(ErrorKind::Unsupported, &error))
+    engine.precompile_module(EMPTY).map(|_| true)
+}
+
+/// The engine's own refusal of a configuration, with what it may be about: the engine does not always say.
+pub fn refusal(options: &Options, error: &wasmtime::Error) -> Error {
+    let compiler = options.compiler.map(|compiler| format!("compiler \"{}\"", compiler.name()));
+    let target = options.target.as_ref().map(|target| format!("target \"{target}\""));
+    let features =
+        (!options.cpu_features.is_empty()).then(|| format!("CPU features {}", options.cpu_features.join(", ")));
+    let about: Vec<_> = [compiler, target, features].into_iter().flatten().collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+    let message = format!("the wasmtime backend cannot do what is configured{about}: {error:#}");
+    Error::new(ErrorKind::Unsupported, message)
 }

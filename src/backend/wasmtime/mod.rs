@@ -10,6 +10,7 @@ use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
 use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -26,9 +27,10 @@ impl Backend for Wasmtime {
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
         let config = config::translate(self, options)?;
-        let engine = wasmtime::Engine::new(&config).map_err(|error| in_words(ErrorKind::Unsupported, &error))?;
+        let engine = wasmtime::Engine::new(&config).map_err(|error| config::refusal(options, &error))?;
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
-        let foreign = may_be_foreign && config::is_foreign(&engine)?;
+        let foreign =
+            may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
         Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign }))
     }
 }
@@ -53,8 +55,11 @@ enum Code {
 
 impl Engine for WasmtimeEngine {
     fn settings(&self) -> String {
-        // The engine's own artifacts say what they were compiled for and with, and it refuses what does not fit.
-        String::new()
+        // The engine's own artifacts say what they were compiled for and with, and it refuses what does not fit; but of its
+        // version it looks at the first number alone.
+        let mut hasher = DefaultHasher::new();
+        wasmtime::ModuleVersionStrategy::WasmtimeVersion.hash(&mut hasher);
+        format!("wasmtime {:016x}", hasher.finish())
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
@@ -62,13 +67,16 @@ impl Engine for WasmtimeEngine {
             false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
             true => self.engine.precompile_module(wasm).map(Code::Foreign),
         };
-        let code = if in_compiling_process() { compile() } else { in_this_thread(compile)? };
-        let code = code.map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        let code = with_pool(compile)?;
+        // Of an invalid module, validation speaks more plainly than compilation.
+        let code =
+            code.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))?;
         Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))
+        let validate = || wasmtime::Module::validate(&self.engine, wasm);
+        with_pool(validate)?.map_err(|error| in_words(ErrorKind::Compile, &error))
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
@@ -93,6 +101,11 @@ impl Engine for WasmtimeEngine {
     fn tick(&self) {
         self.engine.increment_epoch();
     }
+}
+
+/// Runs `body`, which compiles or validates, with a pool of threads that works.
+fn with_pool<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
+    if in_compiling_process() { Ok(body()) } else { in_this_thread(body) }
 }
 
 /// Whether this is the process that compiled first. The engine compiles in a pool of threads, which a fork leaves behind.

@@ -13,7 +13,7 @@ pub type wasmrt_compiler_t = u8;
 /// How modules are made to run.
 #[repr(C)]
 pub enum wasmrt_compiler_enum {
-    /// The backend's default: Cranelift on wasmtime; lazy translation on wasmi, eager with fuel or interruption.
+    /// The backend's default: Cranelift on wasmtime, eager on wasmi.
     WASMRT_COMPILER_DEFAULT = 0,
     /// wasmtime: optimised machine code.
     WASMRT_COMPILER_CRANELIFT = 1,
@@ -24,10 +24,11 @@ pub enum wasmrt_compiler_enum {
     WASMRT_COMPILER_PULLEY = 3,
     /// wasmi: everything is translated when the module is made.
     WASMRT_COMPILER_EAGER = 4,
-    /// wasmi: everything is validated when the module is made, a function translated when first called. Not with fuel or
-    /// interruption.
+    /// wasmi: everything is validated when the module is made, a function translated when first called. Modules are made several
+    /// times faster, but a defect of wasmi's translator, which otherwise fails `wasm_module_new`, then ends the process: for modules
+    /// that are trusted. Not with fuel or interruption.
     WASMRT_COMPILER_LAZY_TRANSLATION = 5,
-    /// wasmi: a function is validated and translated when first called; an invalid one traps then. Not with fuel or interruption.
+    /// wasmi: a function is validated and translated when first called; an invalid one traps then. Otherwise as lazy translation.
     WASMRT_COMPILER_LAZY = 6,
 }
 
@@ -90,8 +91,6 @@ pub enum wasmrt_proposal_enum {
     WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
     /// Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
     WASMRT_PROPOSAL_THREADS = 18,
-    /// Off by default. Not on wasmi.
-    WASMRT_PROPOSAL_STACK_SWITCHING = 19,
 }
 
 /// Something of a module that can be bounded; the numbers are those of `wasmrt_module_limit_enum`.
@@ -276,7 +275,7 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
     })
 }
 
-/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi.
+/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -319,7 +318,8 @@ pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_confi
 ///
 /// Modules of such an engine can be serialized, to be deserialized there by the same version of this library, with the same
 /// configuration but for the target; they can be instantiated here only if this machine is of that kind. Only for processor
-/// architectures that the library's compiler was built for: this machine's, and "pulley64" and its kin.
+/// architectures that the library was built for: this machine's, "pulley64" and its kin, and the others if it was built with
+/// cargo's feature `all-arch`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, triple: *const c_char) -> bool {
     // SAFETY: the caller's configuration, or NULL.

@@ -8,7 +8,7 @@ use crate::runtime::store::Store;
 /// Sets how much fuel a store has. Its engine must have been configured with `wasmrt_config_set_fuel`.
 ///
 /// About one unit is consumed for each instruction; what exactly is the backend's to decide, the same each time. A store has
-/// none at first. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
+/// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
 /// on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
 /// engine has no fuel, or for NULL.
 ///

@@ -34,7 +34,9 @@ fn main() {
     let sources = ["model", "types", "values", "funcs", "modules", "refs", "fuzz_api", "fuzz_bytes"];
     let mut fuzzers = cc::Build::new();
     for source in sources {
-        fuzzers.file(root.join("tests/fuzz").join(source).with_extension("c"));
+        let file = root.join("tests/fuzz").join(source).with_extension("c");
+        println!("cargo:rerun-if-changed={}", file.display());
+        fuzzers.file(file);
     }
     fuzzers.include(root.join("include")).std("c11").opt_level(1).debug(true).flag("-fsanitize=address");
     fuzzers.compile("fuzzers");
@@ -44,8 +46,8 @@ fn main() {
     println!("cargo:rustc-link-lib=static:-bundle=wasmrt");
     // Both the library and this program bring the standard library: the same one.
     println!("cargo:rustc-link-arg=-Wl,--allow-multiple-definition");
-    for folder in ["src", "include", "tests/fuzz", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo:rerun-if-changed={}", root.join(folder).display());
+    for path in ["src", "include", "tests/fuzz/fuzz.h", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={}", root.join(path).display());
     }
     println!("cargo:rerun-if-env-changed=WASMRT_FUZZ_ENGINES");
 }

@@ -1,0 +1,47 @@
+// Choosing the engine: the program asks which backends there are, and runs a module on each.
+
+#include "example.h"
+
+static const char text[] =
+  "(module (func (export \"twice\") (param i32) (result i32)"
+  "  (i32.mul (local.get 0) (i32.const 2))))";
+
+static int32_t twice(const char* backend, int32_t number) {
+  wasm_config_t* config = wasm_config_new();
+  if (!wasmrt_config_set_backend(config, backend)) fail("cannot choose the backend");
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);  // takes the configuration
+  if (!engine) fail("cannot create the engine");
+  fprintf(stderr, "running on %s\n", wasmrt_engine_backend(engine));
+  wasm_store_t* store = new_store(engine);
+  wasm_module_t* module = new_module(store, text);
+  wasm_instance_t* instance = new_instance(store, module, NULL);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+
+  wasm_val_t arguments[] = {WASM_I32_VAL(number)}, answers[] = {WASM_INIT_VAL};
+  wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);
+  call(exported_func(&exports, 0), &args, &results);
+
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  return answers[0].of.i32;
+}
+
+int main(void) {
+  for (size_t i = 0; i < wasmrt_backend_count(); ++i) {
+    if (twice(wasmrt_backend_name(i), 21) != 42) stop("an engine cannot multiply");
+  }
+  printf("twice 21 is 42 on every backend\n");
+
+  // A name that no backend has is refused at once; the message lists those there are.
+  wasm_config_t* config = wasm_config_new();
+  if (!wasmrt_config_set_backend(config, "abacus")) {
+    printf("refused: abacus\n");
+    fprintf(stderr, "%s\n", wasmrt_last_error_message());
+  }
+  wasm_config_delete(config);
+  return 0;
+}

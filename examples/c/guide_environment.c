@@ -1,0 +1,50 @@
+// The environment: an operator sets what the program leaves open. This program plays both parts.
+
+#define _POSIX_C_SOURCE 200809L  // for setenv
+#include "example.h"
+
+static const char text[] =
+  "(module (global $depth (export \"depth\") (mut i32) (i32.const 0))"
+  "  (func $dive (export \"dive\")"
+  "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
+  "    (call $dive)))";
+
+// How deep calls nest on an engine that is made just now. `bytes` is what the program sets; 0 for
+// nothing.
+static int32_t depth(size_t bytes) {
+  wasm_config_t* config = wasm_config_new();
+  if (bytes && !wasmrt_config_set_max_wasm_stack(config, bytes)) fail("cannot set the stack");
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  if (!engine) fail("cannot create the engine");
+  wasm_store_t* store = new_store(engine);
+  wasm_module_t* module = new_module(store, text);
+  wasm_instance_t* instance = new_instance(store, module, NULL);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  wasm_val_vec_t none = WASM_EMPTY_VEC;
+  wasm_trap_t* trap = wasm_func_call(exported_func(&exports, 1), &none, &none);
+  if (!trap || wasmrt_trap_code(trap) != WASMRT_TRAP_STACK_EXHAUSTED) stop("no such trap");
+  wasm_trap_delete(trap);
+  wasm_val_t value;
+  wasm_global_get(wasm_extern_as_global(exports.data[0]), &value);
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  return value.of.i32;
+}
+
+int main(void) {
+  int32_t usual = depth(0);
+  setenv("WASMRT_MAX_WASM_STACK", "65536", 1);
+  int32_t operators = depth(0), programs = depth(256 * 1024);
+  printf("the operator's 64 KiB are less than usual: %s\n", operators < usual ? "yes" : "no");
+  printf("the program's 256 KiB take precedence: %s\n", programs > operators ? "yes" : "no");
+
+  // A value that means nothing is an error of whoever makes an engine next.
+  setenv("WASMRT_MAX_WASM_STACK", "a lot", 1);
+  if (wasm_engine_new()) stop("this variable means nothing");
+  printf("%s\n", wasmrt_last_error_message());
+  return 0;
+}

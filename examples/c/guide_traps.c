@@ -1,0 +1,73 @@
+// Traps: of what kind one is, the status of a program that ends itself, and data that a host
+// function gives to whoever called WebAssembly.
+
+#include "example.h"
+
+static const char text[] =
+  "(module"
+  "  (import \"host\" \"knock\" (func $knock (param i32)))"
+  "  (func $divide (export \"divide\") (param i32) (drop (i32.div_s (i32.const 1) (local.get 0))))"
+  "  (func $visit (export \"visit\") (param i32) (call $knock (local.get 0))))";
+
+// There is no door 7: the program ends. All others are locked: the trap says which it was.
+static wasm_trap_t* knock(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+  (void)results;
+  if (args->data[0].of.i32 == 7) return wasmrt_trap_new_exit(env, 3);
+  int32_t* door = malloc(sizeof *door);
+  if (!door) stop("out of memory");
+  *door = args->data[0].of.i32;
+  wasm_message_t message;
+  wasm_name_new_from_string_nt(&message, "the door is locked");
+  wasm_trap_t* trap = wasmrt_trap_new_with_data(env, &message, door, free);
+  wasm_name_delete(&message);
+  return trap;
+}
+
+static void report(wasm_trap_t* trap) {
+  int32_t status = 0;
+  if (wasmrt_trap_code(trap) == WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO) printf("divided by zero\n");
+  else if (wasmrt_trap_exit_status(trap, &status)) printf("ended with status %d\n", status);
+  else if (wasmrt_trap_data(trap)) printf("no way at %d\n", *(int32_t*)wasmrt_trap_data(trap));
+  else printf("some other trap\n");
+
+  wasm_frame_t* frame = wasm_trap_origin(trap);  // where it happened; wasmi keeps no frames
+  if (frame) {
+    wasm_name_t name;
+    wasmrt_frame_func_name(frame, &name);
+    fprintf(stderr, "  in function \"%.*s\"\n", (int)name.size, name.data);
+    wasm_name_delete(&name);
+    wasm_frame_delete(frame);
+  }
+  wasm_trap_delete(trap);  // frees its data, too
+}
+
+int main(void) {
+  wasm_engine_t* engine = new_engine();
+  wasm_store_t* store = new_store(engine);
+  wasm_module_t* module = new_module(store, text);
+  wasm_functype_t* type = wasm_functype_new_1_0(wasm_valtype_new_i32());
+  wasm_func_t* host_knock = wasm_func_new_with_env(store, type, knock, store, NULL);
+  wasm_functype_delete(type);
+  if (!host_knock) fail("cannot create the host function");
+  wasm_extern_t* externs[] = {wasm_func_as_extern(host_knock)};
+  wasm_extern_vec_t imports = WASM_ARRAY_VEC(externs), exports;
+  wasm_instance_t* instance = new_instance(store, module, &imports);
+  wasm_instance_exports(instance, &exports);
+
+  const struct { size_t func; int32_t argument; } calls[] = {{0, 0}, {1, 7}, {1, 12}};
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; ++i) {
+    wasm_val_t arguments[] = {WASM_I32_VAL(calls[i].argument)};
+    wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_EMPTY_VEC;
+    wasm_trap_t* trap = wasm_func_call(exported_func(&exports, calls[i].func), &args, &results);
+    if (!trap) stop("a call that should trap did not");
+    report(trap);
+  }
+
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_func_delete(host_knock);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  return 0;
+}

@@ -1,0 +1,66 @@
+// For the tests of wasmrt.h: fixtures of a configured engine, and checks of codes and kinds.
+#ifndef WASMRT_TEST_CONFIGURED_H
+#define WASMRT_TEST_CONFIGURED_H
+
+#include "test.h"
+
+// Options that are on or off: wasmrt_config_set_fuel, wasmrt_config_set_interruption and others.
+typedef bool (*config_switch_t)(wasm_config_t* config, bool enabled);
+
+static inline wasm_config_t* config_with(config_switch_t first, config_switch_t second) {
+  wasm_config_t* config = wasm_config_new();
+  REQUIRE(config);
+  if (first) REQUIRE(first(config, true));
+  if (second) REQUIRE(second(config, true));
+  return config;
+}
+
+// Takes ownership of the configuration.
+static inline fixture_t fixture_from_config(wasm_config_t* config) {
+  fixture_t fixture = {NULL, NULL, NULL, NULL, WASM_EMPTY_VEC};
+  fixture.engine = wasm_engine_new_with_config(config);
+  REQUIRE(fixture.engine);
+  fixture.store = wasm_store_new(fixture.engine);
+  REQUIRE(fixture.store);
+  return fixture;
+}
+
+static inline fixture_t fixture_with(config_switch_t first, config_switch_t second,
+                                     const char* wat) {
+  fixture_t fixture = fixture_from_config(config_with(first, second));
+  if (wat) fixture_load(&fixture, wat, NULL, 0);
+  return fixture;
+}
+
+// The module of a fixture that has none yet, with one host function for its only import.
+static inline void fixture_load_with_host(fixture_t* fixture, const char* wat,
+                                          wasm_func_callback_with_env_t callback, void* env) {
+  wasm_func_t* host = host_func(fixture->store, "", "", callback, env);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(fixture, wat, imports, 1);
+  wasm_func_delete(host);
+}
+
+// Takes ownership of the trap.
+static inline bool check_trap_code(wasm_trap_t* trap, wasmrt_trap_code_t code, const char* file,
+                                   int line, const char* what) {
+  if (!check_report(trap != NULL, file, line, what)) {
+    fprintf(stderr, "    expected a trap with code %d, there is none\n", code);
+    return false;
+  }
+  bool passed = check_integers(wasmrt_trap_code(trap), code, file, line, what);
+  if (!passed) print_trap(trap);
+  wasm_trap_delete(trap);
+  return passed;
+}
+
+#define CHECK_TRAP_CODE(trap, code) check_trap_code((trap), (code), __FILE__, __LINE__, #trap)
+
+// A call that fails and leaves a last error of a certain kind.
+#define CHECK_FAILS_WITH(condition, kind)     \
+  do {                                        \
+    CHECK_FAILS(condition);                   \
+    CHECK_INT(wasmrt_last_error_kind(), kind); \
+  } while (0)
+
+#endif
