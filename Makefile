@@ -84,11 +84,11 @@ test-spec: build
 	@echo "-- the specification's test suite"
 	@target/release/wasmrt-spec --check --library $(BUILD)/lib/libwasmrt.so
 
-# Each program first says what it does; an input that fails is left in $(BUILD).
+# An input that fails is left in $(BUILD).
 FUZZ_TIME := 60
 FUZZ_SEED := $(shell date +%s)
 test-fuzz: build
-	@for engine in $(ENGINES); do for fuzzer in api bytes; do for program in tests/fuzz tests/asan/fuzz; do \
+	@for engine in $(ENGINES); do for fuzzer in api bytes; do for program in tests/fuzzer tests/asan/fuzzer; do \
 	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done

@@ -207,9 +207,9 @@ static size_t read_input(const char* path, uint8_t* input) {
 
 static _Noreturn void usage(void) {
   fputs(
-    "fuzz [--fuzzer api|bytes] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
+    "fuzzer [--fuzzer api|bytes] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
     "     [--directory WHERE_TO_WRITE_WHAT_FAILS]\n"
-    "fuzz [--fuzzer api|bytes] [--minimize] FILE...\n",
+    "fuzzer [--fuzzer api|bytes] [--minimize] FILE...\n",
     stderr);
   exit(EXIT_FAILURE);
 }
