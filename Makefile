@@ -15,7 +15,8 @@ CARGO_TEST := cargo test --quiet --release --locked
 # cargo builds the same engines for every step below; only its diagnostics are worth reading
 export CARGO_TERM_QUIET := true
 
-.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-fuzz test-tools build configure clean
+.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-fuzz test-differential test-tools build configure
+.PHONY: clean
 .NOTPARALLEL:
 
 help:
@@ -27,6 +28,7 @@ help:
 	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
+	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
 	@echo "make bench  measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
 
@@ -46,7 +48,8 @@ lint:
 	cargo clippy --release --locked -- -D warnings; \
 	for engine in $(ENGINES); do \
 	cargo clippy --release --locked --no-default-features --features $$engine -- -D warnings; done; \
-	cargo clippy --release --locked --package wasmrt-headers --package wasmrt-spec -- -D warnings; \
+	cargo clippy --release --locked --package wasmrt-headers --package wasmrt-spec \
+	--package wasmrt-c-api --package wasmrt-differential -- -D warnings; \
 	else echo "-- cargo clippy skipped: it is not installed (rustup component add clippy)"; fi
 	@scripts/check-licences
 
@@ -92,6 +95,14 @@ test-fuzz: build
 	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
+
+# Other modules than ctest's, and more of them.
+test-differential: COUNT ?= 100000
+test-differential: SEED ?= 1000000
+test-differential: build
+	@echo "-- differential runs"
+	@target/release/wasmrt-differential --library $(BUILD)/lib/libwasmrt.so --seed $(SEED) --count $(COUNT) \
+	--output $(BUILD)/differences
 
 test-tools:
 	@scripts/install-test-tools

@@ -2,10 +2,7 @@
 //!
 //! Each script runs in a process of its own, so that a crash is a failure like any other. README.md says more.
 
-#![allow(non_camel_case_types)]
-
 mod adapter;
-mod c_api;
 mod child;
 mod proposals;
 mod report;
@@ -17,6 +14,7 @@ mod values;
 use report::Known;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wasmrt_c_api as c_api;
 
 const USAGE: &str = "usage: wasmrt-spec [--library FILE] [--backend NAME]... [--write | --check] [SUITE[/SCRIPT]]...
 
@@ -56,7 +54,7 @@ fn run() -> Result<bool, String> {
     if options.child {
         return child::run(&options.backends[0], &options.scripts[0]).map(|()| true);
     }
-    let available = backends();
+    let available = c_api::backends();
     let backends = if options.backends.is_empty() { available.clone() } else { options.backends };
     if let Some(unknown) = backends.iter().find(|backend| !available.contains(backend)) {
         return Err(format!("the library has no backend {unknown}, but {}", available.join(", ")));
@@ -112,13 +110,4 @@ fn options() -> Result<Options, String> {
 /// The root of the source tree.
 fn tree() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
-fn backends() -> Vec<String> {
-    let api = c_api::api();
-    // SAFETY: names are static strings.
-    unsafe {
-        let count = (api.wasmrt_backend_count)();
-        (0..count).map(|index| c_api::text((api.wasmrt_backend_name)(index))).collect()
-    }
 }

@@ -1,4 +1,9 @@
-//! The C functions of the library, found in it by name when the runner starts.
+//! The C functions of the library, found in it by name when a test program starts.
+//!
+//! Only those that the test programs call are here, declared by hand.
+
+#![allow(non_camel_case_types)]
+#![allow(clippy::missing_safety_doc)] // What C's functions ask for stands in the headers.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
@@ -15,7 +20,7 @@ macro_rules! opaque {
 }
 
 opaque!(
-    wasm_config_t wasm_engine_t wasm_exporttype_t wasm_extern_t wasm_foreign_t wasm_func_t
+    wasm_config_t wasm_engine_t wasm_exporttype_t wasm_extern_t wasm_externtype_t wasm_foreign_t wasm_func_t
     wasm_functype_t wasm_global_t wasm_globaltype_t wasm_importtype_t wasm_instance_t wasm_memory_t wasm_memorytype_t
     wasm_module_t wasm_ref_t wasm_store_t wasm_table_t wasm_tabletype_t wasm_trap_t wasm_valtype_t
 );
@@ -81,6 +86,11 @@ pub const WASM_F32: u8 = 2;
 pub const WASM_F64: u8 = 3;
 pub const WASM_EXTERNREF: u8 = 128;
 pub const WASM_FUNCREF: u8 = 129;
+pub const WASM_EXTERN_FUNC: u8 = 0;
+pub const WASM_EXTERN_GLOBAL: u8 = 1;
+pub const WASM_EXTERN_TABLE: u8 = 2;
+pub const WASM_EXTERN_MEMORY: u8 = 3;
+
 pub const WASMRT_V128: u8 = 4;
 pub const WASMRT_ANYREF: u8 = 130;
 
@@ -88,6 +98,9 @@ pub const WASMRT_ERROR_COMPILE: u8 = 2;
 pub const WASMRT_ERROR_LINK: u8 = 3;
 
 pub type wasm_func_callback_t = unsafe extern "C" fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t;
+
+pub type wasm_func_callback_with_env_t =
+    unsafe extern "C" fn(*mut c_void, *const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t;
 
 macro_rules! functions {
     ($(fn $name:ident($($param:ty),*) $(-> $result:ty)?;)*) => {
@@ -133,21 +146,35 @@ functions! {
     fn wasm_globaltype_new(*mut wasm_valtype_t, u8) -> *mut wasm_globaltype_t;
     fn wasm_globaltype_delete(*mut wasm_globaltype_t);
     fn wasm_globaltype_content(*const wasm_globaltype_t) -> *const wasm_valtype_t;
+    fn wasm_globaltype_mutability(*const wasm_globaltype_t) -> u8;
     fn wasm_tabletype_new(*mut wasm_valtype_t, *const wasm_limits_t) -> *mut wasm_tabletype_t;
     fn wasm_tabletype_delete(*mut wasm_tabletype_t);
+    fn wasm_tabletype_element(*const wasm_tabletype_t) -> *const wasm_valtype_t;
+    fn wasm_tabletype_limits(*const wasm_tabletype_t) -> *const wasm_limits_t;
     fn wasm_memorytype_new(*const wasm_limits_t) -> *mut wasm_memorytype_t;
     fn wasm_memorytype_delete(*mut wasm_memorytype_t);
+    fn wasm_memorytype_limits(*const wasm_memorytype_t) -> *const wasm_limits_t;
+    fn wasm_externtype_kind(*const wasm_externtype_t) -> u8;
+    fn wasm_externtype_as_functype_const(*const wasm_externtype_t) -> *const wasm_functype_t;
+    fn wasm_externtype_as_globaltype_const(*const wasm_externtype_t) -> *const wasm_globaltype_t;
+    fn wasm_externtype_as_tabletype_const(*const wasm_externtype_t) -> *const wasm_tabletype_t;
+    fn wasm_externtype_as_memorytype_const(*const wasm_externtype_t) -> *const wasm_memorytype_t;
     fn wasm_importtype_module(*const wasm_importtype_t) -> *const wasm_byte_vec_t;
     fn wasm_importtype_name(*const wasm_importtype_t) -> *const wasm_byte_vec_t;
+    fn wasm_importtype_type(*const wasm_importtype_t) -> *const wasm_externtype_t;
     fn wasm_exporttype_name(*const wasm_exporttype_t) -> *const wasm_byte_vec_t;
+    fn wasm_exporttype_type(*const wasm_exporttype_t) -> *const wasm_externtype_t;
 
     fn wasm_val_delete(*mut wasm_val_t);
     fn wasm_ref_same(*const wasm_ref_t, *const wasm_ref_t) -> bool;
+    fn wasm_ref_copy(*const wasm_ref_t) -> *mut wasm_ref_t;
+    fn wasm_ref_delete(*mut wasm_ref_t);
     fn wasm_ref_as_func(*mut wasm_ref_t) -> *mut wasm_func_t;
     fn wasm_foreign_new(*mut wasm_store_t) -> *mut wasm_foreign_t;
     fn wasm_foreign_delete(*mut wasm_foreign_t);
     fn wasm_foreign_as_ref(*mut wasm_foreign_t) -> *mut wasm_ref_t;
     fn wasm_trap_message(*const wasm_trap_t, *mut wasm_byte_vec_t);
+    fn wasm_trap_new(*mut wasm_store_t, *const wasm_byte_vec_t) -> *mut wasm_trap_t;
     fn wasm_trap_delete(*mut wasm_trap_t);
 
     fn wasm_module_validate(*mut wasm_store_t, *const wasm_byte_vec_t) -> bool;
@@ -166,7 +193,15 @@ functions! {
     fn wasm_extern_delete(*mut wasm_extern_t);
     fn wasm_extern_as_func(*mut wasm_extern_t) -> *mut wasm_func_t;
     fn wasm_extern_as_global(*mut wasm_extern_t) -> *mut wasm_global_t;
+    fn wasm_extern_as_table(*mut wasm_extern_t) -> *mut wasm_table_t;
+    fn wasm_extern_as_memory(*mut wasm_extern_t) -> *mut wasm_memory_t;
+    fn wasm_extern_as_ref(*mut wasm_extern_t) -> *mut wasm_ref_t;
+    fn wasm_extern_kind(*const wasm_extern_t) -> u8;
     fn wasm_func_new(*mut wasm_store_t, *const wasm_functype_t, wasm_func_callback_t) -> *mut wasm_func_t;
+    fn wasm_func_new_with_env(
+        *mut wasm_store_t, *const wasm_functype_t, wasm_func_callback_with_env_t, *mut c_void,
+        Option<unsafe extern "C" fn(*mut c_void)>
+    ) -> *mut wasm_func_t;
     fn wasm_func_type(*const wasm_func_t) -> *mut wasm_functype_t;
     fn wasm_func_as_extern(*mut wasm_func_t) -> *mut wasm_extern_t;
     fn wasm_func_call(*const wasm_func_t, *const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t;
@@ -174,10 +209,20 @@ functions! {
     fn wasm_global_type(*const wasm_global_t) -> *mut wasm_globaltype_t;
     fn wasm_global_as_extern(*mut wasm_global_t) -> *mut wasm_extern_t;
     fn wasm_global_get(*const wasm_global_t, *mut wasm_val_t);
+    fn wasm_global_set(*mut wasm_global_t, *const wasm_val_t);
     fn wasm_table_new(*mut wasm_store_t, *const wasm_tabletype_t, *mut wasm_ref_t) -> *mut wasm_table_t;
     fn wasm_table_as_extern(*mut wasm_table_t) -> *mut wasm_extern_t;
+    fn wasm_table_type(*const wasm_table_t) -> *mut wasm_tabletype_t;
+    fn wasm_table_get(*const wasm_table_t, u32) -> *mut wasm_ref_t;
+    fn wasm_table_set(*mut wasm_table_t, u32, *mut wasm_ref_t) -> bool;
+    fn wasm_table_size(*const wasm_table_t) -> u32;
+    fn wasm_table_grow(*mut wasm_table_t, u32, *mut wasm_ref_t) -> bool;
     fn wasm_memory_new(*mut wasm_store_t, *const wasm_memorytype_t) -> *mut wasm_memory_t;
     fn wasm_memory_as_extern(*mut wasm_memory_t) -> *mut wasm_extern_t;
+    fn wasm_memory_data(*mut wasm_memory_t) -> *mut u8;
+    fn wasm_memory_data_size(*const wasm_memory_t) -> usize;
+    fn wasm_memory_size(*const wasm_memory_t) -> u32;
+    fn wasm_memory_grow(*mut wasm_memory_t, u32) -> bool;
 
     fn wasmrt_backend_count() -> usize;
     fn wasmrt_backend_name(usize) -> *const c_char;
@@ -269,6 +314,7 @@ deleted!(
     wasm_instance_t by wasm_instance_delete
     wasm_memorytype_t by wasm_memorytype_delete
     wasm_module_t by wasm_module_delete
+    wasm_ref_t by wasm_ref_delete
     wasm_store_t by wasm_store_delete
     wasm_tabletype_t by wasm_tabletype_delete
     wasm_trap_t by wasm_trap_delete
@@ -289,11 +335,40 @@ impl<T: Deleted> Own<T> {
     pub fn get(&self) -> *mut T {
         self.0.as_ptr()
     }
+
+    /// Gives the object to somebody else.
+    pub fn give(self) -> *mut T {
+        std::mem::ManuallyDrop::new(self).get()
+    }
 }
 
 impl<T: Deleted> Drop for Own<T> {
     fn drop(&mut self) {
         // SAFETY: owned.
         unsafe { T::delete(api())(self.0.as_ptr()) }
+    }
+}
+
+/// The names of the library's backends, the default first.
+pub fn backends() -> Vec<String> {
+    let api = api();
+    // SAFETY: names are static strings.
+    unsafe {
+        let count = (api.wasmrt_backend_count)();
+        (0..count).map(|index| text((api.wasmrt_backend_name)(index))).collect()
+    }
+}
+
+/// The binary of a module in the text format.
+pub fn wat2wasm(source: &[u8]) -> Result<Vec<u8>, String> {
+    let mut wasm = Vector::empty();
+    // SAFETY: the source is only read; the bytes are there until they are deleted.
+    unsafe {
+        if !(api().wasmrt_wat2wasm)(source.as_ptr().cast(), source.len(), &mut wasm) {
+            return Err(last_error().1);
+        }
+        let bytes = wasm.elements().to_vec();
+        (api().wasm_byte_vec_delete)(&mut wasm);
+        Ok(bytes)
     }
 }

@@ -1,0 +1,22 @@
+;; Memories and tables grow by the module and by the host, up to their limits and not beyond: sizes, contents and results
+;; of a failed growth are the same, and what was there stays.
+(module
+  (memory (export "memory") 1 4)
+  (table (export "functions") 1 6 funcref)
+  (table (export "objects") 0 5 externref)
+  (func (export "grow the memory") (param i32) (result i32 i32)
+    (i32.store (i32.const 65532) (i32.const 7))
+    (memory.grow (i32.and (local.get 0) (i32.const 1)))
+    (memory.size))
+  (func (export "grow the memory too much") (result i32)
+    (memory.grow (i32.const 5)))
+  (func (export "grow the memory by all there is") (result i32)
+    (memory.grow (i32.const -1)))
+  (func $grow (export "grow the functions") (result i32 i32)
+    (table.grow 0 (ref.func $grow) (i32.const 2))
+    (table.size 0))
+  (func (export "grow the objects") (param externref) (result i32 i32)
+    (table.grow 1 (local.get 0) (i32.const 2))
+    (table.size 1))
+  (func (export "read the last object") (result externref)
+    (table.get 1 (i32.sub (table.size 1) (i32.const 1)))))

@@ -1,0 +1,20 @@
+;; Tail calls do not use stack: tens of thousands of them, through functions with different numbers of parameters, locals and
+;; results, come to an end without exhausting anything.
+(module
+  (type $step (func (param i32 i64) (result i64 i32)))
+  (table 2 2 funcref)
+  (elem (i32.const 0) $even $odd)
+  (func (export "count") (param i32) (result i64 i32)
+    (return_call $even (i32.add (i32.and (local.get 0) (i32.const 0xff)) (i32.const 50000)) (i64.const 0)))
+  (func $even (param $left i32) (param $sum i64) (result i64 i32)
+    (local v128 f64)
+    (if (i32.eqz (local.get $left)) (then (return (local.get $sum) (i32.const 0))))
+    (return_call_indirect (type $step)
+      (i32.sub (local.get $left) (i32.const 1))
+      (i64.add (local.get $sum) (i64.extend_i32_u (local.get $left)))
+      (i32.const 1)))
+  (func $odd (type $step)
+    (return_call $many (local.get 0) (local.get 1) (i64.const 1) (f32.const 2) (f64.const 3)))
+  (func $many (param i32 i64 i64 f32 f64) (result i64 i32)
+    (if (i32.eqz (local.get 0)) (then (return (i64.add (local.get 1) (local.get 2)) (i32.const 1))))
+    (return_call $even (i32.sub (local.get 0) (i32.const 1)) (local.get 1))))
