@@ -1,5 +1,5 @@
-//! Small modules between C and the generated one, for what C cannot make or read: vectors, which cross as two i64, the lower
-//! half first, and memories and tables with 64-bit indices, of which C can make none.
+//! Small modules between C and the generated one, for what C cannot make or read: vectors, which cross as two i64, the
+//! lower half first, and memories and tables with 64-bit indices, of which C can make none.
 
 use crate::outline::{Outline, Type};
 use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};

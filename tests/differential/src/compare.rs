@@ -4,13 +4,15 @@ use crate::session::Event;
 
 pub enum Verdict {
     Same,
-    /// From here on the engines may differ: one of them ran out of stack, and each has its own idea of how deep one may call.
+    /// From here on the engines may differ: one of them ran out of stack, and each has its own idea of how deep one may
+    /// call.
     Exhausted,
     /// What kind of difference it is, and a description in lines.
     Differ(String, Vec<String>),
 }
 
-/// wasmi does not tell these apart, nor where it traps; where a function can have done either, libwasmrt takes the second.
+/// wasmi does not tell these apart, nor where it traps; where a function can have done either, libwasmrt takes the
+/// second.
 const TABLE_TRAPS: [&str; 2] = ["trap: out of bounds table access", "trap: undefined element"];
 const EXHAUSTED: &str = "call stack exhausted";
 /// Events shown that come before a difference.

@@ -1,5 +1,5 @@
-//! Runs generated modules on both engines of libwasmrt, through its C functions, and compares what happens. README.md says
-//! more.
+//! Runs generated modules on both engines of libwasmrt, through its C functions, and compares what happens. README.md
+//! says more.
 
 mod bridge;
 mod compare;

@@ -1,7 +1,7 @@
 //! A module's life on one engine, and a record of everything about it that can be seen.
 //!
-//! What the host does depends on nothing but the module and what has happened before, so two engines that agree so far are
-//! asked the same next.
+//! What the host does depends on nothing but the module and what has happened before, so two engines that agree so far
+//! are asked the same next.
 
 use crate::bridge;
 use crate::generate::{FUEL, FUEL_PER_CALL, Numbers};

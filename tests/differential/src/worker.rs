@@ -71,7 +71,8 @@ impl Worker {
         Worker { library: library.to_path_buf(), backends, loud: true, process: None }
     }
 
-    /// Another one, for attempts that may well crash: each in a process of its own, so that none depends on the one before.
+    /// Another one, for attempts that may well crash: each in a process of its own, so that none depends on the one
+    /// before.
     pub fn for_attempts(&self) -> Worker {
         Worker { library: self.library.clone(), backends: self.backends.clone(), loud: false, process: None }
     }
