@@ -25,6 +25,10 @@ static const struct {
   {"iii", "i"},
   {"iiiiii", "i"},
   {"iiiiiiii", ""},
+  {"F", "f"},
+  {"f", "F"},
+  {"Fi", "I"},
+  {"fF", ""},
 };
 
 void step_func_new(void) {

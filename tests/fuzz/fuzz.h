@@ -382,22 +382,23 @@ void env_finalizer(void* env);
 // Takes the trap into the model. `message` is NULL if any will do.
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
 
-#define STEPS(X)                                                                                \
-  X(step_engine_new)                                                                            \
-  X(step_engine_delete)                                                                         \
-  X(step_store_new)                                                                             \
-  X(step_store_delete)                                                                          \
-  X(step_foreign_new)                                                                           \
-  X(step_trap_new) X(step_func_new) X(step_global_new) X(step_table_new) X(step_memory_new)     \
-    X(step_module_new) X(step_module_serialize) X(step_module_share) X(step_module_obtain)      \
-      X(step_shared_delete) X(step_module_foreign) X(step_instance_new) X(step_instance_wrong)  \
-        X(step_instance_exports) X(step_call) X(step_call_wrong) X(step_global_get)             \
-          X(step_global_set) X(step_table_get) X(step_table_set) X(step_table_grow)             \
-            X(step_memory_access) X(step_memory_grow) X(step_copy) X(step_delete) X(step_casts) \
-              X(step_same) X(step_host_info) X(step_wrong_kind) X(step_wrong_store)             \
-                X(step_reflect) X(step_trap_look) X(step_frame_keep) X(step_frame_delete)       \
-                  X(step_types) X(step_bad_types) X(step_vectors) X(step_huge) X(step_nulls)    \
-                    X(step_values) X(step_look_at_all) X(step_dead_handle) X(step_abandon)
+#define STEPS(X)                                                                                  \
+  X(step_engine_new)                                                                              \
+  X(step_engine_delete)                                                                           \
+  X(step_store_new)                                                                               \
+  X(step_store_delete)                                                                            \
+  X(step_foreign_new)                                                                             \
+  X(step_trap_new)                                                                                \
+  X(step_func_new) X(step_global_new) X(step_table_new) X(step_memory_new) X(step_module_new)     \
+    X(step_module_serialize) X(step_module_share) X(step_module_obtain) X(step_shared_delete)     \
+      X(step_module_foreign) X(step_instance_new) X(step_instance_wrong) X(step_instance_exports) \
+        X(step_call) X(step_call_wrong) X(step_global_get) X(step_global_set) X(step_table_get)   \
+          X(step_table_set) X(step_table_grow) X(step_memory_access) X(step_memory_grow)          \
+            X(step_copy) X(step_delete) X(step_casts) X(step_same) X(step_host_info)              \
+              X(step_wrong_kind) X(step_wrong_store) X(step_reflect) X(step_trap_look)            \
+                X(step_frame_keep) X(step_frame_delete) X(step_types) X(step_bad_types)           \
+                  X(step_vectors) X(step_huge) X(step_nulls) X(step_values) X(step_look_at_all)   \
+                    X(step_dead_handle) X(step_abandon)
 
 #define DECLARE(name) void name(void);
 STEPS(DECLARE)

@@ -125,6 +125,18 @@ static const char numbers_text[] =
   "(func (export \"ints8\") (param i32 i32 i32 i32 i32 i32 i32 i32 i32)"
   "  (call_indirect $tf (type $ints8) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
   "(local.get 4) (local.get 5) (local.get 6) (local.get 7) (local.get 8)))"
+  "(type $pair1 (func (param f64) (result f32)))"
+  "(func (export \"pair1\") (param f64 i32) (result f32)"
+  "  (call_indirect $tf (type $pair1) (local.get 0) (local.get 1)))"
+  "(type $pair2 (func (param f32) (result f64)))"
+  "(func (export \"pair2\") (param f32 i32) (result f64)"
+  "  (call_indirect $tf (type $pair2) (local.get 0) (local.get 1)))"
+  "(type $pair3 (func (param f64 i32) (result i64)))"
+  "(func (export \"pair3\") (param f64 i32 i32) (result i64)"
+  "  (call_indirect $tf (type $pair3) (local.get 0) (local.get 1) (local.get 2)))"
+  "(type $pair4 (func (param f32 f64)))"
+  "(func (export \"pair4\") (param f32 f64 i32)"
+  "  (call_indirect $tf (type $pair4) (local.get 0) (local.get 1) (local.get 2)))"
   ")";
 
 static const char tag_text[] =
@@ -181,7 +193,11 @@ static const export_t numbers_exports[] = {{"last1", FUNC, LAST, "I", "I"},
                                            {"none", FUNC, NONE, "fF", ""},
                                            {"ints3", FUNC, THROUGH, "iiii", "i"},
                                            {"ints6", FUNC, THROUGH, "iiiiiii", "i"},
-                                           {"ints8", FUNC, THROUGH, "iiiiiiiii", ""}};
+                                           {"ints8", FUNC, THROUGH, "iiiiiiiii", ""},
+                                           {"pair1", FUNC, THROUGH, "Fi", "f"},
+                                           {"pair2", FUNC, THROUGH, "fi", "F"},
+                                           {"pair3", FUNC, THROUGH, "Fii", "I"},
+                                           {"pair4", FUNC, THROUGH, "fFi", ""}};
 static const export_t tag_exports[] = {{"thrown", TAG, 0, "iI", ""},
                                        {"constant", GLOBAL, CELL_GC, "", ""}};
 
