@@ -321,28 +321,6 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
         results[0] = callee->instance->cells[CELL_GI]->value;
       break;
     }
-    case THROUGH: {
-      // Calls what is in the table with all arguments but the last, which says where.
-      cell_t* table = cells[CELL_TF];
-      size_t count = strlen(func->params) - 1;
-      choose_index(&args[count], table->size);
-      uint64_t index = args[count].bits;
-      const object_t* callee = index < table->size ? table->elements[index] : NULL;
-      if (index >= table->size)
-        prediction->trap = "undefined element";
-      else if (!callee)
-        prediction->trap = "uninitialized element";
-      else if (strlen(callee->params) != count || strncmp(callee->params, func->params, count) ||
-               strcmp(callee->results, func->results) != 0)
-        prediction->trap = "indirect call type mismatch";
-      else if (callee->behaviour == HOST) {
-        prediction->host = (object_t*)callee;
-        memcpy(prediction->host_arguments, args, count * sizeof *args);
-      } else {
-        results[0] = args[count - 1];
-      }
-      break;
-    }
     // What was imported may itself be WebAssembly.
     case CALL_ONE:
       predict(func->instance->hosts[0], args, prediction);
@@ -350,6 +328,8 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
       break;
     case CALL_TWO: predict(func->instance->hosts[1], args, prediction); break;
     case CALL_MANY: predict(func->instance->hosts[2], args, prediction); break;
+    // THROUGH and what follows: each calls an import of its own.
+    default: predict(func->instance->hosts[func->behaviour - THROUGH], args, prediction); break;
   }
 }
 

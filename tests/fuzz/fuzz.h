@@ -106,6 +106,11 @@ typedef enum kind_t {
 #define ANY_KIND ((1u << KIND_COUNT) - 1)
 #define EXTERN_KINDS (1u << FUNC | 1u << GLOBAL | 1u << TABLE | 1u << MEMORY | 1u << TAG)
 
+// How deeply callbacks take steps. Instrumented engines need so much stack that two is all.
+#ifndef FUZZ_DEPTH
+#define FUZZ_DEPTH 4
+#endif
+
 enum {
   MAX_ENGINES = 3,
   MAX_STORES = 12,
@@ -117,7 +122,7 @@ enum {
   MAX_EXPORTS = 32,
   MAX_FRAMES = 8,
   MAX_SHARED = 4,
-  MAX_DEPTH = 4,
+  MAX_DEPTH = FUZZ_DEPTH,
 };
 
 typedef struct object_t object_t;
@@ -185,7 +190,7 @@ typedef enum behaviour_t {
   CALL_ONE,
   CALL_TWO,
   CALL_MANY,
-  THROUGH,
+  THROUGH,  // and, after it, one for each import of numbers
 } behaviour_t;
 
 enum { CELL_GI, CELL_GC, CELL_GE, CELL_GR, CELL_TF, CELL_TE, CELL_M, CELL_COUNT };
@@ -194,7 +199,7 @@ typedef struct instance_t {
   unsigned module;   // index in the catalogue
   object_t* object;  // the instance itself
   cell_t* cells[CELL_COUNT];
-  object_t* hosts[3];              // imported functions, in order
+  object_t* hosts[MAX_VALUES];     // imported functions, in order
   object_t* exports[MAX_EXPORTS];  // NULL until asked for, unless imported
 } instance_t;
 
@@ -389,7 +394,8 @@ object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
   X(step_store_delete)                                                                            \
   X(step_foreign_new)                                                                             \
   X(step_trap_new)                                                                                \
-  X(step_func_new) X(step_global_new) X(step_table_new) X(step_memory_new) X(step_module_new)     \
+  X(step_func_new)                                                                                \
+  X(step_global_new) X(step_table_new) X(step_memory_new) X(step_module_new)                      \
     X(step_module_serialize) X(step_module_share) X(step_module_obtain) X(step_shared_delete)     \
       X(step_module_foreign) X(step_instance_new) X(step_instance_wrong) X(step_instance_exports) \
         X(step_call) X(step_call_wrong) X(step_global_get) X(step_global_set) X(step_table_get)   \

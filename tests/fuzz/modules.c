@@ -78,65 +78,63 @@ static const char start_text[] =
 
 // Numbers only: engines have ways of their own for calls of few of them.
 static const char numbers_text[] =
-  "(module (import \"\" \"tf\" (table $tf 1 funcref))"
-  "(type $t1 (func (param i64) (result i64)))"
-  "(type $t2 (func (param i64 f32) (result f32)))"
-  "(type $t3 (func (param i64 f32 f64) (result f64)))"
-  "(type $t4 (func (param i64 f32 f64 i32) (result i32)))"
-  "(type $t5 (func (param i64 f32 f64 i32 i64) (result i64)))"
-  "(type $t6 (func (param i64 f32 f64 i32 i64 f32) (result f32)))"
-  "(type $t7 (func (param i64 f32 f64 i32 i64 f32 f64) (result f64)))"
-  "(func (export \"last1\") (type $t1) (local.get 0))"
-  "(func (export \"last2\") (type $t2) (local.get 1))"
-  "(func (export \"last3\") (type $t3) (local.get 2))"
-  "(func (export \"last4\") (type $t4) (local.get 3))"
-  "(func (export \"last5\") (type $t5) (local.get 4))"
-  "(func (export \"last6\") (type $t6) (local.get 5))"
-  "(func (export \"last7\") (type $t7) (local.get 6))"
-  "(func (export \"through1\") (param i64 i32) (result i64)"
-  "  (call_indirect $tf (type $t1) (local.get 0) (local.get 1)))"
-  "(func (export \"through2\") (param i64 f32 i32) (result f32)"
-  "  (call_indirect $tf (type $t2) (local.get 0) (local.get 1) (local.get 2)))"
-  "(func (export \"through3\") (param i64 f32 f64 i32) (result f64)"
-  "  (call_indirect $tf (type $t3) (local.get 0) (local.get 1) (local.get 2) (local.get 3)))"
-  "(func (export \"through4\") (param i64 f32 f64 i32 i32) (result i32)"
-  "  (call_indirect $tf (type $t4) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4)))"
-  "(func (export \"through5\") (param i64 f32 f64 i32 i64 i32) (result i64)"
-  "  (call_indirect $tf (type $t5) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4) (local.get 5)))"
-  "(func (export \"through6\") (param i64 f32 f64 i32 i64 f32 i32) (result f32)"
-  "  (call_indirect $tf (type $t6) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4) (local.get 5) (local.get 6)))"
-  "(func (export \"through7\") (param i64 f32 f64 i32 i64 f32 f64 i32) (result f64)"
-  "  (call_indirect $tf (type $t7) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4) (local.get 5) (local.get 6) (local.get 7)))"
+  "(module "
+  "(import \"I\" \"I\" (func $f0 (param i64) (result i64)))"
+  "(import \"If\" \"f\" (func $f1 (param i64 f32) (result f32)))"
+  "(import \"IfF\" \"F\" (func $f2 (param i64 f32 f64) (result f64)))"
+  "(import \"IfFi\" \"i\" (func $f3 (param i64 f32 f64 i32) (result i32)))"
+  "(import \"IfFiI\" \"I\" (func $f4 (param i64 f32 f64 i32 i64) (result i64)))"
+  "(import \"IfFiIf\" \"f\" (func $f5 (param i64 f32 f64 i32 i64 f32) (result f32)))"
+  "(import \"IfFiIfF\" \"F\" (func $f6 (param i64 f32 f64 i32 i64 f32 f64) (result f64)))"
+  "(import \"iii\" \"i\" (func $f7 (param i32 i32 i32) (result i32)))"
+  "(import \"iiiiii\" \"i\" (func $f8 (param i32 i32 i32 i32 i32 i32) (result i32)))"
+  "(import \"iiiiiiii\" \"\" (func $f9 (param i32 i32 i32 i32 i32 i32 i32 i32)))"
+  "(import \"F\" \"f\" (func $f10 (param f64) (result f32)))"
+  "(import \"f\" \"F\" (func $f11 (param f32) (result f64)))"
+  "(import \"Fi\" \"I\" (func $f12 (param f64 i32) (result i64)))"
+  "(import \"fF\" \"\" (func $f13 (param f32 f64)))"
+  "(func (export \"through I\") (param i64) (result i64)"
+  "  (call $f0 (local.get 0)))"
+  "(func (export \"through If\") (param i64 f32) (result f32)"
+  "  (call $f1 (local.get 0) (local.get 1)))"
+  "(func (export \"through IfF\") (param i64 f32 f64) (result f64)"
+  "  (call $f2 (local.get 0) (local.get 1) (local.get 2)))"
+  "(func (export \"through IfFi\") (param i64 f32 f64 i32) (result i32)"
+  "  (call $f3 (local.get 0) (local.get 1) (local.get 2) (local.get 3)))"
+  "(func (export \"through IfFiI\") (param i64 f32 f64 i32 i64) (result i64)"
+  "  (call $f4 (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))"
+  "(func (export \"through IfFiIf\") (param i64 f32 f64 i32 i64 f32) (result f32)"
+  "  (call $f5 (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get "
+  "5)))"
+  "(func (export \"through IfFiIfF\") (param i64 f32 f64 i32 i64 f32 f64) (result f64)"
+  "  (call $f6 (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) "
+  "(local.get 6)))"
+  "(func (export \"through iii\") (param i32 i32 i32) (result i32)"
+  "  (call $f7 (local.get 0) (local.get 1) (local.get 2)))"
+  "(func (export \"through iiiiii\") (param i32 i32 i32 i32 i32 i32) (result i32)"
+  "  (call $f8 (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get "
+  "5)))"
+  "(func (export \"through iiiiiiii\") (param i32 i32 i32 i32 i32 i32 i32 i32)"
+  "  (call $f9 (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) "
+  "(local.get 6) (local.get 7)))"
+  "(func (export \"through F\") (param f64) (result f32)"
+  "  (call $f10 (local.get 0)))"
+  "(func (export \"through f\") (param f32) (result f64)"
+  "  (call $f11 (local.get 0)))"
+  "(func (export \"through Fi\") (param f64 i32) (result i64)"
+  "  (call $f12 (local.get 0) (local.get 1)))"
+  "(func (export \"through fF\") (param f32 f64)"
+  "  (call $f13 (local.get 0) (local.get 1)))"
+  "(func (export \"last I\") (param i64) (result i64) (local.get 0))"
+  "(func (export \"last If\") (param i64 f32) (result f32) (local.get 1))"
+  "(func (export \"last IfF\") (param i64 f32 f64) (result f64) (local.get 2))"
+  "(func (export \"last IfFi\") (param i64 f32 f64 i32) (result i32) (local.get 3))"
+  "(func (export \"last IfFiI\") (param i64 f32 f64 i32 i64) (result i64) (local.get 4))"
+  "(func (export \"last IfFiIf\") (param i64 f32 f64 i32 i64 f32) (result f32) (local.get 5))"
+  "(func (export \"last IfFiIfF\") (param i64 f32 f64 i32 i64 f32 f64) (result f64) (local.get 6))"
   "(func (export \"swap\") (param i32 i64 f32 f64) (result f64 f32 i64 i32) (local.get 3)"
   "  (local.get 2) (local.get 1) (local.get 0))"
   "(func (export \"none\") (param f32 f64))"
-  "(type $ints3 (func (param i32 i32 i32) (result i32)))"
-  "(func (export \"ints3\") (param i32 i32 i32 i32) (result i32)"
-  "  (call_indirect $tf (type $ints3) (local.get 0) (local.get 1) (local.get 2) (local.get 3)))"
-  "(type $ints6 (func (param i32 i32 i32 i32 i32 i32) (result i32)))"
-  "(func (export \"ints6\") (param i32 i32 i32 i32 i32 i32 i32) (result i32)"
-  "  (call_indirect $tf (type $ints6) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4) (local.get 5) (local.get 6)))"
-  "(type $ints8 (func (param i32 i32 i32 i32 i32 i32 i32 i32)))"
-  "(func (export \"ints8\") (param i32 i32 i32 i32 i32 i32 i32 i32 i32)"
-  "  (call_indirect $tf (type $ints8) (local.get 0) (local.get 1) (local.get 2) (local.get 3) "
-  "(local.get 4) (local.get 5) (local.get 6) (local.get 7) (local.get 8)))"
-  "(type $pair1 (func (param f64) (result f32)))"
-  "(func (export \"pair1\") (param f64 i32) (result f32)"
-  "  (call_indirect $tf (type $pair1) (local.get 0) (local.get 1)))"
-  "(type $pair2 (func (param f32) (result f64)))"
-  "(func (export \"pair2\") (param f32 i32) (result f64)"
-  "  (call_indirect $tf (type $pair2) (local.get 0) (local.get 1)))"
-  "(type $pair3 (func (param f64 i32) (result i64)))"
-  "(func (export \"pair3\") (param f64 i32 i32) (result i64)"
-  "  (call_indirect $tf (type $pair3) (local.get 0) (local.get 1) (local.get 2)))"
-  "(type $pair4 (func (param f32 f64)))"
-  "(func (export \"pair4\") (param f32 f64 i32)"
-  "  (call_indirect $tf (type $pair4) (local.get 0) (local.get 1) (local.get 2)))"
   ")";
 
 static const char tag_text[] =
@@ -175,29 +173,31 @@ static const export_t importing_exports[] = {
   FUNCTION_EXPORTS,
   {"call_many", FUNC, CALL_MANY, MANY_PARAMS, MANY_RESULTS}};
 static const export_t start_exports[] = {{"s", FUNC, IMPORTED_ONE, "i", "i"}};
-static const export_t numbers_exports[] = {{"last1", FUNC, LAST, "I", "I"},
-                                           {"last2", FUNC, LAST, "If", "f"},
-                                           {"last3", FUNC, LAST, "IfF", "F"},
-                                           {"last4", FUNC, LAST, "IfFi", "i"},
-                                           {"last5", FUNC, LAST, "IfFiI", "I"},
-                                           {"last6", FUNC, LAST, "IfFiIf", "f"},
-                                           {"last7", FUNC, LAST, "IfFiIfF", "F"},
-                                           {"through1", FUNC, THROUGH, "Ii", "I"},
-                                           {"through2", FUNC, THROUGH, "Ifi", "f"},
-                                           {"through3", FUNC, THROUGH, "IfFi", "F"},
-                                           {"through4", FUNC, THROUGH, "IfFii", "i"},
-                                           {"through5", FUNC, THROUGH, "IfFiIi", "I"},
-                                           {"through6", FUNC, THROUGH, "IfFiIfi", "f"},
-                                           {"through7", FUNC, THROUGH, "IfFiIfFi", "F"},
-                                           {"swap", FUNC, SWAP, "iIfF", "FfIi"},
-                                           {"none", FUNC, NONE, "fF", ""},
-                                           {"ints3", FUNC, THROUGH, "iiii", "i"},
-                                           {"ints6", FUNC, THROUGH, "iiiiiii", "i"},
-                                           {"ints8", FUNC, THROUGH, "iiiiiiiii", ""},
-                                           {"pair1", FUNC, THROUGH, "Fi", "f"},
-                                           {"pair2", FUNC, THROUGH, "fi", "F"},
-                                           {"pair3", FUNC, THROUGH, "Fii", "I"},
-                                           {"pair4", FUNC, THROUGH, "fFi", ""}};
+static const export_t numbers_exports[] = {
+  {"through I", FUNC, THROUGH + 0, "I", "I"},
+  {"through If", FUNC, THROUGH + 1, "If", "f"},
+  {"through IfF", FUNC, THROUGH + 2, "IfF", "F"},
+  {"through IfFi", FUNC, THROUGH + 3, "IfFi", "i"},
+  {"through IfFiI", FUNC, THROUGH + 4, "IfFiI", "I"},
+  {"through IfFiIf", FUNC, THROUGH + 5, "IfFiIf", "f"},
+  {"through IfFiIfF", FUNC, THROUGH + 6, "IfFiIfF", "F"},
+  {"through iii", FUNC, THROUGH + 7, "iii", "i"},
+  {"through iiiiii", FUNC, THROUGH + 8, "iiiiii", "i"},
+  {"through iiiiiiii", FUNC, THROUGH + 9, "iiiiiiii", ""},
+  {"through F", FUNC, THROUGH + 10, "F", "f"},
+  {"through f", FUNC, THROUGH + 11, "f", "F"},
+  {"through Fi", FUNC, THROUGH + 12, "Fi", "I"},
+  {"through fF", FUNC, THROUGH + 13, "fF", ""},
+  {"last I", FUNC, LAST, "I", "I"},
+  {"last If", FUNC, LAST, "If", "f"},
+  {"last IfF", FUNC, LAST, "IfF", "F"},
+  {"last IfFi", FUNC, LAST, "IfFi", "i"},
+  {"last IfFiI", FUNC, LAST, "IfFiI", "I"},
+  {"last IfFiIf", FUNC, LAST, "IfFiIf", "f"},
+  {"last IfFiIfF", FUNC, LAST, "IfFiIfF", "F"},
+  {"swap", FUNC, SWAP, "iIfF", "FfIi"},
+  {"none", FUNC, NONE, "fF", ""},
+};
 static const export_t tag_exports[] = {{"thrown", TAG, 0, "iI", ""},
                                        {"constant", GLOBAL, CELL_GC, "", ""}};
 
@@ -210,7 +210,22 @@ static const import_t importing_imports[] = {{"host", "one", FUNC, 0, "i", "i"},
                                              {"b", "", MEMORY, CELL_M, "", ""},
                                              {"host", "two", FUNC, 0, "er", "er"},
                                              {"host", "many", FUNC, 0, MANY_PARAMS, MANY_RESULTS}};
-static const import_t numbers_imports[] = {{"", "tf", TABLE, CELL_TF, "", ""}};
+static const import_t numbers_imports[] = {
+  {"I", "I", FUNC, 0, "I", "I"},
+  {"If", "f", FUNC, 0, "If", "f"},
+  {"IfF", "F", FUNC, 0, "IfF", "F"},
+  {"IfFi", "i", FUNC, 0, "IfFi", "i"},
+  {"IfFiI", "I", FUNC, 0, "IfFiI", "I"},
+  {"IfFiIf", "f", FUNC, 0, "IfFiIf", "f"},
+  {"IfFiIfF", "F", FUNC, 0, "IfFiIfF", "F"},
+  {"iii", "i", FUNC, 0, "iii", "i"},
+  {"iiiiii", "i", FUNC, 0, "iiiiii", "i"},
+  {"iiiiiiii", "", FUNC, 0, "iiiiiiii", ""},
+  {"F", "f", FUNC, 0, "F", "f"},
+  {"f", "F", FUNC, 0, "f", "F"},
+  {"Fi", "I", FUNC, 0, "Fi", "I"},
+  {"fF", "", FUNC, 0, "fF", ""},
+};
 static const import_t start_imports[] = {{"", "s", FUNC, 0, "i", "i"}};
 
 #define WITH_COUNT(array) array, LENGTH_OF(array)
@@ -558,6 +573,9 @@ void step_instance_new(void) {
     handle_given_up(imports[i]);
     wasm_extern_delete(given[i]);
   }
+  // So many functions would crowd out the rest; those without handles live on in the instance.
+  for (size_t i = 0; index == MODULE_NUMBERS && i < entry->import_count; i++)
+    if (imports[i]->loose > 0 && !one_in(4)) delete_loose(imports[i]);
 }
 
 // Imports that are missing, too many, of another kind, type or store.
@@ -595,7 +613,8 @@ void step_instance_wrong(void) {
   if (count <= entry->import_count) {
     const import_t* want = &entry->imports[position];
     const char* message = wasmrt_last_error_message();
-    if (!strstr(message, want->module) || !strstr(message, want->name))
+    if (!strstr(message, want->module) || !strstr(message, want->name) ||
+        !strstr(message, "expected"))
       FAIL("the message does not name the import that is wrong, \"%s\" \"%s\"", want->module,
            want->name);
   }

@@ -39,6 +39,7 @@ fn main() {
         fuzzers.file(file);
     }
     fuzzers.include(root.join("include")).std("c11").opt_level(1).debug(true).flag("-fsanitize=address");
+    fuzzers.define("FUZZ_DEPTH", "2");
     fuzzers.compile("fuzzers");
 
     let libraries = library.join(&target).join("release");
