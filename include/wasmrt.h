@@ -416,6 +416,9 @@ bool wasmrt_store_fuel(const wasm_store_t *store,
 
 // How much fuel was consumed in a store since it was made, written to `fuel`. True; false and a last error as for
 // `wasmrt_store_set_fuel`, with nothing written.
+//
+// On wasmtime, what a function consumed since it last called another is not counted if it traps or is interrupted, other than
+// by running out of fuel.
 WASM_API_EXTERN
 bool wasmrt_store_fuel_consumed(const wasm_store_t *store,
                                 uint64_t *fuel);

@@ -66,6 +66,18 @@ fn answer(growth: Growth) -> Result<bool, LimiterError> {
 
 impl HostError for HostTrapped {}
 
+/// A trap of the runtime's on its way through the engine.
+#[derive(Debug)]
+struct Stopped(TrapCode);
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.0.message())
+    }
+}
+
+impl HostError for Stopped {}
+
 pub type Context = StoreContextMut<'static, Owner>;
 
 /// Stack that calls from WebAssembly to the host and back may take, in bytes, before they trap: the engine does not look
@@ -158,6 +170,9 @@ impl WasmiStore {
         if error.downcast_ref::<HostTrapped>().is_some() {
             return Failure::Host(Vec::new());
         }
+        if let Some(Stopped(code)) = error.downcast_ref() {
+            return Failure::Trap(*code, Vec::new());
+        }
         let code = match error.kind() {
             EngineError::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
                 TrapCode::TableOutOfBounds
@@ -245,7 +260,10 @@ fn call_host(
                     value.release();
                 }
             }
-            Ok(())
+            match owner.supervisor().and_then(|supervisor| supervisor.check()) {
+                Some(code) => Err(wasmi::Error::host(Stopped(code))),
+                None => Ok(()),
+            }
         })
     })
 }
@@ -321,7 +339,10 @@ impl Store for WasmiStore {
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
         let host = HostObject(func);
-        if let Some(func) = calls::host_func(self.context(), host, ty) {
+        // Where a guest may be interrupted, it is after slow host functions, too, which slices do not count: see `call_host`.
+        if self.slices.is_none()
+            && let Some(func) = calls::host_func(self.context(), host, ty)
+        {
             return Entity::new(func);
         }
         Entity::new(wasmi::Func::new(self.context(), func_type(ty), move |caller, params, results| {

@@ -42,6 +42,9 @@ pub unsafe extern "C" fn wasmrt_store_fuel(store: *const wasm_store_t, fuel: *mu
 
 /// How much fuel was consumed in a store since it was made, written to `fuel`. True; false and a last error as for
 /// `wasmrt_store_set_fuel`, with nothing written.
+///
+/// On wasmtime, what a function consumed since it last called another is not counted if it traps or is interrupted, other than
+/// by running out of fuel.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_fuel_consumed(store: *const wasm_store_t, fuel: *mut u64) -> bool {
     // SAFETY: the caller's store, and a place to write to, or NULL.
