@@ -473,7 +473,8 @@ void wasmrt_interrupt_delete(struct wasmrt_interrupt_t *interrupt);
 //
 // What the host makes counts as well as what guests make. Beyond the limit, a guest's `memory.grow` and `table.grow` give -1
 // (see `wasmrt_store_set_growth_trap`), and functions of wasm.h fail with a last error of kind `WASMRT_ERROR_LIMIT` that names
-// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before.
+// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before;
+// on wasmi that includes what was made for an instance before it was refused.
 // True; false and a last error for a number that is no limit, or for NULL.
 WASM_API_EXTERN
 bool wasmrt_store_set_limit(wasm_store_t *store,

@@ -284,7 +284,10 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
         })
     }),
     ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, text| {
-        fill(&mut config.options.max_wasm_stack, || bytes(text))
+        fill(&mut config.options.max_wasm_stack, || match bytes(text)? {
+            0 => Err("expected a size of the stack, got 0 bytes".to_string()),
+            size => Ok(size),
+        })
     }),
     ("WASMRT_MEMORY_RESERVATION", Some(Setting::MemoryReservation), |config, text| {
         fill(&mut config.options.memory_reservation, || bytes(text))

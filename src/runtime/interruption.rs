@@ -9,8 +9,8 @@ use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
 use super::trap::TrapCode;
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,9 @@ impl Supervisor {
     fn need_ticks(&self) -> Result<()> {
         let engine = &self.interrupt.engine;
         let needed = engine.inner.ticks() && (self.deadline.get().is_some() || self.call_timeout.get().is_some());
+        if ABANDONED.load(Ordering::Relaxed) {
+            revive()?;
+        }
         let mut ticking = self.ticking.borrow_mut();
         if needed != ticking.is_some() {
             *ticking = needed.then(|| Ticking::start(engine.clone())).transpose()?;
@@ -98,6 +101,11 @@ impl Supervisor {
     /// Begins a call; it is over when the answer is dropped. Fails if it would have to stop at once.
     pub fn enter(&self) -> Result<Supervised<'_>, TrapCode> {
         if self.depth.get() == 0 {
+            if ABANDONED.load(Ordering::Relaxed)
+                && let Err(error) = revive()
+            {
+                super::log::warn(&error.message);
+            }
             self.interrupt.handled.fetch_max(self.reported.get(), Ordering::AcqRel);
             let timeout = self.call_timeout.get();
             self.call_deadline.set(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
@@ -137,63 +145,48 @@ impl Drop for Supervised<'_> {
 
 /// The thread that ticks, and for whom.
 struct Ticker {
-    /// The process it runs in: a child does not inherit it.
-    process: u32,
     thread: Option<JoinHandle<()>>,
     /// Counts the threads there have been: one that was told to go must not go on for its successor.
     generation: u64,
     engines: Vec<Arc<Engine>>,
 }
 
-static TICKER: Mutex<Ticker> = Mutex::new(Ticker { process: 0, thread: None, generation: 0, engines: Vec::new() });
+static TICKER: Mutex<Ticker> = Mutex::new(Ticker { thread: None, generation: 0, engines: Vec::new() });
 static TICKER_CHANGED: Condvar = Condvar::new();
+
+/// Whether this process was forked off one whose ticker it did not inherit.
+static ABANDONED: AtomicBool = AtomicBool::new(false);
 
 fn ticker() -> MutexGuard<'static, Ticker> {
     TICKER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the ticks of an engine go on while it exists.
-struct Ticking(Arc<Engine>);
-
-impl Ticking {
-    fn start(engine: Arc<Engine>) -> Result<Ticking> {
-        let mut ticker = ticker();
-        let process = std::process::id();
-        if ticker.process != process {
-            // The thread of the parent cannot be joined here.
-            std::mem::forget(ticker.thread.take());
-            ticker.process = process;
+impl Ticker {
+    /// Makes sure that somebody ticks.
+    fn run(&mut self) -> Result<()> {
+        if self.thread.is_some() {
+            return Ok(());
         }
-        if ticker.thread.is_none() {
-            ticker.generation += 1;
-            let generation = ticker.generation;
-            let thread = std::thread::Builder::new().name("wasmrt-ticker".to_string());
-            let thread = thread.spawn(move || tick(generation)).map_err(|error| {
-                Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
-            })?;
-            ticker.thread = Some(thread);
-        }
-        ticker.engines.push(engine.clone());
-        Ok(Ticking(engine))
+        self.generation += 1;
+        let generation = self.generation;
+        let thread = std::thread::Builder::new().name("wasmrt-ticker".to_string());
+        let thread = thread.spawn(move || tick(generation)).map_err(|error| {
+            Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
+        })?;
+        self.thread = Some(thread);
+        Ok(())
     }
 }
 
-impl Drop for Ticking {
-    fn drop(&mut self) {
-        let mut ticker = ticker();
-        let position = ticker.engines.iter().position(|engine| Arc::ptr_eq(engine, &self.0));
-        let engine = position.map(|position| ticker.engines.swap_remove(position));
-        let last = ticker.engines.is_empty() && ticker.process == std::process::id();
-        // Waited for, so that the library may be unloaded when it is not in use.
-        let thread = if last { ticker.thread.take() } else { None };
-        ticker.generation += u64::from(last);
-        drop(ticker);
-        drop(engine);
-        if let Some(thread) = thread {
-            TICKER_CHANGED.notify_all();
-            let _ = thread.join();
-        }
+/// Starts the ticker anew in a process that was forked.
+#[cold]
+fn revive() -> Result<()> {
+    let mut ticker = ticker();
+    if !ticker.engines.is_empty() {
+        ticker.run()?;
     }
+    ABANDONED.store(false, Ordering::Relaxed);
+    Ok(())
 }
 
 fn tick(generation: u64) {
@@ -204,4 +197,61 @@ fn tick(generation: u64) {
         }
         ticker = TICKER_CHANGED.wait_timeout(ticker, TICK).unwrap_or_else(PoisonError::into_inner).0;
     }
+}
+
+/// Makes the ticks of an engine go on while it exists.
+struct Ticking(Arc<Engine>);
+
+impl Ticking {
+    fn start(engine: Arc<Engine>) -> Result<Ticking> {
+        static FORKS: Once = Once::new();
+        // SAFETY: the three functions stay where they are: the library is never unloaded.
+        FORKS.call_once(|| unsafe {
+            libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
+        });
+        let mut ticker = ticker();
+        ticker.run()?;
+        ticker.engines.push(engine.clone());
+        Ok(Ticking(engine))
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        let mut ticker = ticker();
+        let position = ticker.engines.iter().position(|engine| Arc::ptr_eq(engine, &self.0));
+        let engine = position.map(|position| ticker.engines.swap_remove(position));
+        // Waited for, so that a program which has let go of everything has its threads to itself.
+        let thread = if ticker.engines.is_empty() { ticker.thread.take() } else { None };
+        ticker.generation += u64::from(thread.is_some());
+        drop(ticker);
+        drop(engine);
+        if let Some(thread) = thread {
+            TICKER_CHANGED.notify_all();
+            let _ = thread.join();
+        }
+    }
+}
+
+thread_local! {
+    /// The ticker, held while this thread forks, so that the child does not inherit it in the middle of something.
+    static HELD: Cell<Option<MutexGuard<'static, Ticker>>> = const { Cell::new(None) };
+}
+
+unsafe extern "C" fn before_fork() {
+    let _ = HELD.try_with(|held| held.set(Some(ticker())));
+}
+
+unsafe extern "C" fn after_fork_in_parent() {
+    let _ = HELD.try_with(|held| drop(held.take()));
+}
+
+unsafe extern "C" fn after_fork_in_child() {
+    let _ = HELD.try_with(|held| {
+        if let Some(mut ticker) = held.take() {
+            // There is nothing to join here.
+            std::mem::forget(ticker.thread.take());
+            ABANDONED.store(true, Ordering::Relaxed);
+        }
+    });
 }

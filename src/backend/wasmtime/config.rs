@@ -19,7 +19,8 @@ pub fn translate(backend: &dyn Backend, options: &Options) -> Result<Config> {
     }
     config.consume_fuel(options.fuel).epoch_interruption(options.interruption).debug_info(options.debug_info);
     if let Some(bytes) = options.max_wasm_stack {
-        set_stack(&mut config, bytes)?;
+        // The other is of no use here, but is to be no less.
+        config.max_wasm_stack(bytes).async_stack_size(bytes.max(2 << 20));
     }
     if let Some(bytes) = options.memory_reservation {
         config.memory_reservation(bytes);
@@ -106,15 +107,6 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
         error.message.insert_str(0, &format!("target \"{target}\": "));
         error
     })
-}
-
-fn set_stack(config: &mut Config, bytes: usize) -> Result<()> {
-    if bytes == 0 {
-        return Err(Error::new(ErrorKind::Unsupported, "the maximum for the stack cannot be 0 bytes"));
-    }
-    // The other is of no use here, but is to be no less.
-    config.max_wasm_stack(bytes).async_stack_size(bytes.max(2 << 20));
-    Ok(())
 }
 
 fn pool(pooling: &Pooling) -> PoolingAllocationConfig {

@@ -30,7 +30,8 @@ pub enum wasmrt_limit_enum {
 ///
 /// What the host makes counts as well as what guests make. Beyond the limit, a guest's `memory.grow` and `table.grow` give -1
 /// (see `wasmrt_store_set_growth_trap`), and functions of wasm.h fail with a last error of kind `WASMRT_ERROR_LIMIT` that names
-/// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before.
+/// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before;
+/// on wasmi that includes what was made for an instance before it was refused.
 /// True; false and a last error for a number that is no limit, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_limit(store: *mut wasm_store_t, limit: wasmrt_limit_t, value: u64) -> bool {

@@ -135,8 +135,9 @@ pub unsafe extern "C" fn wasmrt_trap_new_exit(store: *mut wasm_store_t, status: 
 pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, status: *mut i32) -> bool {
     // SAFETY: the caller's trap, and a place to write to, or NULL.
     answer("wasmrt_trap_exit_status", false, || unsafe {
+        let status = status.as_mut().ok_or_else(|| null("a place for the status"))?;
         let Cause::Exit(given) = from_c(trap)?.1.cause else { return Ok(false) };
-        *status.as_mut().ok_or_else(|| null("a place for the status"))? = given;
+        *status = given;
         Ok(true)
     })
 }
