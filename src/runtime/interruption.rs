@@ -87,7 +87,8 @@ impl Supervisor {
 
     fn need_ticks(&self) -> Result<()> {
         let engine = &self.interrupt.engine;
-        let needed = engine.inner.ticks() && (self.deadline.get().is_some() || self.call_timeout.get().is_some());
+        let timed = self.deadline.get().or(self.call_deadline.get()).is_some() || self.call_timeout.get().is_some();
+        let needed = timed && engine.inner.ticks();
         if ABANDONED.load(Ordering::Relaxed) {
             revive()?;
         }
@@ -137,8 +138,9 @@ impl Drop for Supervised<'_> {
     fn drop(&mut self) {
         let depth = self.0.depth.get() - 1;
         self.0.depth.set(depth);
-        if depth == 0 {
-            self.0.call_deadline.set(None);
+        if depth == 0 && self.0.call_deadline.take().is_some() && self.0.call_timeout.get().is_none() {
+            // The timeout was lifted during the call. Stopping to tick does not fail.
+            let _ = self.0.need_ticks();
         }
     }
 }
