@@ -152,7 +152,8 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_WIDE_ARITHMETIC = 16,
   // Off by default.
   WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
-  // Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; memories that threads share are refused.
+  // Not on wasmi, nor with Pulley. On wasmtime atomic instructions are there; a module with a
+  // memory that threads share is made, but `wasm_instance_new` refuses it.
   WASMRT_PROPOSAL_THREADS = 18,
 } wasmrt_proposal_enum;
 
