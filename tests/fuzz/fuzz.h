@@ -106,7 +106,7 @@ typedef enum kind_t {
 #define ANY_KIND ((1u << KIND_COUNT) - 1)
 #define EXTERN_KINDS (1u << FUNC | 1u << GLOBAL | 1u << TABLE | 1u << MEMORY | 1u << TAG)
 
-// How deeply callbacks take steps. Instrumented engines need so much stack that two is all.
+// How deeply callbacks take steps; less where an instrumented engine needs much stack.
 #ifndef FUZZ_DEPTH
 #define FUZZ_DEPTH 4
 #endif
