@@ -1,0 +1,501 @@
+// What kind of trap it is: every code of wasmrt_trap_code_enum, on every engine that can give it.
+#include "configured.h"
+
+static void check_code(const char* wat, wasmrt_trap_code_t code) {
+  fixture_t fixture = fixture_from_wat(wat);
+  wasmrt_last_error_clear();
+  // The trapping function is the last export.
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, fixture.exports.size - 1));
+  if (!CHECK_TRAP_CODE(trap, code)) fprintf(stderr, "    in %s\n", wat);
+  check_error_left(__FILE__, __LINE__, wat);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_TRAP);
+  fixture_delete(&fixture);
+}
+
+static void check_code_where_there_is(const char* wat, wasmrt_trap_code_t code) {
+  fixture_t fixture = fixture_new();
+  wasm_module_t* module = try_module_from_wat(fixture.store, wat);
+  bool there = module != NULL;
+  wasm_module_delete(module);
+  bool expected = backend_is(fixture.engine, "wasmtime");
+  fixture_delete(&fixture);
+  CHECK_INT(there, expected);
+  if (there) check_code(wat, code);
+}
+
+TEST(null) {
+  CHECK_FAILS(wasmrt_trap_code(NULL) == WASMRT_TRAP_NONE);
+  int32_t status = 77;
+  fixture_t fixture = fixture_new();
+  wasm_trap_t* trap = new_trap(fixture.store, "text");
+  CHECK_FAILS(!wasmrt_trap_exit_status(NULL, &status));
+  CHECK_FAILS(!wasmrt_trap_exit_status(trap, NULL));
+  CHECK_INT(status, 77);
+  wasm_trap_delete(trap);
+  trap = wasmrt_trap_new_exit(fixture.store, 1);
+  CHECK_FAILS(!wasmrt_trap_exit_status(trap, NULL));
+  CHECK_FAILS(wasmrt_trap_new_exit(NULL, 1) == NULL);
+  CHECK_FAILS(wasmrt_trap_data(NULL) == NULL);
+  wasm_name_t name;
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_func_name(NULL, &name));
+  CHECK_INT(name.size, 0);
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
+  CHECK_INT(name.size, 0);
+  wasm_trap_delete(trap);
+  fixture_delete(&fixture);
+}
+
+TEST(unreachable) {
+  check_code("(module (func (export \"f\") unreachable))", WASMRT_TRAP_UNREACHABLE);
+}
+
+TEST(memory_out_of_bounds) {
+  static const char* const bodies[] = {
+      "(drop (i32.load (i32.const 65536)))",
+      "(drop (i32.load (i32.const 65533)))",
+      "(drop (i64.load offset=0xffffffff (i32.const -1)))",
+      "(i32.store8 (i32.const 65536) (i32.const 0))",
+      "(memory.fill (i32.const 65535) (i32.const 0) (i32.const 2))",
+      "(memory.copy (i32.const 0) (i32.const 65535) (i32.const 2))",
+      "(memory.init 0 (i32.const 0) (i32.const 2) (i32.const 2))",
+      "(drop (v128.load (i32.const 65521)))",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char wat[500];
+    snprintf(wat, sizeof wat, "(module (memory 1) (data \"abc\") (func (export \"f\") %s))",
+             bodies[i]);
+    check_code(wat, WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS);
+  }
+  check_code("(module (memory i64 1) (func (export \"f\") (drop (i32.load (i64.const -1)))))",
+             WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS);
+}
+
+TEST(table_out_of_bounds) {
+  static const char* const bodies[] = {
+      "(drop (table.get (i32.const 10)))",
+      "(table.set (i32.const -1) (ref.null func))",
+      "(table.fill (i32.const 9) (ref.null func) (i32.const 2))",
+      "(table.copy (i32.const 9) (i32.const 0) (i32.const 2))",
+      "(table.init 0 (i32.const 0) (i32.const 1) (i32.const 1))",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char wat[500];
+    snprintf(wat, sizeof wat,
+             "(module (table 10 funcref) (elem func $g) (func $g) (func (export \"f\") %s))",
+             bodies[i]);
+    check_code(wat, WASMRT_TRAP_TABLE_OUT_OF_BOUNDS);
+  }
+}
+
+TEST(indirect_calls) {
+  static const char* const wat =
+      "(module (table 3 funcref) (elem (i32.const 1) $g) (func $g (param i32))"
+      "  (func (export \"f\") (call_indirect (i32.const %d))))";
+  static const struct {
+    int index;
+    wasmrt_trap_code_t code;
+  } cases[] = {{3, WASMRT_TRAP_UNDEFINED_ELEMENT},
+               {-1, WASMRT_TRAP_UNDEFINED_ELEMENT},
+               {0, WASMRT_TRAP_UNINITIALIZED_ELEMENT},
+               {1, WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    // Under valgrind the address of a call through null is not exact.
+    if (under_valgrind() && cases[i].code == WASMRT_TRAP_UNINITIALIZED_ELEMENT) continue;
+    char text[500];
+    snprintf(text, sizeof text, wat, cases[i].index);
+    check_code(text, cases[i].code);
+  }
+}
+
+TEST(arithmetic) {
+  static const struct {
+    const char* instruction;
+    wasmrt_trap_code_t code;
+  } cases[] = {
+      {"i32.div_s (i32.const 1) (i32.const 0)", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
+      {"i32.rem_u (i32.const 1) (i32.const 0)", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
+      {"i64.div_u (i64.const 1) (i64.const 0)", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
+      {"i32.div_s (i32.const 0x80000000) (i32.const -1)", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"i64.div_s (i64.const 0x8000000000000000) (i64.const -1)", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"i32.trunc_f64_s (f64.const 1e10)", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"i64.trunc_f32_u (f32.const -1)", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"i32.trunc_f32_s (f32.const inf)", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"i32.trunc_f64_s (f64.const nan)", WASMRT_TRAP_INVALID_CONVERSION},
+      {"i64.trunc_f32_u (f32.const nan)", WASMRT_TRAP_INVALID_CONVERSION},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    // Under valgrind the address of the processor's signal is not exact.
+    if (under_valgrind() && strstr(cases[i].instruction, "trunc") == NULL) continue;
+    char wat[500];
+    snprintf(wat, sizeof wat, "(module (func (export \"f\") (drop (%s))))", cases[i].instruction);
+    check_code(wat, cases[i].code);
+  }
+}
+
+TEST(stack_exhausted) {
+  check_code("(module (func $f (export \"f\") (call $f)))", WASMRT_TRAP_STACK_EXHAUSTED);
+  check_code("(module (func $f (call $g)) (func $g (export \"f\") (call $f)))",
+             WASMRT_TRAP_STACK_EXHAUSTED);
+}
+
+TEST(proposals_of_one_engine) {
+  check_code_where_there_is(
+      "(module (memory 1) (func (export \"f\") (drop (i32.atomic.load (i32.const 1)))))",
+      WASMRT_TRAP_UNALIGNED_ATOMIC);
+  // A processor's signal, which valgrind gives no exact address of.
+  if (!under_valgrind()) {
+    check_code_where_there_is(
+        "(module (type $t (func)) (func (export \"f\") (call_ref $t (ref.null $t))))",
+        WASMRT_TRAP_NULL_REFERENCE);
+    check_code_where_there_is(
+        "(module (type $s (struct (field i32)))"
+        "  (func (export \"f\") (drop (struct.get $s 0 (ref.null $s)))))",
+        WASMRT_TRAP_NULL_REFERENCE);
+  }
+  check_code_where_there_is(
+      "(module (func (export \"f\") (drop (ref.as_non_null (ref.null func)))))",
+      WASMRT_TRAP_NULL_REFERENCE);
+  check_code_where_there_is(
+      "(module (type $a (array i32)) (func (export \"f\")"
+      "  (drop (array.get $a (array.new_default $a (i32.const 3)) (i32.const 3)))))",
+      WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS);
+  check_code_where_there_is(
+      "(module (type $a (array i32)) (type $s (struct)) (func (export \"f\")"
+      "  (drop (ref.cast (ref $a) (struct.new $s)))))",
+      WASMRT_TRAP_CAST_FAILURE);
+  check_code_where_there_is("(module (tag $t) (func (export \"f\") (throw $t)))",
+                            WASMRT_TRAP_UNCAUGHT_EXCEPTION);
+}
+
+// The codes of fuel, deadlines, interrupts and limits, once more in one place.
+TEST(what_the_host_bounds) {
+  fixture_t fixture =
+      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption,
+                   "(module (memory 1) (table 1 funcref)"
+                   "  (func (export \"loop\") (loop (br 0)))"
+                   "  (func (export \"memory\") (drop (memory.grow (i32.const 1))))"
+                   "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_OUT_OF_FUEL);
+  CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
+  CHECK(wasmrt_store_set_deadline(fixture.store, 1000));
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+  CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+  wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
+  wasmrt_interrupt_trigger(interrupt);
+  wasmrt_interrupt_delete(interrupt);
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
+  CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 65536));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 1));
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_MEMORY_LIMIT);
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 2)), WASMRT_TRAP_TABLE_LIMIT);
+  fixture_delete(&fixture);
+}
+
+// Nothing ran: wrong arguments, wrong imports, wrong results of a host function.
+static wasm_trap_t* leave_a_wrong_result(void* env, const wasm_val_vec_t* arguments,
+                                         wasm_val_vec_t* results) {
+  (void)env;
+  (void)arguments;
+  results->data[0] = I64(1);
+  return NULL;
+}
+
+TEST(error) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\") (param i32)))");
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_ERROR);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_MISUSE);
+  wasm_module_t* module = module_from_wat(fixture.store, "(module (import \"a\" \"b\" (func)))");
+  wasm_trap_t* trap = NULL;
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL,
+                   WASMRT_ERROR_LINK);
+  CHECK_TRAP_CODE(trap, WASMRT_TRAP_ERROR);
+  wasm_module_delete(module);
+  wasm_func_t* wrong = host_func(fixture.store, "", "i", leave_a_wrong_result, NULL);
+  wasm_val_t result;
+  CHECK_TRAP_CODE(call(wrong, NULL, 0, &result, 1), WASMRT_TRAP_ERROR);
+  wasm_func_delete(wrong);
+  fixture_delete(&fixture);
+}
+
+TEST(instantiation_traps_with_the_code) {
+  fixture_t fixture = fixture_new();
+  static const struct {
+    const char* wat;
+    wasmrt_trap_code_t code;
+  } cases[] = {
+      {"(module (func $f unreachable) (start $f))", WASMRT_TRAP_UNREACHABLE},
+      {"(module (memory 1) (data (i32.const 65536) \"x\"))", WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+      {"(module (table 1 funcref) (func $f) (elem (i32.const 1) $f))",
+       WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    wasm_module_t* module = module_from_wat(fixture.store, cases[i].wat);
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+    CHECK_TRAP_CODE(trap, cases[i].code);
+    wasm_module_delete(module);
+  }
+  fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Traps of the host's
+
+typedef enum what_t { PLAIN, EXIT, DATA } what_t;
+
+typedef struct host_t {
+  fixture_t* fixture;
+  what_t what;
+  int32_t status;
+  void* data;
+  int depth;
+} host_t;
+
+static void count_data(void* data) { ++*(size_t*)data; }
+
+static wasm_trap_t* end_it(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  (void)arguments;
+  (void)results;
+  host_t* host = env;
+  if (host->depth > 0) {
+    host->depth--;
+    return call_plain(fixture_func(host->fixture, 0));
+  }
+  if (host->what == PLAIN) return new_trap(host->fixture->store, "from the host");
+  if (host->what == EXIT) return wasmrt_trap_new_exit(host->fixture->store, host->status);
+  wasm_message_t message;
+  wasm_name_new_from_string_nt(&message, "with data");
+  wasm_trap_t* trap =
+      wasmrt_trap_new_with_data(host->fixture->store, &message, host->data, count_data);
+  wasm_byte_vec_delete(&message);
+  return trap;
+}
+
+static const char* calling = "(module (import \"\" \"\" (func $host))"
+                             "  (func (export \"f\") (call $middle)) (func $middle (call $host)))";
+
+TEST(host_traps) {
+  fixture_t fixture = fixture_new();
+  host_t host = {.fixture = &fixture};
+  fixture_load_with_host(&fixture, calling, end_it, &host);
+  wasm_trap_t* own = new_trap(fixture.store, "own");
+  int32_t status = 77;
+  wasmrt_last_error_clear();
+  CHECK_INT(wasmrt_trap_code(own), WASMRT_TRAP_HOST);
+  CHECK(!wasmrt_trap_exit_status(own, &status));
+  CHECK_NULL(wasmrt_trap_data(own));
+  // Answers, not errors.
+  CHECK_NULL(wasmrt_last_error_message());
+  CHECK_INT(status, 77);
+  wasm_trap_t* copy = wasm_trap_copy(own);
+  CHECK_INT(wasmrt_trap_code(copy), WASMRT_TRAP_HOST);
+  wasm_trap_delete(own);
+  wasm_trap_delete(copy);
+  for (host.depth = 0; host.depth < 4; host.depth++) {
+    int depth = host.depth;
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_HOST);
+    host.depth = depth;
+  }
+  fixture_delete(&fixture);
+}
+
+TEST(exit_status) {
+  fixture_t fixture = fixture_new();
+  host_t host = {.fixture = &fixture, .what = EXIT};
+  fixture_load_with_host(&fixture, calling, end_it, &host);
+  const int32_t statuses[] = {0, 1, -1, 255, 256, INT32_MAX, INT32_MIN};
+  for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    for (int depth = 0; depth < 4; depth++) {
+      host.depth = depth;
+      host.status = statuses[i];
+      wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+      REQUIRE(trap);
+      CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_EXIT);
+      int32_t status = 77;
+      CHECK(wasmrt_trap_exit_status(trap, &status));
+      CHECK_INT(status, statuses[i]);
+      CHECK_NULL(wasmrt_trap_data(trap));
+      wasm_trap_t* copy = wasm_trap_copy(trap);
+      wasm_trap_delete(trap);
+      status = 77;
+      CHECK(wasmrt_trap_exit_status(copy, &status));
+      CHECK_INT(status, statuses[i]);
+      char text[50];
+      snprintf(text, sizeof text, "exit with status %" PRId32, statuses[i]);
+      CHECK_TRAP(copy, text);
+    }
+  }
+  fixture_delete(&fixture);
+}
+
+TEST(exit_from_a_start_function) {
+  fixture_t fixture = fixture_new();
+  host_t host = {.fixture = &fixture, .what = EXIT, .status = 42};
+  wasm_func_t* func = host_func(fixture.store, "", "", end_it, &host);
+  wasm_module_t* module =
+      module_from_wat(fixture.store, "(module (import \"\" \"\" (func $host)) (start $host))");
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(func)};
+  wasm_extern_vec_t import_vec = {1, imports};
+  wasm_trap_t* trap = NULL;
+  CHECK_NULL(wasm_instance_new(fixture.store, module, &import_vec, &trap));
+  REQUIRE(trap);
+  CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_EXIT);
+  int32_t status = 77;
+  CHECK(wasmrt_trap_exit_status(trap, &status));
+  CHECK_INT(status, 42);
+  wasm_trap_delete(trap);
+  wasm_module_delete(module);
+  wasm_func_delete(func);
+  fixture_delete(&fixture);
+}
+
+TEST(data_comes_back_and_is_finalized_once) {
+  fixture_t fixture = fixture_new();
+  host_t host = {.fixture = &fixture, .what = DATA};
+  fixture_load_with_host(&fixture, calling, end_it, &host);
+  for (int depth = 0; depth < 4; depth++) {
+    size_t finalized = 0, info = 0;
+    host.depth = depth;
+    host.data = &finalized;
+    wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+    REQUIRE(trap);
+    CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_HOST);
+    CHECK_PTR(wasmrt_trap_data(trap), &finalized);
+    wasm_trap_set_host_info_with_finalizer(trap, &info, count_finalizer);
+    CHECK_PTR(wasm_trap_get_host_info(trap), &info);
+    CHECK_PTR(wasmrt_trap_data(trap), &finalized);
+    int32_t status;
+    CHECK(!wasmrt_trap_exit_status(trap, &status));
+    wasm_trap_t* copy = wasm_trap_copy(trap);
+    wasm_ref_t* ref = wasm_trap_as_ref(copy);
+    CHECK_PTR(wasmrt_trap_data(wasm_ref_as_trap(ref)), &finalized);
+    wasm_trap_delete(trap);
+    CHECK_INT(finalized, 0);
+    CHECK_PTR(wasmrt_trap_data(copy), &finalized);
+    CHECK_TRAP(copy, "with data");
+    CHECK_INT(finalized, 1);
+    CHECK_INT(info, 1);
+  }
+  fixture_delete(&fixture);
+}
+
+TEST(data_outlives_the_store) {
+  fixture_t fixture = fixture_new();
+  size_t finalized = 0;
+  wasm_message_t message;
+  wasm_name_new_from_string_nt(&message, "text");
+  wasm_trap_t* trap =
+      wasmrt_trap_new_with_data(fixture.store, &message, &finalized, count_data);
+  wasm_byte_vec_delete(&message);
+  fixture_delete(&fixture);
+  CHECK_PTR(wasmrt_trap_data(trap), &finalized);
+  CHECK_INT(finalized, 0);
+  wasm_trap_delete(trap);
+  CHECK_INT(finalized, 1);
+}
+
+TEST(data_with_less) {
+  fixture_t fixture = fixture_new();
+  wasm_message_t message;
+  wasm_name_new_from_string_nt(&message, "text");
+  int object;
+  wasm_trap_t* trap = wasmrt_trap_new_with_data(fixture.store, &message, &object, NULL);
+  CHECK_PTR(wasmrt_trap_data(trap), &object);
+  wasm_trap_delete(trap);
+  trap = wasmrt_trap_new_with_data(fixture.store, &message, NULL, NULL);
+  CHECK_NULL(wasmrt_trap_data(trap));
+  CHECK_TRAP(trap, "text");
+  // Fails: the data is finalized at once.
+  size_t finalized = 0;
+  CHECK_FAILS(wasmrt_trap_new_with_data(NULL, &message, &finalized, count_data) == NULL);
+  CHECK_INT(finalized, 1);
+  // As with wasm_trap_new, no message is an empty one.
+  trap = wasmrt_trap_new_with_data(fixture.store, NULL, &finalized, count_data);
+  CHECK_PTR(wasmrt_trap_data(trap), &finalized);
+  wasm_trap_delete(trap);
+  CHECK_INT(finalized, 2);
+  wasm_byte_vec_delete(&message);
+  fixture_delete(&fixture);
+}
+
+// A host function that gets a trap from inside and makes another of it.
+static wasm_trap_t* replace(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  (void)arguments;
+  (void)results;
+  host_t* host = env;
+  size_t* finalized = host->data;
+  wasm_trap_t* inner = end_it(env, arguments, results);
+  CHECK_PTR(wasmrt_trap_data(inner), finalized);
+  wasm_trap_delete(inner);
+  CHECK_INT(*finalized, 1);
+  return new_trap(host->fixture->store, "another");
+}
+
+TEST(data_of_a_trap_that_was_caught) {
+  fixture_t fixture = fixture_new();
+  size_t finalized = 0;
+  host_t host = {.fixture = &fixture, .what = DATA, .data = &finalized};
+  fixture_load_with_host(&fixture, calling, replace, &host);
+  CHECK_TRAP(call_plain(fixture_func(&fixture, 0)), "another");
+  CHECK_INT(finalized, 1);
+  fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Names of frames
+
+static void check_names(const wasm_frame_t* frame, const char* func, const char* module) {
+  wasm_name_t name;
+  GARBAGE(name);
+  wasmrt_frame_func_name(frame, &name);
+  if (!CHECK(name_is(&name, func))) fprintf(stderr, "    got %s\n", name.size ? name.data : "");
+  wasm_byte_vec_delete(&name);
+  GARBAGE(name);
+  wasmrt_frame_module_name(frame, &name);
+  if (!CHECK(name_is(&name, module))) fprintf(stderr, "    got %s\n", name.size ? name.data : "");
+  wasm_byte_vec_delete(&name);
+}
+
+TEST(names_of_frames) {
+  fixture_t fixture = fixture_from_wat(
+      "(module $house"
+      "  (func $cellar unreachable) (func (call $cellar))"
+      "  (func $roof (export \"f\") (call 1)))");
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+  REQUIRE(trap);
+  wasm_frame_vec_t frames;
+  wasm_trap_trace(trap, &frames);
+  if (backend_is(fixture.engine, "wasmtime")) {
+    REQUIRE(frames.size == 3);
+    check_names(frames.data[0], "cellar", "house");
+    check_names(frames.data[1], "", "house");
+    check_names(frames.data[2], "roof", "house");
+    wasm_frame_t* frame = wasm_frame_copy(frames.data[2]);
+    wasm_trap_delete(trap);
+    wasm_frame_vec_delete(&frames);
+    fixture_delete(&fixture);
+    check_names(frame, "roof", "house");
+    wasm_frame_delete(frame);
+    return;
+  }
+  // wasmi keeps no frames.
+  CHECK_INT(frames.size, 0);
+  wasm_frame_vec_delete(&frames);
+  wasm_trap_delete(trap);
+  fixture_delete(&fixture);
+}
+
+TEST(frames_without_names) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\") unreachable))");
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+  REQUIRE(trap);
+  wasm_frame_t* frame = wasm_trap_origin(trap);
+  CHECK_INT(frame != NULL, backend_is(fixture.engine, "wasmtime"));
+  if (frame) check_names(frame, "", "");
+  wasm_frame_delete(frame);
+  wasm_trap_delete(trap);
+  fixture_delete(&fixture);
+}
