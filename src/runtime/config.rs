@@ -226,7 +226,9 @@ impl Config {
                 }
             }
         }
-        warn_of_unknown_variables();
+        if log::is_heard() {
+            warn_of_unknown_variables();
+        }
         let backend = config.backend.or(BACKENDS.first().copied());
         let backend =
             backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
