@@ -9,7 +9,7 @@ use super::{Backend, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::declarations::Declarations;
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::invoke_host;
+use crate::runtime::func::{Entry, Func as FuncObject, engine_entry, invoke_host};
 use crate::runtime::object::{ExternPayload, Handle, Object};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -233,7 +233,7 @@ impl MockStore {
     fn value(&self, kind: ValKind, value: &Val) -> Value {
         if !kind.is_reference() {
             // SAFETY: the runtime has checked that the value is of this kind.
-            return Value::Number(unsafe { value.bits(kind) });
+            return Value::Number(unsafe { value.bits() });
         }
         // SAFETY: the runtime has checked that the value holds null or a live handle.
         let object = unsafe { value.reference() };
@@ -294,7 +294,8 @@ impl MockStore {
             let Ok(args) = fill;
             with_room(ty.result_kinds.len(), |results| {
                 // SAFETY: the arguments are of the function's type, and there is room for its results.
-                unsafe { invoke_host(object, args.as_slice(), results) }.map_err(|_| Failure::Host(Vec::new()))?;
+                unsafe { invoke_host::<false>(object, args.as_slice(), results) }
+                    .map_err(|_| Failure::Host(Vec::new()))?;
                 let taken = ty.result_kinds.iter().zip(results).map(|(kind, result)| {
                     // SAFETY: the call succeeded, so the result is there, and owned.
                     let result = unsafe { result.assume_init_mut() };
@@ -616,19 +617,33 @@ impl Store for MockStore {
         self.things.borrow().funcs[position(func)].ty.clone()
     }
 
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<MockStore>(ty)
+    }
+
     unsafe fn call(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &FuncObject,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
+        let (func, ty) = (func.entity.get().expect("the engine's"), &func.ty);
         let args = ty.param_kinds.iter().zip(args).map(|(kind, arg)| self.value(*kind, arg)).collect();
         let values = self.call_func(position(func), args)?;
         for ((slot, kind), value) in results.iter_mut().zip(&ty.result_kinds).zip(&values) {
             slot.write(self.val(*kind, value));
         }
         Ok(())
+    }
+
+    unsafe fn call_numeric(
+        &self,
+        func: &FuncObject,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Box<Failure>> {
+        // SAFETY: as promised by the caller.
+        unsafe { self.call(func, args, results) }
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {

@@ -7,6 +7,7 @@
 
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{ErrorKind, Result};
+use crate::runtime::func::{Entry, Func};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -185,11 +186,16 @@ pub trait Store {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
-    /// Calls `func`. `results` has room for all of its results and is written only on success.
-    unsafe fn call(
+    /// How C calls functions of a type: [`crate::runtime::func::engine_entry`] of this type of store.
+    fn entry(&self, ty: &FuncType) -> Entry;
+
+    /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
+    unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
+
+    /// Calls `func`, whose type is numeric, like [`Store::call`].
+    unsafe fn call_numeric(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>>;

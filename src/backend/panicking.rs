@@ -3,6 +3,7 @@
 use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::Result;
+use crate::runtime::func::{Entry, Func, engine_entry};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
@@ -68,7 +69,13 @@ impl Store for Panicking {
     unsafe fn func_type(&self, _: &Entity) -> FuncType {
         panic!("func_type")
     }
-    unsafe fn call(&self, _: &Entity, _: &FuncType, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<Panicking>(ty)
+    }
+    unsafe fn call(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+        panic!("call")
+    }
+    unsafe fn call_numeric(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         panic!("call")
     }
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {

@@ -159,7 +159,7 @@ impl Instance {
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
-                return store.exported_function(entity, || Func::in_engine(ty, entity, origin));
+                return store.exported_function(entity, || Func::in_engine(store, ty, entity, origin));
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),

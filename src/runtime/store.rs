@@ -123,6 +123,16 @@ impl Store {
         &**self.backend
     }
 
+    /// The backend's store as what it is.
+    ///
+    /// # Safety
+    /// It is an `S`.
+    #[inline(always)]
+    pub unsafe fn backend_as<S: backend::Store>(&self) -> &S {
+        // SAFETY: as promised by the caller.
+        unsafe { &*(&raw const **self.backend).cast::<S>() }
+    }
+
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -346,7 +356,7 @@ impl Store {
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: as promised by the caller.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
-        self.with_function(&entity, || Func::in_engine(ty(), entity, None), Handle::new)
+        self.with_function(&entity, || Func::in_engine(self, ty(), entity, None), Handle::new)
     }
 
     pub fn add_instance(&self, instance: Retained) {
