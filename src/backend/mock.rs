@@ -406,6 +406,7 @@ impl MockStore {
                     (self.things.borrow().memories[instance.memories[mem as usize]].bytes.len() / PAGE) as u64,
                 ),
                 Operator::MemoryGrow { mem } => {
+                    self.owner.get().memory_grows();
                     let memory = &mut self.things.borrow_mut().memories[instance.memories[mem as usize]];
                     let former = (memory.bytes.len() / PAGE) as u64;
                     Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
@@ -698,16 +699,8 @@ impl Store for MockStore {
         Ok(Entity::new(self.push(|things| &mut things.memories, Memory::new(ty.limits))))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
-        self.things.borrow_mut().memories[position(memory)].bytes.as_mut_ptr()
-    }
-
-    fn memory_stays(&self, ty: &MemoryType) -> bool {
-        ty.limits.max().is_some_and(|max| max <= RESERVED_PAGES)
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        self.things.borrow().memories[position(memory)].bytes.len()
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
+        &raw mut self.things.borrow_mut().memories[position(memory)].bytes[..]
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
@@ -715,6 +708,7 @@ impl Store for MockStore {
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
+        self.owner.get().memory_grows();
         self.things.borrow_mut().memories[position(memory)].grow(delta)
     }
 

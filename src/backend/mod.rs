@@ -213,12 +213,9 @@ pub trait Store {
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
-    /// Where the memory is, until it grows.
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8;
-    /// Whether a memory of this type stays where it is even when it grows.
-    fn memory_stays(&self, ty: &MemoryType) -> bool;
-    /// Size in bytes.
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize;
+    /// Where the memory's bytes are and how many, until it grows; that is always preceded by
+    /// [`RuntimeStore::memory_grows`].
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;

@@ -105,14 +105,8 @@ impl Store for Panicking {
     unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {
         panic!("new_memory")
     }
-    unsafe fn memory_data(&self, _: &Entity) -> *mut u8 {
-        panic!("memory_data")
-    }
-    fn memory_stays(&self, _: &MemoryType) -> bool {
-        panic!("memory_stays")
-    }
-    unsafe fn memory_data_size(&self, _: &Entity) -> usize {
-        panic!("memory_data_size")
+    unsafe fn memory_bytes(&self, _: &Entity) -> *mut [u8] {
+        panic!("memory_bytes")
     }
     unsafe fn memory_size(&self, _: &Entity) -> u64 {
         panic!("memory_size")

@@ -116,23 +116,19 @@ impl Object {
         Error::misuse(format!("index {index} is beyond the table's {size} elements"))
     }
 
-    /// Where a memory is, until it grows.
+    /// A memory's bytes, until it grows.
     #[inline(always)]
-    pub fn memory_data(&self, memory: &Memory) -> *mut u8 {
-        match memory.data.get() {
-            Some(data) => data,
-            None => self.find_memory_data(memory),
-        }
+    pub fn memory_bytes(&self, memory: &Memory) -> *mut [u8] {
+        let (bytes, growths) = memory.bytes.get();
+        if growths == self.store().memory_growths.get() { bytes } else { self.find_memory_bytes(memory) }
     }
 
-    fn find_memory_data(&self, memory: &Memory) -> *mut u8 {
-        let backend = self.store().backend();
+    #[cold]
+    fn find_memory_bytes(&self, memory: &Memory) -> *mut [u8] {
         // SAFETY: an entity of this store.
-        let data = unsafe { backend.memory_data(&memory.entity) };
-        if backend.memory_stays(&memory.ty) {
-            memory.data.set(Some(data));
-        }
-        data
+        let bytes = unsafe { self.store().backend().memory_bytes(&memory.entity) };
+        memory.bytes.set((bytes, self.store().memory_growths.get()));
+        bytes
     }
 
     pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {

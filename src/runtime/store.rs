@@ -51,6 +51,8 @@ pub struct StoreData {
     supervisor: Option<Box<Supervisor>>,
     /// All the fuel that the store was given and has not been taken away again.
     fuel_given: Cell<u64>,
+    /// How often memories may have grown.
+    pub(super) memory_growths: Cell<usize>,
 }
 
 /// What goes when the outermost call is over.
@@ -110,6 +112,7 @@ impl Store {
             limits: Limits::default(),
             supervisor,
             fuel_given: Cell::new(0),
+            memory_growths: Cell::new(0),
         };
         // SAFETY: memory for a store, that the backend has not looked at.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
@@ -407,6 +410,11 @@ impl Store {
         }
         let message = "the store's engine has no fuel; call wasmrt_config_set_fuel on its configuration";
         Err(Error::misuse(message))
+    }
+
+    /// To be called before a memory grows, by whomever: what is known of memories' bytes holds no longer.
+    pub fn memory_grows(&self) {
+        self.memory_growths.set(self.memory_growths.get().wrapping_add(1));
     }
 
     pub fn set_pending_trap(&self, trap: Handle) {

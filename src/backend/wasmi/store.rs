@@ -26,7 +26,9 @@ use wasmi_core::LimiterError;
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
-        answer(self.get().limits().memory_growing(current, desired, maximum))
+        let growth = self.get().limits().memory_growing(current, desired, maximum);
+        self.get().memory_grows();
+        answer(growth)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
@@ -462,18 +464,10 @@ impl Store for WasmiStore {
         memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
         // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmi::Memory>() }.data_ptr(self.context())
-    }
-
-    fn memory_stays(&self, _ty: &MemoryType) -> bool {
-        false
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmi::Memory>() }.data_size(self.context())
+        let memory = unsafe { memory.get::<wasmi::Memory>() };
+        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {

@@ -28,7 +28,9 @@ use wasmtime_environ::{HostPtr, PtrSize};
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmtime::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        answer(self.get().limits().memory_growing(current, desired, maximum))
+        let growth = self.get().limits().memory_growing(current, desired, maximum);
+        self.get().memory_grows();
+        answer(growth)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -556,20 +558,10 @@ impl Store for WasmtimeStore {
         memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
         // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmtime::Memory>() }.data_ptr(self.context())
-    }
-
-    /// The engine reserves the address space that 32-bit addresses reach for every memory.
-    fn memory_stays(&self, ty: &MemoryType) -> bool {
-        const REACH: u64 = 1 << 32;
-        !ty.wide && self.context().engine().get_memory_reservation() >= REACH
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmtime::Memory>() }.data_size(self.context())
+        let memory = unsafe { memory.get::<wasmtime::Memory>() };
+        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
