@@ -652,9 +652,10 @@ impl Store for MockStore {
         Ok(Entity::new(self.push(|things| &mut things.globals, value)))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         let value = self.things.borrow().globals[position(global)].clone();
-        Ok(self.val(ty.content.kind, &value))
+        out.write(self.val(ty.content.kind, &value));
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {

@@ -201,7 +201,8 @@ pub trait Store {
     ) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val>;
+    /// Writes to `out` on success only.
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
     unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity>;

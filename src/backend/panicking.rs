@@ -81,7 +81,7 @@ impl Store for Panicking {
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
         panic!("new_global")
     }
-    unsafe fn global_get(&self, _: &Entity, _: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, _: &Entity, _: &GlobalType, _: &mut MaybeUninit<Val>) -> Result<()> {
         panic!("global_get")
     }
     unsafe fn global_set(&self, _: &Entity, _: &GlobalType, _: &Val) -> Result<()> {

@@ -7,6 +7,7 @@ use super::object::{Body, Global, Handle, Memory, Object, Table};
 use super::store::Store;
 use super::types::{ExternType, GlobalType, Limits, MemoryType, TableType, ValType};
 use super::value::Val;
+use std::mem::MaybeUninit;
 
 impl Object {
     /// The type of an extern; a table's or memory's minimum is its current size. `None` for what is no extern.
@@ -43,14 +44,30 @@ impl Object {
         Ok(Object::create(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
     }
 
-    pub fn global_get(&self, global: &Global) -> Result<Val> {
+    /// Writes a global's value to `out`, on success only.
+    #[inline(always)]
+    pub fn global_get(&self, global: &Global, out: &mut MaybeUninit<Val>) -> Result<()> {
         // SAFETY: an entity of this store.
-        unsafe { self.store().backend().global_get(&global.entity, &global.ty) }
+        unsafe { self.store().backend().global_get(&global.entity, &global.ty, out) }
     }
 
     /// # Safety
     /// As for [`Object::new_global`].
+    #[inline(always)]
     pub unsafe fn global_set(&self, global: &Global, value: &Val) -> Result<()> {
+        let kind = global.ty.content.kind;
+        if global.ty.mutable && kind.is_number() && value.kind == kind as u8 {
+            // SAFETY: the value fits.
+            return unsafe { self.store().backend().global_set(&global.entity, &global.ty, value) };
+        }
+        // SAFETY: as promised by the caller.
+        unsafe { self.global_set_any(global, value) }
+    }
+
+    /// # Safety
+    /// As for [`Object::new_global`].
+    #[inline(never)]
+    unsafe fn global_set_any(&self, global: &Global, value: &Val) -> Result<()> {
         if !global.ty.mutable {
             return Err(Error::misuse("the global is constant; nothing was written"));
         }

@@ -405,13 +405,14 @@ impl Store for WasmiStore {
         Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         if ty.content.kind == ValKind::V128 {
             return Err(Error::new(ErrorKind::Unsupported, "a v128 cannot be carried by wasm_val_t"));
         }
         // SAFETY: entities of globals are made from a Global.
         let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
-        Ok(from_engine(self.context(), self.owner(), &value))
+        out.write(from_engine(self.context(), self.owner(), &value));
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {

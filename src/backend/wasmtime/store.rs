@@ -474,15 +474,17 @@ impl Store for WasmtimeStore {
         global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
-            return from_engine(self.context(), self.owner(), global.get(self.context()));
+            out.write(from_engine(self.context(), self.owner(), global.get(self.context()))?);
+            return Ok(());
         }
         let mut scope = RootScope::new(self.context());
         let value = global.get(&mut scope);
-        from_engine(&mut scope, self.owner(), value)
+        out.write(from_engine(&mut scope, self.owner(), value)?);
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
