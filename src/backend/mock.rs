@@ -16,6 +16,7 @@ use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::value::{Val, with_room};
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::ffi::CStr;
@@ -77,8 +78,8 @@ fn identity(wasm: &Arc<[u8]>) -> usize {
 }
 
 impl Module for MockModule {
-    fn serialize(&self) -> Result<Vec<u8>> {
-        Ok(self.0.to_vec())
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+        Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.0)])
     }
     fn wasm(&self) -> Option<&[u8]> {
         Some(&self.0)

@@ -14,6 +14,7 @@ use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::value::Val;
 use std::any::Any;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -78,7 +79,8 @@ pub trait Engine: Send + Sync {
 }
 
 pub trait Module: Any + Send + Sync {
-    fn serialize(&self) -> Result<Vec<u8>>;
+    /// What [`Engine::deserialize`] makes the module from, in two pieces: large ones are not copied to be put together.
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]>;
 
     /// The module's bytes, if the backend keeps them; one that returns [`Failure::TableTrap`] does.
     fn wasm(&self) -> Option<&[u8]> {

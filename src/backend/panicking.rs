@@ -8,6 +8,7 @@ use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::value::Val;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -45,7 +46,7 @@ impl Engine for Panicking {
 }
 
 impl Module for Panicking {
-    fn serialize(&self) -> Result<Vec<u8>> {
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         panic!("serialize")
     }
     fn identity(&self) -> usize {
