@@ -9,13 +9,14 @@ use super::{Backend, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::declarations::Declarations;
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::invoke_host;
+use crate::runtime::func::{Entry, Func as FuncObject, engine_entry, invoke_host};
 use crate::runtime::object::{ExternPayload, Handle, Object};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::value::{Val, with_room};
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::ffi::CStr;
@@ -77,8 +78,8 @@ fn identity(wasm: &Arc<[u8]>) -> usize {
 }
 
 impl Module for MockModule {
-    fn serialize(&self) -> Result<Vec<u8>> {
-        Ok(self.0.to_vec())
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+        Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.0)])
     }
     fn wasm(&self) -> Option<&[u8]> {
         Some(&self.0)
@@ -233,7 +234,7 @@ impl MockStore {
     fn value(&self, kind: ValKind, value: &Val) -> Value {
         if !kind.is_reference() {
             // SAFETY: the runtime has checked that the value is of this kind.
-            return Value::Number(unsafe { value.bits(kind) });
+            return Value::Number(unsafe { value.bits() });
         }
         // SAFETY: the runtime has checked that the value holds null or a live handle.
         let object = unsafe { value.reference() };
@@ -294,7 +295,8 @@ impl MockStore {
             let Ok(args) = fill;
             with_room(ty.result_kinds.len(), |results| {
                 // SAFETY: the arguments are of the function's type, and there is room for its results.
-                unsafe { invoke_host(object, args.as_slice(), results) }.map_err(|_| Failure::Host(Vec::new()))?;
+                unsafe { invoke_host::<false>(object, args.as_slice(), results) }
+                    .map_err(|_| Failure::Host(Vec::new()))?;
                 let taken = ty.result_kinds.iter().zip(results).map(|(kind, result)| {
                     // SAFETY: the call succeeded, so the result is there, and owned.
                     let result = unsafe { result.assume_init_mut() };
@@ -405,6 +407,7 @@ impl MockStore {
                     (self.things.borrow().memories[instance.memories[mem as usize]].bytes.len() / PAGE) as u64,
                 ),
                 Operator::MemoryGrow { mem } => {
+                    self.owner.get().memory_grows();
                     let memory = &mut self.things.borrow_mut().memories[instance.memories[mem as usize]];
                     let former = (memory.bytes.len() / PAGE) as u64;
                     Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
@@ -616,13 +619,17 @@ impl Store for MockStore {
         self.things.borrow().funcs[position(func)].ty.clone()
     }
 
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<MockStore>(ty)
+    }
+
     unsafe fn call(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &FuncObject,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
+        let (func, ty) = (func.entity.get().expect("the engine's"), &func.ty);
         let args = ty.param_kinds.iter().zip(args).map(|(kind, arg)| self.value(*kind, arg)).collect();
         let values = self.call_func(position(func), args)?;
         for ((slot, kind), value) in results.iter_mut().zip(&ty.result_kinds).zip(&values) {
@@ -631,14 +638,25 @@ impl Store for MockStore {
         Ok(())
     }
 
+    unsafe fn call_numeric(
+        &self,
+        func: &FuncObject,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Box<Failure>> {
+        // SAFETY: as promised by the caller.
+        unsafe { self.call(func, args, results) }
+    }
+
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let value = self.value(ty.content.kind, value);
         Ok(Entity::new(self.push(|things| &mut things.globals, value)))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         let value = self.things.borrow().globals[position(global)].clone();
-        Ok(self.val(ty.content.kind, &value))
+        out.write(self.val(ty.content.kind, &value));
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
@@ -683,16 +701,8 @@ impl Store for MockStore {
         Ok(Entity::new(self.push(|things| &mut things.memories, Memory::new(ty.limits))))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
-        self.things.borrow_mut().memories[position(memory)].bytes.as_mut_ptr()
-    }
-
-    fn memory_stays(&self, ty: &MemoryType) -> bool {
-        ty.limits.max().is_some_and(|max| max <= RESERVED_PAGES)
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        self.things.borrow().memories[position(memory)].bytes.len()
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
+        &raw mut self.things.borrow_mut().memories[position(memory)].bytes[..]
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
@@ -700,6 +710,7 @@ impl Store for MockStore {
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
+        self.owner.get().memory_grows();
         self.things.borrow_mut().memories[position(memory)].grow(delta)
     }
 

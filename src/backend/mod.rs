@@ -7,12 +7,14 @@
 
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{ErrorKind, Result};
+use crate::runtime::func::{Entry, Func};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::value::Val;
 use std::any::Any;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -77,7 +79,8 @@ pub trait Engine: Send + Sync {
 }
 
 pub trait Module: Any + Send + Sync {
-    fn serialize(&self) -> Result<Vec<u8>>;
+    /// What [`Engine::deserialize`] makes the module from, in two pieces: large ones are not copied to be put together.
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]>;
 
     /// The module's bytes, if the backend keeps them; one that returns [`Failure::TableTrap`] does.
     fn wasm(&self) -> Option<&[u8]> {
@@ -185,17 +188,23 @@ pub trait Store {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
-    /// Calls `func`. `results` has room for all of its results and is written only on success.
-    unsafe fn call(
+    /// How C calls functions of a type: [`crate::runtime::func::engine_entry`] of this type of store.
+    fn entry(&self, ty: &FuncType) -> Entry;
+
+    /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
+    unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
+
+    /// Calls `func`, whose type is numeric, like [`Store::call`].
+    unsafe fn call_numeric(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val>;
+    /// Writes to `out` on success only.
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
     unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity>;
@@ -207,12 +216,9 @@ pub trait Store {
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
-    /// Where the memory is, until it grows.
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8;
-    /// Whether a memory of this type stays where it is even when it grows.
-    fn memory_stays(&self, ty: &MemoryType) -> bool;
-    /// Size in bytes.
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize;
+    /// Where the memory's bytes are and how many, until it grows; that is always preceded by
+    /// [`RuntimeStore::memory_grows`].
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;

@@ -3,10 +3,12 @@
 use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::Result;
+use crate::runtime::func::{Entry, Func, engine_entry};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::value::Val;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -44,7 +46,7 @@ impl Engine for Panicking {
 }
 
 impl Module for Panicking {
-    fn serialize(&self) -> Result<Vec<u8>> {
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         panic!("serialize")
     }
     fn identity(&self) -> usize {
@@ -68,13 +70,19 @@ impl Store for Panicking {
     unsafe fn func_type(&self, _: &Entity) -> FuncType {
         panic!("func_type")
     }
-    unsafe fn call(&self, _: &Entity, _: &FuncType, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<Panicking>(ty)
+    }
+    unsafe fn call(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+        panic!("call")
+    }
+    unsafe fn call_numeric(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         panic!("call")
     }
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
         panic!("new_global")
     }
-    unsafe fn global_get(&self, _: &Entity, _: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, _: &Entity, _: &GlobalType, _: &mut MaybeUninit<Val>) -> Result<()> {
         panic!("global_get")
     }
     unsafe fn global_set(&self, _: &Entity, _: &GlobalType, _: &Val) -> Result<()> {
@@ -98,14 +106,8 @@ impl Store for Panicking {
     unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {
         panic!("new_memory")
     }
-    unsafe fn memory_data(&self, _: &Entity) -> *mut u8 {
-        panic!("memory_data")
-    }
-    fn memory_stays(&self, _: &MemoryType) -> bool {
-        panic!("memory_stays")
-    }
-    unsafe fn memory_data_size(&self, _: &Entity) -> usize {
-        panic!("memory_data_size")
+    unsafe fn memory_bytes(&self, _: &Entity) -> *mut [u8] {
+        panic!("memory_bytes")
     }
     unsafe fn memory_size(&self, _: &Entity) -> u64 {
         panic!("memory_size")

@@ -8,11 +8,10 @@ use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::val::wasm_val_vec_t;
 use crate::runtime::error::{Error, Result};
-use crate::runtime::func::{self, Callback, CallbackPlain, CallbackWithEnv, Func};
+use crate::runtime::func::{Callback, CallbackPlain, CallbackWithEnv, Func};
 use crate::runtime::object::{Finalizer, Object};
 use crate::runtime::types::ExternType;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 
 reference!(
     func,
@@ -138,42 +137,30 @@ pub unsafe extern "C" fn wasm_func_call(
     results: *mut wasm_val_vec_t,
 ) -> *mut wasm_trap_t {
     // SAFETY: the caller's function, or NULL.
-    let Some(func) = (unsafe { super::borrow::<_, Object>(func) }) else { return refuse() };
-    // SAFETY: the caller's vectors, valid or NULL; results are written and not read.
-    let call = || unsafe {
-        let args: &[_] = match args.as_ref() {
-            Some(args) if !args.data.is_null() => std::slice::from_raw_parts(args.data, args.size),
-            _ => &[],
-        };
-        let results: &mut [MaybeUninit<_>] = match results.as_mut() {
-            Some(results) if !results.data.is_null() => {
-                std::slice::from_raw_parts_mut(results.data.cast(), results.size)
-            }
-            _ => &mut [],
-        };
-        func::call(func, args, results).map_or(std::ptr::null_mut(), |trap| trap.into_raw().cast())
-    };
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)) {
-        Ok(trap) => trap,
-        Err(panic) => trap_of_panic(func, &*panic),
-    }
+    let Some(object) = (unsafe { super::borrow::<_, Object>(func) }) else { return refuse() };
+    let Some(func) = object.as_func() else { return refuse_call(object) };
+    // SAFETY: the function is this object's; the caller's vectors, valid or NULL. The two spellings of the vectors' type have
+    // the same layout.
+    unsafe { (func.entry)(object, args.cast(), results.cast()).cast() }
 }
 
+// Both of the C convention, so that `wasm_func_call` ends by jumping there.
+
 #[cold]
-fn refuse() -> *mut wasm_trap_t {
+extern "C" fn refuse() -> *mut wasm_trap_t {
     super::answer("wasm_func_call", std::ptr::null_mut(), || Err(super::null("a function")))
 }
 
-/// A call that did not end must not look like one that did.
+/// Answers a call of what is no function. A deleted object has no store for a trap to belong to any more.
 #[cold]
-fn trap_of_panic(func: &Object, panic: &(dyn std::any::Any + Send)) -> *mut wasm_trap_t {
-    super::record_panic(panic);
-    let message = b"internal error; the last error says more".to_vec();
-    let trap = crate::runtime::object::Body::Trap(crate::runtime::trap::Trap::new(
-        crate::runtime::trap::Cause::Error,
-        message,
-    ));
-    Object::create(func.store(), trap).into_handle().into_raw().cast()
+extern "C" fn refuse_call(object: &Object) -> *mut wasm_trap_t {
+    super::answer("wasm_func_call", std::ptr::null_mut(), || {
+        let error = wrong_kind(object, "a function");
+        if object.is_deleted() {
+            return Err(error);
+        }
+        Ok(object.store().error_trap(error).into_raw().cast())
+    })
 }
 
 /// # Safety

@@ -9,6 +9,7 @@ use crate::runtime::error::Result;
 use crate::runtime::object::{Global, Object};
 use crate::runtime::types::{ExternType, ValKind};
 use crate::runtime::value::Val;
+use std::mem::MaybeUninit;
 
 reference!(
     global,
@@ -51,16 +52,16 @@ pub unsafe extern "C" fn wasm_global_type(global: *const wasm_global_t) -> *mut 
 /// carry) a null reference is written, and there is a last error. NULL for `out`: nothing happens.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut Val) {
-    if out.is_null() {
-        return;
-    }
+    // SAFETY: the caller's, writable and not read, or NULL.
+    let Some(out) = (unsafe { out.cast::<MaybeUninit<Val>>().as_mut() }) else { return };
     // SAFETY: the caller's global, or NULL.
-    let value = super::answer("wasm_global_get", Val::null(ValKind::ExternRef), || unsafe {
+    let written = super::answer("wasm_global_get", false, || unsafe {
         let (object, global) = from_c(global)?;
-        object.global_get(global)
+        object.global_get(global, out).map(|()| true)
     });
-    // SAFETY: `out` is the caller's, writable.
-    unsafe { out.write(value) }
+    if !written {
+        out.write(Val::null(ValKind::ExternRef));
+    }
 }
 
 /// Sets a global. The value stays the caller's; a reference in it is copied. [Global Instances]

@@ -53,17 +53,17 @@ pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut wa
     // SAFETY: the caller's memory, or NULL.
     super::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.memory_data(memory).cast())
+        Ok(object.memory_bytes(memory).cast())
     })
 }
 
 /// How many bytes a memory has. NULL: 0 and a last error. [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
-    // SAFETY: the caller's memory, or NULL; the entity is of its store.
+    // SAFETY: the caller's memory, or NULL.
     super::answer("wasm_memory_data_size", 0, || unsafe {
         let (object, memory) = from_c(memory)?;
-        Ok(object.store().backend().memory_data_size(&memory.entity))
+        Ok(object.memory_bytes(memory).len())
     })
 }
 

@@ -46,8 +46,7 @@ pub mod instance;
 
 pub mod wasmrt;
 
-use crate::runtime::error::{self, Error, ErrorKind, Result};
-use crate::runtime::log;
+use crate::runtime::error::{self, Error, ErrorKind, Result, record_panic};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `body`; a panic becomes the thread's last error and the answer `fallback`. Nothing unwinds into C.
@@ -61,15 +60,6 @@ fn guard<R>(fallback: R, body: impl FnOnce() -> R) -> R {
             fallback
         }
     }
-}
-
-#[cold]
-fn record_panic(panic: &(dyn std::any::Any + Send)) {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause");
-    let message = format!("internal error: {text}");
-    log::warn(&message);
-    error::record(&Error::new(ErrorKind::Internal, message));
 }
 
 /// Runs `body`; an error becomes the thread's last one and the answer `fallback`. `function` is the name of the C

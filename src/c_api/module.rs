@@ -5,7 +5,7 @@ use super::importtype::{ImportType, Name, wasm_importtype_vec_t};
 use super::r#ref::wasm_ref_t;
 use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
-use super::vector::{Parts, Vector, wasm_byte_vec_t};
+use super::vector::{Parts, Vector, wasm_byte_t, wasm_byte_vec_t};
 use crate::runtime::error::{Error, Result};
 use crate::runtime::module::Module;
 use crate::runtime::object::{Body, Object};
@@ -101,7 +101,12 @@ pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: 
 pub unsafe extern "C" fn wasm_module_serialize(module: *const wasm_module_t, out: *mut wasm_byte_vec_t) {
     // SAFETY: the caller's module, or NULL; `out` is writable.
     let bytes = super::answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || unsafe {
-        Ok(wasm_byte_vec_t::from_bytes(&from_c(module)?.1.serialize()?))
+        let artifact = from_c(module)?.1.serialize()?;
+        let bytes = Parts::<wasm_byte_t>::zeroed(artifact.len());
+        if bytes.size == artifact.len() {
+            artifact.write(std::slice::from_raw_parts_mut(bytes.data.cast(), bytes.size));
+        }
+        Ok(Vector::from_parts(bytes))
     });
     // SAFETY: as above.
     unsafe { bytes.write(out) }

@@ -5,6 +5,7 @@
 
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
+use std::borrow::Cow;
 
 const MAGIC: &[u8; 8] = b"\0wasmrt\x01";
 
@@ -12,22 +13,57 @@ pub fn is_artifact(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-pub fn write(engine: &Engine, outline: &[u8], payload: &[u8]) -> Vec<u8> {
-    let settings = engine.inner.settings();
-    let parts: [&[u8]; 5] =
-        [crate::VERSION.as_bytes(), engine.backend.name().to_bytes(), settings.as_bytes(), outline, payload];
-    let length = MAGIC.len() + 4 + parts.iter().map(|part| 8 + part.len()).sum::<usize>();
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[0; 4]);
-    for part in parts {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part);
+/// An artifact that is yet to be written.
+pub struct Artifact<'a> {
+    settings: String,
+    engine: &'a Engine,
+    outline: &'a [u8],
+    payload: [Cow<'a, [u8]>; 2],
+}
+
+impl<'a> Artifact<'a> {
+    pub fn new(engine: &'a Engine, outline: &'a [u8], payload: [Cow<'a, [u8]>; 2]) -> Artifact<'a> {
+        Artifact { settings: engine.inner.settings(), engine, outline, payload }
     }
-    let start = MAGIC.len();
-    let checksum = crc32fast::hash(&bytes[start + 4..]);
-    bytes[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
-    bytes
+
+    /// The length-prefixed parts, of which one may consist of two pieces.
+    fn parts(&self) -> [[&[u8]; 2]; 5] {
+        let backend = self.engine.backend.name().to_bytes();
+        let [start, rest] = &self.payload;
+        [
+            [crate::VERSION.as_bytes(), &[]],
+            [backend, &[]],
+            [self.settings.as_bytes(), &[]],
+            [self.outline, &[]],
+            [start, rest],
+        ]
+    }
+
+    /// How many bytes it takes.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        MAGIC.len() + 4 + self.parts().iter().map(|part| 8 + length(part)).sum::<usize>()
+    }
+
+    /// Writes it to `bytes`, which are as many.
+    pub fn write(&self, bytes: &mut [u8]) {
+        let (magic, rest) = bytes.split_at_mut(MAGIC.len());
+        let (checksum, parts) = rest.split_at_mut(4);
+        magic.copy_from_slice(MAGIC);
+        let mut rest = &mut *parts;
+        for part in self.parts() {
+            for piece in [&(length(&part) as u64).to_le_bytes(), part[0], part[1]] {
+                let (place, after) = std::mem::take(&mut rest).split_at_mut(piece.len());
+                place.copy_from_slice(piece);
+                rest = after;
+            }
+        }
+        checksum.copy_from_slice(&crc32fast::hash(parts).to_le_bytes());
+    }
+}
+
+fn length(part: &[&[u8]; 2]) -> usize {
+    part[0].len() + part[1].len()
 }
 
 /// The outline and the engine's artifact inside `bytes`, if an engine like `engine` wrote them.

@@ -97,6 +97,16 @@ pub fn record(error: &Error) {
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
+/// Records a panic that was caught as the thread's last error.
+#[cold]
+pub fn record_panic(panic: &(dyn std::any::Any + Send)) {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause");
+    let message = format!("internal error: {text}");
+    super::log::warn(&message);
+    record(&Error::new(ErrorKind::Internal, message));
+}
+
 pub fn clear() {
     let _ = LAST.try_with(|last| *last.borrow_mut() = None);
 }

@@ -7,6 +7,7 @@ use super::object::{Body, Global, Handle, Memory, Object, Table};
 use super::store::Store;
 use super::types::{ExternType, GlobalType, Limits, MemoryType, TableType, ValType};
 use super::value::Val;
+use std::mem::MaybeUninit;
 
 impl Object {
     /// The type of an extern; a table's or memory's minimum is its current size. `None` for what is no extern.
@@ -43,14 +44,30 @@ impl Object {
         Ok(Object::create(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
     }
 
-    pub fn global_get(&self, global: &Global) -> Result<Val> {
+    /// Writes a global's value to `out`, on success only.
+    #[inline(always)]
+    pub fn global_get(&self, global: &Global, out: &mut MaybeUninit<Val>) -> Result<()> {
         // SAFETY: an entity of this store.
-        unsafe { self.store().backend().global_get(&global.entity, &global.ty) }
+        unsafe { self.store().backend().global_get(&global.entity, &global.ty, out) }
     }
 
     /// # Safety
     /// As for [`Object::new_global`].
+    #[inline(always)]
     pub unsafe fn global_set(&self, global: &Global, value: &Val) -> Result<()> {
+        let kind = global.ty.content.kind;
+        if global.ty.mutable && kind.is_number() && value.kind == kind as u8 {
+            // SAFETY: the value fits.
+            return unsafe { self.store().backend().global_set(&global.entity, &global.ty, value) };
+        }
+        // SAFETY: as promised by the caller.
+        unsafe { self.global_set_any(global, value) }
+    }
+
+    /// # Safety
+    /// As for [`Object::new_global`].
+    #[inline(never)]
+    unsafe fn global_set_any(&self, global: &Global, value: &Val) -> Result<()> {
         if !global.ty.mutable {
             return Err(Error::misuse("the global is constant; nothing was written"));
         }
@@ -116,23 +133,19 @@ impl Object {
         Error::misuse(format!("index {index} is beyond the table's {size} elements"))
     }
 
-    /// Where a memory is, until it grows.
+    /// A memory's bytes, until it grows.
     #[inline(always)]
-    pub fn memory_data(&self, memory: &Memory) -> *mut u8 {
-        match memory.data.get() {
-            Some(data) => data,
-            None => self.find_memory_data(memory),
-        }
+    pub fn memory_bytes(&self, memory: &Memory) -> *mut [u8] {
+        let (bytes, growths) = memory.bytes.get();
+        if growths == self.store().memory_growths.get() { bytes } else { self.find_memory_bytes(memory) }
     }
 
-    fn find_memory_data(&self, memory: &Memory) -> *mut u8 {
-        let backend = self.store().backend();
+    #[cold]
+    fn find_memory_bytes(&self, memory: &Memory) -> *mut [u8] {
         // SAFETY: an entity of this store.
-        let data = unsafe { backend.memory_data(&memory.entity) };
-        if backend.memory_stays(&memory.ty) {
-            memory.data.set(Some(data));
-        }
-        data
+        let bytes = unsafe { self.store().backend().memory_bytes(&memory.entity) };
+        memory.bytes.set((bytes, self.store().memory_growths.get()));
+        bytes
     }
 
     pub fn new_memory(store: &Store, ty: &MemoryType) -> Result<Handle> {

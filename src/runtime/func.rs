@@ -4,12 +4,14 @@ use super::error::{Error, ErrorKind, Result};
 use super::interruption::Supervisor;
 use super::object::{Body, Finalizer, Handle, Object, Retained};
 use super::store::Store;
+use super::trap::{Cause, Trap};
 use super::types::{FuncType, ValKind, ValType};
-use super::value::{Room, Val, each, heap_room};
-use crate::backend::{Entity, Failure};
+use super::value::{Val, heap_room, with_room};
+use crate::backend::{self, Entity, Failure};
 use std::cell::OnceCell;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// A `wasm_val_vec_t`: what callbacks get and give.
@@ -19,11 +21,65 @@ pub struct ValVec {
     pub data: *mut Val,
 }
 
+impl ValVec {
+    fn of(values: &[Val]) -> ValVec {
+        ValVec { size: values.len(), data: values.as_ptr().cast_mut() }
+    }
+
+    /// The values; none if there is no array for them.
+    ///
+    /// # Safety
+    /// The vector is valid, as C understands it.
+    #[inline(always)]
+    unsafe fn values(&self) -> &[Val] {
+        // SAFETY: as promised by the caller.
+        if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
+    }
+
+    /// The vector, if it has exactly so many values.
+    ///
+    /// # Safety
+    /// The pointer is null or valid.
+    #[inline(always)]
+    unsafe fn exactly<'a, const COUNT: usize>(this: *const ValVec) -> Option<Exactly<'a, COUNT>> {
+        const EMPTY: ValVec = ValVec { size: 0, data: std::ptr::null_mut() };
+        // SAFETY: as promised by the caller.
+        match unsafe { this.as_ref() } {
+            Some(vector) if vector.size != 0 && !vector.data.is_null() => {
+                // SAFETY: the array is that long.
+                (vector.size == COUNT).then(|| (vector, unsafe { &*vector.data.cast() }))
+            }
+            // SAFETY: an array of none is anywhere.
+            _ => (COUNT == 0).then(|| (&EMPTY, unsafe { NonNull::dangling().as_ref() })),
+        }
+    }
+
+    /// The first so many places of the vector, if it has them.
+    ///
+    /// # Safety
+    /// The pointer is null or valid, and nobody else uses the values.
+    #[inline(always)]
+    unsafe fn room<'a, const COUNT: usize>(this: *mut ValVec) -> Option<&'a mut [MaybeUninit<Val>]> {
+        // SAFETY: as promised by the caller.
+        match unsafe { this.as_ref() } {
+            _ if COUNT == 0 => Some(&mut []),
+            // SAFETY: the vector is valid, and at least as long.
+            Some(vector) if vector.size >= COUNT && !vector.data.is_null() => {
+                Some(unsafe { std::slice::from_raw_parts_mut(vector.data.cast(), COUNT) })
+            }
+            _ => None,
+        }
+    }
+}
+
 pub type CallbackPlain = unsafe extern "C" fn(*const ValVec, *mut ValVec) -> *mut Object;
 pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut ValVec) -> *mut Object;
 
 /// What engines and the web agree on as the most parameters, and the most results, a function may have.
 const MAX_ARITY: usize = 1000;
+
+/// How many kinds of values a function has at hand.
+const FEW: usize = 8;
 
 pub enum Callback {
     Plain(CallbackPlain),
@@ -31,6 +87,9 @@ pub enum Callback {
 }
 
 pub struct Func {
+    pub entry: Entry,
+    /// The first kinds of the results and then the parameters, where calls of most functions find all of them.
+    kinds: [ValKind; FEW],
     pub ty: FuncType,
     /// The engine's function. A host function gets one when WebAssembly first sees it.
     pub entity: OnceCell<Entity>,
@@ -55,8 +114,37 @@ impl Drop for HostFunc {
 }
 
 impl Func {
-    pub fn in_engine(ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
-        Func { ty, entity: OnceCell::from(entity), host: None, origin }
+    /// A function that the engine has.
+    pub fn in_engine(store: &Store, ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
+        let entry = if store.supervisor().is_some() { enter_any } else { store.backend().entry(&ty) };
+        let kinds = first_kinds(&ty);
+        Func { entry, kinds, ty, entity: OnceCell::from(entity), host: None, origin }
+    }
+
+    /// The kind of a result.
+    ///
+    /// # Safety
+    /// The function has a result at this position.
+    #[inline(always)]
+    pub unsafe fn result_kind(&self, position: usize) -> ValKind {
+        match self.kinds.get(position) {
+            Some(kind) => *kind,
+            // SAFETY: as promised by the caller.
+            None => unsafe { *self.ty.result_kinds.get_unchecked(position) },
+        }
+    }
+
+    /// The kind of a parameter.
+    ///
+    /// # Safety
+    /// The function has so many results, and a parameter at this position.
+    #[inline(always)]
+    pub unsafe fn param_kind(&self, results: usize, position: usize) -> ValKind {
+        match self.kinds.get(results + position) {
+            Some(kind) => *kind,
+            // SAFETY: as promised by the caller.
+            None => unsafe { *self.ty.param_kinds.get_unchecked(position) },
+        }
     }
 
     /// Makes a host function. The finalizer is called for `env` when the function is gone, or right here on failure.
@@ -78,9 +166,16 @@ impl Func {
             let message = format!("a host function cannot take or give values of type {ty} through wasm_val_t");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let func = Func { ty, entity: OnceCell::new(), host: Some(host), origin: None };
+        let (entry, kinds) = (host_entry(&ty), first_kinds(&ty));
+        let func = Func { entry, kinds, ty, entity: OnceCell::new(), host: Some(host), origin: None };
         Ok(Object::create(store, Body::Func(func)).into_handle())
     }
+}
+
+fn first_kinds(ty: &FuncType) -> [ValKind; FEW] {
+    let mut kinds = [ValKind::I32; FEW];
+    kinds.iter_mut().zip(ty.result_kinds.iter().chain(&ty.param_kinds)).for_each(|(slot, kind)| *slot = *kind);
+    kinds
 }
 
 /// Whether `wasm_val_t` can carry every value of a type.
@@ -104,22 +199,154 @@ impl Object {
     }
 }
 
-/// Calls a function from the host. Results beyond the room in `results` are released; on a trap, which is returned,
-/// nothing is written.
+/// How C calls a function object: one of the functions below. Arguments stay the caller's, results are written without
+/// looking at what was there, and those beyond the room for them are released. A trap is returned, owned, and then nothing
+/// is written.
+///
+/// To be called with the object that it is the entry of; the vectors are null or valid, and values of a reference kind hold
+/// null or live handles.
+pub type Entry = unsafe extern "C" fn(&Object, *const ValVec, *mut ValVec) -> *mut Object;
+
+/// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`: calls
+/// with numbers only then need no loops. `None` for others.
+macro_rules! by_arity {
+    ($ty:expr, $expression:expr) => {
+        crate::runtime::func::by_arity!($ty, $expression, 0 1 2 3 4 5 6)
+    };
+    ($ty:expr, $expression:expr, $($params:literal)*) => {
+        match ($ty.numeric, $ty.params.len(), $ty.results.len()) {
+            $(
+                (true, $params, 0) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 0; $expression }),
+                (true, $params, 1) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 1; $expression }),
+                (true, $params, 2) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 2; $expression }),
+            )*
+            _ => None,
+        }
+    };
+}
+pub(crate) use by_arity;
+
+/// The entry of functions of a type in an engine whose stores are `S`.
+pub fn engine_entry<S: backend::Store>(ty: &FuncType) -> Entry {
+    by_arity!(ty, enter_engine::<S, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+}
+
+fn host_entry(ty: &FuncType) -> Entry {
+    by_arity!(ty, enter_host::<PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+}
+
+unsafe extern "C" fn enter_engine<S: backend::Store, const PARAMS: usize, const RESULTS: usize>(
+    object: &Object,
+    args: *const ValVec,
+    results: *mut ValVec,
+) -> *mut Object {
+    let call = |func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+        // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
+        let answer = unsafe { object.store().backend_as::<S>().call_numeric(func, args, results) };
+        answer.err().map(|failure| object.store().trap(*failure, func.origin))
+    };
+    // SAFETY: as promised by the caller.
+    unsafe { enter::<PARAMS, RESULTS>(object, args, results, call) }
+}
+
+unsafe extern "C" fn enter_host<const PARAMS: usize, const RESULTS: usize>(
+    object: &Object,
+    args: *const ValVec,
+    results: *mut ValVec,
+) -> *mut Object {
+    let call = |func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+        // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
+        let mut room = [const { MaybeUninit::uninit() }; RESULTS];
+        // SAFETY: this is the entry of host functions. The arguments fit.
+        match unsafe { func.invoke::<true>(object, args, &mut room) } {
+            Ok(()) => {
+                results.copy_from_slice(&room);
+                None
+            }
+            Err(trap) => Some(object.store().returned(trap, |_| ())),
+        }
+    };
+    // SAFETY: as promised by the caller.
+    unsafe { enter::<PARAMS, RESULTS>(object, args, results, call) }
+}
+
+/// A vector of so many values, and these.
+type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
+
+/// Enters a function that takes and gives so many numbers, by `call`; with anything amiss it is entered as any other.
 ///
 /// # Safety
-/// Values in `args` that are of a reference kind hold null or live handles.
+/// As for [`Entry`], of which this is the part that does not depend on who executes the function.
 #[inline(always)]
-pub unsafe fn call(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
-    let Some(func) = object.as_func() else { return refuse_call(object) };
+unsafe fn enter<const PARAMS: usize, const RESULTS: usize>(
+    object: &Object,
+    args: *const ValVec,
+    results: *mut ValVec,
+    call: impl FnOnce(&Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Option<Handle>,
+) -> *mut Object {
+    // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
+    unsafe {
+        let func = object.as_func().unwrap_unchecked();
+        let Some(given) = ValVec::exactly::<PARAMS>(args) else { return enter_any(object, args, results) };
+        let Some(room) = ValVec::room::<RESULTS>(results) else { return enter_any(object, args, results) };
+        let fit = |position: usize| given.1[position].kind == func.param_kind(RESULTS, position) as u8;
+        if !(0..PARAMS).all(fit) {
+            return enter_any(object, args, results);
+        }
+        guarded(object, || {
+            object.store().run(|store| {
+                let trap = call(func, given, room);
+                store.settle();
+                trap
+            })
+        })
+    }
+}
+
+/// The entry of functions of any type.
+unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *mut ValVec) -> *mut Object {
+    // SAFETY: as promised by the caller; results are written and not read.
+    let call = || unsafe {
+        let args = args.as_ref().map_or(&[][..], |args| args.values());
+        let results = match results.as_mut() {
+            Some(results) if !results.data.is_null() => {
+                std::slice::from_raw_parts_mut(results.data.cast(), results.size)
+            }
+            _ => &mut [],
+        };
+        call_any(object, args, results)
+    };
+    guarded(object, call)
+}
+
+/// Runs `call`; if it does not end, that must not look as if it did.
+#[inline(always)]
+fn guarded(object: &Object, call: impl FnOnce() -> Option<Handle>) -> *mut Object {
+    let trap = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(trap) => trap,
+        Err(panic) => Some(trap_of_panic(object, &*panic)),
+    };
+    trap.map_or(std::ptr::null_mut(), Handle::into_raw)
+}
+
+#[cold]
+fn trap_of_panic(object: &Object, panic: &(dyn std::any::Any + Send)) -> Handle {
+    super::error::record_panic(panic);
+    let message = b"internal error; the last error says more".to_vec();
+    Object::create(object.store(), Body::Trap(Trap::new(Cause::Error, message))).into_handle()
+}
+
+/// # Safety
+/// Values in `args` that are of a reference kind hold null or live handles.
+unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
     let store = object.store();
+    let func = object.as_func()?;
     // SAFETY: as promised by the caller.
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Some(store.error_trap(error));
     }
     store.run(|store| {
-        let arity = func.ty.result_kinds.len();
-        let trap = match results.get_mut(..arity) {
+        let trap = match results.get_mut(..func.ty.result_kinds.len()) {
             // SAFETY: the arguments were checked, and there is room for all results.
             Some(results) => unsafe { call_checked(object, func, args, results) },
             // SAFETY: the arguments were checked.
@@ -155,79 +382,37 @@ unsafe fn call_dropping_results(
 
 /// # Safety
 /// The arguments fit the function's type; there is exactly room for its results.
-#[inline(always)]
 unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
-    if let Some(host) = &func.host {
-        // SAFETY: as promised by the caller.
-        return unsafe { call_host(object.store(), host, &func.ty, args, results) };
-    }
     let store = object.store();
-    let Some(entity) = func.entity.get() else { return Some(without_body(store)) };
-    if let Some(supervisor) = store.supervisor() {
-        // SAFETY: as promised by the caller.
-        return unsafe { call_supervised(store, supervisor, func, entity, args, results) };
+    if func.host.is_some() {
+        // Not directly into `results`: see `enter_host`.
+        return with_room(results.len(), |room| {
+            // SAFETY: the arguments were checked, and there is room for the results.
+            match unsafe { func.invoke::<false>(object, &ValVec::of(args), room) } {
+                Ok(()) => {
+                    results.copy_from_slice(room);
+                    None
+                }
+                Err(trap) => Some(store.returned(trap, |_| ())),
+            }
+        });
     }
-    // SAFETY: the entity is this store's, and the values were checked.
-    match unsafe { store.backend().call(entity, &func.ty, args, results) } {
-        Ok(()) => None,
-        Err(failure) => Some(store.trap(*failure, func.origin)),
+    if func.entity.get().is_none() {
+        return Some(without_body(store));
     }
-}
-
-/// Calls into WebAssembly that may be interrupted.
-///
-/// # Safety
-/// The arguments fit the function's type; there is exactly room for its results. The entity is of the store.
-#[inline(never)]
-unsafe fn call_supervised(
-    store: &Store,
-    supervisor: &Supervisor,
-    func: &Func,
-    entity: &Entity,
-    args: &[Val],
-    results: &mut [MaybeUninit<Val>],
-) -> Option<Handle> {
-    let failure = match supervisor.enter() {
-        // SAFETY: as promised by the caller.
-        Ok(_supervised) => unsafe { store.backend().call(entity, &func.ty, args, results) }.err()?,
-        Err(code) => Box::new(Failure::Trap(code, Vec::new())),
-    };
-    Some(store.trap(*failure, func.origin))
-}
-
-/// Calls a host function from the host, without the engine.
-///
-/// # Safety
-/// The arguments fit the function's type; there is exactly room for its results.
-#[inline(always)]
-unsafe fn call_host(
-    store: &Store,
-    host: &HostFunc,
-    ty: &FuncType,
-    args: &[Val],
-    results: &mut [MaybeUninit<Val>],
-) -> Option<Handle> {
-    // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
-    let mut room = Room::uninitialised();
-    let mut heap;
-    let room = match room.get(results.len()) {
-        Some(room) => room,
-        None => {
-            heap = heap_room(results.len());
-            &mut heap
+    // SAFETY: the function is this store's, and the values were checked.
+    let mut call = || unsafe {
+        match func.ty.numeric {
+            true => store.backend().call_numeric(func, args, results),
+            false => store.backend().call(func, args, results),
         }
     };
-    // SAFETY: the room is for as many results as the type has.
-    match unsafe { host.invoke(store, ty, args, room) } {
-        Ok(()) => {
-            // SAFETY: the room is for as many.
-            each(results.len(), |position| unsafe {
-                *results.get_unchecked_mut(position) = *room.get_unchecked(position)
-            });
-            None
-        }
-        Err(trap) => Some(store.returned(trap, |_| ())),
-    }
+    let answer = match store.supervisor().map(Supervisor::enter) {
+        None => call(),
+        Some(Ok(_supervised)) => call(),
+        Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+    };
+    answer.err().map(|failure| store.trap(*failure, func.origin))
 }
 
 #[cold]
@@ -235,45 +420,22 @@ fn without_body(store: &Store) -> Handle {
     store.error_trap(Error::new(ErrorKind::Internal, "a function is neither the host's nor the engine's"))
 }
 
-/// Answers a call of what is no function. A deleted object has no store for a trap to belong to any more.
-#[cold]
-fn refuse_call(object: &Object) -> Option<Handle> {
-    let error = wrong_kind(object);
-    if object.is_deleted() {
-        super::error::record(&error);
-        return None;
-    }
-    Some(object.store().error_trap(error))
-}
-
-#[cold]
-fn wrong_kind(object: &Object) -> Error {
-    Error::misuse(format!("expected a function, got a {}", object.body.name()))
-}
-
 /// # Safety
-/// As for [`call`].
-#[inline(always)]
+/// As for [`call_any`].
 unsafe fn check_args(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
     let fits = ty.numeric && args.len() == ty.param_kinds.len() && are_of_kinds(args, &ty.param_kinds);
     // SAFETY: as promised by the caller.
     if fits { Ok(()) } else { unsafe { check_args_fully(store, ty, args) } }
 }
 
-#[inline(always)]
 fn are_of_kinds(values: &[Val], kinds: &[ValKind]) -> bool {
-    let mut same = true;
-    // SAFETY: below both lengths.
-    each(kinds.len().min(values.len()), |position| unsafe {
-        same &= values.get_unchecked(position).kind == *kinds.get_unchecked(position) as u8;
-    });
-    same
+    values.iter().zip(kinds).all(|(value, kind)| value.kind == *kind as u8)
 }
 
 /// The whole check: references, and what exactly is wrong.
 ///
 /// # Safety
-/// As for [`call`].
+/// As for [`call_any`].
 #[inline(never)]
 unsafe fn check_args_fully(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
     if let Some(ty) = ty.uncarried() {
@@ -314,21 +476,25 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
     }
 }
 
-/// Calls the host function `func` on behalf of WebAssembly. Arguments stay the caller's; results are initialised on
+/// Calls the host function `object` on behalf of WebAssembly. Arguments stay the caller's; results are initialised on
 /// success. On failure the trap is the store's pending one.
 ///
 /// # Safety
-/// `func` is a host function, arguments fit its type and `results` has room for its results.
+/// `object` is a host function, arguments fit its type and `results` has room for exactly its results. `NUMERIC` only if its
+/// type is.
 #[inline(always)]
-pub unsafe fn invoke_host(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), HostTrapped> {
-    let store = object.store();
-    let Some(Func { ty, host: Some(host), .. }) = object.as_func() else {
-        store.set_pending_trap(store.error_trap(wrong_kind(object)));
-        return Err(HostTrapped);
-    };
+pub unsafe fn invoke_host<const NUMERIC: bool>(
+    object: &Object,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Result<(), HostTrapped> {
     // SAFETY: as promised by the caller.
-    unsafe { host.invoke(store, ty, args, results) }.map_err(|trap| {
-        store.set_pending_trap(trap);
+    let answer = unsafe {
+        let func = object.as_func().unwrap_unchecked();
+        func.invoke::<NUMERIC>(object, &ValVec::of(args), results)
+    };
+    answer.map_err(|trap| {
+        object.store().set_pending_trap(trap);
         HostTrapped
     })
 }
@@ -345,53 +511,58 @@ impl std::fmt::Display for HostTrapped {
 
 impl std::error::Error for HostTrapped {}
 
-impl HostFunc {
+impl Func {
+    /// Calls the host function `object`, which may be of any type unless `NUMERIC`.
+    ///
     /// # Safety
-    /// Arguments fit `ty`, and `results` has room for exactly its results.
+    /// It is this one, arguments fit its type, and `results` has room for exactly its results.
     #[inline(always)]
-    unsafe fn invoke(
+    unsafe fn invoke<const NUMERIC: bool>(
         &self,
-        store: &Store,
-        ty: &FuncType,
-        args: &[Val],
+        object: &Object,
+        args: &ValVec,
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Handle> {
+        // SAFETY: as promised by the caller.
+        let host = unsafe { self.host.as_ref().unwrap_unchecked() };
+        // SAFETY: there are as many.
+        let kind = |position: usize| unsafe { self.result_kind(position) };
         // What the callback does not write is zero.
-        let kinds = &ty.result_kinds;
-        // SAFETY: below both lengths.
-        each(results.len().min(kinds.len()), |position| unsafe {
-            results.get_unchecked_mut(position).write(Val::zero(*kinds.get_unchecked(position)));
-        });
-        let args = ValVec { size: args.len(), data: args.as_ptr().cast_mut() };
+        for (position, slot) in results.iter_mut().enumerate() {
+            slot.write(Val::zero(kind(position)));
+        }
         let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };
         // SAFETY: C promised a callback of this shape when it made the function.
         let trap = unsafe {
-            match self.callback {
-                Callback::Plain(callback) => callback(&args, &mut given),
-                Callback::WithEnv(callback) => callback(self.env, &args, &mut given),
+            match host.callback {
+                Callback::Plain(callback) => callback(args, &mut given),
+                Callback::WithEnv(callback) => callback(host.env, args, &mut given),
             }
         };
         // SAFETY: written above, and by the callback.
         let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
         if let Some(trap) = NonNull::new(trap) {
-            if !ty.numeric {
-                // SAFETY: what the callback has written is ours.
-                results.iter_mut().for_each(|value| unsafe { value.release() });
-            }
-            return Err(taken_trap(store, trap));
+            // SAFETY: what the callback has written is ours.
+            return Err(unsafe { taken_trap(object.store(), &self.ty, results, trap) });
         }
-        let fit = ty.numeric && results.iter().zip(ty.results.iter()).all(|(value, ty)| value.kind == ty.kind as u8);
-        if fit {
+        if NUMERIC && results.iter().enumerate().all(|(position, value)| value.kind == kind(position) as u8) {
             return Ok(());
         }
         // SAFETY: the callback leaves values as C understands them.
-        unsafe { check_results(store, ty, results) }
+        unsafe { check_results(object.store(), &self.ty, results) }
     }
 }
 
-/// Takes over the trap that a callback returned.
+/// Takes over the trap that a callback returned, and releases the results that it wrote.
+///
+/// # Safety
+/// Results of a reference kind hold null or owned handles.
 #[cold]
-fn taken_trap(store: &Store, trap: NonNull<Object>) -> Handle {
+unsafe fn taken_trap(store: &Store, ty: &FuncType, results: &mut [Val], trap: NonNull<Object>) -> Handle {
+    if !ty.numeric {
+        // SAFETY: as promised by the caller.
+        results.iter_mut().for_each(|value| unsafe { value.release() });
+    }
     // SAFETY: the callback gave up a handle; if it had deleted it before, then not long ago.
     let object = unsafe { trap.as_ref() };
     if object.is_deleted() {

@@ -16,8 +16,8 @@ pub struct Instance {
     pub module: Arc<Module>,
     pub imports: Box<[Retained]>,
     entity: Entity,
-    /// Made when first asked for, in the order of the module's exports.
-    exports: Box<[OnceCell<Retained>]>,
+    /// Made when first asked for, in the order of the module's exports, and so is each of them.
+    exports: OnceCell<Box<[OnceCell<Retained>]>>,
 }
 
 /// Instantiates `module`. What goes wrong comes back as a trap.
@@ -38,8 +38,7 @@ fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Ob
     for (resource, count) in module.declarations.resources() {
         store.limits().add(resource, count);
     }
-    let exports = module.declarations.exports.iter().map(|_| OnceCell::new()).collect();
-    let instance = Instance { module, imports, entity, exports };
+    let instance = Instance { module, imports, entity, exports: OnceCell::new() };
     let object = Object::create(store, Body::Instance(instance));
     let handle = Handle::new(&object);
     store.add_instance(object);
@@ -137,7 +136,7 @@ fn extern_entity(object: &Object) -> Option<Linked> {
 
 impl Instance {
     pub fn export_count(&self) -> usize {
-        self.exports.len()
+        self.module.declarations.exports.len()
     }
 
     /// The object of the export at `position`. `object` is the instance's own.
@@ -146,7 +145,8 @@ impl Instance {
         match exports[position].source {
             Source::Import(import) => Handle::new(&self.imports[import]),
             Source::Own(first) => {
-                Handle::new(self.exports[first].get_or_init(|| self.make_export(object, &exports[first])))
+                let made = self.exports.get_or_init(|| exports.iter().map(|_| OnceCell::new()).collect());
+                Handle::new(made[first].get_or_init(|| self.make_export(object, &exports[first])))
             }
         }
     }
@@ -159,7 +159,7 @@ impl Instance {
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
-                return store.exported_function(entity, || Func::in_engine(ty, entity, origin));
+                return store.exported_function(entity, || Func::in_engine(store, ty, entity, origin));
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),

@@ -1,6 +1,6 @@
 //! Modules: compiled code and what it declares. Immutable, shared by stores and threads.
 
-use super::artifact;
+use super::artifact::{self, Artifact};
 use super::compile_error::located;
 use super::declarations::Declarations;
 use super::engine::Engine;
@@ -35,9 +35,8 @@ impl Module {
         Declarations::parse(wasm).map(drop)
     }
 
-    pub fn serialize(&self) -> Result<Vec<u8>> {
-        let payload = self.inner.serialize()?;
-        Ok(artifact::write(&self.engine, &self.declarations.outline, &payload))
+    pub fn serialize(&self) -> Result<Artifact<'_>> {
+        Ok(Artifact::new(&self.engine, &self.declarations.outline, self.inner.serialize()?))
     }
 
     /// # Safety

@@ -77,13 +77,14 @@ pub struct Memory {
     pub entity: Entity,
     /// As declared; the current size is the engine's to tell.
     pub ty: MemoryType,
-    /// Where it is, once asked for, if it never moves.
-    pub data: Cell<Option<*mut u8>>,
+    /// Its bytes when they were last asked for, and how often memories of the store had grown by then.
+    pub bytes: Cell<(*mut [u8], usize)>,
 }
 
 impl Memory {
     pub fn new(entity: Entity, ty: MemoryType) -> Memory {
-        Memory { entity, ty, data: Cell::new(None) }
+        let none = std::ptr::slice_from_raw_parts_mut(std::ptr::null_mut(), 0);
+        Memory { entity, ty, bytes: Cell::new((none, usize::MAX)) }
     }
 }
 

@@ -51,6 +51,8 @@ pub struct StoreData {
     supervisor: Option<Box<Supervisor>>,
     /// All the fuel that the store was given and has not been taken away again.
     fuel_given: Cell<u64>,
+    /// How often memories may have grown.
+    pub(super) memory_growths: Cell<usize>,
 }
 
 /// What goes when the outermost call is over.
@@ -110,6 +112,7 @@ impl Store {
             limits: Limits::default(),
             supervisor,
             fuel_given: Cell::new(0),
+            memory_growths: Cell::new(0),
         };
         // SAFETY: memory for a store, that the backend has not looked at.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
@@ -121,6 +124,16 @@ impl Store {
     #[inline(always)]
     pub fn backend(&self) -> &dyn backend::Store {
         &**self.backend
+    }
+
+    /// The backend's store as what it is.
+    ///
+    /// # Safety
+    /// It is an `S`.
+    #[inline(always)]
+    pub unsafe fn backend_as<S: backend::Store>(&self) -> &S {
+        // SAFETY: as promised by the caller.
+        unsafe { &*(&raw const **self.backend).cast::<S>() }
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
@@ -346,7 +359,7 @@ impl Store {
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: as promised by the caller.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
-        self.with_function(&entity, || Func::in_engine(ty(), entity, None), Handle::new)
+        self.with_function(&entity, || Func::in_engine(self, ty(), entity, None), Handle::new)
     }
 
     pub fn add_instance(&self, instance: Retained) {
@@ -397,6 +410,11 @@ impl Store {
         }
         let message = "the store's engine has no fuel; call wasmrt_config_set_fuel on its configuration";
         Err(Error::misuse(message))
+    }
+
+    /// To be called before a memory grows, by whomever: what is known of memories' bytes holds no longer.
+    pub fn memory_grows(&self) {
+        self.memory_growths.set(self.memory_growths.get().wrapping_add(1));
     }
 
     pub fn set_pending_trap(&self, trap: Handle) {

@@ -43,6 +43,12 @@ impl ValKind {
         })
     }
 
+    /// Whether values of this kind are numbers that `wasm_val_t` can carry.
+    #[inline]
+    pub fn is_number(self) -> bool {
+        (self as u8) < ValKind::V128 as u8
+    }
+
     pub fn is_reference(self) -> bool {
         self as u8 >= ValKind::ExternRef as u8
     }
@@ -206,7 +212,7 @@ impl FuncType {
     pub fn new(params: impl Into<ValTypes>, results: impl Into<ValTypes>) -> FuncType {
         let (params, results) = (params.into(), results.into());
         let all = |test: fn(&ValType) -> bool| params.iter().chain(results.iter()).all(test);
-        let numeric = all(|ty| (ty.kind as u8) < ValKind::V128 as u8);
+        let numeric = all(|ty| ty.kind.is_number());
         let exact = all(|ty| ty.exact);
         let kinds = |types: &[ValType]| types.iter().map(|ty| ty.kind).collect();
         let (param_kinds, result_kinds) = (kinds(&params), kinds(&results));

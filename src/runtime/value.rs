@@ -48,33 +48,31 @@ impl Val {
         Val { kind: kind as u8, of: ValUnion { i64: 0 } }
     }
 
-    /// The bits of a numeric value of `kind`, read with the width that C wrote it with (a wider load would wait for the
-    /// narrower store to leave the store buffer).
+    /// The bits of a number, read with the width that C wrote it with (a wider load would wait for the narrower store to
+    /// leave the store buffer).
     ///
     /// # Safety
-    /// The union's field for `kind` is initialised.
+    /// The kind is a number's, and the union's field for it is initialised.
     #[inline(always)]
-    pub unsafe fn bits(&self, kind: ValKind) -> u64 {
+    pub unsafe fn bits(&self) -> u64 {
         // SAFETY: the caller vouches for the field; the other fields of the same width share its bytes.
         unsafe {
-            match kind.is_narrow() {
+            match self.kind == ValKind::I32 as u8 || self.kind == ValKind::F32 as u8 {
                 true => self.of.i32 as u32 as u64,
                 false => self.of.i64 as u64,
             }
         }
     }
 
-    /// Writes a numeric value of `kind` in its own width; the counterpart of [`Val::bits`].
+    /// Writes a numeric value of `kind`, whatever its width (a narrower load does not wait for the wider store); the
+    /// counterpart of [`Val::bits`].
     #[inline(always)]
     pub fn write_bits(slot: &mut MaybeUninit<Val>, kind: ValKind, bits: u64) {
         let slot = slot.as_mut_ptr();
         // SAFETY: `slot` is writable memory for a Val; fields are written without reading what was there.
         unsafe {
             (&raw mut (*slot).kind).write(kind as u8);
-            match kind.is_narrow() {
-                true => (&raw mut (*slot).of.i32).write(bits as i32),
-                false => (&raw mut (*slot).of.i64).write(bits as i64),
-            }
+            (&raw mut (*slot).of.i64).write(bits as i64);
         }
     }
 
@@ -188,22 +186,10 @@ pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
 }
 
 /// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.
+#[inline(always)]
 pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
     match Room::uninitialised().get(count) {
         Some(room) => body(room),
         None => body(&mut heap_room(count)),
-    }
-}
-
-/// Runs `step` for 0 to `count`, most often no more than twice: the first steps come without the set-up of a loop, which
-/// costs more than they do.
-#[inline(always)]
-pub fn each(count: usize, mut step: impl FnMut(usize)) {
-    if count > 0 {
-        step(0);
-        if count > 1 {
-            step(1);
-            (2..count).for_each(step);
-        }
     }
 }

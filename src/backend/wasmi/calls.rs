@@ -1,43 +1,62 @@
 //! Calls of common signatures in both directions, through the engine's typed interface: its untyped one checks types again
 //! under a lock, and allocates whenever it calls a host function.
 
-use super::store::{Context, WasmiStore, invoke};
+use super::store::{Context, WasmiStore, engine_func, invoke};
 use crate::backend::common::{HostObject, Owner};
+use crate::runtime::func::Func as FuncObject;
 use crate::runtime::types::{FuncType, ValKind};
 use crate::runtime::value::{Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
-/// Calls a function of numeric type, if it has few parameters and one result or none.
+/// Whether [`call`] is for functions with so many parameters and results.
+pub fn are_few(params: usize, results: usize) -> bool {
+    params <= 6 && results <= 2
+}
+
+/// Calls a function of numeric type with few parameters and results.
 ///
 /// # Safety
-/// The arguments fit the function's type, and there is exactly room for its results.
+/// They are few, the arguments fit the function's type, and there is exactly room for its results.
 #[inline(always)]
 pub unsafe fn call(
     store: &WasmiStore,
-    func: Func,
-    ty: &FuncType,
+    func: &FuncObject,
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
-) -> Option<Result<(), Error>> {
-    let (params, result_kinds) = (&*ty.param_kinds, &*ty.result_kinds);
-    // SAFETY: there are as many arguments as parameters, of their kinds.
-    let arg = |position: usize| unsafe { args.get_unchecked(position).bits(*params.get_unchecked(position)) };
+) -> Result<(), Error> {
+    // SAFETY: asked for positions that there are.
+    let arg = |position: usize| unsafe { args.get_unchecked(position).bits() };
+    // SAFETY: likewise.
+    let kind = |position: usize| unsafe { func.result_kind(position) };
+    // SAFETY: as promised by the caller.
+    let callee = unsafe { engine_func(func) };
     macro_rules! arms {
         ($($count:literal: $($position:literal)*;)*) => {
-            match (params.len(), result_kinds, results) {
+            match (args.len(), results) {
                 $(
-                    // SAFETY: the function has so many parameters and no results, all of them numbers.
-                    ($count, [], _) => unsafe { call_typed(store, func, ($(arg($position),)*)) },
-                    // SAFETY: the function has so many parameters and a result, all of them numbers.
-                    ($count, [kind], [result]) => unsafe { call_typed(store, func, ($(arg($position),)*)) }
-                        .map(|bits: u64| Val::write_bits(result, *kind, bits)),
+                    // SAFETY: the function has so many parameters and results, all of them numbers.
+                    ($count, []) => unsafe { call_typed(store, callee, ($(arg($position),)*)) },
+                    ($count, [one]) => {
+                        // SAFETY: likewise.
+                        let bits: u64 = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
+                        Val::write_bits(one, kind(0), bits);
+                        Ok(())
+                    }
+                    ($count, [one, other]) => {
+                        // SAFETY: likewise.
+                        let bits: (u64, u64) = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
+                        Val::write_bits(one, kind(0), bits.0);
+                        Val::write_bits(other, kind(1), bits.1);
+                        Ok(())
+                    }
                 )*
-                _ => return None,
+                // SAFETY: as promised by the caller.
+                _ => unsafe { std::hint::unreachable_unchecked() },
             }
         };
     }
-    Some(arms! {
+    arms! {
         0: ;
         1: 0;
         2: 0 1;
@@ -45,7 +64,7 @@ pub unsafe fn call(
         4: 0 1 2 3;
         5: 0 1 2 3 4;
         6: 0 1 2 3 4 5;
-    })
+    }
 }
 
 /// Calls a function as if all of its numbers were integers of 64 bits.
@@ -70,13 +89,11 @@ unsafe fn call_typed<Params: WasmParams, Results: WasmResults>(
 trait Number: WasmTy + Copy + 'static {
     fn into_val(self) -> Val;
     fn from_bits(bits: u64) -> Self;
-    const KIND: ValKind;
 }
 
 macro_rules! number {
     ($ty:ty, $kind:ident, $field:ident, $value:ident => $into:expr, $bits:ident => $from:expr) => {
         impl Number for $ty {
-            const KIND: ValKind = ValKind::$kind;
             #[inline(always)]
             fn into_val(self) -> Val {
                 let $value = self;
@@ -120,7 +137,7 @@ impl<N: Number> HostResult for N {
     #[inline(always)]
     unsafe fn from_room(room: &Self::Room) -> N {
         // SAFETY: as promised by the caller.
-        N::from_bits(unsafe { room[0].assume_init_ref().bits(N::KIND) })
+        N::from_bits(unsafe { room[0].assume_init_ref().bits() })
     }
 }
 

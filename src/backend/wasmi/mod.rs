@@ -9,6 +9,7 @@ use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
 use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
@@ -157,8 +158,8 @@ impl Engine for WasmiEngine {
 }
 
 impl Module for WasmiModule {
-    fn serialize(&self) -> Result<Vec<u8>> {
-        Ok(self.wasm.to_vec())
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+        Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.wasm)])
     }
 
     fn wasm(&self) -> Option<&[u8]> {

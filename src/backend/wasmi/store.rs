@@ -5,7 +5,7 @@ use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::func::{Entry, Func, HostTrapped, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
 use crate::runtime::object::{ExternPayload, Object};
 use crate::runtime::store::Store as RuntimeStore;
@@ -26,7 +26,9 @@ use wasmi_core::LimiterError;
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
-        answer(self.get().limits().memory_growing(current, desired, maximum))
+        let growth = self.get().limits().memory_growing(current, desired, maximum);
+        self.get().memory_grows();
+        answer(growth)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
@@ -199,24 +201,26 @@ impl WasmiStore {
         Failure::Trap(code, Vec::new())
     }
 
-    /// Runs `body`, which enters WebAssembly, unless host functions have nested too deeply already.
+    /// To be held while WebAssembly runs; fails if host functions have nested too deeply already.
     #[inline(always)]
-    fn enter<R>(&self, body: impl FnOnce() -> Result<R, Box<Failure>>) -> Result<R, Box<Failure>> {
+    fn enter(&self) -> Result<ResetStackBase<'_>, Box<Failure>> {
         let marker = 0u8;
         let here = std::ptr::from_ref(&marker).addr();
         let base = self.stack_base.get();
         // A host function may have handed the store to another thread, or be on a stack of its own: a distance limits nesting
         // on one stack only.
-        if base == 0 || here > base || base - here > FAR {
-            let _reset = ResetStackBase(&self.stack_base, base);
-            self.stack_base.set(here);
-            return body();
+        let nested = here <= base && base - here <= FAR;
+        if nested && base - here > MAX_NESTED_STACK {
+            return Err(stack_exhausted());
         }
-        if base - here > MAX_NESTED_STACK {
-            return Err(Failure::Trap(TrapCode::StackExhausted, Vec::new()).into());
-        }
-        body()
+        self.stack_base.set(if nested { base } else { here });
+        Ok(ResetStackBase(&self.stack_base, base))
     }
+}
+
+#[cold]
+fn stack_exhausted() -> Box<Failure> {
+    Failure::Trap(TrapCode::StackExhausted, Vec::new()).into()
 }
 
 struct ResetStackBase<'a>(&'a Cell<usize>, usize);
@@ -231,9 +235,16 @@ impl Drop for ResetStackBase<'_> {
 /// The backend's store that an object belongs to.
 #[inline(always)]
 fn store_of(object: &Object) -> &WasmiStore {
-    let backend: *const dyn Store = object.store().backend();
-    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmiStore.
-    unsafe { &*backend.cast::<WasmiStore>() }
+    // SAFETY: a host function of this engine belongs to a store of this backend.
+    unsafe { object.store().backend_as() }
+}
+
+/// # Safety
+/// The function is one of the engine's.
+#[inline(always)]
+pub unsafe fn engine_func(func: &Func) -> wasmi::Func {
+    // SAFETY: as promised by the caller; entities of functions are made from a Func.
+    unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
 fn call_host(
@@ -251,7 +262,7 @@ fn call_host(
         let Ok(args) = Arguments::fill(args, params, convert);
         with_room(results.len(), |room| {
             // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
-            unsafe { invoke_host(object, args.as_slice(), room) }.map_err(host_trapped)?;
+            unsafe { invoke_host::<false>(object, args.as_slice(), room) }.map_err(host_trapped)?;
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
@@ -281,7 +292,7 @@ fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, 
 /// Calls a host function in its context.
 ///
 /// # Safety
-/// The arguments fit its type, and there is exactly room for its results.
+/// Its type is numeric, the arguments fit it, and there is exactly room for its results.
 #[inline(always)]
 pub unsafe fn invoke(
     object: &Object,
@@ -291,7 +302,7 @@ pub unsafe fn invoke(
 ) -> Result<(), wasmi::Error> {
     let _entered = enter(object, &mut caller);
     // SAFETY: as promised by the caller.
-    unsafe { invoke_host(object, args, results) }.map_err(host_trapped)
+    unsafe { invoke_host::<true>(object, args, results) }.map_err(host_trapped)
 }
 
 #[cold]
@@ -317,10 +328,11 @@ impl Store for WasmiStore {
             // SAFETY: entities are of their kinds.
             .filter_map(|(kind, entity)| unsafe { to_extern(*kind, *entity) })
             .collect();
-        let instance = self.enter(|| {
-            wasmi::Instance::new(self.context(), &module.module, &imports).map_err(|error| self.failure(error))
-        });
-        let instance = instance.map_err(|failure| Box::new(failure.of_instantiation()))?;
+        let instance = {
+            let _entered = self.enter().map_err(|failure| Box::new(failure.of_instantiation()))?;
+            wasmi::Instance::new(self.context(), &module.module, &imports)
+        };
+        let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
         if let Some(start) = &module.start {
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
@@ -361,31 +373,29 @@ impl Store for WasmiStore {
         from_func_type(&unsafe { func.get::<wasmi::Func>() }.ty(self.context()))
     }
 
-    unsafe fn call(
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<WasmiStore>(ty)
+    }
+
+    unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+        // SAFETY: as promised by the caller.
+        unsafe { self.call_any(engine_func(func), &func.ty, args, results) }
+    }
+
+    #[inline(always)]
+    unsafe fn call_numeric(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
-        // SAFETY: entities of functions are made from a Func.
-        let func = unsafe { func.get::<wasmi::Func>() };
-        if ty.numeric && self.slices.is_none() {
-            let mut known = true;
+        if self.slices.is_some() || !calls::are_few(args.len(), results.len()) {
             // SAFETY: as promised by the caller.
-            let answer = self.enter(|| match unsafe { calls::call(self, func, ty, args, results) } {
-                Some(answer) => answer.map_err(|error| self.failure(error)),
-                None => {
-                    known = false;
-                    Ok(())
-                }
-            });
-            if known {
-                return answer;
-            }
+            return unsafe { self.call(func, args, results) };
         }
+        let _entered = self.enter()?;
         // SAFETY: as promised by the caller.
-        unsafe { self.call_any(func, ty, args, results) }
+        unsafe { calls::call(self, func, args, results) }.map_err(|error| self.failure(error))
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -395,13 +405,14 @@ impl Store for WasmiStore {
         Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         if ty.content.kind == ValKind::V128 {
             return Err(Error::new(ErrorKind::Unsupported, "a v128 cannot be carried by wasm_val_t"));
         }
         // SAFETY: entities of globals are made from a Global.
         let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
-        Ok(from_engine(self.context(), self.owner(), &value))
+        out.write(from_engine(self.context(), self.owner(), &value));
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
@@ -454,18 +465,10 @@ impl Store for WasmiStore {
         memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
         // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmi::Memory>() }.data_ptr(self.context())
-    }
-
-    fn memory_stays(&self, _ty: &MemoryType) -> bool {
-        false
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmi::Memory>() }.data_size(self.context())
+        let memory = unsafe { memory.get::<wasmi::Memory>() };
+        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
@@ -609,10 +612,11 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                self.enter(|| match &self.slices {
-                    None => func.call(self.context(), params, values).map_err(|error| self.failure(error)),
-                    Some(slices) => self.call_sliced(slices, func, params, values),
-                })?;
+                let _entered = self.enter()?;
+                match &self.slices {
+                    None => func.call(self.context(), params, values).map_err(|error| self.failure(error))?,
+                    Some(slices) => self.call_sliced(slices, func, params, values)?,
+                }
                 for (slot, value) in results.iter_mut().zip(values) {
                     slot.write(from_engine(self.context(), self.owner(), value));
                 }

@@ -9,6 +9,7 @@ use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
@@ -128,17 +129,16 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
 
 impl Module for WasmtimeModule {
     /// The trap sites, preceded by their length, then the engine's artifact.
-    fn serialize(&self) -> Result<Vec<u8>> {
-        let own;
+    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
             Code::Module(module) => {
-                own = module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?;
-                &own
+                Cow::Owned(module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?)
             }
-            Code::Foreign(artifact) => artifact,
+            Code::Foreign(artifact) => Cow::Borrowed(&artifact[..]),
         };
         let sites = self.trap_sites.to_bytes();
-        Ok([&(sites.len() as u32).to_le_bytes()[..], &sites, code].concat())
+        let sites = [&(sites.len() as u32).to_le_bytes()[..], &sites].concat();
+        Ok([sites.into(), code])
     }
 
     fn identity(&self) -> usize {

@@ -8,14 +8,14 @@ use super::{Code, WasmtimeModule, identity, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
 use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{HostTrapped, invoke_host};
+use crate::runtime::func::{Entry, Func, HostTrapped, by_arity, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::trap_sites::TrapSites;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Room, Val, each, heap_room, with_room};
+use crate::runtime::value::{Val, with_room};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,7 +28,9 @@ use wasmtime_environ::{HostPtr, PtrSize};
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
 impl wasmtime::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        answer(self.get().limits().memory_growing(current, desired, maximum))
+        let growth = self.get().limits().memory_growing(current, desired, maximum);
+        self.get().memory_grows();
+        answer(growth)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -213,10 +215,12 @@ impl std::error::Error for RuntimeError {}
 /// The backend's store that an object belongs to.
 #[inline(always)]
 fn store_of(object: &Object) -> &WasmtimeStore {
-    let backend: *const dyn Store = object.store().backend();
-    // SAFETY: a host function of this engine belongs to a store of this backend, which is a WasmtimeStore.
-    unsafe { &*backend.cast::<WasmtimeStore>() }
+    // SAFETY: a host function of this engine belongs to a store of this backend.
+    unsafe { object.store().backend_as() }
 }
+
+/// Room for a value that is written later.
+const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
 
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
@@ -228,64 +232,39 @@ fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, 
     }
 }
 
-/// A host function of numeric type: raw values on the stack, no checks by the engine.
+/// Calls a host function of numeric type: raw values on the stack, no checks by the engine.
+///
+/// # Safety
+/// `object` is a host function, whose type has as many parameters and results as there is room for, and is that of the
+/// `values`.
 #[inline(always)]
-fn call_numeric_host(
+unsafe fn call_numeric_host(
     object: &Object,
     mut caller: Caller<'_, Owner>,
     values: &mut [MaybeUninit<ValRaw>],
-) -> wasmtime::Result<()> {
-    let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
-    let (params, results) = (func.ty.param_kinds.len(), func.ty.result_kinds.len());
-    let (mut args, mut room) = (Room::uninitialised(), Room::uninitialised());
-    match (args.get(params), room.get(results)) {
-        (Some(args), Some(room)) => call_numeric_host_in(object, &func.ty, &mut caller, values, args, room),
-        _ => call_numeric_host_on_heap(object, &func.ty, &mut caller, values),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn call_numeric_host_on_heap(
-    object: &Object,
-    ty: &FuncType,
-    caller: &mut Caller<'_, Owner>,
-    values: &mut [MaybeUninit<ValRaw>],
-) -> wasmtime::Result<()> {
-    let (mut args, mut room) = (heap_room(ty.param_kinds.len()), heap_room(ty.result_kinds.len()));
-    call_numeric_host_in(object, ty, caller, values, &mut args, &mut room)
-}
-
-#[inline(always)]
-fn call_numeric_host_in(
-    object: &Object,
-    ty: &FuncType,
-    caller: &mut Caller<'_, Owner>,
-    values: &mut [MaybeUninit<ValRaw>],
     args: &mut [MaybeUninit<Val>],
-    room: &mut [MaybeUninit<Val>],
+    results: &mut [MaybeUninit<Val>],
 ) -> wasmtime::Result<()> {
-    let (params, results) = (&ty.param_kinds, &ty.result_kinds);
-    each(params.len(), |position| {
-        // SAFETY: the engine has written as many arguments as the type has, and there is room for them.
-        unsafe {
-            let kind = *params.get_unchecked(position);
-            let bits = raw_bits(values.get_unchecked(position).assume_init_ref(), kind);
-            Val::write_bits(args.get_unchecked_mut(position), kind, bits);
+    // SAFETY: as promised by the caller: the engine has written as many arguments as the type has.
+    unsafe {
+        let func = object.as_func().unwrap_unchecked();
+        for (position, arg) in args.iter_mut().enumerate() {
+            let kind = func.param_kind(results.len(), position);
+            Val::write_bits(arg, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
         }
-    });
-    {
-        let _entered = enter(object, caller);
-        // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
-        unsafe { invoke_host(object, &*(std::ptr::from_ref(args) as *const [Val]), room)? };
     }
-    each(results.len(), |position| {
+    {
+        let _entered = enter(object, &mut caller);
+        // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
+        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results)? };
+    }
+    for (position, result) in results.iter().enumerate() {
         // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds; the engine has room for them.
         unsafe {
-            let raw = to_raw(room.get_unchecked(position).assume_init_ref(), *results.get_unchecked(position));
+            let raw = ValRaw::u64(result.assume_init_ref().bits());
             values.get_unchecked_mut(position).write(raw);
         }
-    });
+    }
     Ok(())
 }
 
@@ -298,11 +277,11 @@ fn raw_bits(raw: &ValRaw, kind: ValKind) -> u64 {
 }
 
 /// # Safety
-/// The value is a number of the kind.
+/// The function is one of the engine's.
 #[inline(always)]
-unsafe fn to_raw(value: &Val, kind: ValKind) -> ValRaw {
-    // SAFETY: as promised by the caller.
-    ValRaw::u64(unsafe { value.bits(kind) })
+unsafe fn engine_func(func: &Func) -> wasmtime::Func {
+    // SAFETY: as promised by the caller; entities of functions are made from a Func.
+    unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
 /// A host function with references: through the engine's checked values.
@@ -321,7 +300,7 @@ fn call_reference_host(
         let args = Arguments::fill(args, params, convert)?;
         with_room(results.len(), |room| {
             // SAFETY: the arguments come from the engine, which checked their types.
-            unsafe { invoke_host(object, args.as_slice(), room)? };
+            unsafe { invoke_host::<false>(object, args.as_slice(), room)? };
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
@@ -381,10 +360,21 @@ impl Store for WasmtimeStore {
                 call_reference_host(host.get(), caller, params, results)
             }));
         }
-        // SAFETY: the closure reads and writes raw values of the types it was declared with.
+        // SAFETY: the closures read and write raw values of the types they are declared with.
         Entity::new(unsafe {
-            wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
-                call_numeric_host(host.get(), caller, values)
+            let few = by_arity!(ty, {
+                wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
+                    let (mut args, mut results) = ([UNINIT; PARAMS], [UNINIT; RESULTS]);
+                    call_numeric_host(host.get(), caller, values, &mut args, &mut results)
+                })
+            });
+            let (params, results) = (ty.params.len(), ty.results.len());
+            few.unwrap_or_else(|| {
+                wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
+                    with_room(params, |args| {
+                        with_room(results, |results| call_numeric_host(host.get(), caller, values, args, results))
+                    })
+                })
             })
         })
     }
@@ -408,27 +398,70 @@ impl Store for WasmtimeStore {
         from_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
     }
 
-    #[inline]
-    unsafe fn call(
+    fn entry(&self, ty: &FuncType) -> Entry {
+        engine_entry::<WasmtimeStore>(ty)
+    }
+
+    unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+        // SAFETY: as promised by the caller.
+        let callee = unsafe { engine_func(func) };
+        let mut scope = RootScope::new(self.context());
+        with_room(args.len(), |params| {
+            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&func.ty.param_kinds) {
+                // SAFETY: the arguments fit the parameters.
+                slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
+            }
+            with_room(results.len(), |values| {
+                values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
+                // SAFETY: both have just been written.
+                let (params, values) = unsafe {
+                    (
+                        &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
+                        &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
+                    )
+                };
+                callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+                for position in 0..results.len() {
+                    match from_engine(&mut scope, self.owner(), values[position]) {
+                        Ok(value) => _ = results[position].write(value),
+                        Err(error) => {
+                            // SAFETY: those before this one are written and own their references.
+                            results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                            return Err(Failure::Error(error).into());
+                        }
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn call_numeric(
         &self,
-        func: &Entity,
-        ty: &FuncType,
+        func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
     ) -> Result<(), Box<Failure>> {
-        // SAFETY: entities of functions are made from a Func.
-        let func = unsafe { func.get::<wasmtime::Func>() };
-        if !ty.numeric {
-            // SAFETY: as promised by the caller.
-            return unsafe { self.call_with_references(func, ty, args, results) };
-        }
-        let count = args.len().max(results.len());
-        match Room::uninitialised().get(count) {
-            // SAFETY: as promised by the caller.
-            Some(values) => unsafe { self.call_numeric(func, ty, args, results, values) },
-            // SAFETY: likewise.
-            None => unsafe { self.call_numeric(func, ty, args, results, &mut heap_room(count)) },
-        }
+        with_room(args.len().max(results.len()), |values| {
+            for (position, arg) in args.iter().enumerate() {
+                // SAFETY: arguments are numbers, and there is room for them.
+                unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits())) };
+            }
+            // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+            unsafe {
+                let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+                engine_func(func).call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+            }
+            for (position, result) in results.iter_mut().enumerate() {
+                // SAFETY: there is room for as many results as the type has, and the call has written them.
+                unsafe {
+                    let kind = func.result_kind(position);
+                    Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
+                }
+            }
+            Ok(())
+        })
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -441,15 +474,17 @@ impl Store for WasmtimeStore {
         global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType) -> Result<Val> {
+    unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
-            return from_engine(self.context(), self.owner(), global.get(self.context()));
+            out.write(from_engine(self.context(), self.owner(), global.get(self.context()))?);
+            return Ok(());
         }
         let mut scope = RootScope::new(self.context());
         let value = global.get(&mut scope);
-        from_engine(&mut scope, self.owner(), value)
+        out.write(from_engine(&mut scope, self.owner(), value)?);
+        Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
@@ -525,20 +560,10 @@ impl Store for WasmtimeStore {
         memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn memory_data(&self, memory: &Entity) -> *mut u8 {
+    unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
         // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmtime::Memory>() }.data_ptr(self.context())
-    }
-
-    /// The engine reserves the address space that 32-bit addresses reach for every memory.
-    fn memory_stays(&self, ty: &MemoryType) -> bool {
-        const REACH: u64 = 1 << 32;
-        !ty.wide && self.context().engine().get_memory_reservation() >= REACH
-    }
-
-    unsafe fn memory_data_size(&self, memory: &Entity) -> usize {
-        // SAFETY: entities of memories are made from a Memory.
-        unsafe { memory.get::<wasmtime::Memory>() }.data_size(self.context())
+        let memory = unsafe { memory.get::<wasmtime::Memory>() };
+        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
@@ -559,83 +584,5 @@ impl Store for WasmtimeStore {
     fn set_fuel(&self, fuel: u64) {
         // It fails on engines without fuel, whose stores are not asked.
         let _ = self.context().set_fuel(fuel);
-    }
-}
-
-impl WasmtimeStore {
-    /// # Safety
-    /// As for [`Store::call`]; there is room in `values` for the arguments and for the results.
-    #[inline(always)]
-    unsafe fn call_numeric(
-        &self,
-        func: wasmtime::Func,
-        ty: &FuncType,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-        values: &mut [MaybeUninit<ValRaw>],
-    ) -> Result<(), Box<Failure>> {
-        let (param_kinds, result_kinds) = (&ty.param_kinds, &ty.result_kinds);
-        each(args.len(), |position| {
-            // SAFETY: there are as many arguments as parameters, which they fit, and room for them.
-            unsafe {
-                let raw = to_raw(args.get_unchecked(position), *param_kinds.get_unchecked(position));
-                values.get_unchecked_mut(position).write(raw);
-            }
-        });
-        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
-        unsafe {
-            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-            func.call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
-        }
-        each(results.len(), |position| {
-            // SAFETY: there is room for as many results as the type has, and the call has written them.
-            unsafe {
-                let kind = *result_kinds.get_unchecked(position);
-                let bits = raw_bits(values.get_unchecked(position).assume_init_ref(), kind);
-                Val::write_bits(results.get_unchecked_mut(position), kind, bits);
-            }
-        });
-        Ok(())
-    }
-
-    /// # Safety
-    /// As for [`Store::call`].
-    #[inline(never)]
-    unsafe fn call_with_references(
-        &self,
-        func: wasmtime::Func,
-        ty: &FuncType,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-    ) -> Result<(), Box<Failure>> {
-        let mut scope = RootScope::new(self.context());
-        with_room(args.len(), |params| {
-            for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
-                // SAFETY: the arguments fit the parameters.
-                slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
-            }
-            with_room(results.len(), |values| {
-                values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
-                // SAFETY: both have just been written.
-                let (params, values) = unsafe {
-                    (
-                        &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
-                        &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
-                    )
-                };
-                func.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
-                for position in 0..results.len() {
-                    match from_engine(&mut scope, self.owner(), values[position]) {
-                        Ok(value) => _ = results[position].write(value),
-                        Err(error) => {
-                            // SAFETY: those before this one are written and own their references.
-                            results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
-                            return Err(Failure::Error(error).into());
-                        }
-                    }
-                }
-                Ok(())
-            })
-        })
     }
 }
