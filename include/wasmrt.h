@@ -39,8 +39,8 @@ typedef enum wasmrt_compiler_enum {
   WASMRT_COMPILER_DEFAULT = 0,
   // wasmtime: optimised machine code.
   WASMRT_COMPILER_CRANELIFT = 1,
-  // wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks the proposals function-references, gc,
-  // exceptions, tail-call and relaxed-simd, and much of simd.
+  // wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks references other than to functions,
+  // the proposals function-references, gc, exceptions, tail-call, wide-arithmetic and relaxed-simd, and much of simd.
   WASMRT_COMPILER_WINCH = 2,
   // wasmtime: portable bytecode, interpreted; for where machine code may not be made.
   WASMRT_COMPILER_PULLEY = 3,
@@ -98,9 +98,9 @@ typedef enum wasmrt_module_limit_enum {
   WASMRT_MODULE_LIMIT_BYTES = 0,
   // Functions, imported and own. At most 1,000,000 in any case.
   WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
-  // Types. At most 1,000,000 in any case.
+  // Types. At most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 take some 10 seconds and 1 GB.
   WASMRT_MODULE_LIMIT_TYPES = 2,
-  // Locals of a function, without its parameters. At most 50,000, with them, in any case.
+  // Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi somewhat fewer.
   WASMRT_MODULE_LIMIT_LOCALS = 3,
   // The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows with this more than in
   // proportion.
@@ -137,6 +137,7 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_MULTI_VALUE = 4,
   WASMRT_PROPOSAL_BULK_MEMORY = 5,
   WASMRT_PROPOSAL_REFERENCE_TYPES = 6,
+  // On wasmtime it can be turned off only together with relaxed-simd.
   WASMRT_PROPOSAL_SIMD = 7,
   WASMRT_PROPOSAL_RELAXED_SIMD = 8,
   WASMRT_PROPOSAL_TAIL_CALL = 9,
@@ -373,7 +374,8 @@ WASM_API_EXTERN
 bool wasmrt_config_set_target(wasm_config_t *config,
                               const char *triple);
 
-// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi.
+// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi, nor with
+// Pulley.
 //
 // Without a target, those that this machine has are used anyway. One that the machine lacks is refused, unless a target is
 // given.
@@ -381,7 +383,7 @@ WASM_API_EXTERN
 bool wasmrt_config_enable_cpu_feature(wasm_config_t *config,
                                       const char *name);
 
-// Bounds the modules that the engine compiles: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
+// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
 // allowed, `WASMRT_UNLIMITED` by default. A module beyond it is refused before it is compiled, with a last error of kind
 // `WASMRT_ERROR_LIMIT`.
 WASM_API_EXTERN
@@ -427,7 +429,7 @@ bool wasmrt_store_fuel_consumed(const wasm_store_t *store,
 // Has everything that runs in a store end `nanoseconds` from now; `WASMRT_NO_DEADLINE` lifts that. The store's engine must have
 // been configured with `wasmrt_config_set_interruption`.
 //
-// WebAssembly that runs then, or is called later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
+// WebAssembly that runs then, or is called or instantiated later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
 // overloaded, also in calls that host functions make; until the deadline is set anew. Host functions are not stopped, nor is a
 // single instruction that copies much memory; the guest stops after them. May be called from host functions. True; false
 // and a last error if the engine has no interruption, or for NULL.
@@ -455,8 +457,9 @@ struct wasmrt_interrupt_t *wasmrt_interrupt_new(wasm_store_t *store);
 // Stops what runs in the store: the outermost call into it, and all that it called in turn, trap with
 // `WASMRT_TRAP_INTERRUPTED`, as fast as for `wasmrt_store_set_deadline`.
 //
-// If nothing runs, the next call is stopped instead, so that no trigger is lost; `wasmrt_interrupt_clear` withdraws it. One
-// trigger stops one outermost call. May be called from any thread. NULL: nothing happens, and there is a last error.
+// If nothing runs, the next call or instantiation is stopped instead, so that no trigger is lost; `wasmrt_interrupt_clear`
+// withdraws it. Triggers are not counted: several before a call stop that one only. May be called from any thread. NULL:
+// nothing happens, and there is a last error.
 WASM_API_EXTERN
 void wasmrt_interrupt_trigger(const struct wasmrt_interrupt_t *interrupt);
 

@@ -17,8 +17,8 @@ pub enum wasmrt_compiler_enum {
     WASMRT_COMPILER_DEFAULT = 0,
     /// wasmtime: optimised machine code.
     WASMRT_COMPILER_CRANELIFT = 1,
-    /// wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks the proposals function-references, gc,
-    /// exceptions, tail-call and relaxed-simd, and much of simd.
+    /// wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks references other than to functions,
+    /// the proposals function-references, gc, exceptions, tail-call, wide-arithmetic and relaxed-simd, and much of simd.
     WASMRT_COMPILER_WINCH = 2,
     /// wasmtime: portable bytecode, interpreted; for where machine code may not be made.
     WASMRT_COMPILER_PULLEY = 3,
@@ -74,6 +74,7 @@ pub enum wasmrt_proposal_enum {
     WASMRT_PROPOSAL_MULTI_VALUE = 4,
     WASMRT_PROPOSAL_BULK_MEMORY = 5,
     WASMRT_PROPOSAL_REFERENCE_TYPES = 6,
+    /// On wasmtime it can be turned off only together with relaxed-simd.
     WASMRT_PROPOSAL_SIMD = 7,
     WASMRT_PROPOSAL_RELAXED_SIMD = 8,
     WASMRT_PROPOSAL_TAIL_CALL = 9,
@@ -104,9 +105,9 @@ pub enum wasmrt_module_limit_enum {
     WASMRT_MODULE_LIMIT_BYTES = 0,
     /// Functions, imported and own. At most 1,000,000 in any case.
     WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
-    /// Types. At most 1,000,000 in any case.
+    /// Types. At most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 take some 10 seconds and 1 GB.
     WASMRT_MODULE_LIMIT_TYPES = 2,
-    /// Locals of a function, without its parameters. At most 50,000, with them, in any case.
+    /// Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi somewhat fewer.
     WASMRT_MODULE_LIMIT_LOCALS = 3,
     /// The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows with this more than in
     /// proportion.
@@ -332,7 +333,8 @@ pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, tr
     })
 }
 
-/// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi.
+/// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi, nor with
+/// Pulley.
 ///
 /// Without a target, those that this machine has are used anyway. One that the machine lacks is refused, unless a target is
 /// given.
@@ -347,7 +349,7 @@ pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_conf
     })
 }
 
-/// Bounds the modules that the engine compiles: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
+/// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
 /// allowed, `WASMRT_UNLIMITED` by default. A module beyond it is refused before it is compiled, with a last error of kind
 /// `WASMRT_ERROR_LIMIT`.
 #[unsafe(no_mangle)]

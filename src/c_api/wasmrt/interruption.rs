@@ -21,7 +21,7 @@ pub struct wasmrt_interrupt_t {
 /// Has everything that runs in a store end `nanoseconds` from now; `WASMRT_NO_DEADLINE` lifts that. The store's engine must have
 /// been configured with `wasmrt_config_set_interruption`.
 ///
-/// WebAssembly that runs then, or is called later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
+/// WebAssembly that runs then, or is called or instantiated later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
 /// overloaded, also in calls that host functions make; until the deadline is set anew. Host functions are not stopped, nor is a
 /// single instruction that copies much memory; the guest stops after them. May be called from host functions. True; false
 /// and a last error if the engine has no interruption, or for NULL.
@@ -62,8 +62,9 @@ pub unsafe extern "C" fn wasmrt_interrupt_new(store: *mut wasm_store_t) -> *mut 
 /// Stops what runs in the store: the outermost call into it, and all that it called in turn, trap with
 /// `WASMRT_TRAP_INTERRUPTED`, as fast as for `wasmrt_store_set_deadline`.
 ///
-/// If nothing runs, the next call is stopped instead, so that no trigger is lost; `wasmrt_interrupt_clear` withdraws it. One
-/// trigger stops one outermost call. May be called from any thread. NULL: nothing happens, and there is a last error.
+/// If nothing runs, the next call or instantiation is stopped instead, so that no trigger is lost; `wasmrt_interrupt_clear`
+/// withdraws it. Triggers are not counted: several before a call stop that one only. May be called from any thread. NULL:
+/// nothing happens, and there is a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_interrupt_trigger(interrupt: *const wasmrt_interrupt_t) {
     // SAFETY: the caller's, or NULL.
