@@ -2,6 +2,7 @@
 
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
+use crate::runtime::trap::TrapCode;
 use crate::runtime::value::Val;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -38,6 +39,18 @@ impl HostObject {
         unsafe { self.0.as_ref() }
     }
 }
+
+/// A trap of the runtime's on its way through the engine.
+#[derive(Debug)]
+pub struct Stopped(pub TrapCode);
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.0.message())
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// The innermost of an engine's contexts: that of the host function that is running, or the store's own. `C` is a unique
 /// reference to the engine's store, with its lifetime erased.

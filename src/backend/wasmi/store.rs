@@ -2,7 +2,7 @@
 
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
+use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, engine_entry, invoke_host};
@@ -67,16 +67,6 @@ fn answer(growth: Growth) -> Result<bool, LimiterError> {
 }
 
 impl HostError for HostTrapped {}
-
-/// A trap of the runtime's on its way through the engine.
-#[derive(Debug)]
-struct Stopped(TrapCode);
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(self.0.message())
-    }
-}
 
 impl HostError for Stopped {}
 

@@ -5,7 +5,7 @@ use super::types::{
     to_extern, val_type,
 };
 use super::{Code, WasmtimeModule, identity, in_words};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner};
+use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, by_arity, engine_entry, invoke_host};
@@ -67,18 +67,6 @@ fn answer(growth: Growth) -> wasmtime::Result<bool> {
         Growth::Trap(code) => Err(Stopped(code).into()),
     }
 }
-
-/// A trap of the runtime's on its way through the engine.
-#[derive(Debug)]
-struct Stopped(TrapCode);
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(self.0.message())
-    }
-}
-
-impl std::error::Error for Stopped {}
 
 /// Whether a guest may go on now that the epoch has changed.
 fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
