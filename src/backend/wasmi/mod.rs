@@ -133,11 +133,15 @@ impl Engine for WasmiEngine {
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
         let new = |wasm: &[u8]| wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile));
         let (module, start) = match rewrite::rewrite(wasm, self.interruption) {
-            // An invalid module is better refused as it is than as it was rewritten.
-            Some(rewritten) => match new(&rewritten.wasm) {
-                Ok(module) => (module, rewritten.start),
-                Err(error) => return Err(self.validate(wasm).err().unwrap_or(error)),
-            },
+            Some(rewritten) => {
+                if rewritten.start.is_some() {
+                    // Any function can be exported, but not any can be a start function.
+                    self.validate(wasm)?;
+                }
+                // An invalid module is better refused as it is than as it was rewritten.
+                let module = new(&rewritten.wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?;
+                (module, rewritten.start)
+            }
             None => (new(wasm)?, None),
         };
         Ok(Box::new(WasmiModule { module, wasm: wasm.into(), start }))

@@ -52,6 +52,10 @@ pub fn rewrite(wasm: &[u8], export_start: bool) -> Option<Rewritten> {
                 let ty = functions.get(bodies.len()).and_then(|ty| types.get(*ty as usize));
                 let bytes = body.as_bytes();
                 let wants_local = ty == Some(&true) && bytes.first() == Some(&0);
+                if wants_local && uses_locals(&body)? {
+                    // Of which there are none: the module is invalid, and must not become valid.
+                    return None;
+                }
                 bodies.push(Body { bytes, wants_local, insertions: insertions(&body)? });
             }
             _ => {}
@@ -85,6 +89,22 @@ fn unused_name(exports: &[&str]) -> String {
         name.push('\'');
     }
     name
+}
+
+fn uses_locals(body: &FunctionBody) -> Option<bool> {
+    const LOCAL_GET_SET_TEE: std::ops::RangeInclusive<u8> = 0x20..=0x22;
+    // As below.
+    if !body.as_bytes().iter().any(|byte| LOCAL_GET_SET_TEE.contains(byte)) {
+        return Some(false);
+    }
+    let mut operators = body.get_operators_reader().ok()?;
+    while !operators.eof() {
+        use Operator::{LocalGet, LocalSet, LocalTee};
+        if matches!(operators.read().ok()?, LocalGet { .. } | LocalSet { .. } | LocalTee { .. }) {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// Where in a body, in bytes from its beginning, a comparison with what may be zero is followed by `select`.
@@ -264,6 +284,11 @@ mod tests {
         assert_eq!(wasm.len(), binary(text).len() + 2);
         assert_eq!(call(&wasm, "f", 0), 4);
         assert!(rewrite(&wasm, false).is_none());
+    }
+
+    #[test]
+    fn what_is_invalid_stays_so() {
+        assert!(rewrite(&binary("(module (func (result i32) (local.get 0)))"), false).is_none());
     }
 
     fn call(wasm: &[u8], name: &str, argument: i32) -> i32 {
