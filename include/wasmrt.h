@@ -80,11 +80,11 @@ typedef enum wasmrt_error_kind_enum {
 
 // What a store can have too much of.
 typedef enum wasmrt_limit_enum {
-  // Bytes of all linear memories together.
+  // Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
   WASMRT_LIMIT_MEMORY_BYTES = 0,
   // Elements of all tables together. One table has at most 10,000,000 in any case.
   WASMRT_LIMIT_TABLE_ELEMENTS = 1,
-  // Instances.
+  // Instances, also those whose start function trapped: the store keeps them.
   WASMRT_LIMIT_INSTANCES = 2,
   // Tables, of instances and of the host.
   WASMRT_LIMIT_TABLES = 3,
@@ -208,7 +208,8 @@ typedef enum wasmrt_trap_code_enum {
   WASMRT_TRAP_HOST = 64,
   // A host function's wish to end the program: `wasmrt_trap_new_exit`.
   WASMRT_TRAP_EXIT = 65,
-  // Nothing has run: arguments or imports were wrong, or a host function left a wrong result. The last error tells its kind.
+  // The call was wrong, not WebAssembly: arguments or imports were, and nothing has run, or a host function left a wrong
+  // result. The last error tells its kind.
   WASMRT_TRAP_ERROR = 66,
 } wasmrt_trap_code_enum;
 
@@ -252,7 +253,8 @@ const char *wasmrt_version(void);
 // How many backends this library has.
 WASM_API_EXTERN size_t wasmrt_backend_count(void);
 
-// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is beyond the last.
+// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is beyond the last;
+// that is an answer, not an error.
 WASM_API_EXTERN
 const char *wasmrt_backend_name(size_t index);
 
@@ -477,8 +479,8 @@ void wasmrt_interrupt_delete(struct wasmrt_interrupt_t *interrupt);
 //
 // What the host makes counts as well as what guests make. Beyond the limit, a guest's `memory.grow` and `table.grow` give -1
 // (see `wasmrt_store_set_growth_trap`), and functions of wasm.h fail with a last error of kind `WASMRT_ERROR_LIMIT` that names
-// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before;
-// on wasmi that includes what was made for an instance before it was refused.
+// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before:
+// also an instance whose start function trapped, and on wasmi what was made for one before it was refused.
 // True; false and a last error for a number that is no limit, or for NULL.
 WASM_API_EXTERN
 bool wasmrt_store_set_limit(wasm_store_t *store,
@@ -509,8 +511,9 @@ size_t wasmrt_engine_modules(const wasm_engine_t *engine);
 
 // What went wrong last on this thread, in words, in UTF-8; NULL if nothing did.
 //
-// Every function of wasm.h and of this header that fails sets it; success does not clear it, `wasmrt_last_error_clear`
-// does. Borrowed, valid until the next failure on this thread.
+// Every function of wasm.h and of this header that fails sets it, but for those that have nowhere to write to, NULL for `out`.
+// NULL as an answer, such as for a null element, sets nothing. Success does not clear it, `wasmrt_last_error_clear` does.
+// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread.
 WASM_API_EXTERN
 const char *wasmrt_last_error_message(void);
 
@@ -552,7 +555,7 @@ bool wasmrt_trap_exit_status(const wasm_trap_t *trap,
 
 // A trap with a message that carries data of the host's, own, for a host function to return.
 //
-// The message stays the caller's, as for `wasm_trap_new`. Whoever gets the trap, from the call into WebAssembly, gets `data`
+// The message stays the caller's, as for `wasm_trap_new`; NULL is an empty one. Whoever gets the trap, from the call into WebAssembly, gets `data`
 // back with `wasmrt_trap_data`. `finalizer`, if not NULL, is called once with `data` when the last handle to the trap is
 // deleted, or at once if this function fails. Beside it, host info of the trap is free for other use. NULL for the store
 // gives NULL and a last error.
@@ -569,23 +572,25 @@ void *wasmrt_trap_data(const wasm_trap_t *trap);
 
 // Writes the name of a frame's function to `out`, own: what the module's name section calls it.
 //
-// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL
+// for `out`: nothing is written. On wasmi traps have no frames.
 WASM_API_EXTERN
 void wasmrt_frame_func_name(const wasm_frame_t *frame,
                             wasm_name_t *out);
 
 // Writes the name of a frame's module to `out`, own: what its name section calls it.
 //
-// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL for
+// `out`: nothing is written.
 WASM_API_EXTERN
 void wasmrt_frame_module_name(const wasm_frame_t *frame,
                               wasm_name_t *out);
 
 // Has warnings passed to `callback`, with `env`; NULL for no callback, the default: nobody hears of them.
 //
-// Warnings are about things that are no errors of any call: a limit of a store was reached, something was deleted twice, the
-// environment has a `WASMRT_` variable that does not exist, the library caught a defect of its own. There is one logger in
-// a process. It is called on the thread on which the thing happens, several at once; it may call the library, but not use
+// Warnings are about things that are no errors of any call: a store reached its limit of memory bytes or table elements (said
+// once for each store), something was deleted twice, the environment has a `WASMRT_` variable that does not exist, the
+// library caught a defect of its own. There is one logger in a process. What it does may change the thread's last error. It is called on the thread on which the thing happens, several at once; it may call the library, but not use
 // the store that the thing happens in. `finalizer`, if not NULL, is called once with `env` when the logger has been replaced
 // and nobody is in it any more; at once if there is no callback. May be called from any thread.
 WASM_API_EXTERN

@@ -126,6 +126,8 @@ pub enum Failure {
     TableTrap,
     /// A host function trapped; its trap is the store's pending one.
     Host(Vec<RawFrame>),
+    /// The engine made no instance, and nothing has run.
+    NotInstantiated(crate::runtime::error::Error),
     /// The store's limits did not allow an instance: what would have trapped, and the error that says more.
     Limit(TrapCode, crate::runtime::error::Error),
     /// Anything else.
@@ -133,13 +135,16 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// For the engine's own refusal to instantiate, which is no trap: the imports, or else what it lacks.
+    /// For an instantiation that failed before anything ran: the engine's own refusal, which is no trap, but about the imports, or
+    /// else what it lacks.
     fn of_instantiation(self) -> Failure {
         match self {
-            Failure::Error(mut error) if error.kind == ErrorKind::Trap => {
-                let link = error.message.contains("import");
-                error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
-                Failure::Error(error)
+            Failure::Error(mut error) => {
+                if error.kind == ErrorKind::Trap {
+                    let link = error.message.contains("import");
+                    error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
+                }
+                Failure::NotInstantiated(error)
             }
             other => other,
         }

@@ -29,7 +29,9 @@ fn function_at(wasm: &[u8], offset: u64) -> Option<(u32, Option<String>)> {
     let mut index = 0;
     let mut found = None;
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload.ok()? {
+        // What comes after the place may be malformed as well.
+        let Ok(payload) = payload else { break };
+        match payload {
             Payload::ImportSection(section) => {
                 let functions = section.into_imports().flatten();
                 index += functions.filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))).count() as u32;

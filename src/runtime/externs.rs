@@ -177,8 +177,14 @@ fn check_carried(ty: ValType, what: &str) -> Result<()> {
 
 /// Runs what needs memory or table elements. If the store's limits forbid it, they say why.
 fn limited<R>(store: &Store, body: impl FnOnce() -> Result<R>) -> Result<R> {
-    store.limits().forget_denial();
-    body().map_err(|error| store.limits().denied().map_or(error, |(_, refusal)| refusal))
+    let limits = store.limits();
+    limits.forget_denial();
+    let before = limits.snapshot();
+    body().map_err(|error| {
+        // Not every engine says when it could not come by what it had asked for.
+        limits.restore(before);
+        limits.denied().map_or(error, |(_, refusal)| refusal)
+    })
 }
 
 /// A reference as an element of a table; still the caller's.

@@ -333,7 +333,7 @@ fn guarded(object: &Object, call: impl FnOnce() -> Option<Handle>) -> *mut Objec
 fn trap_of_panic(object: &Object, panic: &(dyn std::any::Any + Send)) -> Handle {
     super::error::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
-    Object::create(object.store(), Body::Trap(Trap::new(Cause::Error, message))).into_handle()
+    Object::create(object.store(), Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message))).into_handle()
 }
 
 /// # Safety

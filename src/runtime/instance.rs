@@ -3,9 +3,11 @@
 use super::declarations::{Export, Import, Source};
 use super::error::{Error, ErrorKind, Result};
 use super::func::Func;
+use super::limits::Resource;
 use super::module::Module;
 use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
 use super::store::Store;
+use super::trap::TrapCode;
 use super::types::{ExternKind, ExternType};
 use crate::backend::{Entity, Failure};
 use std::cell::OnceCell;
@@ -35,9 +37,6 @@ fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Ob
         store.settle();
         trap
     })?;
-    for (resource, count) in module.declarations.resources() {
-        store.limits().add(resource, count);
-    }
     let instance = Instance { module, imports, entity, exports: OnceCell::new() };
     let object = Object::create(store, Body::Instance(instance));
     let handle = Handle::new(&object);
@@ -52,21 +51,37 @@ fn check_room(store: &Store, module: &Module) -> Result<()> {
 }
 
 fn instantiate_supervised(store: &Store, module: &Module, imports: &[Linked]) -> Result<Entity, Box<Failure>> {
+    let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
+    let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
     let before = limits.snapshot();
     limits.forget_denial();
-    let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
-    let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
+    // Counted first: the start function may make instances, too. Should it trap, the store keeps this one all the same.
+    for (resource, count) in module.declarations.resources() {
+        limits.add(resource, count);
+    }
     // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
-    unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| match *failure {
-        // Without a trap nothing has run, and what there was of the instance may be gone again.
-        Failure::Error(error) => {
-            if store.backend().frees_failed_instances() {
-                limits.restore(before);
+    unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
+        let (refused, failure) = match *failure {
+            Failure::NotInstantiated(error) => match limits.denied() {
+                Some((code, refusal)) => (true, Failure::Limit(code, refusal)),
+                None => (true, Failure::NotInstantiated(error)),
+            },
+            // A limit that traps, before there was a frame.
+            Failure::Trap(TrapCode::MemoryLimit | TrapCode::TableLimit, ref frames) if frames.is_empty() => {
+                (true, *failure)
             }
-            Box::new(limits.denied().map_or(Failure::Error(error), |(code, refusal)| Failure::Limit(code, refusal)))
+            _ => (false, *failure),
+        };
+        let nothing_made = [Resource::MemoryBytes, Resource::TableElements]
+            .into_iter()
+            .all(|resource| limits.used(resource) == before[resource as usize]);
+        if refused && (nothing_made || store.backend().frees_failed_instances()) {
+            limits.restore(before);
+        } else if refused {
+            limits.remove(Resource::Instances, 1);
         }
-        failure => Box::new(failure),
+        Box::new(failure)
     })
 }
 

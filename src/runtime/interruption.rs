@@ -75,14 +75,14 @@ impl Supervisor {
     /// Lets everything in the store end `after` from now; `None` lifts that.
     pub fn set_deadline(&self, after: Option<Duration>) -> Result<()> {
         // A time too far away to be named will not come.
-        self.deadline.set(after.and_then(|after| Instant::now().checked_add(after)));
-        self.need_ticks()
+        let former = self.deadline.replace(after.and_then(|after| Instant::now().checked_add(after)));
+        self.need_ticks().inspect_err(|_| self.deadline.set(former))
     }
 
     /// Lets each call from outside end that long after it began; the call that is running keeps its own deadline.
     pub fn set_call_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-        self.call_timeout.set(timeout);
-        self.need_ticks()
+        let former = self.call_timeout.replace(timeout);
+        self.need_ticks().inspect_err(|_| self.call_timeout.set(former))
     }
 
     fn need_ticks(&self) -> Result<()> {

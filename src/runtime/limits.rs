@@ -99,11 +99,11 @@ impl Limits {
     }
 
     pub fn add(&self, resource: Resource, more: u64) {
-        self.used[resource as usize].set(self.used(resource) + more);
+        self.used[resource as usize].set(self.used(resource).saturating_add(more));
     }
 
-    fn remove(&self, resource: Resource, less: u64) {
-        self.used[resource as usize].set(self.used(resource) - less);
+    pub fn remove(&self, resource: Resource, less: u64) {
+        self.used[resource as usize].set(self.used(resource).saturating_sub(less));
     }
 
     /// A memory asks to grow from `current` to `desired` bytes, or is made with so many. Beyond `maximum`, its own, the engine

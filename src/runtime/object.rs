@@ -196,8 +196,8 @@ impl Object {
     /// The caller owned a handle, or gave it up not long ago.
     pub unsafe fn release_handle(&self) {
         if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
-            error::record(&Error::misuse("the object was deleted before"));
             log::warn("an object was deleted that had been deleted before");
+            error::record(&Error::misuse("the object was deleted before"));
             return;
         }
         self.store().before_release();

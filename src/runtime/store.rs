@@ -49,8 +49,9 @@ pub struct StoreData {
     limits: Limits,
     /// Of stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
-    /// All the fuel that the store was given and has not been taken away again.
-    fuel_given: Cell<u64>,
+    /// The fuel that was consumed until it was set last, and what it was set to.
+    fuel_before: Cell<u64>,
+    fuel_set: Cell<u64>,
     /// How often memories may have grown.
     pub(super) memory_growths: Cell<usize>,
 }
@@ -111,7 +112,8 @@ impl Store {
             pending_trap: Cell::new(None),
             limits: Limits::default(),
             supervisor,
-            fuel_given: Cell::new(0),
+            fuel_before: Cell::new(0),
+            fuel_set: Cell::new(0),
             memory_growths: Cell::new(0),
         };
         // SAFETY: memory for a store, that the backend has not looked at.
@@ -280,8 +282,8 @@ impl Store {
             self.before_release();
             drop(StoreHandle(NonNull::from(self)));
         } else {
-            super::error::record(&Error::misuse("the store was deleted before"));
             super::log::warn("a store was deleted that had been deleted before");
+            super::error::record(&Error::misuse("the store was deleted before"));
         }
     }
 
@@ -395,13 +397,15 @@ impl Store {
     pub fn set_fuel(&self, fuel: u64) -> Result<()> {
         let consumed = self.fuel_consumed()?;
         self.backend().set_fuel(fuel);
-        self.fuel_given.set(consumed.saturating_add(fuel));
+        self.fuel_before.set(consumed);
+        self.fuel_set.set(fuel);
         Ok(())
     }
 
     /// How much fuel was used up since the store was made.
     pub fn fuel_consumed(&self) -> Result<u64> {
-        Ok(self.fuel_given.get().saturating_sub(self.fuel()?))
+        let since = self.fuel_set.get().saturating_sub(self.fuel()?);
+        Ok(self.fuel_before.get().saturating_add(since))
     }
 
     fn check_has_fuel(&self) -> Result<()> {
@@ -429,7 +433,7 @@ impl Store {
     #[cold]
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
-        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error };
+        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
         Object::create(self, Body::Trap(Trap::new(cause, error.message.clone().into_bytes()))).into_handle()
     }
 

@@ -81,7 +81,7 @@ pub enum Cause {
     /// A host function that ends the program, with this status.
     Exit(i32),
     /// No WebAssembly: the call was wrong, or could not be made.
-    Error,
+    Error(ErrorKind),
 }
 
 pub struct Trap {
@@ -170,7 +170,7 @@ impl Store {
     #[cold]
     pub fn trap(&self, failure: Failure, entry: Option<(NonNull<Object>, u32)>) -> Handle {
         let (trap, frames) = match failure {
-            Failure::Error(error) => return self.error_trap(error),
+            Failure::Error(error) | Failure::NotInstantiated(error) => return self.error_trap(error),
             Failure::Limit(code, error) => {
                 error::record(&error);
                 let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
@@ -210,8 +210,11 @@ impl Store {
         let Some(body) = trap.as_trap() else {
             return self.error_trap(Error::misuse("a host function returned something that is no trap"));
         };
-        let limit = matches!(body.cause, Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit));
-        let kind = if limit { ErrorKind::Limit } else { ErrorKind::Trap };
+        let kind = match body.cause {
+            Cause::Error(kind) => kind,
+            Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit) => ErrorKind::Limit,
+            _ => ErrorKind::Trap,
+        };
         error::record(&Error::new(kind, String::from_utf8_lossy(&body.message)));
         if self.is(trap.store()) {
             complete(body);

@@ -110,6 +110,41 @@ TEST(a_table_has_a_bound_in_any_case) {
   fixture_delete(&fixture);
 }
 
+// The engine reports such a failure without having asked before: nothing may be given back for it.
+TEST(growth_that_cannot_be_gives_nothing_back) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (memory (export \"memory\") 1) (table i64 1 funcref)"
+      "  (func (export \"round\") (result i32)"
+      "    (drop (memory.grow (i32.const 1)))"
+      "    (drop (table.grow (ref.null func) (i64.const -1)))"
+      "    (memory.size)))");
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 4 * PAGE);
+  for (int round = 0; round < 20; round++)
+    CHECK_INT(call_i32(fixture_func(&fixture, 1)), round < 3 ? round + 2 : 4);
+  check_usage(fixture.store, 4 * PAGE, 1, 1, 1, 1);
+  fixture_delete(&fixture);
+}
+
+TEST(what_a_failed_start_function_made_stays_counted) {
+  fixture_t fixture = fixture_new();
+  set_limit(fixture.store, WASMRT_LIMIT_INSTANCES, 3);
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (memory 1) (table 2 funcref)"
+                      "  (func $start (drop (memory.grow (i32.const 1))) unreachable)"
+                      "  (start $start))");
+  for (uint64_t round = 1; round <= 3; round++) {
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_UNREACHABLE);
+    check_usage(fixture.store, round * 2 * PAGE, round * 2, round, round, round);
+  }
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL,
+                   WASMRT_ERROR_LIMIT);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
 TEST(exactly_at_the_limit) {
   fixture_t fixture = fixture_from_wat(growing);
   set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 10 * PAGE);

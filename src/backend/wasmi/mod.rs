@@ -139,7 +139,9 @@ impl Engine for WasmiEngine {
                     self.validate(wasm)?;
                 }
                 // An invalid module is better refused as it is than as it was rewritten.
-                let module = new(&rewritten.wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?;
+                let module = new(&rewritten.wasm);
+                let module =
+                    module.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| without_place(error)))?;
                 (module, rewritten.start)
             }
             None => (new(wasm)?, None),
@@ -174,6 +176,14 @@ impl Module for WasmiModule {
     fn identity(&self) -> usize {
         0
     }
+}
+
+/// An error in a rewritten module is not where it says.
+fn without_place(mut error: Error) -> Error {
+    if let Some(end) = error.message.find(" (at offset") {
+        error.message.truncate(end);
+    }
+    error
 }
 
 fn in_words<E: std::fmt::Display>(kind: ErrorKind) -> impl Fn(E) -> Error {

@@ -2,7 +2,7 @@
 //! module, and what is serialized is the original.
 //!
 //! - Comparisons with zero before `select`: wasmi 2.0.0 fuses the two, and where the operand is a local forgets to look at it,
-//!   so that a wrong value is selected. An `i32.and` with 1 between them, which keeps the value, keeps them apart.
+//!   so that a wrong value is selected. An `i32.or` with 0 between them, which keeps the value, keeps them apart.
 //! - Functions without parameters and locals: when they call one that tail-calls a host function, wasmi 2.0.0 loses its stack
 //!   pointer, and writes where it may not. A local that nobody uses keeps it.
 //! - Start functions of modules that may be interrupted: the engine runs them as part of instantiation, where a call cannot be
@@ -51,12 +51,16 @@ pub fn rewrite(wasm: &[u8], export_start: bool) -> Option<Rewritten> {
             Payload::CodeSectionEntry(body) => {
                 let ty = functions.get(bodies.len()).and_then(|ty| types.get(*ty as usize));
                 let bytes = body.as_bytes();
-                let wants_local = ty == Some(&true) && bytes.first() == Some(&0);
+                let code_at = body.get_operators_reader().ok()?.original_position() - body.range().start;
+                let groups = body.get_locals_reader().ok()?;
+                let locals = groups.into_iter().try_fold(0, |sum, group| Some(sum + u64::from(group.ok()?.0)))?;
+                // However it is written that there are none.
+                let wants_local = ty == Some(&true) && locals == 0;
                 if wants_local && uses_locals(&body)? {
                     // Of which there are none: the module is invalid, and must not become valid.
                     return None;
                 }
-                bodies.push(Body { bytes, wants_local, insertions: insertions(&body)? });
+                bodies.push(Body { bytes, wants_local, code_at, insertions: insertions(&body)? });
             }
             _ => {}
         }
@@ -72,6 +76,8 @@ pub fn rewrite(wasm: &[u8], export_start: bool) -> Option<Rewritten> {
 struct Body<'a> {
     bytes: &'a [u8],
     wants_local: bool,
+    /// Where the instructions begin, in bytes from the body's beginning.
+    code_at: usize,
     /// Where comparisons are to be kept apart from what follows, in bytes from the body's beginning.
     insertions: Vec<usize>,
 }
@@ -107,31 +113,32 @@ fn uses_locals(body: &FunctionBody) -> Option<bool> {
     Some(false)
 }
 
-/// Where in a body, in bytes from its beginning, a comparison with what may be zero is followed by `select`.
+/// Where in a body, in bytes from its beginning, there is a `select` whose condition may come from a comparison with zero.
 fn insertions(body: &FunctionBody) -> Option<Vec<usize>> {
     const SELECTS: [u8; 2] = [0x1b, 0x1c];
-    const NOP_AND_COMPARISONS: [u8; 5] = [0x01, 0x45, 0x46, 0x47, 0xd1];
-    let may = |pair: &[u8]| SELECTS.contains(&pair[1]) && NOP_AND_COMPARISONS.contains(&pair[0]);
-    // Reading instructions takes a while; most functions have no such bytes.
-    if !body.as_bytes().windows(2).any(may) {
+    let bytes = body.as_bytes();
+    // Reading instructions takes a while; many functions have no such bytes.
+    if !bytes.iter().any(|byte| SELECTS.contains(byte)) {
         return Some(Vec::new());
     }
     let mut found = Vec::new();
-    let mut compared = false;
+    let mut settled = true;
     let mut operators = body.get_operators_reader().ok()?;
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset().ok()?;
-        match operator {
-            Operator::I32Eqz | Operator::I32Eq | Operator::I32Ne | Operator::RefIsNull => compared = true,
-            Operator::Nop => {}
-            Operator::Select | Operator::TypedSelect { .. } if compared => {
-                found.push(offset - body.range().start);
-                compared = false;
-            }
-            _ => compared = false,
+        let position = offset - body.range().start;
+        if matches!(operator, Operator::Select | Operator::TypedSelect { .. }) && !settled {
+            found.push(position);
         }
+        settled = makes_its_value(*bytes.get(position)?);
     }
     Some(found)
+}
+
+/// Whether an instruction makes a value that is no comparison with what may be zero: calls, reads of locals, globals and memory,
+/// constants, other comparisons and arithmetic. After any other the value may come from farther back.
+fn makes_its_value(opcode: u8) -> bool {
+    matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4)
 }
 
 fn write(wasm: &[u8], start: Option<&Start>, bodies: &[Body]) -> Option<Vec<u8>> {
@@ -172,9 +179,9 @@ fn with_export(former: &[u8], start: &Start) -> Vec<u8> {
 }
 
 fn code(bodies: &[Body]) -> Vec<u8> {
-    /// `i32.const 1`, `i32.and`.
-    const APART: [u8; 3] = [0x41, 1, 0x71];
-    /// One group of locals: one i32. In place of no groups.
+    /// `i32.const 0`, `i32.or`.
+    const APART: [u8; 3] = [0x41, 0, 0x72];
+    /// One group of locals: one i32.
     const LOCAL: [u8; 3] = [1, 1, 0x7f];
     let mut section = Vec::with_capacity(bodies.iter().map(|body| body.bytes.len() + 8).sum());
     write_number(&mut section, bodies.len());
@@ -183,7 +190,7 @@ fn code(bodies: &[Body]) -> Vec<u8> {
         let mut done = 0;
         if body.wants_local {
             rewritten.extend_from_slice(&LOCAL);
-            done = 1;
+            done = body.code_at;
         }
         for position in &body.insertions {
             rewritten.extend_from_slice(&body.bytes[done..*position]);
@@ -258,6 +265,11 @@ mod tests {
         (func (export \"null\") (param i32) (result i32) (local funcref)
             (if (local.get 0) (then (local.set 1 (ref.func 0))))
             (select (i32.const 7) (i32.const 5) (ref.is_null (local.get 1))))
+        (func (export \"loop\") (param i32) (result i32)
+            (select (i32.const 7) (i32.const 5) (loop (result i32) (i32.eqz (local.get 0)))))
+        (func (export \"br_if\") (param i32) (result i32)
+            (block $b (result i32)
+                (select (i32.const 7) (i32.const 5) (br_if $b (i32.eqz (local.get 0)) (i32.const 0)))))
         (func (export \"other\") (param i32) (result i32)
             (select (i32.const 5) (i32.const 7) (local.get 0))))";
 
@@ -272,7 +284,7 @@ mod tests {
     fn comparisons_before_select_are_kept_apart() {
         let Rewritten { wasm, start } = rewrite(&binary(SELECTS), true).expect("something to keep apart");
         assert!(start.is_none());
-        for name in ["eqz", "ne", "null", "other"] {
+        for name in ["eqz", "ne", "null", "loop", "br_if", "other"] {
             assert_eq!((call(&wasm, name, 0), call(&wasm, name, 3)), (7, 5), "{name}");
         }
     }
@@ -284,6 +296,22 @@ mod tests {
         assert_eq!(wasm.len(), binary(text).len() + 2);
         assert_eq!(call(&wasm, "f", 0), 4);
         assert!(rewrite(&wasm, false).is_none());
+    }
+
+    #[test]
+    fn there_are_several_ways_to_write_that_there_are_no_locals() {
+        let plain = binary("(module (func nop))");
+        let body = plain.windows(4).position(|bytes| bytes == [3, 0, 1, 0x0b]).expect("the body");
+        for locals in [&[1, 0, 0x7f][..], &[0x80, 0]] {
+            let mut wasm = plain.clone();
+            let added = locals.len() as u8 - 1;
+            wasm.splice(body + 1..body + 2, locals.iter().copied());
+            wasm[body] += added;
+            wasm[body - 2] += added;
+            let Rewritten { wasm, .. } = rewrite(&wasm, false).expect("a function without locals");
+            assert!(rewrite(&wasm, false).is_none());
+            assert!(wasmi::Module::new(&wasmi::Engine::default(), &wasm).is_ok());
+        }
     }
 
     #[test]

@@ -37,13 +37,12 @@ impl wasmtime::ResourceLimiter for Owner {
         answer(self.get().limits().table_growing(current, desired, maximum))
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.get().limits().growth_failed();
-        Ok(())
-    }
-
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.get().limits().growth_failed();
+    /// Tables need no such thing: the engine says it of those only that were not counted before.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // Nor of memories whose type forbids the size, which the engine does not ask about first.
+        if !error.to_string().contains("memory type's limits") {
+            self.get().limits().growth_failed();
+        }
         Ok(())
     }
 
@@ -136,6 +135,10 @@ impl WasmtimeStore {
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {
                 Ok(error) => Failure::Error(error.0),
+                // The backtrace is in the frames.
+                Err(error) if !frames.is_empty() => {
+                    Failure::Error(Error::new(ErrorKind::Trap, error.root_cause().to_string()))
+                }
                 Err(error) => Failure::Error(in_words(ErrorKind::Trap, &error)),
             };
         };
@@ -325,7 +328,12 @@ impl Store for WasmtimeStore {
         // SAFETY: entities are of their kinds.
         let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
         let instance = wasmtime::Instance::new(self.context(), code, &imports);
-        instance.map(Entity::new).map_err(|error| Box::new(self.explain(error).of_instantiation()))
+        instance.map(Entity::new).map_err(|error| {
+            // With a backtrace, the start function has run.
+            let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
+            let failure = self.explain(error);
+            Box::new(if ran { failure } else { failure.of_instantiation() })
+        })
     }
 
     fn frees_failed_instances(&self) -> bool {

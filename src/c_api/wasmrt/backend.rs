@@ -14,7 +14,8 @@ pub unsafe extern "C" fn wasmrt_backend_count() -> usize {
     BACKENDS.len()
 }
 
-/// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is beyond the last.
+/// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is beyond the last;
+/// that is an answer, not an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
     BACKENDS.get(index).map_or(std::ptr::null(), |backend| backend.name().as_ptr())

@@ -13,11 +13,11 @@ pub type wasmrt_limit_t = u8;
 /// What a store can have too much of.
 #[repr(C)]
 pub enum wasmrt_limit_enum {
-    /// Bytes of all linear memories together.
+    /// Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
     WASMRT_LIMIT_MEMORY_BYTES = 0,
     /// Elements of all tables together. One table has at most 10,000,000 in any case.
     WASMRT_LIMIT_TABLE_ELEMENTS = 1,
-    /// Instances.
+    /// Instances, also those whose start function trapped: the store keeps them.
     WASMRT_LIMIT_INSTANCES = 2,
     /// Tables, of instances and of the host.
     WASMRT_LIMIT_TABLES = 3,
@@ -30,8 +30,8 @@ pub enum wasmrt_limit_enum {
 ///
 /// What the host makes counts as well as what guests make. Beyond the limit, a guest's `memory.grow` and `table.grow` give -1
 /// (see `wasmrt_store_set_growth_trap`), and functions of wasm.h fail with a last error of kind `WASMRT_ERROR_LIMIT` that names
-/// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before;
-/// on wasmi that includes what was made for an instance before it was refused.
+/// the limit; the trap of `wasm_instance_new` has the same message. What a store holds is freed with the store, not before:
+/// also an instance whose start function trapped, and on wasmi what was made for one before it was refused.
 /// True; false and a last error for a number that is no limit, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_limit(store: *mut wasm_store_t, limit: wasmrt_limit_t, value: u64) -> bool {

@@ -8,9 +8,9 @@ pub type wasmrt_log_callback_t = Option<unsafe extern "C" fn(env: *mut c_void, m
 
 /// Has warnings passed to `callback`, with `env`; NULL for no callback, the default: nobody hears of them.
 ///
-/// Warnings are about things that are no errors of any call: a limit of a store was reached, something was deleted twice, the
-/// environment has a `WASMRT_` variable that does not exist, the library caught a defect of its own. There is one logger in
-/// a process. It is called on the thread on which the thing happens, several at once; it may call the library, but not use
+/// Warnings are about things that are no errors of any call: a store reached its limit of memory bytes or table elements (said
+/// once for each store), something was deleted twice, the environment has a `WASMRT_` variable that does not exist, the
+/// library caught a defect of its own. There is one logger in a process. What it does may change the thread's last error. It is called on the thread on which the thing happens, several at once; it may call the library, but not use
 /// the store that the thing happens in. `finalizer`, if not NULL, is called once with `env` when the logger has been replaced
 /// and nobody is in it any more; at once if there is no callback. May be called from any thread.
 #[unsafe(no_mangle)]

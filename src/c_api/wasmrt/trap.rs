@@ -63,7 +63,8 @@ pub enum wasmrt_trap_code_enum {
     WASMRT_TRAP_HOST = 64,
     /// A host function's wish to end the program: `wasmrt_trap_new_exit`.
     WASMRT_TRAP_EXIT = 65,
-    /// Nothing has run: arguments or imports were wrong, or a host function left a wrong result. The last error tells its kind.
+    /// The call was wrong, not WebAssembly: arguments or imports were, and nothing has run, or a host function left a wrong
+    /// result. The last error tells its kind.
     WASMRT_TRAP_ERROR = 66,
 }
 
@@ -74,7 +75,7 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
         Cause::Other => return WASMRT_TRAP_OTHER,
         Cause::Host => return WASMRT_TRAP_HOST,
         Cause::Exit(_) => return WASMRT_TRAP_EXIT,
-        Cause::Error => return WASMRT_TRAP_ERROR,
+        Cause::Error(_) => return WASMRT_TRAP_ERROR,
     };
     match code {
         TrapCode::Unreachable => WASMRT_TRAP_UNREACHABLE,
@@ -144,7 +145,7 @@ pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, statu
 
 /// A trap with a message that carries data of the host's, own, for a host function to return.
 ///
-/// The message stays the caller's, as for `wasm_trap_new`. Whoever gets the trap, from the call into WebAssembly, gets `data`
+/// The message stays the caller's, as for `wasm_trap_new`; NULL is an empty one. Whoever gets the trap, from the call into WebAssembly, gets `data`
 /// back with `wasmrt_trap_data`. `finalizer`, if not NULL, is called once with `data` when the last handle to the trap is
 /// deleted, or at once if this function fails. Beside it, host info of the trap is free for other use. NULL for the store
 /// gives NULL and a last error.
@@ -177,7 +178,8 @@ fn give(store: &crate::runtime::store::Store, trap: Trap) -> *mut wasm_trap_t {
 
 /// Writes the name of a frame's function to `out`, own: what the module's name section calls it.
 ///
-/// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+/// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL
+/// for `out`: nothing is written. On wasmi traps have no frames.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_frame_func_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
     // SAFETY: the caller's frame, or NULL.
@@ -189,7 +191,8 @@ pub unsafe extern "C" fn wasmrt_frame_func_name(frame: *const wasm_frame_t, out:
 
 /// Writes the name of a frame's module to `out`, own: what its name section calls it.
 ///
-/// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error.
+/// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL for
+/// `out`: nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_frame_module_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
     // SAFETY: the caller's frame, or NULL.
