@@ -27,7 +27,7 @@ extern "C" {
 #define WASMRT_EXNREF 131
 
 
-// The default value of every limit: none.
+// No limit.
 #define WASMRT_UNLIMITED UINT64_MAX
 
 // No deadline, no timeout.
@@ -98,7 +98,8 @@ typedef enum wasmrt_module_limit_enum {
   WASMRT_MODULE_LIMIT_BYTES = 0,
   // Functions, imported and own. At most 1,000,000 in any case.
   WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
-  // Types. At most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 take some 10 seconds and 1 GB.
+  // Types. By default 100,000, at most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 of them take some 10
+  // seconds and 1 GB.
   WASMRT_MODULE_LIMIT_TYPES = 2,
   // Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi somewhat fewer.
   WASMRT_MODULE_LIMIT_LOCALS = 3,
@@ -386,7 +387,7 @@ bool wasmrt_config_enable_cpu_feature(wasm_config_t *config,
                                       const char *name);
 
 // Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
-// allowed, `WASMRT_UNLIMITED` by default. A module beyond it is refused before it is compiled, with a last error of kind
+// allowed, `WASMRT_UNLIMITED` by default but for types. A module beyond it is refused before it is compiled, with a last error of kind
 // `WASMRT_ERROR_LIMIT`.
 WASM_API_EXTERN
 bool wasmrt_config_set_module_limit(wasm_config_t *config,

@@ -31,9 +31,15 @@ impl ModuleLimit {
 #[derive(Clone)]
 pub struct ModuleLimits([u64; ModuleLimit::ALL.len()]);
 
+/// The types that a module may have if nobody says otherwise: some times what compilers emit, and still compiled in seconds. A
+/// compiler makes code for each.
+const DEFAULT_TYPES: u64 = 100_000;
+
 impl Default for ModuleLimits {
     fn default() -> ModuleLimits {
-        ModuleLimits([u64::MAX; ModuleLimit::ALL.len()])
+        let mut limits = ModuleLimits([u64::MAX; ModuleLimit::ALL.len()]);
+        limits.set(ModuleLimit::Types, DEFAULT_TYPES);
+        limits
     }
 }
 
@@ -45,9 +51,10 @@ impl ModuleLimits {
     /// Fails if `wasm` is beyond a limit. What is malformed is left to the engine to say.
     pub fn check(&self, wasm: &[u8]) -> Result<()> {
         self.admit(ModuleLimit::Bytes, wasm.len() as u64, || "the module has".to_string(), "bytes")?;
-        if self.0[1..].iter().all(|limit| *limit == u64::MAX) {
-            return Ok(());
-        }
+        // Types come first, and most configurations bound nothing that comes later.
+        let types_alone = [ModuleLimit::Functions, ModuleLimit::Locals, ModuleLimit::FunctionBytes]
+            .into_iter()
+            .all(|limit| self.0[limit as usize] == u64::MAX);
         let mut functions = 0;
         let mut function = 0;
         let module = || "the module has".to_string();
@@ -59,7 +66,11 @@ impl ModuleLimits {
                     self.admit(ModuleLimit::Types, section.count().into(), module, "types")?;
                     let types = section.into_iter().flatten().map(|group| group.types().len() as u64).sum();
                     self.admit(ModuleLimit::Types, types, module, "types")?;
+                    if types_alone {
+                        break;
+                    }
                 }
+                _ if types_alone && payload.as_section().is_some_and(|(id, _)| id != 0) => break,
                 Payload::ImportSection(section) => {
                     for import in section.into_imports().flatten() {
                         functions += u64::from(matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));

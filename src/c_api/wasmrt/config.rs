@@ -105,7 +105,8 @@ pub enum wasmrt_module_limit_enum {
     WASMRT_MODULE_LIMIT_BYTES = 0,
     /// Functions, imported and own. At most 1,000,000 in any case.
     WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
-    /// Types. At most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 take some 10 seconds and 1 GB.
+    /// Types. By default 100,000, at most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 of them take some 10
+    /// seconds and 1 GB.
     WASMRT_MODULE_LIMIT_TYPES = 2,
     /// Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi somewhat fewer.
     WASMRT_MODULE_LIMIT_LOCALS = 3,
@@ -114,7 +115,7 @@ pub enum wasmrt_module_limit_enum {
     WASMRT_MODULE_LIMIT_FUNCTION_BYTES = 4,
 }
 
-/// The default value of every limit: none.
+/// No limit.
 pub const WASMRT_UNLIMITED: u64 = u64::MAX;
 
 /// Chooses the compiler: a constant of `wasmrt_compiler_enum`. Environment: `WASMRT_COMPILER`, one of cranelift, winch, pulley,
@@ -350,7 +351,7 @@ pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_conf
 }
 
 /// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
-/// allowed, `WASMRT_UNLIMITED` by default. A module beyond it is refused before it is compiled, with a last error of kind
+/// allowed, `WASMRT_UNLIMITED` by default but for types. A module beyond it is refused before it is compiled, with a last error of kind
 /// `WASMRT_ERROR_LIMIT`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_module_limit(
