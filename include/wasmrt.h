@@ -303,10 +303,10 @@ WASM_API_EXTERN
 bool wasmrt_config_set_interruption(wasm_config_t *config,
                                     bool enabled);
 
-// Bounds the stack of WebAssembly, in bytes, not 0; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
+// Bounds the stack of WebAssembly, in bytes, from 1 to 1 GiB; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
 //
-// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have at least as much again for the
-// engine and the host. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
+// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have 256 KiB more for the engine, and what
+// the host needs; a size that does not fit into the system's limit for stacks (`ulimit -s`) is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
 // thousands of bytes in it.
 WASM_API_EXTERN
 bool wasmrt_config_set_max_wasm_stack(wasm_config_t *config,

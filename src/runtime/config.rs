@@ -286,15 +286,21 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
         })
     }),
     ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, text| {
-        fill(&mut config.options.max_wasm_stack, || match bytes(text)? {
-            0 => Err("expected a size of the stack, got 0 bytes".to_string()),
-            size => Ok(size),
-        })
+        fill(&mut config.options.max_wasm_stack, || stack_size(bytes(text)?))
     }),
     ("WASMRT_MEMORY_RESERVATION", Some(Setting::MemoryReservation), |config, text| {
         fill(&mut config.options.memory_reservation, || bytes(text))
     }),
 ];
+
+/// A size for the stack of WebAssembly that means something.
+pub fn stack_size(bytes: usize) -> Result<usize, String> {
+    const MOST: usize = 1 << 30;
+    if (1..=MOST).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(format!("expected a size of the stack, from 1 to {MOST} bytes, got {bytes}"))
+}
 
 fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {
     if place.is_some() {

@@ -19,6 +19,7 @@ pub fn translate(backend: &dyn Backend, options: &Options) -> Result<Config> {
     }
     config.consume_fuel(options.fuel).epoch_interruption(options.interruption).debug_info(options.debug_info);
     if let Some(bytes) = options.max_wasm_stack {
+        check_stack(bytes)?;
         // The other is of no use here, but is to be no less.
         config.max_wasm_stack(bytes).async_stack_size(bytes.max(2 << 20));
     }
@@ -107,6 +108,23 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
         error.message.insert_str(0, &format!("target \"{target}\": "));
         error
     })
+}
+
+/// Fails if a stack of so many bytes is not in threads as the operating system makes them: it could not trap before it faults.
+fn check_stack(bytes: usize) -> Result<()> {
+    /// What the engine and this library take of the same stack, amply.
+    const BESIDE: u64 = 256 << 10;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place to write to.
+    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + BESIDE <= limit.rlim_cur {
+        return Ok(());
+    }
+    let message = format!(
+        "a maximum of {bytes} bytes for the stack (wasmrt_config_set_max_wasm_stack): threads have {} bytes (ulimit -s), of which \
+         {BESIDE} are for the wasmtime backend",
+        limit.rlim_cur
+    );
+    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 fn pool(pooling: &Pooling) -> PoolingAllocationConfig {

@@ -2,7 +2,7 @@
 
 use crate::c_api::config::wasm_config_t;
 use crate::c_api::{answer, null};
-use crate::runtime::config::{Compiler, Config, Optimization, Pooling, Profiling, Proposal};
+use crate::runtime::config::{Compiler, Config, Optimization, Pooling, Profiling, Proposal, stack_size};
 use crate::runtime::error::{Error, Result};
 use crate::runtime::module_limits::ModuleLimit;
 use std::ffi::{CStr, c_char};
@@ -189,20 +189,17 @@ pub unsafe extern "C" fn wasmrt_config_set_interruption(config: *mut wasm_config
     })
 }
 
-/// Bounds the stack of WebAssembly, in bytes, not 0; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
+/// Bounds the stack of WebAssembly, in bytes, from 1 to 1 GiB; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
 ///
-/// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have at least as much again for the
-/// engine and the host. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
+/// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have 256 KiB more for the engine, and what
+/// the host needs; a size that does not fit into the system's limit for stacks (`ulimit -s`) is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
 /// thousands of bytes in it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_config_t, bytes: usize) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
     change("wasmrt_config_set_max_wasm_stack", config, |config| {
-        if bytes == 0 {
-            return Err(Error::misuse("expected a size of the stack, got 0 bytes"));
-        }
-        config.options.max_wasm_stack = Some(bytes);
+        config.options.max_wasm_stack = Some(stack_size(bytes).map_err(Error::misuse)?);
         Ok(())
     })
 }
