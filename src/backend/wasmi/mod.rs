@@ -11,6 +11,7 @@ use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
 
@@ -131,7 +132,6 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let new = |wasm: &[u8]| wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile));
         let (module, start) = match rewrite::rewrite(wasm, self.interruption) {
             Some(rewritten) => {
                 if rewritten.start.is_some() {
@@ -139,12 +139,12 @@ impl Engine for WasmiEngine {
                     self.validate(wasm)?;
                 }
                 // An invalid module is better refused as it is than as it was rewritten.
-                let module = new(&rewritten.wasm);
+                let module = self.translate(&rewritten.wasm);
                 let module =
                     module.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| without_place(error)))?;
                 (module, rewritten.start)
             }
-            None => (new(wasm)?, None),
+            None => (self.translate(wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?, None),
         };
         Ok(Box::new(WasmiModule { module, wasm: wasm.into(), start }))
     }
@@ -175,6 +175,20 @@ impl Module for WasmiModule {
     /// The engine keeps no frames.
     fn identity(&self) -> usize {
         0
+    }
+}
+
+impl WasmiEngine {
+    /// Has the engine translate a module, which is known to panic on some.
+    fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
+        // The engine is as usable afterwards as after an error: what it was translating is left out.
+        match catch_unwind(AssertUnwindSafe(|| wasmi::Module::new(&self.engine, wasm))) {
+            Ok(module) => module.map_err(in_words(ErrorKind::Compile)),
+            Err(_) => {
+                let message = "wasmi fails on this module, by a defect of its own; another backend may compile it";
+                Err(Error::new(ErrorKind::Compile, message))
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 ;; A store whose value is the address, far from the start of the memory. wasmi 2.0.0 has no instruction for that and panics
-;; when it compiles the function, so that the module is refused as an internal error. wasmtime is right.
+;; when it compiles the function, so that the module is refused. wasmtime is right.
 (module
   (memory (export "memory") 2)
   (func (export "store") (param i32)
