@@ -278,7 +278,8 @@ fn find_repetitions(exports: &mut [Export]) {
     }
 }
 
-fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
+/// Writes a number as modules have them everywhere.
+pub fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
     loop {
         let low = (value & 0x7f) as u8;
         value >>= 7;

@@ -132,7 +132,11 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let (module, start) = match rewrite::rewrite(wasm, self.interruption) {
+        let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
+            let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
+            self.validate(wasm).err().unwrap_or_else(error)
+        })?;
+        let (module, start) = match rewritten {
             Some(rewritten) => {
                 if rewritten.start.is_some() {
                     // Any function can be exported, but not any can be a start function.

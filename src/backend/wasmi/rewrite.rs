@@ -8,7 +8,8 @@
 //! - Start functions of modules that may be interrupted: the engine runs them as part of instantiation, where a call cannot be
 //!   resumed. Such a function becomes an export, to be called afterwards.
 
-use wasmparser::{CompositeInnerType, FunctionBody, Operator, Parser, Payload};
+use crate::runtime::declarations::write_leb128;
+use wasmparser::{CompositeInnerType, FunctionBody, Operator, Parser, Payload, Result};
 
 /// A module for the engine, where it is not the original.
 pub struct Rewritten {
@@ -23,54 +24,60 @@ const START: u8 = 8;
 const CODE: u8 = 10;
 const TAGS: u8 = 13;
 
-/// `None` if nothing has to change, or if the module is malformed, which the engine says better.
-pub fn rewrite(wasm: &[u8], export_start: bool) -> Option<Rewritten> {
-    let mut exports = Vec::new();
+/// `None` if nothing has to change. A module that cannot be read fails: as it is, it must not reach the engine either.
+pub fn rewrite(wasm: &[u8], export_start: bool) -> Result<Option<Rewritten>> {
+    let mut exports = Exports::default();
     let mut start = None;
+    let mut sections = Vec::new();
     let mut bodies = Vec::new();
     let mut types = Vec::new();
     let mut functions = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload.ok()? {
+        let payload = payload?;
+        sections.extend(payload.as_section());
+        match payload {
             Payload::TypeSection(section) => {
                 for group in section {
-                    let types_of_group = group.ok()?.into_types();
-                    types.extend(types_of_group.map(|ty| {
-                        matches!(&ty.composite_type.inner,
-                        CompositeInnerType::Func(ty) if ty.params().is_empty())
-                    }));
+                    types.extend(group?.into_types().map(
+                        |ty| matches!(&ty.composite_type.inner, CompositeInnerType::Func(ty) if ty.params().is_empty()),
+                    ));
                 }
             }
-            Payload::FunctionSection(section) => {
-                functions = section.into_iter().collect::<Result<Vec<_>, _>>().ok()?;
-            }
+            Payload::FunctionSection(section) => functions = section.into_iter().collect::<Result<Vec<_>>>()?,
             Payload::ExportSection(section) if export_start => {
-                exports = section.into_iter().map(|export| Some(export.ok()?.name)).collect::<Option<Vec<_>>>()?;
+                exports.entries = &wasm[section.original_position()..section.range().end];
+                exports.names = section.into_iter().map(|export| Ok(export?.name)).collect::<Result<Vec<_>>>()?;
             }
             Payload::StartSection { func, .. } if export_start => start = Some(func),
             Payload::CodeSectionEntry(body) => {
                 let ty = functions.get(bodies.len()).and_then(|ty| types.get(*ty as usize));
-                let bytes = body.as_bytes();
-                let code_at = body.get_operators_reader().ok()?.original_position() - body.range().start;
-                let groups = body.get_locals_reader().ok()?;
-                let locals = groups.into_iter().try_fold(0, |sum, group| Some(sum + u64::from(group.ok()?.0)))?;
-                // However it is written that there are none.
-                let wants_local = ty == Some(&true) && locals == 0;
-                if wants_local && uses_locals(&body)? {
-                    // Of which there are none: the module is invalid, and must not become valid.
-                    return None;
-                }
-                bodies.push(Body { bytes, wants_local, code_at, insertions: insertions(&body)? });
+                bodies.push(Body::read(&body, ty == Some(&true))?);
             }
             _ => {}
         }
     }
     if start.is_none() && bodies.iter().all(|body| !body.wants_local && body.insertions.is_empty()) {
-        return None;
+        return Ok(None);
     }
-    let start = start.map(|func| Start { func, name: unused_name(&exports), exports: exports.len() });
-    let wasm = write(wasm, start.as_ref(), &bodies)?;
-    Some(Rewritten { wasm, start: start.map(|start| start.name) })
+    let start = start.map(|func| Start { func, name: unused_name(&exports.names) });
+    let mut out = wasm[..8].to_vec();
+    let mut to_export = start.as_ref();
+    for (id, range) in sections {
+        // Where exports are, or should be.
+        if id != CUSTOM
+            && id != TAGS
+            && id >= EXPORTS
+            && let Some(start) = to_export.take()
+        {
+            write_section(&mut out, EXPORTS, &exports.with(start));
+        }
+        match id {
+            EXPORTS | START if start.is_some() => {}
+            CODE => write_section(&mut out, id, &code(&bodies)),
+            _ => write_section(&mut out, id, &wasm[range]),
+        }
+    }
+    Ok(Some(Rewritten { wasm: out, start: start.map(|start| start.name) }))
 }
 
 struct Body<'a> {
@@ -82,11 +89,44 @@ struct Body<'a> {
     insertions: Vec<usize>,
 }
 
+impl<'a> Body<'a> {
+    fn read(body: &FunctionBody<'a>, without_parameters: bool) -> Result<Body<'a>> {
+        let bytes = body.as_bytes();
+        let code_at = body.get_operators_reader()?.original_position() - body.range().start;
+        let mut locals = 0;
+        for group in body.get_locals_reader()? {
+            locals += u64::from(group?.0);
+        }
+        // However it is written that there are none. One that uses a local all the same is invalid, and must not become valid.
+        let wants_local = without_parameters && locals == 0 && !uses_locals(body)?;
+        Ok(Body { bytes, wants_local, code_at, insertions: insertions(body)? })
+    }
+}
+
 struct Start {
     func: u32,
     name: String,
-    /// How many exports there are without it.
-    exports: usize,
+}
+
+/// The exports of a module, by name and as they are written.
+#[derive(Default)]
+struct Exports<'a> {
+    names: Vec<&'a str>,
+    entries: &'a [u8],
+}
+
+impl Exports<'_> {
+    /// The section with the start function as one more.
+    fn with(&self, start: &Start) -> Vec<u8> {
+        let mut section = Vec::new();
+        write_leb128(&mut section, self.names.len() + 1);
+        section.extend_from_slice(self.entries);
+        write_leb128(&mut section, start.name.len());
+        section.extend_from_slice(start.name.as_bytes());
+        section.push(0);
+        write_leb128(&mut section, start.func as usize);
+        section
+    }
 }
 
 fn unused_name(exports: &[&str]) -> String {
@@ -97,42 +137,42 @@ fn unused_name(exports: &[&str]) -> String {
     name
 }
 
-fn uses_locals(body: &FunctionBody) -> Option<bool> {
+fn uses_locals(body: &FunctionBody) -> Result<bool> {
     const LOCAL_GET_SET_TEE: std::ops::RangeInclusive<u8> = 0x20..=0x22;
     // As below.
     if !body.as_bytes().iter().any(|byte| LOCAL_GET_SET_TEE.contains(byte)) {
-        return Some(false);
+        return Ok(false);
     }
-    let mut operators = body.get_operators_reader().ok()?;
+    let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         use Operator::{LocalGet, LocalSet, LocalTee};
-        if matches!(operators.read().ok()?, LocalGet { .. } | LocalSet { .. } | LocalTee { .. }) {
-            return Some(true);
+        if matches!(operators.read()?, LocalGet { .. } | LocalSet { .. } | LocalTee { .. }) {
+            return Ok(true);
         }
     }
-    Some(false)
+    Ok(false)
 }
 
 /// Where in a body, in bytes from its beginning, there is a `select` whose condition may come from a comparison with zero.
-fn insertions(body: &FunctionBody) -> Option<Vec<usize>> {
+fn insertions(body: &FunctionBody) -> Result<Vec<usize>> {
     const SELECTS: [u8; 2] = [0x1b, 0x1c];
     let bytes = body.as_bytes();
     // Reading instructions takes a while; many functions have no such bytes.
     if !bytes.iter().any(|byte| SELECTS.contains(byte)) {
-        return Some(Vec::new());
+        return Ok(Vec::new());
     }
     let mut found = Vec::new();
     let mut settled = true;
-    let mut operators = body.get_operators_reader().ok()?;
+    let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
-        let (operator, offset) = operators.read_with_offset().ok()?;
+        let (operator, offset) = operators.read_with_offset()?;
         let position = offset - body.range().start;
         if matches!(operator, Operator::Select | Operator::TypedSelect { .. }) && !settled {
             found.push(position);
         }
-        settled = makes_its_value(*bytes.get(position)?);
+        settled = makes_its_value(bytes[position]);
     }
-    Some(found)
+    Ok(found)
 }
 
 /// Whether an instruction makes a value that is no comparison with what may be zero: calls, reads of locals, globals and memory,
@@ -141,50 +181,13 @@ fn makes_its_value(opcode: u8) -> bool {
     matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4)
 }
 
-fn write(wasm: &[u8], start: Option<&Start>, bodies: &[Body]) -> Option<Vec<u8>> {
-    let (header, mut rest) = wasm.split_at_checked(8)?;
-    let mut out = header.to_vec();
-    let mut to_export = start;
-    while let Some((&id, after)) = rest.split_first() {
-        let (length, after) = read_number(after)?;
-        let (section, after) = after.split_at_checked(length)?;
-        rest = after;
-        // Where exports are, or should be.
-        if id != CUSTOM
-            && id != TAGS
-            && id >= EXPORTS
-            && let Some(start) = to_export.take()
-        {
-            let former = if id == EXPORTS { read_number(section)?.1 } else { &[] };
-            write_section(&mut out, EXPORTS, &with_export(former, start));
-        }
-        match id {
-            EXPORTS | START if start.is_some() => {}
-            CODE => write_section(&mut out, id, &code(bodies)),
-            _ => write_section(&mut out, id, section),
-        }
-    }
-    Some(out)
-}
-
-fn with_export(former: &[u8], start: &Start) -> Vec<u8> {
-    let mut section = Vec::new();
-    write_number(&mut section, start.exports + 1);
-    section.extend_from_slice(former);
-    write_number(&mut section, start.name.len());
-    section.extend_from_slice(start.name.as_bytes());
-    section.push(0);
-    write_number(&mut section, start.func as usize);
-    section
-}
-
 fn code(bodies: &[Body]) -> Vec<u8> {
     /// `i32.const 0`, `i32.or`.
     const APART: [u8; 3] = [0x41, 0, 0x72];
     /// One group of locals: one i32.
     const LOCAL: [u8; 3] = [1, 1, 0x7f];
     let mut section = Vec::with_capacity(bodies.iter().map(|body| body.bytes.len() + 8).sum());
-    write_number(&mut section, bodies.len());
+    write_leb128(&mut section, bodies.len());
     for body in bodies {
         let mut rewritten = Vec::with_capacity(body.bytes.len() + 8);
         let mut done = 0;
@@ -198,7 +201,7 @@ fn code(bodies: &[Body]) -> Vec<u8> {
             done = *position;
         }
         rewritten.extend_from_slice(&body.bytes[done..]);
-        write_number(&mut section, rewritten.len());
+        write_leb128(&mut section, rewritten.len());
         section.extend_from_slice(&rewritten);
     }
     section
@@ -206,33 +209,17 @@ fn code(bodies: &[Body]) -> Vec<u8> {
 
 fn write_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
     out.push(id);
-    write_number(out, body.len());
+    write_leb128(out, body.len());
     out.extend_from_slice(body);
-}
-
-/// LEB128, as everywhere in a module.
-fn write_number(out: &mut Vec<u8>, mut value: usize) {
-    while value > 0x7f {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn read_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0usize;
-    for (position, byte) in bytes.iter().take(5).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * position);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[position + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rewrite(wasm: &[u8], export_start: bool) -> Option<Rewritten> {
+        super::rewrite(wasm, export_start).expect("a module that can be read")
+    }
 
     fn binary(text: &str) -> Vec<u8> {
         wat::parse_str(text).expect("valid text")
@@ -254,7 +241,7 @@ mod tests {
             assert!(rewrite(&binary(text), false).is_none_or(|rewritten| rewritten.start.is_none()), "{text}");
         }
         assert!(rewrite(&binary("(module (func (param i32)))"), true).is_none());
-        assert!(rewrite(b"\0asm\x01\0\0\0\x08", true).is_none());
+        assert!(super::rewrite(b"\0asm\x01\0\0\0\x08", true).is_err());
     }
 
     const SELECTS: &str = "(module
@@ -317,6 +304,11 @@ mod tests {
     #[test]
     fn what_is_invalid_stays_so() {
         assert!(rewrite(&binary("(module (func (result i32) (local.get 0)))"), false).is_none());
+        // What is beside it needs its local all the same: with lazy validation it may run.
+        let beside = rewrite(&binary("(module (func nop) (func (result i32) (local.get 0)))"), false);
+        assert!(
+            wasmi::Module::new(&wasmi::Engine::default(), beside.expect("a function without locals").wasm).is_err()
+        );
     }
 
     fn call(wasm: &[u8], name: &str, argument: i32) -> i32 {

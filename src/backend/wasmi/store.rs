@@ -307,7 +307,7 @@ impl Store for WasmiStore {
         imports: &[(ExternKind, Entity)],
     ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
-            return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
+            return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
         // The engine wants imports by kind, in this order, and within each as declared.
         let order = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];

@@ -316,11 +316,11 @@ impl Store for WasmtimeStore {
         imports: &[(ExternKind, Entity)],
     ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
-            return Err(Failure::Error(Error::misuse("the module belongs to another backend")).into());
+            return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
         let Code::Module(code) = &module.code else {
             let message = "the module was compiled for another machine; it can only be serialized here";
-            return Err(Failure::Error(Error::new(ErrorKind::Unsupported, message)).into());
+            return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };
         if !module.trap_sites.is_empty() {
             self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());

@@ -1,7 +1,7 @@
 //! Deadlines and interrupts.
 
-use crate::c_api::answer;
 use crate::c_api::store::{self, wasm_store_t};
+use crate::c_api::{answer, guard, required};
 use crate::runtime::error::{Error, Result};
 use crate::runtime::interruption::{Interrupt, Supervisor};
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn wasmrt_interrupt_new(store: *mut wasm_store_t) -> *mut 
 pub unsafe extern "C" fn wasmrt_interrupt_trigger(interrupt: *const wasmrt_interrupt_t) {
     // SAFETY: the caller's, or NULL.
     answer("wasmrt_interrupt_trigger", (), || unsafe {
-        super::super::required::<_, Interrupt>(interrupt, "an interrupt")?.trigger();
+        required::<_, Interrupt>(interrupt, "an interrupt")?.trigger();
         Ok(())
     })
 }
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn wasmrt_interrupt_trigger(interrupt: *const wasmrt_inter
 pub unsafe extern "C" fn wasmrt_interrupt_clear(interrupt: *const wasmrt_interrupt_t) {
     // SAFETY: the caller's, or NULL.
     answer("wasmrt_interrupt_clear", (), || unsafe {
-        super::super::required::<_, Interrupt>(interrupt, "an interrupt")?.clear();
+        required::<_, Interrupt>(interrupt, "an interrupt")?.clear();
         Ok(())
     })
 }
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn wasmrt_interrupt_clear(interrupt: *const wasmrt_interru
 /// Deletes a handle. Takes ownership. What it triggered stays triggered. May be called from any thread. NULL: nothing happens.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_interrupt_delete(interrupt: *mut wasmrt_interrupt_t) {
-    super::super::guard((), || {
+    guard((), || {
         if !interrupt.is_null() {
             // SAFETY: the caller's own, from `Arc::into_raw`.
             drop(unsafe { Arc::from_raw(interrupt.cast_const().cast::<Interrupt>()) });
