@@ -293,20 +293,14 @@ unsafe fn enter<const PARAMS: usize, const RESULTS: usize>(
         if !(0..PARAMS).all(fit) {
             return enter_any(object, args, results);
         }
-        guarded(object, || {
-            object.store().run(|store| {
-                let trap = call(func, given, room);
-                store.settle();
-                trap
-            })
-        })
+        guarded(object, |_| call(func, given, room))
     }
 }
 
 /// The entry of functions of any type.
 unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *mut ValVec) -> *mut Object {
     // SAFETY: as promised by the caller; results are written and not read.
-    let call = || unsafe {
+    let call = |_: &Store| unsafe {
         let args = args.as_ref().map_or(&[][..], |args| args.values());
         let results = match results.as_mut() {
             Some(results) if !results.data.is_null() => {
@@ -319,21 +313,32 @@ unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *m
     guarded(object, call)
 }
 
-/// Runs `call`; if it does not end, that must not look as if it did.
+/// Runs `call` in the object's store; if it does not end, that must not look as if it did.
 #[inline(always)]
-fn guarded(object: &Object, call: impl FnOnce() -> Option<Handle>) -> *mut Object {
-    let trap = match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(trap) => trap,
-        Err(panic) => Some(trap_of_panic(object, &*panic)),
+fn guarded(object: &Object, call: impl FnOnce(&Store) -> Option<Handle>) -> *mut Object {
+    let run = || {
+        object.store().run(|store| {
+            // Here, where there is a store for the trap: what the call deleted goes when `run` is over.
+            let trap = match catch_unwind(AssertUnwindSafe(|| call(store))) {
+                Ok(trap) => trap,
+                Err(panic) => Some(trap_of_panic(store, &*panic)),
+            };
+            store.settle();
+            trap.map_or(std::ptr::null_mut(), Handle::into_raw)
+        })
     };
-    trap.map_or(std::ptr::null_mut(), Handle::into_raw)
+    // What goes then is the engine's to free, in part.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        super::error::record_panic(&*panic);
+        std::ptr::null_mut()
+    })
 }
 
 #[cold]
-fn trap_of_panic(object: &Object, panic: &(dyn std::any::Any + Send)) -> Handle {
+fn trap_of_panic(store: &Store, panic: &(dyn std::any::Any + Send)) -> Handle {
     super::error::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
-    Object::create(object.store(), Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message))).into_handle()
+    Object::create(store, Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message))).into_handle()
 }
 
 /// # Safety
@@ -345,16 +350,12 @@ unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Some(store.error_trap(error));
     }
-    store.run(|store| {
-        let trap = match results.get_mut(..func.ty.result_kinds.len()) {
-            // SAFETY: the arguments were checked, and there is room for all results.
-            Some(results) => unsafe { call_checked(object, func, args, results) },
-            // SAFETY: the arguments were checked.
-            None => unsafe { call_dropping_results(object, func, args, results) },
-        };
-        store.settle();
-        trap
-    })
+    match results.get_mut(..func.ty.result_kinds.len()) {
+        // SAFETY: the arguments were checked, and there is room for all results.
+        Some(results) => unsafe { call_checked(object, func, args, results) },
+        // SAFETY: the arguments were checked.
+        None => unsafe { call_dropping_results(object, func, args, results) },
+    }
 }
 
 /// Calls with more results than the caller has room for.

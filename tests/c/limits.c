@@ -125,6 +125,52 @@ TEST(growth_that_cannot_be_gives_nothing_back) {
   fixture_delete(&fixture);
 }
 
+// Likewise of a memory whose type forbids the size.
+TEST(a_memory_of_small_pages_gives_nothing_back) {
+  wasm_config_t* config = wasm_config_new();
+  CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES, true));
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  wasm_store_t* store = wasm_store_new(engine);
+  set_limit(store, WASMRT_LIMIT_MEMORY_BYTES, 4 * PAGE);
+  wasm_module_t* module = module_from_wat(
+      store, "(module (memory 1) (memory $small 1 (pagesize 1))"
+             "  (func (export \"round\") (result i32)"
+             "    (drop (memory.grow 0 (i32.const 1)))"
+             "    (drop (memory.grow $small (i32.const -1)))"
+             "    (memory.size 0)))");
+  wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
+  CHECK(instance != NULL);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  for (int round = 0; round < 20; round++)
+    CHECK_INT(call_i32(wasm_extern_as_func(exports.data[0])), round < 2 ? round + 2 : 3);
+  CHECK(wasmrt_store_usage(store, WASMRT_LIMIT_MEMORY_BYTES) == 3 * PAGE + 1);
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
+// A trap of the engine's own, after the start function has grown the memory.
+TEST(what_ran_before_an_odd_trap_stays_counted) {
+  fixture_t fixture = fixture_new();
+  if (backend_is(fixture.engine, "wasmtime")) {  // the one that has arrays
+    wasm_module_t* module = module_from_wat(
+        fixture.store, "(module (type $bytes (array (mut i8))) (memory 1)"
+                       "  (func $start (drop (memory.grow (i32.const 4)))"
+                       "    (drop (array.new_default $bytes (i32.const -1))))"
+                       "  (start $start))");
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL,
+                     WASMRT_ERROR_TRAP);
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_OTHER);
+    CHECK(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES) >= 5 * PAGE);
+    wasm_module_delete(module);
+  }
+  fixture_delete(&fixture);
+}
+
 TEST(what_a_failed_start_function_made_stays_counted) {
   fixture_t fixture = fixture_new();
   set_limit(fixture.store, WASMRT_LIMIT_INSTANCES, 3);
