@@ -10,7 +10,7 @@ use crate::runtime::config::{Options, Setting};
 use crate::runtime::declarations::Declarations;
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func as FuncObject, engine_entry, invoke_host};
-use crate::runtime::object::{ExternPayload, Handle, Object};
+use crate::runtime::object::{Body, ExternPayload, Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
@@ -234,10 +234,13 @@ impl MockStore {
     fn value(&self, kind: ValKind, value: &Val) -> Value {
         if !kind.is_reference() {
             // SAFETY: the runtime has checked that the value is of this kind.
-            return Value::Number(unsafe { value.bits() });
+            return Value::Number(unsafe { value.bits(false) });
         }
         // SAFETY: the runtime has checked that the value holds null or a live handle.
-        let object = unsafe { value.reference() };
+        self.reference(kind, unsafe { value.reference() })
+    }
+
+    fn reference(&self, kind: ValKind, object: Option<&Object>) -> Value {
         match kind {
             ValKind::FuncRef => {
                 let func = object.map(|object| object.func_entity(object.as_func().expect("a function")));
@@ -295,7 +298,7 @@ impl MockStore {
             let Ok(args) = fill;
             with_room(ty.result_kinds.len(), |results| {
                 // SAFETY: the arguments are of the function's type, and there is room for its results.
-                unsafe { invoke_host::<false>(object, args.as_slice(), results) }
+                unsafe { invoke_host::<false>(object, args.as_slice(), results, false) }
                     .map_err(|_| Failure::Host(Vec::new()))?;
                 let taken = ty.result_kinds.iter().zip(results).map(|(kind, result)| {
                     // SAFETY: the call succeeded, so the result is there, and owned.
@@ -457,15 +460,15 @@ impl MockStore {
         list.len() - 1
     }
 
-    fn instantiate_module(&self, wasm: &Arc<[u8]>, imports: &[(ExternKind, Entity)]) -> Result<usize, Box<Failure>> {
+    fn instantiate_module(&self, wasm: &Arc<[u8]>, imports: &[Retained]) -> Result<usize, Box<Failure>> {
         let mut instance = Instance::new(wasm);
-        for (kind, entity) in imports {
-            match kind {
-                ExternKind::Func => instance.funcs.push(position(entity)),
-                ExternKind::Global => instance.globals.push(position(entity)),
-                ExternKind::Table => instance.tables.push(position(entity)),
-                ExternKind::Memory => instance.memories.push(position(entity)),
-                ExternKind::Tag => {}
+        for import in imports {
+            match &import.body {
+                Body::Func(func) => instance.funcs.push(position(&import.func_entity(func))),
+                Body::Global(global) => instance.globals.push(position(&global.entity)),
+                Body::Table(table) => instance.tables.push(position(&table.entity)),
+                Body::Memory(memory) => instance.memories.push(position(&memory.entity)),
+                _ => {}
             }
         }
         // Functions know their instance by its position, which it takes once it is complete.
@@ -582,11 +585,7 @@ impl MockStore {
 }
 
 impl Store for MockStore {
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
         let module = (module as &dyn Any).downcast_ref::<MockModule>().expect("a module of this backend");
         let instance = self.instantiate_module(&module.0, imports);
         instance.map(Entity::new).map_err(|failure| Box::new(failure.of_instantiation()))
@@ -643,6 +642,7 @@ impl Store for MockStore {
         func: &FuncObject,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
+        _only_i32: bool,
     ) -> Result<(), Box<Failure>> {
         // SAFETY: as promised by the caller.
         unsafe { self.call(func, args, results) }
@@ -665,23 +665,25 @@ impl Store for MockStore {
         Ok(())
     }
 
-    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
+    unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let kind = ty.element.kind;
-        let elements = vec![self.value(kind, init); ty.limits.min as usize];
+        let elements = vec![self.reference(kind, init); ty.limits.min as usize];
         let table = Table { elements, limits: ty.limits, kind };
         Ok(Entity::new(self.push(|things| &mut things.tables, table)))
     }
 
-    unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         let things = self.things.borrow();
         let table = &things.tables[position(table)];
         let (kind, element) = (table.kind, table.elements.get(index as usize).cloned());
         drop(things);
-        Ok(element.map(|element| self.val(kind, &element)))
+        let element = self.val(kind, &element?);
+        // SAFETY: the value owns its reference.
+        Some(Ok(unsafe { element.reference().map(|object| Handle::from_raw(object)) }))
     }
 
-    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
-        let value = self.value(ty.element.kind, value);
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
+        let value = self.reference(ty.element.kind, value);
         let mut things = self.things.borrow_mut();
         let slot = things.tables[position(table)].elements.get_mut(index as usize);
         *slot.ok_or_else(|| limit("beyond the end"))? = value;
@@ -692,8 +694,8 @@ impl Store for MockStore {
         self.things.borrow().tables[position(table)].elements.len() as u64
     }
 
-    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
-        let init = self.value(ty.element.kind, init);
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
+        let init = self.reference(ty.element.kind, init);
         self.things.borrow_mut().tables[position(table)].grow(delta, &init)
     }
 

@@ -8,7 +8,7 @@
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{ErrorKind, Result};
 use crate::runtime::func::{Entry, Func};
-use crate::runtime::object::Object;
+use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
@@ -174,9 +174,8 @@ pub struct RawFrame {
 /// passed out are owned handles.
 #[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands above
 pub trait Store {
-    /// Instantiates `module` and runs its start function.
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[(ExternKind, Entity)])
-    -> Result<Entity, Box<Failure>>;
+    /// Instantiates `module` and runs its start function. The imports are externs, as many and of the kinds as it wants.
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>>;
 
     /// Whether what was made for an instance is freed when instantiation fails, rather than with the store.
     fn frees_failed_instances(&self) -> bool {
@@ -199,12 +198,13 @@ pub trait Store {
     /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
 
-    /// Calls `func`, whose type is numeric, like [`Store::call`].
+    /// Calls `func`, whose type is numeric, like [`Store::call`]. `only_i32` only if the type is so.
     unsafe fn call_numeric(
         &self,
         func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
     ) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
@@ -212,13 +212,15 @@ pub trait Store {
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
-    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity>;
-    /// The element at `index`; `None` beyond the end.
-    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Result<Option<Val>>;
+    // Elements are objects, still the caller's, or null.
+
+    unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity>;
+    /// The element at `index`, null or an owned handle; `None` beyond the end.
+    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>>;
     /// Fails beyond the end.
-    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()>;
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()>;
     unsafe fn table_size(&self, table: &Entity) -> u64;
-    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()>;
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
     /// Where the memory's bytes are and how many, until it grows; that is always preceded by

@@ -4,7 +4,7 @@ use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::Result;
 use crate::runtime::func::{Entry, Func, engine_entry};
-use crate::runtime::object::Object;
+use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::value::Val;
@@ -55,7 +55,7 @@ impl Module for Panicking {
 }
 
 impl Store for Panicking {
-    unsafe fn instantiate(&self, _: &dyn Module, _: &[(ExternKind, Entity)]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(&self, _: &dyn Module, _: &[Retained]) -> Result<Entity, Box<Failure>> {
         Ok(Entity::new(()))
     }
     unsafe fn export(&self, _: &Entity, _: &dyn Module, _: &str, _: ExternKind) -> Entity {
@@ -76,7 +76,13 @@ impl Store for Panicking {
     unsafe fn call(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         panic!("call")
     }
-    unsafe fn call_numeric(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+    unsafe fn call_numeric(
+        &self,
+        _: &Func,
+        _: &[Val],
+        _: &mut [MaybeUninit<Val>],
+        _: bool,
+    ) -> Result<(), Box<Failure>> {
         panic!("call")
     }
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
@@ -88,19 +94,19 @@ impl Store for Panicking {
     unsafe fn global_set(&self, _: &Entity, _: &GlobalType, _: &Val) -> Result<()> {
         panic!("global_set")
     }
-    unsafe fn new_table(&self, _: &TableType, _: &Val) -> Result<Entity> {
+    unsafe fn new_table(&self, _: &TableType, _: Option<&Object>) -> Result<Entity> {
         panic!("new_table")
     }
-    unsafe fn table_get(&self, _: &Entity, _: &TableType, _: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, _: &Entity, _: &TableType, _: u64) -> Option<Result<Option<Handle>>> {
         panic!("table_get")
     }
-    unsafe fn table_set(&self, _: &Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+    unsafe fn table_set(&self, _: &Entity, _: &TableType, _: u64, _: Option<&Object>) -> Result<()> {
         panic!("table_set")
     }
     unsafe fn table_size(&self, _: &Entity) -> u64 {
         panic!("table_size")
     }
-    unsafe fn table_grow(&self, _: &Entity, _: &TableType, _: u64, _: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, _: &Entity, _: &TableType, _: u64, _: Option<&Object>) -> Result<()> {
         panic!("table_grow")
     }
     unsafe fn new_memory(&self, _: &MemoryType) -> Result<Entity> {

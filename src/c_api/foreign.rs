@@ -17,7 +17,6 @@ casts!(foreign, "a foreign object", r#ref, wasm_ref_t, |object| matches!(object.
 pub unsafe extern "C" fn wasm_foreign_new(store: *mut wasm_store_t) -> *mut wasm_foreign_t {
     // SAFETY: the caller's store, or NULL.
     super::answer("wasm_foreign_new", std::ptr::null_mut(), || unsafe {
-        let object = Object::create(store::from_c(store)?, Body::Foreign);
-        Ok(object.into_handle().into_raw().cast())
+        Ok(Object::create(store::from_c(store)?, Body::Foreign).into_raw().cast())
     })
 }

@@ -138,29 +138,15 @@ pub unsafe extern "C" fn wasm_func_call(
 ) -> *mut wasm_trap_t {
     // SAFETY: the caller's function, or NULL.
     let Some(object) = (unsafe { super::borrow::<_, Object>(func) }) else { return refuse() };
-    let Some(func) = object.as_func() else { return refuse_call(object) };
-    // SAFETY: the function is this object's; the caller's vectors, valid or NULL. The two spellings of the vectors' type have
+    // SAFETY: the entry is this object's; the caller's vectors, valid or NULL. The two spellings of the vectors' type have
     // the same layout.
-    unsafe { (func.entry)(object, args.cast(), results.cast()).cast() }
+    unsafe { (object.entry)(object, args.cast(), results.cast()).cast() }
 }
 
-// Both of the C convention, so that `wasm_func_call` ends by jumping there.
-
+/// Of the C convention, so that `wasm_func_call` ends by jumping there.
 #[cold]
 extern "C" fn refuse() -> *mut wasm_trap_t {
     super::answer("wasm_func_call", std::ptr::null_mut(), || Err(super::null("a function")))
-}
-
-/// Answers a call of what is no function. A deleted object has no store for a trap to belong to any more.
-#[cold]
-extern "C" fn refuse_call(object: &Object) -> *mut wasm_trap_t {
-    super::answer("wasm_func_call", std::ptr::null_mut(), || {
-        let error = wrong_kind(object, "a function");
-        if object.is_deleted() {
-            return Err(error);
-        }
-        Ok(object.store().error_trap(error).into_raw().cast())
-    })
 }
 
 /// # Safety

@@ -56,7 +56,7 @@ fn guard<R>(fallback: R, body: impl FnOnce() -> R) -> R {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(answer) => answer,
         Err(panic) => {
-            record_panic(&*panic);
+            record_panic(panic);
             fallback
         }
     }
@@ -73,7 +73,7 @@ fn answer<R>(function: &str, fallback: R, body: impl FnOnce() -> Result<R>) -> R
             fallback
         }
         Err(panic) => {
-            record_panic(&*panic);
+            record_panic(panic);
             fallback
         }
     }

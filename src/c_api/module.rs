@@ -173,7 +173,7 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: *mut wasm_shared_modu
 }
 
 fn give(store: &crate::runtime::store::Store, module: Arc<Module>) -> Result<*mut wasm_module_t> {
-    Ok(Object::create(store, Body::Module(module)).into_handle().into_raw().cast())
+    Ok(Object::create(store, Body::Module(module)).into_raw().cast())
 }
 
 /// # Safety

@@ -28,8 +28,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_trap_new", std::ptr::null_mut(), || unsafe {
         let store = store::from_c(store)?;
-        let object = Object::create(store, Body::Trap(Trap::new(Cause::Host, text(message))));
-        Ok(object.into_handle().into_raw().cast())
+        Ok(Object::create(store, Body::Trap(Trap::new(Cause::Host, text(message)))).into_raw().cast())
     })
 }
 

@@ -99,7 +99,8 @@ pub fn record(error: &Error) {
 
 /// Records a panic that was caught as the thread's last error.
 #[cold]
-pub fn record_panic(panic: &(dyn std::any::Any + Send)) {
+#[inline(never)]
+pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause");
     let message = format!("internal error: {text}");

@@ -41,7 +41,7 @@ impl Object {
         unsafe { check_value(store, value, ty.content, || "initial value of the global".to_string())? };
         // SAFETY: the value fits, and is of this store.
         let entity = unsafe { store.backend().new_global(ty, value)? };
-        Ok(Object::create(store, Body::Global(Global { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Global(Global { entity, ty: ty.clone() })))
     }
 
     /// Writes a global's value to `out`, on success only.
@@ -88,42 +88,46 @@ impl Object {
             let message = format!("a {} cannot be made from C", ExternType::Table(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let init = element(store, ty, init)?;
+        check_element(store, ty, init)?;
         store.limits().check(Resource::Tables, 1)?;
         // SAFETY: the element fits, and is of this store.
-        let entity = limited(store, || unsafe { store.backend().new_table(ty, &init) })?;
+        let entity = limited(store, || unsafe { store.backend().new_table(ty, init) })?;
         store.limits().add(Resource::Tables, 1);
-        Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })).into_handle())
+        Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })))
     }
 
     /// The element at `index`, or `None` if it is null.
+    #[inline(always)]
     pub fn table_get(&self, table: &Table, index: u32) -> Result<Option<Handle>> {
-        let backend = self.store().backend();
         // SAFETY: an entity of this store.
-        match unsafe { backend.table_get(&table.entity, &table.ty, index.into())? } {
-            // SAFETY: an element is null or an owned handle.
-            Some(value) => Ok(unsafe { value.reference().map(|object| Handle::from_raw(object)) }),
-            None => Err(self.beyond(table, index)),
-        }
+        let element = unsafe { self.store().backend().table_get(&table.entity, &table.ty, index.into()) };
+        element.unwrap_or_else(|| Err(self.beyond(table, index)))
     }
 
+    #[inline(always)]
     pub fn table_set(&self, table: &Table, index: u32, value: Option<&Object>) -> Result<()> {
         let store = self.store();
-        let value = element(store, &table.ty, value)?;
+        check_element(store, &table.ty, value)?;
         // SAFETY: the element fits, and is of this store.
-        let set = unsafe { store.backend().table_set(&table.entity, &table.ty, index.into(), &value) };
-        // SAFETY: an entity of this store.
-        let size = || unsafe { store.backend().table_size(&table.entity) };
-        set.map_err(|error| if u64::from(index) < size() { error } else { self.beyond(table, index) })?;
+        let set = unsafe { store.backend().table_set(&table.entity, &table.ty, index.into(), value) };
+        set.map_err(|error| self.refused(table, index, error))?;
         store.settle();
         Ok(())
     }
 
+    /// Why an element could not be set.
+    #[cold]
+    fn refused(&self, table: &Table, index: u32, error: Error) -> Error {
+        // SAFETY: an entity of this store.
+        let size = unsafe { self.store().backend().table_size(&table.entity) };
+        if u64::from(index) < size { error } else { self.beyond(table, index) }
+    }
+
     pub fn table_grow(&self, table: &Table, delta: u32, init: Option<&Object>) -> Result<()> {
         let store = self.store();
-        let init = element(store, &table.ty, init)?;
+        check_element(store, &table.ty, init)?;
         // SAFETY: the element fits, and is of this store.
-        limited(store, || unsafe { store.backend().table_grow(&table.entity, &table.ty, delta.into(), &init) })
+        limited(store, || unsafe { store.backend().table_grow(&table.entity, &table.ty, delta.into(), init) })
     }
 
     #[cold]
@@ -157,7 +161,7 @@ impl Object {
         // SAFETY: a type of no store in particular.
         let entity = limited(store, || unsafe { store.backend().new_memory(ty) })?;
         store.limits().add(Resource::Memories, 1);
-        Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))).into_handle())
+        Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))))
     }
 
     pub fn memory_grow(&self, memory: &Memory, delta: u32) -> Result<()> {
@@ -187,14 +191,23 @@ fn limited<R>(store: &Store, body: impl FnOnce() -> Result<R>) -> Result<R> {
     })
 }
 
-/// A reference as an element of a table; still the caller's.
-fn element(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<Val> {
+/// Checks that a reference may be an element of a table.
+#[inline(always)]
+fn check_element(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<()> {
+    let fits = match object {
+        Some(object) => ty.element.exact && ty.element.kind.admits(object) && store.is(object.store()),
+        None => ty.element.nullable,
+    };
+    if fits { Ok(()) } else { check_element_fully(store, ty, object) }
+}
+
+#[cold]
+fn check_element_fully(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<()> {
     let mut value = Val::null(ty.element.kind);
     value.of.r#ref = object.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut());
     if !ty.element.exact && object.is_some() {
         check_carried(ty.element, "a table")?;
     }
     // SAFETY: a live object or null.
-    unsafe { check_value(store, &value, ty.element, || "element of the table".to_string())? };
-    Ok(value)
+    unsafe { check_value(store, &value, ty.element, || "element of the table".to_string()) }
 }

@@ -36,7 +36,7 @@ impl ValVec {
         if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
     }
 
-    /// The vector, if it has exactly so many values.
+    /// The vector, if it has exactly so many values. One that has them in no array has none.
     ///
     /// # Safety
     /// The pointer is null or valid.
@@ -45,12 +45,13 @@ impl ValVec {
         const EMPTY: ValVec = ValVec { size: 0, data: std::ptr::null_mut() };
         // SAFETY: as promised by the caller.
         match unsafe { this.as_ref() } {
-            Some(vector) if vector.size != 0 && !vector.data.is_null() => {
-                // SAFETY: the array is that long.
-                (vector.size == COUNT).then(|| (vector, unsafe { &*vector.data.cast() }))
-            }
             // SAFETY: an array of none is anywhere.
-            _ => (COUNT == 0).then(|| (&EMPTY, unsafe { NonNull::dangling().as_ref() })),
+            None => (COUNT == 0).then(|| (&EMPTY, unsafe { NonNull::dangling().as_ref() })),
+            Some(vector) if vector.size != COUNT => None,
+            // SAFETY: as above.
+            Some(vector) if COUNT == 0 => Some((vector, unsafe { NonNull::dangling().as_ref() })),
+            // SAFETY: the array is that long.
+            Some(vector) => unsafe { vector.data.cast::<[Val; COUNT]>().as_ref() }.map(|values| (vector, values)),
         }
     }
 
@@ -87,7 +88,6 @@ pub enum Callback {
 }
 
 pub struct Func {
-    pub entry: Entry,
     /// The first kinds of the results and then the parameters, where calls of most functions find all of them.
     kinds: [ValKind; FEW],
     pub ty: FuncType,
@@ -115,32 +115,42 @@ impl Drop for HostFunc {
 
 impl Func {
     /// A function that the engine has.
-    pub fn in_engine(store: &Store, ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
-        let entry = if store.supervisor().is_some() { enter_any } else { store.backend().entry(&ty) };
+    pub fn in_engine(ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
         let kinds = first_kinds(&ty);
-        Func { entry, kinds, ty, entity: OnceCell::from(entity), host: None, origin }
+        Func { kinds, ty, entity: OnceCell::from(entity), host: None, origin }
     }
 
-    /// The kind of a result.
+    /// How C calls this function, which is one of `store`.
+    fn entry(&self, store: &Store) -> Entry {
+        match self.host {
+            Some(_) => host_entry(&self.ty),
+            None if store.supervisor().is_some() => enter_any,
+            None => store.backend().entry(&self.ty),
+        }
+    }
+
+    /// The kind of a result. It is not looked up where the type is known to have `only_i32`.
     ///
     /// # Safety
     /// The function has a result at this position.
     #[inline(always)]
-    pub unsafe fn result_kind(&self, position: usize) -> ValKind {
+    pub unsafe fn result_kind(&self, position: usize, only_i32: bool) -> ValKind {
         match self.kinds.get(position) {
+            _ if only_i32 => ValKind::I32,
             Some(kind) => *kind,
             // SAFETY: as promised by the caller.
             None => unsafe { *self.ty.result_kinds.get_unchecked(position) },
         }
     }
 
-    /// The kind of a parameter.
+    /// The kind of a parameter, like [`Func::result_kind`].
     ///
     /// # Safety
     /// The function has so many results, and a parameter at this position.
     #[inline(always)]
-    pub unsafe fn param_kind(&self, results: usize, position: usize) -> ValKind {
+    pub unsafe fn param_kind(&self, results: usize, position: usize, only_i32: bool) -> ValKind {
         match self.kinds.get(results + position) {
+            _ if only_i32 => ValKind::I32,
             Some(kind) => *kind,
             // SAFETY: as promised by the caller.
             None => unsafe { *self.ty.param_kinds.get_unchecked(position) },
@@ -166,9 +176,9 @@ impl Func {
             let message = format!("a host function cannot take or give values of type {ty} through wasm_val_t");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let (entry, kinds) = (host_entry(&ty), first_kinds(&ty));
-        let func = Func { entry, kinds, ty, entity: OnceCell::new(), host: Some(host), origin: None };
-        Ok(Object::create(store, Body::Func(func)).into_handle())
+        let kinds = first_kinds(&ty);
+        let func = Func { kinds, ty, entity: OnceCell::new(), host: Some(host), origin: None };
+        Ok(Object::create(store, Body::Func(func)))
     }
 }
 
@@ -186,6 +196,7 @@ pub fn carried(ty: ValType) -> bool {
 
 impl Object {
     /// The engine's function for this function object.
+    #[inline]
     pub fn func_entity(&self, func: &Func) -> Entity {
         *func.entity.get_or_init(|| {
             let store = self.store();
@@ -193,13 +204,13 @@ impl Object {
             let object = Retained::new(self);
             // SAFETY: the object outlives the backend's store, see `Store::close`.
             let entity = unsafe { store.backend().new_func(object.as_ptr(), &func.ty) };
-            store.enter_function(object);
+            store.retain(object);
             entity
         })
     }
 }
 
-/// How C calls a function object: one of the functions below. Arguments stay the caller's, results are written without
+/// How C calls an object: one of the functions below. Arguments stay the caller's, results are written without
 /// looking at what was there, and those beyond the room for them are released. A trap is returned, owned, and then nothing
 /// is written.
 ///
@@ -207,67 +218,103 @@ impl Object {
 /// null or live handles.
 pub type Entry = unsafe extern "C" fn(&Object, *const ValVec, *mut ValVec) -> *mut Object;
 
-/// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`: calls
-/// with numbers only then need no loops. `None` for others.
+/// The entry of an object of `store`.
+pub fn entry(store: &Store, body: &Body) -> Entry {
+    match body {
+        Body::Func(func) => func.entry(store),
+        _ => enter_nothing,
+    }
+}
+
+/// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
+#[cold]
+pub unsafe extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
+    let error = || Error::misuse(format!("wasm_func_call: expected a function, got a {}", object.body.name()));
+    if object.is_deleted() {
+        super::error::record(&error());
+        return std::ptr::null_mut();
+    }
+    guarded(object, |store| Some(store.error_trap(error())))
+}
+
+/// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`, and
+/// so is whether all of them are of type i32, `ONLY_I32`: calls with numbers only then need no loops, and most of them need
+/// not look up what is what. `None` for others.
 macro_rules! by_arity {
     ($ty:expr, $expression:expr) => {
         crate::runtime::func::by_arity!($ty, $expression, 0 1 2 3 4 5 6)
     };
     ($ty:expr, $expression:expr, $($params:literal)*) => {
-        match ($ty.numeric, $ty.params.len(), $ty.results.len()) {
+        match ($ty.numeric, $ty.only_i32, $ty.params.len(), $ty.results.len()) {
             $(
-                (true, $params, 0) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 0; $expression }),
-                (true, $params, 1) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 1; $expression }),
-                (true, $params, 2) => Some({ const PARAMS: usize = $params; const RESULTS: usize = 2; $expression }),
+                (true, true, $params, 0) => crate::runtime::func::by_arity!(true, $params, 0, $expression),
+                (true, true, $params, 1) => crate::runtime::func::by_arity!(true, $params, 1, $expression),
+                (true, true, $params, 2) => crate::runtime::func::by_arity!(true, $params, 2, $expression),
+                (true, false, $params, 0) => crate::runtime::func::by_arity!(false, $params, 0, $expression),
+                (true, false, $params, 1) => crate::runtime::func::by_arity!(false, $params, 1, $expression),
+                (true, false, $params, 2) => crate::runtime::func::by_arity!(false, $params, 2, $expression),
             )*
             _ => None,
         }
+    };
+    ($only_i32:literal, $params:literal, $results:literal, $expression:expr) => {
+        Some({
+            const ONLY_I32: bool = $only_i32;
+            const PARAMS: usize = $params;
+            const RESULTS: usize = $results;
+            $expression
+        })
     };
 }
 pub(crate) use by_arity;
 
 /// The entry of functions of a type in an engine whose stores are `S`.
 pub fn engine_entry<S: backend::Store>(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_engine::<S, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    by_arity!(ty, enter_engine::<S, ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
 }
 
 fn host_entry(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_host::<PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    by_arity!(ty, enter_host::<ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
 }
 
-unsafe extern "C" fn enter_engine<S: backend::Store, const PARAMS: usize, const RESULTS: usize>(
+unsafe extern "C" fn enter_engine<
+    S: backend::Store,
+    const ONLY_I32: bool,
+    const PARAMS: usize,
+    const RESULTS: usize,
+>(
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |store: &Store, func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
-        let answer = unsafe { object.store().backend_as::<S>().call_numeric(func, args, results) };
-        answer.err().map(|failure| object.store().trap(*failure, func.origin))
+        let answer = unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) };
+        answer.err().map(|failure| store.trap(*failure, func.origin))
     };
     // SAFETY: as promised by the caller.
-    unsafe { enter::<PARAMS, RESULTS>(object, args, results, call) }
+    unsafe { enter::<ONLY_I32, PARAMS, RESULTS>(object, args, results, call) }
 }
 
-unsafe extern "C" fn enter_host<const PARAMS: usize, const RESULTS: usize>(
+unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |store: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
         let mut room = [const { MaybeUninit::uninit() }; RESULTS];
         // SAFETY: this is the entry of host functions. The arguments fit.
-        match unsafe { func.invoke::<true>(object, args, &mut room) } {
+        match unsafe { func.invoke::<true>(object, args, &mut room, ONLY_I32) } {
             Ok(()) => {
                 results.copy_from_slice(&room);
                 None
             }
-            Err(trap) => Some(object.store().returned(trap, |_| ())),
+            Err(trap) => Some(store.returned(trap, |_| ())),
         }
     };
     // SAFETY: as promised by the caller.
-    unsafe { enter::<PARAMS, RESULTS>(object, args, results, call) }
+    unsafe { enter::<ONLY_I32, PARAMS, RESULTS>(object, args, results, call) }
 }
 
 /// A vector of so many values, and these.
@@ -278,22 +325,22 @@ type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 /// # Safety
 /// As for [`Entry`], of which this is the part that does not depend on who executes the function.
 #[inline(always)]
-unsafe fn enter<const PARAMS: usize, const RESULTS: usize>(
+unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
-    call: impl FnOnce(&Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Option<Handle>,
+    call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Option<Handle>,
 ) -> *mut Object {
     // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
     unsafe {
         let func = object.as_func().unwrap_unchecked();
         let Some(given) = ValVec::exactly::<PARAMS>(args) else { return enter_any(object, args, results) };
         let Some(room) = ValVec::room::<RESULTS>(results) else { return enter_any(object, args, results) };
-        let fit = |position: usize| given.1[position].kind == func.param_kind(RESULTS, position) as u8;
+        let fit = |position: usize| given.1[position].kind == func.param_kind(RESULTS, position, ONLY_I32) as u8;
         if !(0..PARAMS).all(fit) {
             return enter_any(object, args, results);
         }
-        guarded(object, |_| call(func, given, room))
+        guarded(object, |store| call(store, func, given, room))
     }
 }
 
@@ -316,29 +363,18 @@ unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *m
 /// Runs `call` in the object's store; if it does not end, that must not look as if it did.
 #[inline(always)]
 fn guarded(object: &Object, call: impl FnOnce(&Store) -> Option<Handle>) -> *mut Object {
-    let run = || {
-        object.store().run(|store| {
-            // Here, where there is a store for the trap: what the call deleted goes when `run` is over.
-            let trap = match catch_unwind(AssertUnwindSafe(|| call(store))) {
-                Ok(trap) => trap,
-                Err(panic) => Some(trap_of_panic(store, &*panic)),
-            };
-            store.settle();
-            trap.map_or(std::ptr::null_mut(), Handle::into_raw)
-        })
-    };
-    // What goes then is the engine's to free, in part.
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        super::error::record_panic(&*panic);
-        std::ptr::null_mut()
-    })
+    let trap = object.store().run(|store| match catch_unwind(AssertUnwindSafe(|| call(store))) {
+        Ok(trap) => trap,
+        Err(panic) => Some(trap_of_panic(store, panic)),
+    });
+    trap.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
 
 #[cold]
-fn trap_of_panic(store: &Store, panic: &(dyn std::any::Any + Send)) -> Handle {
+fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle {
     super::error::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
-    Object::create(store, Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message))).into_handle()
+    Object::create(store, Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message)))
 }
 
 /// # Safety
@@ -389,7 +425,7 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
         // Not directly into `results`: see `enter_host`.
         return with_room(results.len(), |room| {
             // SAFETY: the arguments were checked, and there is room for the results.
-            match unsafe { func.invoke::<false>(object, &ValVec::of(args), room) } {
+            match unsafe { func.invoke::<false>(object, &ValVec::of(args), room, false) } {
                 Ok(()) => {
                     results.copy_from_slice(room);
                     None
@@ -404,7 +440,7 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
     // SAFETY: the function is this store's, and the values were checked.
     let mut call = || unsafe {
         match func.ty.numeric {
-            true => store.backend().call_numeric(func, args, results),
+            true => store.backend().call_numeric(func, args, results, func.ty.only_i32),
             false => store.backend().call(func, args, results),
         }
     };
@@ -481,18 +517,19 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
 /// success. On failure the trap is the store's pending one.
 ///
 /// # Safety
-/// `object` is a host function, arguments fit its type and `results` has room for exactly its results. `NUMERIC` only if its
-/// type is.
+/// `object` is a host function, arguments fit its type and `results` has room for exactly its results. `NUMERIC` and
+/// `only_i32` only if its type is so.
 #[inline(always)]
 pub unsafe fn invoke_host<const NUMERIC: bool>(
     object: &Object,
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
+    only_i32: bool,
 ) -> Result<(), HostTrapped> {
     // SAFETY: as promised by the caller.
     let answer = unsafe {
         let func = object.as_func().unwrap_unchecked();
-        func.invoke::<NUMERIC>(object, &ValVec::of(args), results)
+        func.invoke::<NUMERIC>(object, &ValVec::of(args), results, only_i32)
     };
     answer.map_err(|trap| {
         object.store().set_pending_trap(trap);
@@ -513,21 +550,22 @@ impl std::fmt::Display for HostTrapped {
 impl std::error::Error for HostTrapped {}
 
 impl Func {
-    /// Calls the host function `object`, which may be of any type unless `NUMERIC`.
+    /// Calls the host function `object`.
     ///
     /// # Safety
-    /// It is this one, arguments fit its type, and `results` has room for exactly its results.
+    /// It is this one. Otherwise as for [`invoke_host`].
     #[inline(always)]
     unsafe fn invoke<const NUMERIC: bool>(
         &self,
         object: &Object,
         args: &ValVec,
         results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
     ) -> Result<(), Handle> {
         // SAFETY: as promised by the caller.
         let host = unsafe { self.host.as_ref().unwrap_unchecked() };
         // SAFETY: there are as many.
-        let kind = |position: usize| unsafe { self.result_kind(position) };
+        let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
         // What the callback does not write is zero.
         for (position, slot) in results.iter_mut().enumerate() {
             slot.write(Val::zero(kind(position)));

@@ -8,7 +8,7 @@ use super::module::Module;
 use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
 use super::store::Store;
 use super::trap::TrapCode;
-use super::types::{ExternKind, ExternType};
+use super::types::ExternType;
 use crate::backend::{Entity, Failure};
 use std::cell::OnceCell;
 use std::ptr::NonNull;
@@ -30,17 +30,16 @@ pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Objec
 }
 
 fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let linked = check_room(store, &module).and_then(|()| link(store, &module, imports));
-    let (imports, entities) = linked.map_err(|error| store.error_trap(error))?;
-    let entity = instantiate_supervised(store, &module, &entities).map_err(|failure| {
+    let imports = check_room(store, &module).and_then(|()| link(store, &module, imports));
+    let imports = imports.map_err(|error| store.error_trap(error))?;
+    let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
         trap
     })?;
     let instance = Instance { module, imports, entity, exports: OnceCell::new() };
-    let object = Object::create(store, Body::Instance(instance));
-    let handle = Handle::new(&object);
-    store.add_instance(object);
+    let handle = Object::create(store, Body::Instance(instance));
+    store.retain(Retained::new(&handle));
     store.settle();
     Ok(handle)
 }
@@ -50,7 +49,7 @@ fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
 
-fn instantiate_supervised(store: &Store, module: &Module, imports: &[Linked]) -> Result<Entity, Box<Failure>> {
+fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
     let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
@@ -85,12 +84,8 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Linked]) ->
     })
 }
 
-/// An import as the engine gets it.
-type Linked = (ExternKind, Entity);
-
-/// Checks the imports against what the module asks for; what the instance keeps of them, and what the engine gets. The error
-/// has a line for everything that is wrong.
-fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(Box<[Retained]>, Vec<Linked>)> {
+/// Checks the imports against what the module asks for. The error has a line for everything that is wrong.
+fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Box<[Retained]>> {
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module belongs to another engine than the store"));
     }
@@ -99,15 +94,19 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     let wanted = &module.declarations.imports;
-    let mut entities = Vec::with_capacity(wanted.len());
+    let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {
-        match link_one(store, want, imports.get(position).copied()) {
-            Ok(linked) => entities.push(linked),
-            Err(why) => {
-                let Import { module, name, ty } = want;
-                problems.push(format!("import {} \"{module}\" \"{name}\": expected a {ty}: {why}", position + 1));
-            }
+        let given = imports.get(position).copied();
+        match given {
+            Some(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
+            _ => match check_import(store, want, given) {
+                Ok(object) => linked.push(Retained::new(object)),
+                Err(why) => {
+                    let Import { module, name, ty } = want;
+                    problems.push(format!("import {} \"{module}\" \"{name}\": expected a {ty}: {why}", position + 1));
+                }
+            },
         }
     }
     if imports.len() != wanted.len() {
@@ -116,37 +115,27 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<(
     if !problems.is_empty() {
         return Err(Error::new(ErrorKind::Link, problems.join("\n")));
     }
-    let retained = imports.iter().flatten().map(|object| Retained::new(object)).collect();
-    Ok((retained, entities))
+    Ok(linked.into_boxed_slice())
 }
 
-/// What the engine gets for one import, or what is wrong with what was given for it, if anything was.
-fn link_one(store: &Store, want: &Import, given: Option<Option<&Object>>) -> Result<Linked, String> {
+/// Whether an object is of this store and, at first sight, what a module asks for.
+#[inline(always)]
+fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
+    match (&object.body, &want.ty) {
+        (Body::Func(func), ExternType::Func(ty)) => store.is(object.store()) && func.ty == *ty,
+        _ => false,
+    }
+}
+
+/// What was given for one import, if anything was, or what is wrong with it.
+fn check_import<'a>(store: &Store, want: &Import, given: Option<Option<&'a Object>>) -> Result<&'a Object, String> {
     let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
-    // The type of a function is at hand; that of other externs has to be asked for, and is described on failure.
-    let fits = match (&object.body, &want.ty) {
-        (Body::Func(func), ExternType::Func(ty)) if func.ty == *ty => true,
-        _ => object.extern_type().is_some_and(|given| given.matches(&want.ty) != Some(false)),
-    };
-    // Asked for last: it makes the engine's function of one that nobody else has given to the engine yet.
-    let linked = if fits { extern_entity(object) } else { None };
-    linked.ok_or_else(|| {
-        let given = object.extern_type().map_or(object.body.name().to_string(), |given| given.to_string());
-        format!("a {given} was given")
-    })
-}
-
-fn extern_entity(object: &Object) -> Option<Linked> {
-    let entity = match &object.body {
-        Body::Func(func) => object.func_entity(func),
-        Body::Global(global) => global.entity,
-        Body::Table(table) => table.entity,
-        Body::Memory(memory) => memory.entity,
-        Body::Tag(tag) => tag.entity,
-        _ => return None,
-    };
-    object.body.extern_kind().map(|kind| (kind, entity))
+    match object.extern_type() {
+        Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
+        Some(given) => Err(format!("a {given} was given")),
+        None => Err(format!("a {} was given", object.body.name())),
+    }
 }
 
 impl Instance {
@@ -174,13 +163,13 @@ impl Instance {
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
-                return store.exported_function(entity, || Func::in_engine(store, ty, entity, origin));
+                return store.exported_function(entity, || Func::in_engine(ty, entity, origin));
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),
             ExternType::Memory(ty) => Body::Memory(Memory::new(entity, ty)),
             ty @ ExternType::Tag(_) => Body::Tag(Tag { entity, ty }),
         };
-        Object::create(store, body)
+        Object::create_retained(store, body)
     }
 }

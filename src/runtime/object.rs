@@ -13,7 +13,7 @@
 //! second delete finds a dead object instead of somebody else's memory; see [`bury`].
 
 use super::error::{self, Error};
-use super::func::Func;
+use super::func::{self, Entry, Func};
 use super::instance::Instance;
 use super::log;
 use super::module::Module;
@@ -35,6 +35,8 @@ pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 pub struct Object(UnsafeCell<ObjectData>);
 
 pub struct ObjectData {
+    /// How C calls it.
+    pub entry: Entry,
     pub body: Body,
     store: NonNull<Store>,
     /// Both counts, so that exactly one of those who let go sees both at zero: [`HANDLE`]s and [`RETENTION`]s.
@@ -156,18 +158,29 @@ downcasts! {
 }
 
 impl Object {
-    /// Makes an object of `store` that nobody refers to yet but the caller, through what is returned.
-    pub fn create(store: &Store, body: Body) -> Retained {
+    /// Makes an object of `store`, for C.
+    pub fn create(store: &Store, body: Body) -> Handle {
+        store.add_handle();
+        Handle(Object::allocate(store, body, HANDLE))
+    }
+
+    /// Makes an object of `store`, for the runtime or the engine.
+    pub fn create_retained(store: &Store, body: Body) -> Retained {
+        Retained(Object::allocate(store, body, RETENTION))
+    }
+
+    fn allocate(store: &Store, body: Body, counts: u64) -> NonNull<Object> {
         let object = Box::new(Object(UnsafeCell::new(ObjectData {
+            entry: func::entry(store, &body),
             body,
             store: NonNull::from(store),
-            counts: AtomicU64::new(RETENTION),
+            counts: AtomicU64::new(counts),
             host_info: Cell::new(std::ptr::null_mut()),
             finalizer: Cell::new(None),
         })));
         #[cfg(test)]
         super::counting::add(&super::counting::OBJECTS);
-        Retained(NonNull::from(Box::leak(object)))
+        NonNull::from(Box::leak(object))
     }
 
     #[inline(always)]
@@ -218,7 +231,7 @@ impl Object {
     /// Empties and buries the object at `this`.
     ///
     /// # Safety
-    /// `this` came from [`Object::create`], both counts have just become zero, and it is not used afterwards.
+    /// `this` came from [`Object::allocate`], both counts have just become zero, and it is not used afterwards.
     #[cold]
     pub(super) unsafe fn free(this: NonNull<Object>) {
         // SAFETY: the object is there until it is buried.
@@ -241,7 +254,11 @@ impl Object {
         let object = unsafe { this.as_ref() };
         object.set_host_info(std::ptr::null_mut(), None);
         // SAFETY: nobody else looks at the body any more.
-        drop(unsafe { std::ptr::replace(&raw mut (*object.0.get()).body, Body::Deleted) });
+        unsafe {
+            let data = object.0.get();
+            (&raw mut (*data).entry).write(func::enter_nothing);
+            drop(std::ptr::replace(&raw mut (*data).body, Body::Deleted));
+        }
         #[cfg(test)]
         super::counting::remove(&super::counting::OBJECTS);
         bury(this);
@@ -268,7 +285,7 @@ fn bury(object: NonNull<Object>) {
     let mut graveyard = match GRAVEYARD.try_lock() {
         Ok(graveyard) => graveyard,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // SAFETY: made by `Object::create`, and not freed yet.
+        // SAFETY: made by `Object::allocate`, and not freed yet.
         Err(TryLockError::WouldBlock) => return drop(unsafe { Box::from_raw(object.as_ptr()) }),
     };
     let next = graveyard.next;
@@ -346,11 +363,6 @@ impl Retained {
 
     pub fn as_ptr(&self) -> NonNull<Object> {
         self.0
-    }
-
-    /// Turns this into a handle for C.
-    pub fn into_handle(self) -> Handle {
-        Handle::new(&self)
     }
 }
 

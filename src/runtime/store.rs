@@ -14,9 +14,10 @@ use super::trap::{Cause, Trap};
 use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell, RefMut, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,17 +32,15 @@ pub struct StoreData {
     /// C handles to the store itself, plus the objects that have any. Counted from any thread, see [`Handle`].
     handles: AtomicUsize,
     retained: RefCell<Vec<Retained>>,
-    functions: RefCell<Functions>,
-    /// By the identity of their module.
-    instances: RefCell<FxHashMap<usize, Vec<NonNull<Object>>>>,
+    index: RefCell<Index>,
     /// See [`Store::release_later`].
     released: RefCell<Vec<Retained>>,
-    any_released: Cell<bool>,
     /// Calls and instantiations under way, one inside the other. Written by the store's thread alone.
     running: AtomicU32,
     /// What was deleted meanwhile, see [`Store::run`].
     deferred: Mutex<Deferred>,
-    any_deferred: AtomicBool,
+    /// Whether anything was released or deferred, which the end of a call has to see to.
+    untidy: AtomicBool,
     closed: AtomicBool,
     /// Whether C has not deleted the store itself yet.
     in_c: AtomicBool,
@@ -64,12 +63,15 @@ struct Deferred {
     last_handle: bool,
 }
 
-/// The objects of functions that an engine knows, all retained by the store, by what the engine calls them. Most programs
-/// never look one up, so they are only entered when that happens.
+/// What the store retains, by what the engine calls it. Most programs never look anything up, so it is only entered when that
+/// happens.
 #[derive(Default)]
-struct Functions {
-    entered: FxHashMap<FuncKey, NonNull<Object>>,
-    waiting: Vec<NonNull<Object>>,
+struct Index {
+    /// How many of the retained objects are entered.
+    entered: usize,
+    functions: FxHashMap<FuncKey, NonNull<Object>>,
+    /// By the identity of their module.
+    instances: FxHashMap<usize, Vec<NonNull<Object>>>,
 }
 
 impl std::ops::Deref for Store {
@@ -100,13 +102,11 @@ impl Store {
             engine,
             handles: AtomicUsize::new(1),
             retained: RefCell::default(),
-            functions: RefCell::default(),
-            instances: RefCell::default(),
+            index: RefCell::default(),
             released: RefCell::default(),
-            any_released: Cell::new(false),
             running: AtomicU32::new(0),
             deferred: Mutex::default(),
-            any_deferred: AtomicBool::new(false),
+            untidy: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             in_c: AtomicBool::new(false),
             pending_trap: Cell::new(None),
@@ -181,6 +181,7 @@ impl Store {
         drop(unsafe { std::ptr::read(&raw const *this.as_ref().backend) });
         // SAFETY: as above.
         let store = unsafe { this.as_ref() };
+        store.index.take();
         loop {
             let mut rest = store.retained.take();
             rest.append(&mut store.released.take());
@@ -197,8 +198,8 @@ impl Store {
         unsafe { bury(this) };
     }
 
-    /// Runs `body`, which calls out to WebAssembly or the host. What they delete meanwhile, be it what is running or the store,
-    /// goes when the outermost call is over.
+    /// Runs `body`, which calls out to WebAssembly or the host. What the engine let go of meanwhile goes when it is over, and what
+    /// C deleted, be it what is running or the store, when the outermost call is.
     #[inline(always)]
     pub fn run<R>(&self, body: impl FnOnce(&Store) -> R) -> R {
         let running = Running(NonNull::from(self));
@@ -219,7 +220,7 @@ impl Store {
     #[inline]
     pub(super) fn before_release(&self) {
         if self.is_running() {
-            self.any_deferred.store(true, Ordering::Release);
+            self.untidy.store(true, Ordering::Release);
         }
     }
 
@@ -227,7 +228,7 @@ impl Store {
     #[cold]
     fn defer(&self, note: impl FnOnce(&mut Deferred)) -> bool {
         let mut deferred = self.lock_deferred();
-        self.any_deferred.store(true, Ordering::Release);
+        self.untidy.store(true, Ordering::Release);
         let running = self.is_running();
         if running {
             note(&mut deferred);
@@ -244,31 +245,38 @@ impl Store {
         self.is_running() && self.defer(|deferred| deferred.objects.push(object))
     }
 
-    /// Ends the outermost call: frees what was deleted during calls, and the store itself if that was. Until all that is done
-    /// the call counts as running, so that no other thread takes the store away.
+    /// Ends a call after which there is something to tidy up: lets go of what the engine did, and if it was the outermost call,
+    /// frees what was deleted during calls, and the store itself if that was. Until all that is done the call counts as
+    /// running, so that no other thread takes the store away. Does not unwind.
     ///
     /// # Safety
-    /// `this` is not used afterwards on behalf of a call.
+    /// `this` is not used afterwards on behalf of the call.
     #[cold]
-    unsafe fn end_call(this: NonNull<Store>) {
+    unsafe fn end_untidy_call(this: NonNull<Store>) {
         loop {
             // SAFETY: while a call is running, the last handle is subtracted nowhere but below.
             let store = unsafe { this.as_ref() };
+            // What goes is in part the engine's to free, and finalizers run.
+            undisturbed(|| drop(store.released.take()));
+            let outer = store.running.load(Ordering::Relaxed) - 1;
+            if outer != 0 {
+                return store.running.store(outer, Ordering::Relaxed);
+            }
             let Deferred { objects, last_handle } = {
                 let mut deferred = store.lock_deferred();
-                if deferred.objects.is_empty() && !deferred.last_handle {
-                    store.any_deferred.store(false, Ordering::Relaxed);
+                if deferred.objects.is_empty() && !deferred.last_handle && store.released.borrow().is_empty() {
+                    store.untidy.store(false, Ordering::Relaxed);
                     store.running.store(0, Ordering::Release);
                     return;
                 }
                 std::mem::take(&mut *deferred)
             };
             // SAFETY: objects of this store that wait to be freed.
-            unsafe { free_unused(objects) };
+            undisturbed(|| unsafe { free_unused(objects) });
             if last_handle && store.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
                 store.running.store(0, Ordering::Release);
                 // SAFETY: no handle is left.
-                return unsafe { Store::close(this) };
+                return undisturbed(|| unsafe { Store::close(this) });
             }
         }
     }
@@ -300,41 +308,49 @@ impl Store {
     /// Lets go of an object at the next [`Store::settle`]: the engine is at work, and a finalizer may call anything.
     pub fn release_later(&self, object: Retained) {
         self.released.borrow_mut().push(object);
-        self.any_released.set(true);
+        self.untidy.store(true, Ordering::Relaxed);
     }
 
     /// To be called after operations in which the engine may have dropped references.
     #[inline(always)]
     pub fn settle(&self) {
-        if self.any_released.get() {
-            self.any_released.set(false);
+        if self.untidy.load(Ordering::Relaxed) {
             // As in a call: should a finalizer delete the store, the others still find it.
-            self.run(|store| drop(store.released.take()));
+            self.run(|_| ());
         }
     }
 
-    /// Enters a function that the engine may hand back later. The store retains it.
-    pub fn enter_function(&self, function: Retained) {
-        self.functions.borrow_mut().waiting.push(function.as_ptr());
-        self.retain(function);
+    /// The index, with all that is retained.
+    fn index(&self) -> RefMut<'_, Index> {
+        let mut index = self.index.borrow_mut();
+        if index.entered != self.retained.borrow().len() {
+            self.enter_retained(&mut index);
+        }
+        index
+    }
+
+    #[cold]
+    fn enter_retained(&self, index: &mut Index) {
+        let retained = self.retained.borrow();
+        for object in &retained[index.entered..] {
+            if let Some(known) = object.as_func().and_then(|func| func.entity.get()) {
+                // SAFETY: an entity of this store.
+                index.functions.insert(unsafe { self.backend().func_key(known) }, object.as_ptr());
+            } else if let Some(instance) = object.as_instance() {
+                index.instances.entry(instance.module.inner.identity()).or_default().push(object.as_ptr());
+            }
+        }
+        index.entered = retained.len();
     }
 
     /// Finds the object of a function that the engine handed out, or makes one, and lets `take` have it.
+    #[inline]
     fn with_function<R>(&self, entity: &Entity, make: impl FnOnce() -> Func, take: impl FnOnce(&Object) -> R) -> R {
-        let mut functions = self.functions.borrow_mut();
-        let functions = &mut *functions;
-        let backend = self.backend();
-        for object in functions.waiting.drain(..) {
-            // SAFETY: retained by the store.
-            if let Some(known) = unsafe { object.as_ref() }.as_func().and_then(|func| func.entity.get()) {
-                // SAFETY: an entity of this store.
-                functions.entered.insert(unsafe { backend.func_key(known) }, object);
-            }
-        }
         // SAFETY: an entity of this store.
-        let key = unsafe { backend.func_key(entity) };
-        let object = *functions.entered.entry(key).or_insert_with(|| {
-            let object = Object::create(self, Body::Func(make()));
+        let key = unsafe { self.backend().func_key(entity) };
+        let known = self.index().functions.get(&key).copied();
+        let object = known.unwrap_or_else(|| {
+            let object = Object::create_retained(self, Body::Func(make()));
             let address = object.as_ptr();
             self.retain(object);
             address
@@ -345,11 +361,10 @@ impl Store {
 
     /// The object of an exported function, without entering anything if nothing was ever looked up.
     pub fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
-        if !self.functions.borrow().entered.is_empty() {
+        if self.index.borrow().entered != 0 {
             return self.with_function(&entity, make, Retained::new);
         }
-        let object = Object::create(self, Body::Func(make()));
-        self.functions.borrow_mut().waiting.push(object.as_ptr());
+        let object = Object::create_retained(self, Body::Func(make()));
         self.retain(object.clone());
         object
     }
@@ -361,18 +376,12 @@ impl Store {
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: as promised by the caller.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
-        self.with_function(&entity, || Func::in_engine(self, ty(), entity, None), Handle::new)
-    }
-
-    pub fn add_instance(&self, instance: Retained) {
-        let module = instance.as_instance().map_or(0, |instance| instance.module.inner.identity());
-        self.instances.borrow_mut().entry(module).or_default().push(instance.as_ptr());
-        self.retain(instance);
+        self.with_function(&entity, || Func::in_engine(ty(), entity, None), Handle::new)
     }
 
     /// The only instance of a module in this store; `None` if there are several, or none.
     pub(super) fn only_instance(&self, module: usize) -> Option<NonNull<Object>> {
-        match self.instances.borrow().get(&module)?[..] {
+        match self.index().instances.get(&module)?[..] {
             [only] => Some(only),
             _ => None,
         }
@@ -434,7 +443,7 @@ impl Store {
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
         let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
-        Object::create(self, Body::Trap(Trap::new(cause, error.message.clone().into_bytes()))).into_handle()
+        Object::create(self, Body::Trap(Trap::new(cause, error.message.clone().into_bytes())))
     }
 
     /// Fails unless `object` belongs to this store.
@@ -459,15 +468,21 @@ impl Drop for Running {
     fn drop(&mut self) {
         // SAFETY: the store is not closed while a call is running.
         let store = unsafe { self.0.as_ref() };
-        let running = store.running.load(Ordering::Relaxed) - 1;
-        if running == 0 && store.any_deferred.load(Ordering::Acquire) {
-            // SAFETY: this was the outermost call.
-            return unsafe { Store::end_call(self.0) };
+        if store.untidy.load(Ordering::Acquire) {
+            // SAFETY: the call is over.
+            return unsafe { Store::end_untidy_call(self.0) };
         }
         // A call in which C gave up no handle ends here, without a lock: its own handle is still there, so what another thread
         // notes at this moment is never the last handle, and objects may wait for the next call. From here on, if this was the
         // outermost, another thread may take the store away.
-        store.running.store(running, Ordering::Release);
+        store.running.store(store.running.load(Ordering::Relaxed) - 1, Ordering::Release);
+    }
+}
+
+/// Runs `body` to the end of a call, which has to come also if something panics there.
+fn undisturbed(body: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
+        super::error::record_panic(panic);
     }
 }
 

@@ -174,20 +174,18 @@ impl Store {
             Failure::Limit(code, error) => {
                 error::record(&error);
                 let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
-                return Object::create(self, Body::Trap(trap)).into_handle();
+                return Object::create(self, Body::Trap(trap));
             }
             Failure::TableTrap => {
                 let trap = Trap::of_code(table_trap(entry));
-                (Object::create(self, Body::Trap(trap)).into_handle(), Vec::new())
+                (Object::create(self, Body::Trap(trap)), Vec::new())
             }
             Failure::Trap(code @ (TrapCode::MemoryLimit | TrapCode::TableLimit), frames) => {
                 let message = self.limits().denied().map_or(code.message().to_string(), |(_, e)| e.message.clone());
                 let trap = Trap::new(Cause::Code(code), message.into_bytes());
-                (Object::create(self, Body::Trap(trap)).into_handle(), frames)
+                (Object::create(self, Body::Trap(trap)), frames)
             }
-            Failure::Trap(code, frames) => {
-                (Object::create(self, Body::Trap(Trap::of_code(code))).into_handle(), frames)
-            }
+            Failure::Trap(code, frames) => (Object::create(self, Body::Trap(Trap::of_code(code))), frames),
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
                 None => {

@@ -49,6 +49,7 @@ impl ValKind {
         (self as u8) < ValKind::V128 as u8
     }
 
+    #[inline]
     pub fn is_reference(self) -> bool {
         self as u8 >= ValKind::ExternRef as u8
     }
@@ -204,6 +205,8 @@ pub struct FuncTypeData {
     pub result_kinds: Box<[ValKind]>,
     /// Only i32, i64, f32 and f64: a call converts nothing and holds no references.
     pub numeric: bool,
+    /// Only i32.
+    pub only_i32: bool,
     /// See [`ValTypeInfo::exact`]: true if all of the types are.
     pub exact: bool,
 }
@@ -213,10 +216,11 @@ impl FuncType {
         let (params, results) = (params.into(), results.into());
         let all = |test: fn(&ValType) -> bool| params.iter().chain(results.iter()).all(test);
         let numeric = all(|ty| ty.kind.is_number());
+        let only_i32 = all(|ty| ty.kind == ValKind::I32);
         let exact = all(|ty| ty.exact);
         let kinds = |types: &[ValType]| types.iter().map(|ty| ty.kind).collect();
         let (param_kinds, result_kinds) = (kinds(&params), kinds(&results));
-        FuncType(Arc::new(FuncTypeData { params, results, param_kinds, result_kinds, numeric, exact }))
+        FuncType(Arc::new(FuncTypeData { params, results, param_kinds, result_kinds, numeric, only_i32, exact }))
     }
 
     /// The first type that a C value cannot carry, if there is one.

@@ -49,15 +49,15 @@ impl Val {
     }
 
     /// The bits of a number, read with the width that C wrote it with (a wider load would wait for the narrower store to
-    /// leave the store buffer).
+    /// leave the store buffer). If it is known to be `narrow`, of 32 bits, its kind is not looked at.
     ///
     /// # Safety
     /// The kind is a number's, and the union's field for it is initialised.
     #[inline(always)]
-    pub unsafe fn bits(&self) -> u64 {
+    pub unsafe fn bits(&self, narrow: bool) -> u64 {
         // SAFETY: the caller vouches for the field; the other fields of the same width share its bytes.
         unsafe {
-            match self.kind == ValKind::I32 as u8 || self.kind == ValKind::F32 as u8 {
+            match narrow || self.kind == ValKind::I32 as u8 || self.kind == ValKind::F32 as u8 {
                 true => self.of.i32 as u32 as u64,
                 false => self.of.i64 as u64,
             }
@@ -150,7 +150,8 @@ impl ValKind {
     }
 
     /// Whether a non-null reference to `object` is a value of this kind.
-    fn admits(self, object: &Object) -> bool {
+    #[inline(always)]
+    pub fn admits(self, object: &Object) -> bool {
         match self {
             ValKind::ExternRef => !object.is_deleted(),
             ValKind::FuncRef => object.as_func().is_some(),
@@ -188,8 +189,10 @@ pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
 /// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.
 #[inline(always)]
 pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
-    match Room::uninitialised().get(count) {
-        Some(room) => body(room),
-        None => body(&mut heap_room(count)),
-    }
+    let (mut few, mut many) = (Room::uninitialised(), None);
+    // One place to call it from, so that it becomes part of this function.
+    body(match few.get(count) {
+        Some(room) => room,
+        None => many.insert(heap_room(count)),
+    })
 }

@@ -24,11 +24,12 @@ pub unsafe fn call(
     func: &FuncObject,
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
+    only_i32: bool,
 ) -> Result<(), Error> {
     // SAFETY: asked for positions that there are.
-    let arg = |position: usize| unsafe { args.get_unchecked(position).bits() };
+    let arg = |position: usize| unsafe { args.get_unchecked(position).bits(only_i32) };
     // SAFETY: likewise.
-    let kind = |position: usize| unsafe { func.result_kind(position) };
+    let kind = |position: usize| unsafe { func.result_kind(position, only_i32) };
     // SAFETY: as promised by the caller.
     let callee = unsafe { engine_func(func) };
     macro_rules! arms {
@@ -137,7 +138,7 @@ impl<N: Number> HostResult for N {
     #[inline(always)]
     unsafe fn from_room(room: &Self::Room) -> N {
         // SAFETY: as promised by the caller.
-        N::from_bits(unsafe { room[0].assume_init_ref().bits() })
+        N::from_bits(unsafe { room[0].assume_init_ref().bits(false) })
     }
 }
 

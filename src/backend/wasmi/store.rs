@@ -7,7 +7,7 @@ use crate::backend::{Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
-use crate::runtime::object::{ExternPayload, Object};
+use crate::runtime::object::{ExternPayload, Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
@@ -95,7 +95,8 @@ pub struct WasmiStore {
 impl WasmiStore {
     pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>, slices: Option<Slices>) -> WasmiStore {
         let owner = Owner(owner);
-        let mut store = Box::new(wasmi::Store::new(engine, owner));
+        // In its place at once: it is large.
+        let mut store = Box::write(Box::new_uninit(), wasmi::Store::new(engine, owner));
         store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
         // from here on.
@@ -127,7 +128,7 @@ impl WasmiStore {
             return unsafe { to_number(kind, value) };
         }
         // SAFETY: as promised by the caller.
-        match unsafe { self.reference(kind, value) } {
+        match unsafe { self.reference(kind, value.reference()) } {
             Ref::Func(func) => wasmi::Val::FuncRef(func),
             Ref::Extern(reference) => wasmi::Val::ExternRef(reference),
         }
@@ -135,21 +136,20 @@ impl WasmiStore {
 
     /// # Safety
     /// As for [`WasmiStore::value`].
-    unsafe fn reference(&self, kind: ValKind, value: &Val) -> Ref {
-        // SAFETY: as promised by the caller.
-        let object = unsafe { value.reference() };
+    #[inline(always)]
+    unsafe fn reference(&self, kind: ValKind, object: Option<&Object>) -> Ref {
         if kind == ValKind::FuncRef {
             let func = object.and_then(|object| Some(object.func_entity(object.as_func()?)));
             // SAFETY: this store's entities of functions are made from a Func.
             return Ref::Func(func.map_or(Nullable::Null, |func| Nullable::Val(unsafe { func.get() })));
         }
-        Ref::Extern(object.map_or(Nullable::Null, |object| {
-            let mut references = self.references.borrow_mut();
-            let reference = references
-                .entry(NonNull::from(object))
-                .or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)));
-            Nullable::Val(*reference)
-        }))
+        Ref::Extern(object.map_or(Nullable::Null, |object| Nullable::Val(self.host_reference(object))))
+    }
+
+    fn host_reference(&self, object: &Object) -> ExternRef {
+        let mut references = self.references.borrow_mut();
+        let reference = references.entry(NonNull::from(object));
+        *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
     }
 
     #[cold]
@@ -252,7 +252,7 @@ fn call_host(
         let Ok(args) = Arguments::fill(args, params, convert);
         with_room(results.len(), |room| {
             // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
-            unsafe { invoke_host::<false>(object, args.as_slice(), room) }.map_err(host_trapped)?;
+            unsafe { invoke_host::<false>(object, args.as_slice(), room, false) }.map_err(host_trapped)?;
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
                 unsafe {
@@ -292,7 +292,7 @@ pub unsafe fn invoke(
 ) -> Result<(), wasmi::Error> {
     let _entered = enter(object, &mut caller);
     // SAFETY: as promised by the caller.
-    unsafe { invoke_host::<true>(object, args, results) }.map_err(host_trapped)
+    unsafe { invoke_host::<true>(object, args, results, false) }.map_err(host_trapped)
 }
 
 #[cold]
@@ -301,26 +301,19 @@ fn host_trapped(error: HostTrapped) -> wasmi::Error {
 }
 
 impl Store for WasmiStore {
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
         // The engine wants imports by kind, in this order, and within each as declared.
-        let order = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
-        let of_kind = |kind| imports.iter().filter(move |import| import.0 == kind);
-        let imports: Vec<_> = order
-            .into_iter()
-            .flat_map(of_kind)
-            // SAFETY: entities are of their kinds.
-            .filter_map(|(kind, entity)| unsafe { to_extern(*kind, *entity) })
-            .collect();
+        let mut ordered = Vec::with_capacity(imports.len());
+        for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
+            let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
+            ordered.extend(of_kind.filter_map(|import| to_extern(import)));
+        }
         let instance = {
             let _entered = self.enter().map_err(|failure| Box::new(failure.of_instantiation()))?;
-            wasmi::Instance::new(self.context(), &module.module, &imports)
+            wasmi::Instance::new(self.context(), &module.module, &ordered)
         };
         let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
         if let Some(start) = &module.start {
@@ -378,6 +371,7 @@ impl Store for WasmiStore {
         func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
     ) -> Result<(), Box<Failure>> {
         if self.slices.is_some() || !calls::are_few(args.len(), results.len()) {
             // SAFETY: as promised by the caller.
@@ -385,7 +379,7 @@ impl Store for WasmiStore {
         }
         let _entered = self.enter()?;
         // SAFETY: as promised by the caller.
-        unsafe { calls::call(self, func, args, results) }.map_err(|error| self.failure(error))
+        unsafe { calls::call(self, func, args, results, only_i32) }.map_err(|error| self.failure(error))
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -413,7 +407,7 @@ impl Store for WasmiStore {
         }
     }
 
-    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
+    unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let engine_type = wasmi::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
         // SAFETY: the element fits the type.
         let init = unsafe { self.reference(ty.element.kind, init) };
@@ -421,13 +415,13 @@ impl Store for WasmiStore {
         table.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
-    unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         // SAFETY: entities of tables are made from a Table.
-        let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index);
-        Ok(element.map(|element| from_ref(self.context(), self.owner(), element)))
+        let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index)?;
+        Some(Ok(from_ref(self.context(), self.owner(), element)))
     }
 
-    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
         // SAFETY: the element fits the type; entities of tables are made from a Table.
         unsafe {
             let value = self.reference(ty.element.kind, value);
@@ -440,7 +434,7 @@ impl Store for WasmiStore {
         unsafe { table.get::<wasmi::Table>() }.size(self.context())
     }
 
-    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
         // SAFETY: the element fits the type; entities of tables are made from a Table.
         unsafe {
             let init = self.reference(ty.element.kind, init);
@@ -591,7 +585,12 @@ impl WasmiStore {
         with_room(args.len(), |params| {
             for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
                 // SAFETY: the arguments fit the parameters.
-                slot.write(unsafe { self.value(*kind, arg) });
+                slot.write(unsafe {
+                    match ty.only_i32 {
+                        true => wasmi::Val::I32(arg.of.i32),
+                        false => self.value(*kind, arg),
+                    }
+                });
             }
             with_room(results.len(), |values| {
                 values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));

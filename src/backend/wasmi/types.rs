@@ -1,9 +1,9 @@
 //! Types and values between the runtime and wasmi.
 
 use crate::backend::Entity;
-use crate::runtime::object::{ExternPayload, Handle};
+use crate::runtime::object::{Body, ExternPayload, Handle, Object};
 use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::types::{ExternKind, FuncType, ValKind, ValType};
+use crate::runtime::types::{FuncType, ValKind, ValType};
 use crate::runtime::value::{Val, ValUnion};
 use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
 
@@ -74,39 +74,36 @@ pub fn from_engine(context: impl AsContext, owner: &RuntimeStore, value: &wasmi:
         wasmi::Val::F64(value) => bits(ValKind::F64, value.to_bits()),
         // The runtime lets no value of this type get here: wasm_val_t has no room for it.
         wasmi::Val::V128(_) => bits(ValKind::V128, 0),
-        wasmi::Val::FuncRef(value) => from_ref(context, owner, Ref::Func(*value)),
-        wasmi::Val::ExternRef(value) => from_ref(context, owner, Ref::Extern(*value)),
+        wasmi::Val::FuncRef(value) => Val::owned(ValKind::FuncRef, from_ref(context, owner, Ref::Func(*value))),
+        wasmi::Val::ExternRef(value) => Val::owned(ValKind::ExternRef, from_ref(context, owner, Ref::Extern(*value))),
     }
 }
 
-pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Val {
+/// A reference from the engine, as an owned handle.
+#[inline(always)]
+pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Option<Handle> {
     match value {
-        Ref::Func(Nullable::Null) => Val::null(ValKind::FuncRef),
-        Ref::Func(Nullable::Val(func)) => {
-            // SAFETY: the function comes from the owner's own engine store.
-            let handle = unsafe { owner.function_reference(Entity::new(func)) };
-            Val::owned(ValKind::FuncRef, Some(handle))
-        }
-        Ref::Extern(Nullable::Null) => Val::null(ValKind::ExternRef),
+        // SAFETY: the function comes from the owner's own engine store.
+        Ref::Func(Nullable::Val(func)) => Some(unsafe { owner.function_reference(Entity::new(func)) }),
+        Ref::Func(Nullable::Null) | Ref::Extern(Nullable::Null) => None,
         Ref::Extern(Nullable::Val(reference)) => {
             let payload = reference.data(context.as_context()).downcast_ref::<ExternPayload>();
-            Val::owned(ValKind::ExternRef, payload.map(|payload| Handle::new(payload.object())))
+            payload.map(|payload| Handle::new(payload.object()))
         }
     }
 }
 
-/// # Safety
-/// The entity is of the kind.
-pub unsafe fn to_extern(kind: ExternKind, entity: Entity) -> Option<Extern> {
-    // SAFETY: as promised by the caller; entities are made from these types, see `from_extern`.
+/// The engine's form of an extern of its store; `None` for other objects.
+pub fn to_extern(object: &Object) -> Option<Extern> {
+    // SAFETY: entities are made from these types, see `from_extern`.
     unsafe {
-        Some(match kind {
-            ExternKind::Func => Extern::Func(entity.get()),
-            ExternKind::Global => Extern::Global(entity.get()),
-            ExternKind::Table => Extern::Table(entity.get()),
-            ExternKind::Memory => Extern::Memory(entity.get()),
+        Some(match &object.body {
+            Body::Func(func) => Extern::Func(object.func_entity(func).get()),
+            Body::Global(global) => Extern::Global(global.entity.get()),
+            Body::Table(table) => Extern::Table(table.entity.get()),
+            Body::Memory(memory) => Extern::Memory(memory.entity.get()),
             // The engine has no tags, so no module that imports one gets here.
-            ExternKind::Tag => return None,
+            _ => return None,
         })
     }
 }

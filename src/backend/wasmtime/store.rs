@@ -1,8 +1,8 @@
 //! A wasmtime store, entered from the host and re-entered from host functions.
 
 use super::types::{
-    from_engine, from_engine_ref, from_extern, from_func_type, func_type, ref_type, to_engine, to_engine_ref,
-    to_extern, val_type,
+    from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
+    to_extern, to_number, to_ref, val_type,
 };
 use super::{Code, WasmtimeModule, identity, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
@@ -10,7 +10,7 @@ use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, by_arity, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
-use crate::runtime::object::Object;
+use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::trap_sites::TrapSites;
@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
+use wasmtime::{AsContextMut, Caller, Ref, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
 use wasmtime_environ::{HostPtr, PtrSize};
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
@@ -167,6 +167,21 @@ impl WasmtimeStore {
         Failure::Trap(code, frames)
     }
 
+    #[inline(never)]
+    fn global_get_reference(&self, global: wasmtime::Global, out: &mut MaybeUninit<Val>) -> Result<()> {
+        let mut scope = RootScope::new(self.context());
+        let value = global.get(&mut scope);
+        out.write(from_engine(&mut scope, self.owner(), value)?);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn table_get_rooted(&self, table: wasmtime::Table, index: u64) -> Option<Result<Option<Handle>>> {
+        let mut scope = RootScope::new(self.context());
+        let element = table.get(&mut scope, index)?;
+        Some(from_ref(&mut scope, self.owner(), element))
+    }
+
     /// The specification's cause for a trap in `frame`. Without one it is a segment of a module being instantiated.
     fn refine(&self, code: TrapCode, frame: Option<&RawFrame>) -> TrapCode {
         let Some(frame) = frame else { return code };
@@ -235,24 +250,25 @@ unsafe fn call_numeric_host(
     values: &mut [MaybeUninit<ValRaw>],
     args: &mut [MaybeUninit<Val>],
     results: &mut [MaybeUninit<Val>],
+    only_i32: bool,
 ) -> wasmtime::Result<()> {
     // SAFETY: as promised by the caller: the engine has written as many arguments as the type has.
     unsafe {
         let func = object.as_func().unwrap_unchecked();
         for (position, arg) in args.iter_mut().enumerate() {
-            let kind = func.param_kind(results.len(), position);
+            let kind = func.param_kind(results.len(), position, only_i32);
             Val::write_bits(arg, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
         }
     }
     {
         let _entered = enter(object, &mut caller);
         // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
-        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results)? };
+        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
     }
     for (position, result) in results.iter().enumerate() {
         // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds; the engine has room for them.
         unsafe {
-            let raw = ValRaw::u64(result.assume_init_ref().bits());
+            let raw = ValRaw::u64(result.assume_init_ref().bits(only_i32));
             values.get_unchecked_mut(position).write(raw);
         }
     }
@@ -291,7 +307,7 @@ fn call_reference_host(
         let args = Arguments::fill(args, params, convert)?;
         with_room(results.len(), |room| {
             // SAFETY: the arguments come from the engine, which checked their types.
-            unsafe { invoke_host::<false>(object, args.as_slice(), room)? };
+            unsafe { invoke_host::<false>(object, args.as_slice(), room, false)? };
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
@@ -310,11 +326,7 @@ fn call_reference_host(
 }
 
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(
-        &self,
-        module: &dyn Module,
-        imports: &[(ExternKind, Entity)],
-    ) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
@@ -325,8 +337,7 @@ impl Store for WasmtimeStore {
         if !module.trap_sites.is_empty() {
             self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());
         }
-        // SAFETY: entities are of their kinds.
-        let imports: Vec<_> = imports.iter().map(|(kind, entity)| unsafe { to_extern(*kind, *entity) }).collect();
+        let imports: Vec<_> = imports.iter().map(|import| to_extern(import).expect("an extern")).collect();
         let instance = wasmtime::Instance::new(self.context(), code, &imports);
         instance.map(Entity::new).map_err(|error| {
             // With a backtrace, the start function has run.
@@ -361,14 +372,16 @@ impl Store for WasmtimeStore {
             let few = by_arity!(ty, {
                 wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
                     let (mut args, mut results) = ([UNINIT; PARAMS], [UNINIT; RESULTS]);
-                    call_numeric_host(host.get(), caller, values, &mut args, &mut results)
+                    call_numeric_host(host.get(), caller, values, &mut args, &mut results, ONLY_I32)
                 })
             });
             let (params, results) = (ty.params.len(), ty.results.len());
             few.unwrap_or_else(|| {
                 wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
                     with_room(params, |args| {
-                        with_room(results, |results| call_numeric_host(host.get(), caller, values, args, results))
+                        with_room(results, |results| {
+                            call_numeric_host(host.get(), caller, values, args, results, false)
+                        })
                     })
                 })
             })
@@ -438,11 +451,12 @@ impl Store for WasmtimeStore {
         func: &Func,
         args: &[Val],
         results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
     ) -> Result<(), Box<Failure>> {
         with_room(args.len().max(results.len()), |values| {
             for (position, arg) in args.iter().enumerate() {
                 // SAFETY: arguments are numbers, and there is room for them.
-                unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits())) };
+                unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
             }
             // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
             unsafe {
@@ -452,7 +466,7 @@ impl Store for WasmtimeStore {
             for (position, result) in results.iter_mut().enumerate() {
                 // SAFETY: there is room for as many results as the type has, and the call has written them.
                 unsafe {
-                    let kind = func.result_kind(position);
+                    let kind = func.result_kind(position, only_i32);
                     Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
                 }
             }
@@ -474,13 +488,10 @@ impl Store for WasmtimeStore {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
-            out.write(from_engine(self.context(), self.owner(), global.get(self.context()))?);
+            out.write(from_number(&global.get(self.context()))?);
             return Ok(());
         }
-        let mut scope = RootScope::new(self.context());
-        let value = global.get(&mut scope);
-        out.write(from_engine(&mut scope, self.owner(), value)?);
-        Ok(())
+        self.global_get_reference(global, out)
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
@@ -489,7 +500,7 @@ impl Store for WasmtimeStore {
         let refused = |error| in_words(ErrorKind::Misuse, &error);
         if !ty.content.kind.is_reference() {
             // SAFETY: the value fits the type.
-            let value = unsafe { to_engine(self.context(), ty.content.kind, value)? };
+            let value = unsafe { to_number(ty.content.kind, value) };
             return global.set(self.context(), value).map_err(refused);
         }
         let mut scope = RootScope::new(self.context());
@@ -498,40 +509,38 @@ impl Store for WasmtimeStore {
         global.set(&mut scope, value).map_err(refused)
     }
 
-    unsafe fn new_table(&self, ty: &TableType, init: &Val) -> Result<Entity> {
+    unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
         let engine_type = wasmtime::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
         // SAFETY: the element fits the type.
-        let init = unsafe { to_engine_ref(&mut scope, ty.element.kind, init)? };
+        let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let table = wasmtime::Table::new(&mut scope, engine_type, init);
         table.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
-    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Result<Option<Val>> {
+    unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
-        // Functions need no rooting.
-        if ty.element.kind == ValKind::FuncRef {
-            let element = table.get(self.context(), index);
-            return element.map(|element| from_engine_ref(self.context(), self.owner(), element)).transpose();
+        if ty.element.kind != ValKind::FuncRef {
+            return self.table_get_rooted(table, index);
         }
-        let mut scope = RootScope::new(self.context());
-        let element = table.get(&mut scope, index);
-        element.map(|element| from_engine_ref(&mut scope, self.owner(), element)).transpose()
+        // Functions need no rooting.
+        let Ref::Func(func) = table.get(self.context(), index)? else { return self.table_get_rooted(table, index) };
+        Some(Ok(from_func(self.owner(), func)))
     }
 
-    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: &Val) -> Result<()> {
+    unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let refused = |error| in_words(ErrorKind::Misuse, &error);
         if ty.element.kind == ValKind::FuncRef {
             // SAFETY: the element fits the type.
-            let value = unsafe { to_engine_ref(self.context(), ty.element.kind, value)? };
+            let value = unsafe { to_ref(self.context(), ValKind::FuncRef, value)? };
             return table.set(self.context(), index, value).map_err(refused);
         }
         let mut scope = RootScope::new(self.context());
         // SAFETY: the element fits the type.
-        let value = unsafe { to_engine_ref(&mut scope, ty.element.kind, value)? };
+        let value = unsafe { to_ref(&mut scope, ty.element.kind, value)? };
         table.set(&mut scope, index, value).map_err(refused)
     }
 
@@ -540,12 +549,12 @@ impl Store for WasmtimeStore {
         unsafe { table.get::<wasmtime::Table>() }.size(self.context())
     }
 
-    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: &Val) -> Result<()> {
+    unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let mut scope = RootScope::new(self.context());
         // SAFETY: the element fits the type.
-        let init = unsafe { to_engine_ref(&mut scope, ty.element.kind, init)? };
+        let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let grown = table.grow(&mut scope, delta, init);
         grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
     }

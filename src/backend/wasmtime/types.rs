@@ -3,10 +3,10 @@
 use super::in_words;
 use crate::backend::Entity;
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::object::{ExternPayload, Handle, Object};
+use crate::runtime::object::{Body, ExternPayload, Handle, Object};
 use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::types::{ExternKind, FuncType, ValKind, ValType};
-use crate::runtime::value::{Val, ValUnion};
+use crate::runtime::types::{FuncType, ValKind, ValType};
+use crate::runtime::value::Val;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
 
 /// The engine's form of a type that C can name; only exact types of such kinds get here.
@@ -64,7 +64,7 @@ fn from_val_type(ty: &wasmtime::ValType) -> ValType {
 ///
 /// # Safety
 /// The object is of the context's store, and a function where one is expected.
-unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&Object>) -> Result<Ref> {
+pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&Object>) -> Result<Ref> {
     Ok(match (kind, object) {
         (ValKind::FuncRef, None) => Ref::Func(None),
         (ValKind::FuncRef, Some(object)) => match object.as_func() {
@@ -87,61 +87,84 @@ unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&
 pub unsafe fn to_engine(context: impl AsContextMut, kind: ValKind, value: &Val) -> Result<wasmtime::Val> {
     // SAFETY: the value is of the kind.
     unsafe {
-        Ok(match kind {
-            ValKind::I32 => wasmtime::Val::I32(value.of.i32),
-            ValKind::I64 => wasmtime::Val::I64(value.of.i64),
-            ValKind::F32 => wasmtime::Val::F32(value.of.i32 as u32),
-            ValKind::F64 => wasmtime::Val::F64(value.of.i64 as u64),
-            _ => to_ref(context, kind, value.reference())?.into(),
-        })
+        match kind.is_reference() {
+            true => Ok(to_ref(context, kind, value.reference())?.into()),
+            false => Ok(to_number(kind, value)),
+        }
     }
 }
 
 /// # Safety
-/// As for [`to_engine`], for a reference.
-pub unsafe fn to_engine_ref(context: impl AsContextMut, kind: ValKind, value: &Val) -> Result<Ref> {
-    // SAFETY: as promised by the caller.
-    unsafe { to_ref(context, kind, value.reference()) }
+/// As for [`to_engine`], for a number.
+#[inline(always)]
+pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmtime::Val {
+    // SAFETY: the value is of the kind; floats go by their bits.
+    unsafe {
+        match kind {
+            ValKind::I32 => wasmtime::Val::I32(value.of.i32),
+            ValKind::F32 => wasmtime::Val::F32(value.of.i32 as u32),
+            ValKind::F64 => wasmtime::Val::F64(value.of.i64 as u64),
+            _ => wasmtime::Val::I64(value.of.i64),
+        }
+    }
 }
 
 /// A value from the engine; a reference in it is an owned handle.
 pub fn from_engine(context: impl AsContextMut, owner: &RuntimeStore, value: wasmtime::Val) -> Result<Val> {
-    let bits64 = |kind: ValKind, bits: u64| Val { kind: kind as u8, of: ValUnion { i64: bits as i64 } };
-    Ok(match value {
-        wasmtime::Val::I32(value) => Val::i32(value),
-        wasmtime::Val::I64(value) => Val::i64(value),
-        wasmtime::Val::F32(bits) => Val { kind: ValKind::F32 as u8, ..Val::i32(bits as i32) },
-        wasmtime::Val::F64(bits) => bits64(ValKind::F64, bits),
-        wasmtime::Val::V128(_) => return Err(not_carried("a v128")),
-        wasmtime::Val::FuncRef(value) => from_engine_ref(context, owner, Ref::Func(value))?,
-        wasmtime::Val::ExternRef(value) => from_engine_ref(context, owner, Ref::Extern(value))?,
-        wasmtime::Val::AnyRef(value) => from_engine_ref(context, owner, Ref::Any(value))?,
-        wasmtime::Val::ExnRef(value) => from_engine_ref(context, owner, Ref::Exn(value))?,
-        _ => return Err(not_carried("a continuation")),
-    })
+    use wasmtime::Val as EngineVal;
+    let (kind, reference) = match value {
+        EngineVal::FuncRef(value) => (ValKind::FuncRef, Ref::Func(value)),
+        EngineVal::ExternRef(value) => (ValKind::ExternRef, Ref::Extern(value)),
+        EngineVal::AnyRef(value) => (ValKind::AnyRef, Ref::Any(value)),
+        EngineVal::ExnRef(value) => (ValKind::ExnRef, Ref::Exn(value)),
+        number => return from_number(&number),
+    };
+    Ok(Val::owned(kind, from_ref(context, owner, reference)?))
 }
 
-pub fn from_engine_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Val> {
-    Ok(match value {
-        Ref::Func(None) => Val::null(ValKind::FuncRef),
-        Ref::Func(Some(func)) => {
-            // SAFETY: the function comes from the owner's own engine store.
-            let handle = unsafe { owner.function_reference(Entity::new(func)) };
-            Val::owned(ValKind::FuncRef, Some(handle))
-        }
-        Ref::Extern(None) => Val::null(ValKind::ExternRef),
+/// A number from the engine.
+#[inline(always)]
+pub fn from_number(value: &wasmtime::Val) -> Result<Val> {
+    // The common ones are told apart without a table of jumps.
+    match *value {
+        wasmtime::Val::I32(value) => Ok(Val::i32(value)),
+        wasmtime::Val::I64(value) => Ok(Val::i64(value)),
+        ref value => from_other_number(value),
+    }
+}
+
+#[inline(never)]
+fn from_other_number(value: &wasmtime::Val) -> Result<Val> {
+    match *value {
+        wasmtime::Val::F32(bits) => Ok(Val { kind: ValKind::F32 as u8, ..Val::i32(bits as i32) }),
+        wasmtime::Val::F64(bits) => Ok(Val { kind: ValKind::F64 as u8, ..Val::i64(bits as i64) }),
+        wasmtime::Val::V128(_) => Err(not_carried("a v128")),
+        _ => Err(not_carried("a continuation")),
+    }
+}
+
+/// A reference to a function, as an owned handle.
+#[inline(always)]
+pub fn from_func(owner: &RuntimeStore, func: Option<wasmtime::Func>) -> Option<Handle> {
+    // SAFETY: functions come here from the owner's own engine store.
+    func.map(|func| unsafe { owner.function_reference(Entity::new(func)) })
+}
+
+/// A reference from the engine, as an owned handle.
+pub fn from_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Option<Handle>> {
+    match value {
+        Ref::Func(func) => Ok(from_func(owner, func)),
+        Ref::Extern(None) | Ref::Any(None) | Ref::Exn(None) => Ok(None),
         Ref::Extern(Some(reference)) => {
             let data = reference.data(&context).map_err(|error| in_words(ErrorKind::Internal, &error))?;
             match data.and_then(|data| data.downcast_ref::<ExternPayload>()) {
-                Some(payload) => Val::owned(ValKind::ExternRef, Some(Handle::new(payload.object()))),
-                None => return Err(not_carried("an externref that was converted from an internal reference")),
+                Some(payload) => Ok(Some(Handle::new(payload.object()))),
+                None => Err(not_carried("an externref that was converted from an internal reference")),
             }
         }
-        Ref::Any(None) => Val::null(ValKind::AnyRef),
-        Ref::Exn(None) => Val::null(ValKind::ExnRef),
-        Ref::Any(Some(_)) => return Err(not_carried("a reference to a garbage-collected object")),
-        Ref::Exn(Some(_)) => return Err(not_carried("an exception reference")),
-    })
+        Ref::Any(Some(_)) => Err(not_carried("a reference to a garbage-collected object")),
+        Ref::Exn(Some(_)) => Err(not_carried("an exception reference")),
+    }
 }
 
 #[cold]
@@ -149,18 +172,18 @@ fn not_carried(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} cannot be carried by wasm_val_t"))
 }
 
-/// # Safety
-/// The entity is of the kind.
-pub unsafe fn to_extern(kind: ExternKind, entity: Entity) -> Extern {
-    // SAFETY: as promised by the caller; entities are made from these types, see `from_extern`.
+/// The engine's form of an extern of its store; `None` for other objects.
+pub fn to_extern(object: &Object) -> Option<Extern> {
+    // SAFETY: entities are made from these types, see `from_extern`.
     unsafe {
-        match kind {
-            ExternKind::Func => Extern::Func(entity.get()),
-            ExternKind::Global => Extern::Global(entity.get()),
-            ExternKind::Table => Extern::Table(entity.get()),
-            ExternKind::Memory => Extern::Memory(entity.get()),
-            ExternKind::Tag => Extern::Tag(entity.get()),
-        }
+        Some(match &object.body {
+            Body::Func(func) => Extern::Func(object.func_entity(func).get()),
+            Body::Global(global) => Extern::Global(global.entity.get()),
+            Body::Table(table) => Extern::Table(table.entity.get()),
+            Body::Memory(memory) => Extern::Memory(memory.entity.get()),
+            Body::Tag(tag) => Extern::Tag(tag.entity.get()),
+            _ => return None,
+        })
     }
 }
 

@@ -173,7 +173,7 @@ pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_vo
 }
 
 fn give(store: &crate::runtime::store::Store, trap: Trap) -> *mut wasm_trap_t {
-    Object::create(store, Body::Trap(trap)).into_handle().into_raw().cast()
+    Object::create(store, Body::Trap(trap)).into_raw().cast()
 }
 
 /// Writes the name of a frame's function to `out`, own: what the module's name section calls it.
