@@ -6,7 +6,7 @@ use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::vector::{Parts, Vector, wasm_byte_vec_t, wasm_name_t};
 use crate::runtime::error::Result;
-use crate::runtime::object::{Body, Object};
+use crate::runtime::object::Object;
 use crate::runtime::trap::{Cause, OwnedFrame, Trap};
 
 /// A message: a name whose `size` counts a terminating zero.
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const
     // SAFETY: the caller's, or NULL.
     super::answer("wasm_trap_new", std::ptr::null_mut(), || unsafe {
         let store = store::from_c(store)?;
-        Ok(Object::create(store, Body::Trap(Trap::new(Cause::Host, text(message)))).into_raw().cast())
+        Ok(Trap::new(Cause::Host, text(message)).into_handle(store).into_raw().cast())
     })
 }
 

@@ -93,10 +93,17 @@ pub struct Func {
     pub ty: FuncType,
     /// The engine's function. A host function gets one when WebAssembly first sees it.
     pub entity: OnceCell<Entity>,
-    pub host: Option<HostFunc>,
-    /// For an export: the instance that defines it, and its index there.
-    pub origin: Option<(NonNull<Object>, u32)>,
+    source: Source,
 }
+
+/// Whose function it is.
+enum Source {
+    Host(HostFunc),
+    Engine(Origin),
+}
+
+/// Of an exported function: the instance that defines it, and its index there.
+pub type Origin = Option<(NonNull<Object>, u32)>;
 
 pub struct HostFunc {
     callback: Callback,
@@ -115,17 +122,28 @@ impl Drop for HostFunc {
 
 impl Func {
     /// A function that the engine has.
-    pub fn in_engine(ty: FuncType, entity: Entity, origin: Option<(NonNull<Object>, u32)>) -> Func {
+    pub fn in_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
         let kinds = first_kinds(&ty);
-        Func { kinds, ty, entity: OnceCell::from(entity), host: None, origin }
+        Func { kinds, ty, entity: OnceCell::from(entity), source: Source::Engine(origin) }
+    }
+
+    pub fn is_host(&self) -> bool {
+        matches!(self.source, Source::Host(_))
+    }
+
+    pub fn origin(&self) -> Origin {
+        match self.source {
+            Source::Host(_) => None,
+            Source::Engine(origin) => origin,
+        }
     }
 
     /// How C calls this function, which is one of `store`.
     fn entry(&self, store: &Store) -> Entry {
-        match self.host {
-            Some(_) => host_entry(&self.ty),
-            None if store.supervisor().is_some() => enter_any,
-            None => store.backend().entry(&self.ty),
+        match self.source {
+            Source::Host(_) => host_entry(&self.ty),
+            Source::Engine(_) if store.supervisor().is_some() => enter_any,
+            Source::Engine(_) => store.backend().entry(&self.ty),
         }
     }
 
@@ -177,7 +195,7 @@ impl Func {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let kinds = first_kinds(&ty);
-        let func = Func { kinds, ty, entity: OnceCell::new(), host: Some(host), origin: None };
+        let func = Func { kinds, ty, entity: OnceCell::new(), source: Source::Host(host) };
         Ok(Object::create(store, Body::Func(func)))
     }
 }
@@ -290,7 +308,7 @@ unsafe extern "C" fn enter_engine<
     let call = |store: &Store, func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
         let answer = unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) };
-        answer.err().map(|failure| store.trap(*failure, func.origin))
+        answer.err().map(|failure| store.trap(*failure, func.origin()))
     };
     // SAFETY: as promised by the caller.
     unsafe { enter::<ONLY_I32, PARAMS, RESULTS>(object, args, results, call) }
@@ -374,7 +392,7 @@ fn guarded(object: &Object, call: impl FnOnce(&Store) -> Option<Handle>) -> *mut
 fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle {
     super::error::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
-    Object::create(store, Body::Trap(Trap::new(Cause::Error(ErrorKind::Internal), message)))
+    Trap::new(Cause::Error(ErrorKind::Internal), message).into_handle(store)
 }
 
 /// # Safety
@@ -421,7 +439,7 @@ unsafe fn call_dropping_results(
 /// The arguments fit the function's type; there is exactly room for its results.
 unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
     let store = object.store();
-    if func.host.is_some() {
+    if func.is_host() {
         // Not directly into `results`: see `enter_host`.
         return with_room(results.len(), |room| {
             // SAFETY: the arguments were checked, and there is room for the results.
@@ -449,7 +467,7 @@ unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut
         Some(Ok(_supervised)) => call(),
         Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),
     };
-    answer.err().map(|failure| store.trap(*failure, func.origin))
+    answer.err().map(|failure| store.trap(*failure, func.origin()))
 }
 
 #[cold]
@@ -563,7 +581,7 @@ impl Func {
         only_i32: bool,
     ) -> Result<(), Handle> {
         // SAFETY: as promised by the caller.
-        let host = unsafe { self.host.as_ref().unwrap_unchecked() };
+        let Source::Host(host) = &self.source else { unsafe { std::hint::unreachable_unchecked() } };
         // SAFETY: there are as many.
         let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
         // What the callback does not write is zero.

@@ -45,6 +45,9 @@ pub struct ObjectData {
     finalizer: Cell<Finalizer>,
 }
 
+// What malloc of glibc keeps at hand without sorting it; most objects are functions and instances, by the thousands.
+const _: () = assert!(size_of::<usize>() != 8 || size_of::<Object>() <= 120);
+
 pub enum Body {
     Func(Func),
     Global(Global),
@@ -53,7 +56,7 @@ pub enum Body {
     Tag(Tag),
     Instance(Instance),
     Module(Arc<Module>),
-    Trap(Trap),
+    Trap(Box<Trap>),
     Foreign,
     /// What is left of a deleted object. Its store may be gone.
     Deleted,

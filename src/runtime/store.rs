@@ -181,7 +181,6 @@ impl Store {
         drop(unsafe { std::ptr::read(&raw const *this.as_ref().backend) });
         // SAFETY: as above.
         let store = unsafe { this.as_ref() };
-        store.index.take();
         loop {
             let mut rest = store.retained.take();
             rest.append(&mut store.released.take());
@@ -443,7 +442,7 @@ impl Store {
     pub fn error_trap(&self, error: Error) -> Handle {
         super::error::record(&error);
         let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
-        Object::create(self, Body::Trap(Trap::new(cause, error.message.clone().into_bytes())))
+        Trap::new(cause, error.message.clone().into_bytes()).into_handle(self)
     }
 
     /// Fails unless `object` belongs to this store.

@@ -142,6 +142,11 @@ impl Trap {
         Trap::with_data(cause, message, std::ptr::null_mut(), None)
     }
 
+    /// Gives the trap to C, as an object of `store`.
+    pub fn into_handle(self, store: &Store) -> Handle {
+        Object::create(store, Body::Trap(Box::new(self)))
+    }
+
     /// A trap that carries `data`; the finalizer is called for it when the trap is gone.
     pub fn with_data(cause: Cause, message: Vec<u8>, data: *mut c_void, finalizer: Finalizer) -> Trap {
         Trap { cause, message, frames: RefCell::default(), data: HostData { data, finalizer } }
@@ -174,18 +179,18 @@ impl Store {
             Failure::Limit(code, error) => {
                 error::record(&error);
                 let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
-                return Object::create(self, Body::Trap(trap));
+                return trap.into_handle(self);
             }
             Failure::TableTrap => {
                 let trap = Trap::of_code(table_trap(entry));
-                (Object::create(self, Body::Trap(trap)), Vec::new())
+                (trap.into_handle(self), Vec::new())
             }
             Failure::Trap(code @ (TrapCode::MemoryLimit | TrapCode::TableLimit), frames) => {
                 let message = self.limits().denied().map_or(code.message().to_string(), |(_, e)| e.message.clone());
                 let trap = Trap::new(Cause::Code(code), message.into_bytes());
-                (Object::create(self, Body::Trap(trap)), frames)
+                (trap.into_handle(self), frames)
             }
-            Failure::Trap(code, frames) => (Object::create(self, Body::Trap(Trap::of_code(code))), frames),
+            Failure::Trap(code, frames) => (Trap::of_code(code).into_handle(self), frames),
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
                 None => {
@@ -267,7 +272,7 @@ impl Instance {
     /// The instance of `module` that exported to this one a function with index `func_index`, if one did.
     fn imported_from(&self, func_index: u32, module: usize) -> Option<NonNull<Object>> {
         self.imports.iter().find_map(|import| {
-            let (exporter, index) = import.as_func()?.origin?;
+            let (exporter, index) = import.as_func()?.origin()?;
             (index == func_index && is_instance_of(exporter, module)).then_some(exporter)
         })
     }

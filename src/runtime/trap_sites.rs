@@ -181,11 +181,11 @@ pub fn table_trap(entry: Option<(NonNull<Object>, u32)>) -> TrapCode {
 impl Instance {
     /// `None` if the function at `index` is the module's own; else where the imported one comes from, if that is known.
     fn imported_function(&self, index: u32) -> Option<Option<(NonNull<Object>, u32)>> {
-        Some(self.function_import(index)?.as_func()?.origin)
+        Some(self.function_import(index)?.as_func()?.origin())
     }
 
     fn is_host_import(&self, index: u32) -> bool {
-        self.function_import(index).and_then(Object::as_func).is_some_and(|func| func.host.is_some())
+        self.function_import(index).and_then(Object::as_func).is_some_and(|func| func.is_host())
     }
 
     fn function_import(&self, index: u32) -> Option<&Object> {

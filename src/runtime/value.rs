@@ -173,10 +173,17 @@ impl<T> Room<T> {
         Room([const { MaybeUninit::uninit() }; INLINE_VALUES])
     }
 
-    /// Room for exactly `count` elements, if there is so much.
+    /// Room for exactly `count` elements: here if there is so much, else on the heap, owned by `many`.
     #[inline(always)]
-    pub fn get(&mut self, count: usize) -> Option<&mut [MaybeUninit<T>]> {
-        self.0.get_mut(..count)
+    pub fn get<'a>(
+        &'a mut self,
+        many: &'a mut Option<Box<[MaybeUninit<T>]>>,
+        count: usize,
+    ) -> &'a mut [MaybeUninit<T>] {
+        match self.0.get_mut(..count) {
+            Some(room) => room,
+            None => many.insert(heap_room(count)),
+        }
     }
 }
 
@@ -190,9 +197,5 @@ pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
 #[inline(always)]
 pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
     let (mut few, mut many) = (Room::uninitialised(), None);
-    // One place to call it from, so that it becomes part of this function.
-    body(match few.get(count) {
-        Some(room) => room,
-        None => many.insert(heap_room(count)),
-    })
+    body(few.get(&mut many, count))
 }

@@ -15,7 +15,7 @@ use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::trap_sites::TrapSites;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Val, with_room};
+use crate::runtime::value::{Room, Val, with_room};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -453,25 +453,26 @@ impl Store for WasmtimeStore {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), Box<Failure>> {
-        with_room(args.len().max(results.len()), |values| {
-            for (position, arg) in args.iter().enumerate() {
-                // SAFETY: arguments are numbers, and there is room for them.
-                unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
-            }
-            // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        // Not by `with_room`, whose body would be shared by all entries instead of being part of each.
+        let (mut few, mut many) = (Room::uninitialised(), None);
+        let values = few.get(&mut many, args.len().max(results.len()));
+        for (position, arg) in args.iter().enumerate() {
+            // SAFETY: arguments are numbers, and there is room for them.
+            unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
+        }
+        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        unsafe {
+            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+            engine_func(func).call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+        }
+        for (position, result) in results.iter_mut().enumerate() {
+            // SAFETY: there is room for as many results as the type has, and the call has written them.
             unsafe {
-                let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-                engine_func(func).call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
+                let kind = func.result_kind(position, only_i32);
+                Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
             }
-            for (position, result) in results.iter_mut().enumerate() {
-                // SAFETY: there is room for as many results as the type has, and the call has written them.
-                unsafe {
-                    let kind = func.result_kind(position, only_i32);
-                    Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
-                }
-            }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {

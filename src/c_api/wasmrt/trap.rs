@@ -5,7 +5,6 @@ use crate::c_api::store::{self, wasm_store_t};
 use crate::c_api::trap::{from_c, text, wasm_message_t, wasm_trap_t};
 use crate::c_api::vector::{Vector, wasm_byte_vec_t, wasm_name_t};
 use crate::c_api::{answer, null};
-use crate::runtime::object::{Body, Object};
 use crate::runtime::trap::{Cause, Trap, TrapCode};
 use std::ffi::c_void;
 
@@ -173,7 +172,7 @@ pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_vo
 }
 
 fn give(store: &crate::runtime::store::Store, trap: Trap) -> *mut wasm_trap_t {
-    Object::create(store, Body::Trap(trap)).into_raw().cast()
+    trap.into_handle(store).into_raw().cast()
 }
 
 /// Writes the name of a frame's function to `out`, own: what the module's name section calls it.
