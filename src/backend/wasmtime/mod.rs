@@ -27,7 +27,8 @@ impl Backend for Wasmtime {
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
-        let config = config::translate(self, options)?;
+        let mut config = wasmtime::Config::new();
+        config::translate(self, options, &mut config)?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| config::refusal(options, &error))?;
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign =
