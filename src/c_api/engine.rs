@@ -18,7 +18,7 @@ pub struct wasm_engine_t {
 /// are, if it names none of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new() -> *mut wasm_engine_t {
-    super::answer("wasm_engine_new", std::ptr::null_mut(), || new(&Config::default()))
+    super::answer("wasm_engine_new", std::ptr::null_mut(), || new(Config::default()))
 }
 
 /// An engine with a configuration, own. Takes the configuration, also when it fails. [Engine]
@@ -30,11 +30,11 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(config: *mut wasm_config_t)
     super::answer("wasm_engine_new_with_config", std::ptr::null_mut(), || {
         // SAFETY: the caller's own, or NULL.
         let config: Option<Box<Config>> = unsafe { super::take_box(config) };
-        new(&config.unwrap_or_default())
+        new(config.map_or_else(Config::default, |config| *config))
     })
 }
 
-fn new(config: &Config) -> crate::runtime::error::Result<*mut wasm_engine_t> {
+fn new(config: Config) -> crate::runtime::error::Result<*mut wasm_engine_t> {
     Ok(Arc::into_raw(Arc::new(Engine::new(config)?)).cast_mut().cast())
 }
 

@@ -5,8 +5,8 @@ use super::importtype::{ImportType, Name, wasm_importtype_vec_t};
 use super::r#ref::wasm_ref_t;
 use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
-use super::vector::{Parts, Vector, wasm_byte_t, wasm_byte_vec_t};
-use crate::runtime::error::{Error, Result};
+use super::vector::{Parts, Vector, wasm_byte_vec_t};
+use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::module::Module;
 use crate::runtime::object::{Body, Object};
 use std::sync::Arc;
@@ -101,12 +101,8 @@ pub unsafe extern "C" fn wasm_module_exports(module: *const wasm_module_t, out: 
 pub unsafe extern "C" fn wasm_module_serialize(module: *const wasm_module_t, out: *mut wasm_byte_vec_t) {
     // SAFETY: the caller's module, or NULL; `out` is writable.
     let bytes = super::answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || unsafe {
-        let artifact = from_c(module)?.1.serialize()?;
-        let bytes = Parts::<wasm_byte_t>::zeroed(artifact.len());
-        if bytes.size == artifact.len() {
-            artifact.write(std::slice::from_raw_parts_mut(bytes.data.cast(), bytes.size));
-        }
-        Ok(Vector::from_parts(bytes))
+        let [head, rest] = from_c(module)?.1.serialize()?;
+        joined(&head, &rest)
     });
     // SAFETY: as above.
     unsafe { bytes.write(out) }
@@ -174,6 +170,22 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: *mut wasm_shared_modu
 
 fn give(store: &crate::runtime::store::Store, module: Arc<Module>) -> Result<*mut wasm_module_t> {
     Ok(Object::create(store, Body::Module(module)).into_raw().cast())
+}
+
+/// Two pieces in one vector. Not [`Parts::zeroed`]: there may be megabytes, which are written at once.
+fn joined(head: &[u8], rest: &[u8]) -> Result<wasm_byte_vec_t> {
+    let size = head.len() + rest.len();
+    // SAFETY: there is room for both pieces, and for the zero byte that vectors of bytes have after their end.
+    unsafe {
+        let data = libc::malloc(size + 1).cast::<u8>();
+        if data.is_null() {
+            return Err(Error::new(ErrorKind::Limit, format!("no memory for an artifact of {size} bytes")));
+        }
+        data.copy_from_nonoverlapping(head.as_ptr(), head.len());
+        data.add(head.len()).copy_from_nonoverlapping(rest.as_ptr(), rest.len());
+        data.add(size).write(0);
+        Ok(Vector::from_parts(Parts { size, data: data.cast() }))
+    }
 }
 
 /// # Safety

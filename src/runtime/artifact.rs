@@ -8,62 +8,29 @@ use super::error::{Error, ErrorKind, Result};
 use std::borrow::Cow;
 
 const MAGIC: &[u8; 8] = b"\0wasmrt\x01";
+const CHECKSUM: usize = size_of::<u32>();
 
 pub fn is_artifact(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// An artifact that is yet to be written.
-pub struct Artifact<'a> {
-    settings: String,
-    engine: &'a Engine,
-    outline: &'a [u8],
-    payload: [Cow<'a, [u8]>; 2],
-}
-
-impl<'a> Artifact<'a> {
-    pub fn new(engine: &'a Engine, outline: &'a [u8], payload: [Cow<'a, [u8]>; 2]) -> Artifact<'a> {
-        Artifact { settings: engine.inner.settings(), engine, outline, payload }
+/// An artifact around what an engine gave, in two pieces: the second, which may be large, is the engine's own, not copied.
+pub fn write<'a>(engine: &Engine, outline: &[u8], payload: [Cow<'a, [u8]>; 2]) -> [Cow<'a, [u8]>; 2] {
+    let [start, rest] = payload;
+    let mut head = [&MAGIC[..], &[0; CHECKSUM]].concat();
+    let settings = engine.inner.settings();
+    for part in [crate::VERSION.as_bytes(), engine.backend.name().to_bytes(), settings.as_bytes(), outline] {
+        head.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        head.extend_from_slice(part);
     }
-
-    /// The length-prefixed parts, of which one may consist of two pieces.
-    fn parts(&self) -> [[&[u8]; 2]; 5] {
-        let backend = self.engine.backend.name().to_bytes();
-        let [start, rest] = &self.payload;
-        [
-            [crate::VERSION.as_bytes(), &[]],
-            [backend, &[]],
-            [self.settings.as_bytes(), &[]],
-            [self.outline, &[]],
-            [start, rest],
-        ]
-    }
-
-    /// How many bytes it takes.
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(&self) -> usize {
-        MAGIC.len() + 4 + self.parts().iter().map(|part| 8 + length(part)).sum::<usize>()
-    }
-
-    /// Writes it to `bytes`, which are as many.
-    pub fn write(&self, bytes: &mut [u8]) {
-        let (magic, rest) = bytes.split_at_mut(MAGIC.len());
-        let (checksum, parts) = rest.split_at_mut(4);
-        magic.copy_from_slice(MAGIC);
-        let mut rest = &mut *parts;
-        for part in self.parts() {
-            for piece in [&(length(&part) as u64).to_le_bytes(), part[0], part[1]] {
-                let (place, after) = std::mem::take(&mut rest).split_at_mut(piece.len());
-                place.copy_from_slice(piece);
-                rest = after;
-            }
-        }
-        checksum.copy_from_slice(&crc32fast::hash(parts).to_le_bytes());
-    }
-}
-
-fn length(part: &[&[u8]; 2]) -> usize {
-    part[0].len() + part[1].len()
+    head.extend_from_slice(&((start.len() + rest.len()) as u64).to_le_bytes());
+    head.extend_from_slice(&start);
+    let (before, checked) = head.split_at_mut(MAGIC.len() + CHECKSUM);
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(checked);
+    checksum.update(&rest);
+    before[MAGIC.len()..].copy_from_slice(&checksum.finalize().to_le_bytes());
+    [head.into(), rest]
 }
 
 /// The outline and the engine's artifact inside `bytes`, if an engine like `engine` wrote them.
@@ -77,7 +44,7 @@ pub fn read<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8])
         return Err(refusal(format!("expected the bytes of wasm_module_serialize, got {what}")));
     };
     let damaged = || refusal("the serialized module is damaged or incomplete".to_string());
-    let (checksum, rest) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
+    let (checksum, rest) = rest.split_first_chunk::<CHECKSUM>().ok_or_else(damaged)?;
     if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
         return Err(damaged());
     }

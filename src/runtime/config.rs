@@ -4,9 +4,10 @@ use super::error::{Error, ErrorKind, Result};
 use super::log;
 use super::module_limits::ModuleLimits;
 use crate::backend::{BACKENDS, Backend};
+use std::ffi::{CStr, c_char};
 
 /// A configuration: all that `wasmrt_config_*` can set.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Config {
     backend: Option<&'static dyn Backend>,
     pub options: Options,
@@ -16,7 +17,7 @@ pub struct Config {
 }
 
 /// What a backend is asked to do. What is `None`, `false` or empty is left to the backend.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Options {
     pub compiler: Option<Compiler>,
     pub optimization: Option<Optimization>,
@@ -149,7 +150,7 @@ pub struct Pooling {
 
 impl Options {
     /// What was asked for that is not simply what every engine does anyway.
-    fn set(&self) -> Vec<Setting> {
+    fn set(&self) -> impl Iterator<Item = Setting> {
         let asked = [
             (self.compiler.is_some(), Setting::Compiler),
             (self.optimization.is_some(), Setting::Optimization),
@@ -167,7 +168,7 @@ impl Options {
             (self.target.is_some(), Setting::Target),
             (!self.cpu_features.is_empty(), Setting::CpuFeatures),
         ];
-        asked.into_iter().filter_map(|(asked, setting)| asked.then_some(setting)).collect()
+        asked.into_iter().filter_map(|(asked, setting)| asked.then_some(setting))
     }
 
     /// Turns a proposal on or off; the last word counts.
@@ -211,39 +212,51 @@ impl Config {
         self.backend = Some(backend);
     }
 
-    /// This configuration, with what the environment says where the program says nothing, and the backend. Fails where that
-    /// backend cannot do what is asked.
-    pub fn resolve(&self) -> Result<(&'static dyn Backend, Config)> {
-        let mut config = self.clone();
-        for (name, setting, read) in VARIABLES {
-            let Some(text) = std::env::var_os(name).filter(|text| !text.is_empty()) else { continue };
-            match read(&mut config, &text.to_string_lossy()) {
-                Ok(true) => config.from_environment.extend(setting.map(|setting| (setting, *name))),
+    /// Adds what the environment says where the program says nothing, and finds the backend. Fails where that backend cannot do
+    /// what is asked.
+    pub fn resolve(&mut self) -> Result<&'static dyn Backend> {
+        self.read_environment()?;
+        let backend = self.backend.or(BACKENDS.first().copied());
+        let backend =
+            backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
+        let missing = self.options.set().find(|setting| !backend.can(*setting));
+        if let Some(setting) = missing {
+            let (what, function) = setting.describe();
+            let variable = self.from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
+            let by = variable.map_or(function.to_string(), |name| format!("environment variable {name}"));
+            return Err(unsupported(backend, &format!("{what} ({by})")));
+        }
+        Ok(backend)
+    }
+
+    fn read_environment(&mut self) -> Result<()> {
+        let mut unknown = Vec::new();
+        for_each_variable(|name, text| {
+            let Some((name, setting, read)) = VARIABLES.iter().find(|(known, ..)| known.as_bytes() == name) else {
+                unknown.push(String::from_utf8_lossy(name).into_owned());
+                return Ok(());
+            };
+            if text.is_empty() {
+                return Ok(());
+            }
+            match read(self, &String::from_utf8_lossy(text)) {
+                Ok(true) => self.from_environment.extend(setting.map(|setting| (setting, *name))),
                 Ok(false) => {}
                 Err(problem) => {
                     let message = format!("environment variable {name}: {problem}");
                     return Err(Error::new(ErrorKind::Unsupported, message));
                 }
             }
+            Ok(())
+        })?;
+        // Misspelt ones would be ignored in silence otherwise. Only now, as a logger may change the environment.
+        for name in unknown {
+            let known: Vec<_> = VARIABLES.iter().map(|(known, ..)| *known).collect();
+            log::warn(&format!("environment variable {name} is none of those that are read: {}", known.join(", ")));
         }
-        if log::is_heard() {
-            warn_of_unknown_variables();
-        }
-        let backend = config.backend.or(BACKENDS.first().copied());
-        let backend =
-            backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
-        let missing = config.options.set().into_iter().find(|setting| !backend.can(*setting));
-        if let Some(setting) = missing {
-            let (what, function) = setting.describe();
-            let variable = config.from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
-            let by = variable.map_or(function.to_string(), |name| format!("environment variable {name}"));
-            return Err(unsupported(backend, &format!("{what} ({by})")));
-        }
-        Ok((backend, config))
+        Ok(())
     }
-}
 
-impl Config {
     /// Adds to a backend's refusal what the environment may have to do with it.
     pub fn explain(&self, mut error: Error) -> Error {
         if !self.from_environment.is_empty() {
@@ -314,15 +327,45 @@ fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("expected a number of bytes, got \"{text}\""))
 }
 
-/// A misspelt variable would be ignored in silence otherwise.
-fn warn_of_unknown_variables() {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("WASMRT_") && !VARIABLES.iter().any(|(known, ..)| *known == name) {
-            let known: Vec<_> = VARIABLES.iter().map(|(known, ..)| *known).collect();
-            log::warn(&format!("environment variable {name} is none of those that are read: {}", known.join(", ")));
+/// Calls `visit` with the name and the text of each variable of the environment that is for this library.
+///
+/// Reads the environment where it is: copying all of it, as [`std::env::vars_os`] does, or searching it for each variable would
+/// take longer than making an engine.
+fn for_each_variable(mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    const PREFIX: &[u8] = b"WASMRT_";
+    // SAFETY: a list of strings that ends with NULL, or NULL. As `getenv` demands as well, nobody changes it meanwhile: `visit`
+    // does not, and a program with threads must not.
+    unsafe {
+        let mut entry = environment();
+        while !entry.is_null() && !(*entry).is_null() {
+            let start = (*entry).cast::<u8>();
+            // Byte by byte, up to the first that differs: the string may be shorter.
+            if PREFIX.iter().enumerate().all(|(position, byte)| *start.add(position) == *byte) {
+                let bytes = CStr::from_ptr(*entry).to_bytes();
+                if let Some(equals) = bytes.iter().position(|byte| *byte == b'=') {
+                    visit(&bytes[..equals], &bytes[equals + 1..])?;
+                }
+            }
+            entry = entry.add(1);
         }
     }
+    Ok(())
+}
+
+#[cfg(not(target_vendor = "apple"))]
+unsafe fn environment() -> *const *const c_char {
+    unsafe extern "C" {
+        static mut environ: *const *const c_char;
+    }
+    // SAFETY: POSIX has this variable in every program.
+    unsafe { environ }
+}
+
+/// There, shared libraries do not see the variable.
+#[cfg(target_vendor = "apple")]
+unsafe fn environment() -> *const *const c_char {
+    // SAFETY: no demands.
+    unsafe { (*libc::_NSGetEnviron()).cast() }
 }
 
 fn find_backend(name: &str) -> Result<&'static dyn Backend> {

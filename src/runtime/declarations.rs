@@ -47,8 +47,9 @@ enum TypeEntry {
     Aggregate,
 }
 
-/// Everything of a kind, in index order: its type, and the position of the import it is, if it is one.
-type Space = Vec<(ExternType, Option<usize>)>;
+/// Everything of a kind, in index order: its type as the parser has it, for few are ever asked for; and the position of the import
+/// it is, if it is one.
+type Space = Vec<(TypeRef, Option<usize>)>;
 
 impl Declarations {
     /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
@@ -106,41 +107,37 @@ impl Reader {
                     for import in section.clone().into_imports() {
                         let import = import?;
                         self.imports_exactly |= matches!(import.ty, TypeRef::FuncExact(_));
-                        let ty = self.import_type(&import.ty);
-                        let position = self.imports.len();
-                        self.spaces[ty.kind() as usize].push((ty.clone(), Some(position)));
+                        self.define(import.ty, Some(self.imports.len()));
                         self.imports.push(Import {
                             module: import.module.to_string(),
                             name: import.name.to_string(),
-                            ty,
+                            ty: self.extern_type(&import.ty),
                         });
                     }
                 }
                 Payload::FunctionSection(section) => {
                     for index in section.clone() {
-                        let ty = ExternType::Func(self.func_type(index?));
-                        self.define(ty);
+                        self.define(TypeRef::Func(index?), None);
                     }
                 }
                 Payload::TableSection(section) => {
                     for table in section.clone() {
-                        self.define(self.table_type(&table?.ty));
+                        self.define(TypeRef::Table(table?.ty), None);
                     }
                 }
                 Payload::MemorySection(section) => {
                     for memory in section.clone() {
-                        self.define(memory_type(&memory?));
+                        self.define(TypeRef::Memory(memory?), None);
                     }
                 }
                 Payload::TagSection(section) => {
                     for tag in section.clone() {
-                        let ty = ExternType::tag(self.func_type(tag?.func_type_idx));
-                        self.define(ty);
+                        self.define(TypeRef::Tag(tag?), None);
                     }
                 }
                 Payload::GlobalSection(section) => {
                     for global in section.clone() {
-                        self.define(self.global_type(&global?.ty));
+                        self.define(TypeRef::Global(global?.ty), None);
                     }
                 }
                 Payload::ExportSection(section) => {
@@ -151,7 +148,8 @@ impl Reader {
                         let Some((ty, import)) = declared else { continue };
                         let own = exports.len();
                         let source = import.map_or(Source::Own(own), Source::Import);
-                        exports.push(Export { name: export.name.to_string(), ty: ty.clone(), index, source });
+                        let ty = self.extern_type(ty);
+                        exports.push(Export { name: export.name.to_string(), ty, index, source });
                     }
                 }
                 _ => {}
@@ -170,7 +168,7 @@ impl Reader {
             }
         }
         find_repetitions(&mut exports);
-        let shared = |(ty, _): &(ExternType, _)| matches!(ty, ExternType::Memory(ty) if ty.shared);
+        let shared = |(ty, _): &(TypeRef, _)| matches!(ty, TypeRef::Memory(ty) if ty.shared);
         let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
         let own =
             |kind: ExternKind| self.spaces[kind as usize].iter().filter(|(_, import)| import.is_none()).count() as u64;
@@ -179,8 +177,15 @@ impl Reader {
         Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
     }
 
-    fn define(&mut self, ty: ExternType) {
-        self.spaces[ty.kind() as usize].push((ty, None));
+    fn define(&mut self, ty: TypeRef, import: Option<usize>) {
+        let kind = match ty {
+            TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
+            TypeRef::Table(_) => ExternKind::Table,
+            TypeRef::Memory(_) => ExternKind::Memory,
+            TypeRef::Global(_) => ExternKind::Global,
+            TypeRef::Tag(_) => ExternKind::Tag,
+        };
+        self.spaces[kind as usize].push((ty, import));
     }
 
     fn func_type(&self, index: u32) -> FuncType {
@@ -191,26 +196,25 @@ impl Reader {
         }
     }
 
-    fn import_type(&self, ty: &TypeRef) -> ExternType {
+    fn extern_type(&self, ty: &TypeRef) -> ExternType {
         match ty {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => ExternType::Func(self.func_type(*index)),
-            TypeRef::Table(ty) => self.table_type(ty),
-            TypeRef::Memory(ty) => memory_type(ty),
-            TypeRef::Global(ty) => self.global_type(ty),
+            TypeRef::Table(ty) => ExternType::Table(TableType {
+                element: self.val_type(wasmparser::ValType::Ref(ty.element_type)),
+                limits: Limits::new(ty.initial, ty.maximum),
+                wide: ty.table64,
+            }),
+            TypeRef::Memory(ty) => ExternType::Memory(MemoryType {
+                limits: Limits::new(ty.initial, ty.maximum),
+                wide: ty.memory64,
+                shared: ty.shared,
+                page_size_log2: ty.page_size_log2.unwrap_or(16),
+            }),
+            TypeRef::Global(ty) => {
+                ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })
+            }
             TypeRef::Tag(ty) => ExternType::tag(self.func_type(ty.func_type_idx)),
         }
-    }
-
-    fn table_type(&self, ty: &wasmparser::TableType) -> ExternType {
-        ExternType::Table(TableType {
-            element: self.val_type(wasmparser::ValType::Ref(ty.element_type)),
-            limits: Limits::new(ty.initial, ty.maximum),
-            wide: ty.table64,
-        })
-    }
-
-    fn global_type(&self, ty: &wasmparser::GlobalType) -> ExternType {
-        ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })
     }
 
     fn val_types(&self, types: &[wasmparser::ValType]) -> Vec<ValType> {
@@ -247,15 +251,6 @@ impl Reader {
         };
         ValType::with(kind, reference.is_nullable(), exact)
     }
-}
-
-fn memory_type(ty: &wasmparser::MemoryType) -> ExternType {
-    ExternType::Memory(MemoryType {
-        limits: Limits::new(ty.initial, ty.maximum),
-        wide: ty.memory64,
-        shared: ty.shared,
-        page_size_log2: ty.page_size_log2.unwrap_or(16),
-    })
 }
 
 fn extern_kind(kind: ExternalKind) -> ExternKind {

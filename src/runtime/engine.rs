@@ -16,8 +16,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(config: &Config) -> Result<Engine> {
-        let (backend, config) = config.resolve()?;
+    pub fn new(mut config: Config) -> Result<Engine> {
+        let backend = config.resolve()?;
         let inner = backend.new_engine(&config.options).map_err(|error| config.explain(error))?;
         let Config { options, module_limits, .. } = config;
         Ok(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) })

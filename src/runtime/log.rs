@@ -38,11 +38,6 @@ pub fn set(callback: Option<Callback>, env: *mut c_void, finalizer: Finalizer) {
 
 unsafe extern "C" fn ignore(_env: *mut c_void, _message: *const std::ffi::c_char) {}
 
-/// Whether anybody hears of warnings, for those that take a while to find.
-pub fn is_heard() -> bool {
-    LOGGER.read().unwrap_or_else(PoisonError::into_inner).is_some()
-}
-
 #[cold]
 pub fn warn(message: &str) {
     // Not held during the call: a logger may replace itself.

@@ -1,11 +1,12 @@
 //! Modules: compiled code and what it declares. Immutable, shared by stores and threads.
 
-use super::artifact::{self, Artifact};
+use super::artifact;
 use super::compile_error::located;
 use super::declarations::Declarations;
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
 use crate::backend;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub struct Module {
@@ -35,8 +36,9 @@ impl Module {
         Declarations::parse(wasm).map(drop)
     }
 
-    pub fn serialize(&self) -> Result<Artifact<'_>> {
-        Ok(Artifact::new(&self.engine, &self.declarations.outline, self.inner.serialize()?))
+    /// In two pieces, which are one after the other what [`Module::deserialize`] reads.
+    pub fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+        Ok(artifact::write(&self.engine, &self.declarations.outline, self.inner.serialize()?))
     }
 
     /// # Safety

@@ -28,7 +28,6 @@ impl ModuleLimit {
     }
 }
 
-#[derive(Clone)]
 pub struct ModuleLimits([u64; ModuleLimit::ALL.len()]);
 
 /// The types that a module may have if nobody says otherwise: some times what compilers emit, and still compiled in seconds. A

@@ -10,10 +10,10 @@ use wasmtime_environ::wasmparser::WasmFeatures;
 /// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
 const MAX_FRAMES: usize = 64;
 
-pub fn translate(backend: &dyn Backend, options: &Options) -> Result<Config> {
-    let mut config = Config::new();
+/// Makes the settings in `config`: as an answer it would be copied several times, and it is large.
+pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
-    choose_compiler(backend, options, &mut config)?;
+    choose_compiler(backend, options, config)?;
     for (proposal, enabled) in &options.proposals {
         config.wasm_features(features(*proposal), *enabled);
     }
@@ -43,7 +43,7 @@ pub fn translate(backend: &dyn Backend, options: &Options) -> Result<Config> {
         Some(Profiling::PerfMap) => ProfilingStrategy::PerfMap,
         Some(Profiling::JitDump) => ProfilingStrategy::JitDump,
     });
-    Ok(config)
+    Ok(())
 }
 
 fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
@@ -69,9 +69,11 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
                 .wasm_function_references(true)
                 .wasm_gc(true)
                 .wasm_exceptions(true)
-                .wasm_wide_arithmetic(true)
-                .relaxed_simd_deterministic(options.deterministic)
-                .cranelift_nan_canonicalization(options.deterministic);
+                .wasm_wide_arithmetic(true);
+            // Off by default, and the engine looks up every flag of Cranelift's that is set, by its name.
+            if options.deterministic {
+                config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(true);
+            }
         }
         other => return refused(&format!("the compiler \"{}\"", other.name())),
     }

@@ -27,7 +27,8 @@ impl Backend for Wasmtime {
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
-        let config = config::translate(self, options)?;
+        let mut config = wasmtime::Config::new();
+        config::translate(self, options, &mut config)?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| config::refusal(options, &error))?;
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign =
@@ -131,14 +132,12 @@ impl Module for WasmtimeModule {
     /// The trap sites, preceded by their length, then the engine's artifact.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
-            Code::Module(module) => {
-                Cow::Owned(module.serialize().map_err(|error| in_words(ErrorKind::Internal, &error))?)
-            }
-            Code::Foreign(artifact) => Cow::Borrowed(&artifact[..]),
+            Code::Module(module) => image(module),
+            Code::Foreign(artifact) => artifact,
         };
         let sites = self.trap_sites.to_bytes();
         let sites = [&(sites.len() as u32).to_le_bytes()[..], &sites].concat();
-        Ok([sites.into(), code])
+        Ok([sites.into(), code.into()])
     }
 
     fn identity(&self) -> usize {
@@ -150,6 +149,13 @@ impl Module for WasmtimeModule {
     }
 }
 
+/// The engine's artifact where it is: `serialize` would copy it.
+fn image(module: &wasmtime::Module) -> &[u8] {
+    let range = module.image_range();
+    // SAFETY: the module keeps it, and nobody writes to it.
+    unsafe { std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr()) }
+}
+
 /// The address of a module's code: no other living module has it.
 fn identity(module: &wasmtime::Module) -> usize {
     module.image_range().start as usize
@@ -158,4 +164,14 @@ fn identity(module: &wasmtime::Module) -> usize {
 /// An engine's error with its causes, in one line.
 fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
     Error::new(kind, format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_image_is_what_the_engine_serializes() {
+        let wasm = wat::parse_str("(module (func) (memory 1) (data (i32.const 9) \"some\"))").expect("valid text");
+        let module = wasmtime::Module::new(&wasmtime::Engine::default(), wasm).expect("a valid module");
+        assert_eq!(super::image(&module), module.serialize().expect("an artifact"));
+    }
 }
