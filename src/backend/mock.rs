@@ -5,7 +5,7 @@
 //! re-entrancy need; there are no loops and no arithmetic beyond an addition.
 
 use super::common::{Arguments, HostObject, Owner};
-use super::{Backend, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use super::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::declarations::Declarations;
 use crate::runtime::error::{Error, ErrorKind, Result};
@@ -637,17 +637,6 @@ impl Store for MockStore {
         Ok(())
     }
 
-    unsafe fn call_numeric(
-        &self,
-        func: &FuncObject,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-        _only_i32: bool,
-    ) -> Result<(), Box<Failure>> {
-        // SAFETY: as promised by the caller.
-        unsafe { self.call(func, args, results) }
-    }
-
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let value = self.value(ty.content.kind, value);
         Ok(Entity::new(self.push(|things| &mut things.globals, value)))
@@ -722,5 +711,24 @@ impl Store for MockStore {
 
     fn set_fuel(&self, _fuel: u64) {
         unreachable!("no engine of this backend has fuel")
+    }
+}
+
+impl CallNumeric for MockStore {
+    type Error = Box<Failure>;
+
+    unsafe fn call_numeric(
+        &self,
+        func: &FuncObject,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+        _only_i32: bool,
+    ) -> Result<(), Box<Failure>> {
+        // SAFETY: as promised by the caller.
+        unsafe { self.call(func, args, results) }
+    }
+
+    fn failure(&self, error: Box<Failure>) -> Box<Failure> {
+        error
     }
 }

@@ -198,15 +198,6 @@ pub trait Store {
     /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
 
-    /// Calls `func`, whose type is numeric, like [`Store::call`]. `only_i32` only if the type is so.
-    unsafe fn call_numeric(
-        &self,
-        func: &Func,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-        only_i32: bool,
-    ) -> Result<(), Box<Failure>>;
-
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
     /// Writes to `out` on success only.
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
@@ -233,4 +224,25 @@ pub trait Store {
     /// How much fuel is left. Only called on stores of engines with fuel, as is the next one.
     fn fuel(&self) -> u64;
     fn set_fuel(&self, fuel: u64);
+}
+
+/// How most functions are called: what [`crate::runtime::func::engine_entry`] makes part of each entry.
+pub trait CallNumeric: Store {
+    /// What the engine says when a call does not come to its end.
+    type Error;
+
+    /// Calls a function like [`Store::call`], if its type is one that `by_arity` knows and guests are not interrupted. `only_i32`
+    /// only if the type is so.
+    ///
+    /// # Safety
+    /// As for all methods of [`Store`].
+    unsafe fn call_numeric(
+        &self,
+        func: &Func,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
+    ) -> Result<(), Self::Error>;
+
+    fn failure(&self, error: Self::Error) -> Box<Failure>;
 }

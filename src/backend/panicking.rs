@@ -1,6 +1,6 @@
 //! A backend for tests that panics in the middle of everything but making engines, stores, modules and instances.
 
-use super::{Backend, Engine, Entity, Failure, FuncKey, Module, Store};
+use super::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::Result;
 use crate::runtime::func::{Entry, Func, engine_entry};
@@ -76,15 +76,6 @@ impl Store for Panicking {
     unsafe fn call(&self, _: &Func, _: &[Val], _: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         panic!("call")
     }
-    unsafe fn call_numeric(
-        &self,
-        _: &Func,
-        _: &[Val],
-        _: &mut [MaybeUninit<Val>],
-        _: bool,
-    ) -> Result<(), Box<Failure>> {
-        panic!("call")
-    }
     unsafe fn new_global(&self, _: &GlobalType, _: &Val) -> Result<Entity> {
         panic!("new_global")
     }
@@ -126,5 +117,22 @@ impl Store for Panicking {
     }
     fn set_fuel(&self, _: u64) {
         panic!("set_fuel")
+    }
+}
+
+impl CallNumeric for Panicking {
+    type Error = Box<Failure>;
+
+    unsafe fn call_numeric(
+        &self,
+        _: &Func,
+        _: &[Val],
+        _: &mut [MaybeUninit<Val>],
+        _: bool,
+    ) -> Result<(), Box<Failure>> {
+        panic!("call")
+    }
+    fn failure(&self, error: Box<Failure>) -> Box<Failure> {
+        error
     }
 }

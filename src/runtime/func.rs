@@ -3,11 +3,11 @@
 use super::error::{Error, ErrorKind, Result};
 use super::interruption::Supervisor;
 use super::object::{Body, Finalizer, Handle, Object, Retained};
-use super::store::Store;
+use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
 use super::types::{FuncType, ValKind, ValType};
 use super::value::{Val, heap_room, with_room};
-use crate::backend::{self, Entity, Failure};
+use crate::backend::{CallNumeric, Entity, Failure};
 use std::cell::OnceCell;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mu
         super::error::record(&error());
         return std::ptr::null_mut();
     }
-    guarded(object, |store| Some(store.error_trap(error())))
+    guarded(object, |store| Err(store.error_trap(error())), |_, trap| trap)
 }
 
 /// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`, and
@@ -287,7 +287,7 @@ macro_rules! by_arity {
 pub(crate) use by_arity;
 
 /// The entry of functions of a type in an engine whose stores are `S`.
-pub fn engine_entry<S: backend::Store>(ty: &FuncType) -> Entry {
+pub fn engine_entry<S: CallNumeric>(ty: &FuncType) -> Entry {
     by_arity!(ty, enter_engine::<S, ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
 }
 
@@ -295,23 +295,25 @@ fn host_entry(ty: &FuncType) -> Entry {
     by_arity!(ty, enter_host::<ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
 }
 
-unsafe extern "C" fn enter_engine<
-    S: backend::Store,
-    const ONLY_I32: bool,
-    const PARAMS: usize,
-    const RESULTS: usize,
->(
+unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
     let call = |store: &Store, func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
-        let answer = unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) };
-        answer.err().map(|failure| store.trap(*failure, func.origin()))
+        unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) }
     };
     // SAFETY: as promised by the caller.
-    unsafe { enter::<ONLY_I32, PARAMS, RESULTS>(object, args, results, call) }
+    unsafe { enter::<ONLY_I32, PARAMS, RESULTS, _>(object, args, results, call, engine_trap::<S>) }
+}
+
+/// The trap for what the engine says. It finds its way anew from the object, so that calls keep nothing at hand for it.
+fn engine_trap<S: CallNumeric>(object: &Object, error: S::Error) -> Handle {
+    let store = object.store();
+    // SAFETY: the stores of the object's engine are of this type.
+    let failure = unsafe { store.backend_as::<S>() }.failure(error);
+    store.trap(*failure, object.as_func().and_then(Func::origin))
 }
 
 unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
@@ -319,20 +321,21 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |store: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |_: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
         let mut room = [const { MaybeUninit::uninit() }; RESULTS];
         // SAFETY: this is the entry of host functions. The arguments fit.
-        match unsafe { func.invoke::<true>(object, args, &mut room, ONLY_I32) } {
-            Ok(()) => {
-                results.copy_from_slice(&room);
-                None
-            }
-            Err(trap) => Some(store.returned(trap, |_| ())),
-        }
+        unsafe { func.invoke::<true>(object, args, &mut room, ONLY_I32) }?;
+        results.copy_from_slice(&room);
+        Ok(())
     };
     // SAFETY: as promised by the caller.
-    unsafe { enter::<ONLY_I32, PARAMS, RESULTS>(object, args, results, call) }
+    unsafe { enter::<ONLY_I32, PARAMS, RESULTS, _>(object, args, results, call, host_trap) }
+}
+
+/// The trap for what a host function returned.
+fn host_trap(object: &Object, trap: Handle) -> Handle {
+    object.store().returned(trap, |_| ())
 }
 
 /// A vector of so many values, and these.
@@ -343,11 +346,12 @@ type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 /// # Safety
 /// As for [`Entry`], of which this is the part that does not depend on who executes the function.
 #[inline(always)]
-unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
+unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize, E>(
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
-    call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Option<Handle>,
+    call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
+    trap: fn(&Object, E) -> Handle,
 ) -> *mut Object {
     // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
     unsafe {
@@ -358,7 +362,7 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>
         if !(0..PARAMS).all(fit) {
             return enter_any(object, args, results);
         }
-        guarded(object, |store| call(store, func, given, room))
+        guarded(object, |store| call(store, func, given, room), trap)
     }
 }
 
@@ -375,20 +379,34 @@ unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *m
         };
         call_any(object, args, results)
     };
-    guarded(object, call)
+    guarded(object, call, |_, trap| trap)
 }
 
-/// Runs `call` in the object's store; if it does not end, that must not look as if it did.
+/// Runs `call` in the object's store. What it fails with becomes a trap by `trap`, and a panic does, too: that a call did not come
+/// to its end must not look as if it did.
 #[inline(always)]
-fn guarded(object: &Object, call: impl FnOnce(&Store) -> Option<Handle>) -> *mut Object {
-    let trap = object.store().run(|store| match catch_unwind(AssertUnwindSafe(|| call(store))) {
-        Ok(trap) => trap,
-        Err(panic) => Some(trap_of_panic(store, panic)),
-    });
+fn guarded<E>(
+    object: &Object,
+    call: impl FnOnce(&Store) -> Result<(), E>,
+    trap: fn(&Object, E) -> Handle,
+) -> *mut Object {
+    let running = object.store().start();
+    match catch_unwind(AssertUnwindSafe(|| call(object.store()))) {
+        Ok(Ok(())) => std::ptr::null_mut(),
+        Ok(Err(error)) => stopped(running, || trap(object, error)),
+        Err(panic) => stopped(running, || trap_of_panic(object.store(), panic)),
+    }
+}
+
+/// Ends a call with a trap, or without if making one panics.
+#[cold]
+#[inline(never)]
+fn stopped(running: Running, trap: impl FnOnce() -> Handle) -> *mut Object {
+    let trap = catch_unwind(AssertUnwindSafe(trap)).map_err(super::error::record_panic);
+    drop(running);
     trap.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
 
-#[cold]
 fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle {
     super::error::record_panic(panic);
     let message = b"internal error; the last error says more".to_vec();
@@ -397,12 +415,12 @@ fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle 
 
 /// # Safety
 /// Values in `args` that are of a reference kind hold null or live handles.
-unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
+unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
     let store = object.store();
-    let func = object.as_func()?;
+    let Some(func) = object.as_func() else { return Ok(()) };
     // SAFETY: as promised by the caller.
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
-        return Some(store.error_trap(error));
+        return Err(store.error_trap(error));
     }
     match results.get_mut(..func.ty.result_kinds.len()) {
         // SAFETY: the arguments were checked, and there is room for all results.
@@ -422,52 +440,47 @@ unsafe fn call_dropping_results(
     func: &Func,
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
-) -> Option<Handle> {
+) -> Result<(), Handle> {
     let mut room = heap_room(func.ty.result_kinds.len());
     // SAFETY: the arguments were checked, and there is room for all results.
-    let trap = unsafe { call_checked(object, func, args, &mut room) };
-    if trap.is_none() {
-        let (kept, dropped) = room.split_at_mut(results.len());
-        results.copy_from_slice(kept);
-        // SAFETY: the call has written all of them, and nobody else has those beyond the caller's room.
-        dropped.iter_mut().for_each(|value| unsafe { value.assume_init_mut().release() });
-    }
-    trap
+    unsafe { call_checked(object, func, args, &mut room) }?;
+    let (kept, dropped) = room.split_at_mut(results.len());
+    results.copy_from_slice(kept);
+    // SAFETY: the call has written all of them, and nobody else has those beyond the caller's room.
+    dropped.iter_mut().for_each(|value| unsafe { value.assume_init_mut().release() });
+    Ok(())
 }
 
 /// # Safety
 /// The arguments fit the function's type; there is exactly room for its results.
-unsafe fn call_checked(object: &Object, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Option<Handle> {
+unsafe fn call_checked(
+    object: &Object,
+    func: &Func,
+    args: &[Val],
+    results: &mut [MaybeUninit<Val>],
+) -> Result<(), Handle> {
     let store = object.store();
     if func.is_host() {
         // Not directly into `results`: see `enter_host`.
         return with_room(results.len(), |room| {
             // SAFETY: the arguments were checked, and there is room for the results.
-            match unsafe { func.invoke::<false>(object, &ValVec::of(args), room, false) } {
-                Ok(()) => {
-                    results.copy_from_slice(room);
-                    None
-                }
-                Err(trap) => Some(store.returned(trap, |_| ())),
-            }
+            unsafe { func.invoke::<false>(object, &ValVec::of(args), room, false) }
+                .map_err(|trap| host_trap(object, trap))?;
+            results.copy_from_slice(room);
+            Ok(())
         });
     }
     if func.entity.get().is_none() {
-        return Some(without_body(store));
+        return Err(without_body(store));
     }
     // SAFETY: the function is this store's, and the values were checked.
-    let mut call = || unsafe {
-        match func.ty.numeric {
-            true => store.backend().call_numeric(func, args, results, func.ty.only_i32),
-            false => store.backend().call(func, args, results),
-        }
-    };
+    let mut call = || unsafe { store.backend().call(func, args, results) };
     let answer = match store.supervisor().map(Supervisor::enter) {
         None => call(),
         Some(Ok(_supervised)) => call(),
         Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),
     };
-    answer.err().map(|failure| store.trap(*failure, func.origin()))
+    answer.map_err(|failure| store.trap(*failure, func.origin()))
 }
 
 #[cold]

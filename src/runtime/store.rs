@@ -201,11 +201,15 @@ impl Store {
     /// C deleted, be it what is running or the store, when the outermost call is.
     #[inline(always)]
     pub fn run<R>(&self, body: impl FnOnce(&Store) -> R) -> R {
-        let running = Running(NonNull::from(self));
+        let _running = self.start();
+        body(self)
+    }
+
+    /// As [`Store::run`], until the answer is dropped.
+    #[inline(always)]
+    pub(super) fn start(&self) -> Running {
         self.running.store(self.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let answer = body(self);
-        drop(running);
-        answer
+        Running(NonNull::from(self))
     }
 
     /// If the answer is no, then what the calls did happened before.
@@ -460,7 +464,8 @@ fn foreign(object: &Object, role: &str) -> Error {
     )
 }
 
-struct Running(NonNull<Store>);
+/// A call or an instantiation under way.
+pub(super) struct Running(NonNull<Store>);
 
 impl Drop for Running {
     #[inline(always)]

@@ -9,15 +9,10 @@ use crate::runtime::value::{Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
-/// Whether [`call`] is for functions with so many parameters and results.
-pub fn are_few(params: usize, results: usize) -> bool {
-    params <= 6 && results <= 2
-}
-
 /// Calls a function of numeric type with few parameters and results.
 ///
 /// # Safety
-/// They are few, the arguments fit the function's type, and there is exactly room for its results.
+/// Its type is one that `by_arity` knows, the arguments fit, and there is exactly room for the results.
 #[inline(always)]
 pub unsafe fn call(
     store: &WasmiStore,

@@ -3,7 +3,7 @@
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
-use crate::backend::{Entity, Failure, FuncKey, Module, Store};
+use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
@@ -152,11 +152,6 @@ impl WasmiStore {
         *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
     }
 
-    #[cold]
-    fn failure(&self, error: wasmi::Error) -> Box<Failure> {
-        Box::new(self.explain(error))
-    }
-
     fn explain(&self, error: wasmi::Error) -> Failure {
         use wasmi::TrapCode as Code;
         if error.downcast_ref::<HostTrapped>().is_some() {
@@ -193,7 +188,7 @@ impl WasmiStore {
 
     /// To be held while WebAssembly runs; fails if host functions have nested too deeply already.
     #[inline(always)]
-    fn enter(&self) -> Result<ResetStackBase<'_>, Box<Failure>> {
+    fn enter(&self) -> Result<ResetStackBase<'_>, wasmi::Error> {
         let marker = 0u8;
         let here = std::ptr::from_ref(&marker).addr();
         let base = self.stack_base.get();
@@ -209,8 +204,8 @@ impl WasmiStore {
 }
 
 #[cold]
-fn stack_exhausted() -> Box<Failure> {
-    Failure::Trap(TrapCode::StackExhausted, Vec::new()).into()
+fn stack_exhausted() -> wasmi::Error {
+    wasmi::Error::host(Stopped(TrapCode::StackExhausted))
 }
 
 struct ResetStackBase<'a>(&'a Cell<usize>, usize);
@@ -312,8 +307,8 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| to_extern(import)));
         }
         let instance = {
-            let _entered = self.enter().map_err(|failure| Box::new(failure.of_instantiation()))?;
-            wasmi::Instance::new(self.context(), &module.module, &ordered)
+            let entered = self.enter();
+            entered.and_then(|_entered| wasmi::Instance::new(self.context(), &module.module, &ordered))
         };
         let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
         if let Some(start) = &module.start {
@@ -363,23 +358,6 @@ impl Store for WasmiStore {
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         // SAFETY: as promised by the caller.
         unsafe { self.call_any(engine_func(func), &func.ty, args, results) }
-    }
-
-    #[inline(always)]
-    unsafe fn call_numeric(
-        &self,
-        func: &Func,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-        only_i32: bool,
-    ) -> Result<(), Box<Failure>> {
-        if self.slices.is_some() || !calls::are_few(args.len(), results.len()) {
-            // SAFETY: as promised by the caller.
-            return unsafe { self.call(func, args, results) };
-        }
-        let _entered = self.enter()?;
-        // SAFETY: as promised by the caller.
-        unsafe { calls::call(self, func, args, results, only_i32) }.map_err(|error| self.failure(error))
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -479,6 +457,28 @@ impl Store for WasmiStore {
             }
             None => self.set_engine_fuel(fuel),
         }
+    }
+}
+
+impl CallNumeric for WasmiStore {
+    type Error = wasmi::Error;
+
+    #[inline(always)]
+    unsafe fn call_numeric(
+        &self,
+        func: &Func,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
+    ) -> Result<(), wasmi::Error> {
+        let _entered = self.enter()?;
+        // SAFETY: as promised by the caller.
+        unsafe { calls::call(self, func, args, results, only_i32) }
+    }
+
+    #[cold]
+    fn failure(&self, error: wasmi::Error) -> Box<Failure> {
+        Box::new(self.explain(error))
     }
 }
 
@@ -601,7 +601,7 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                let _entered = self.enter()?;
+                let _entered = self.enter().map_err(|error| self.failure(error))?;
                 match &self.slices {
                     None => func.call(self.context(), params, values).map_err(|error| self.failure(error))?,
                     Some(slices) => self.call_sliced(slices, func, params, values)?,

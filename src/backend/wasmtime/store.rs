@@ -6,7 +6,7 @@ use super::types::{
 };
 use super::{Code, WasmtimeModule, identity, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
-use crate::backend::{Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Entry, Func, HostTrapped, by_arity, engine_entry, invoke_host};
 use crate::runtime::limits::Growth;
@@ -111,11 +111,6 @@ impl WasmtimeStore {
 
     fn owner(&self) -> &RuntimeStore {
         self.owner.get()
-    }
-
-    #[cold]
-    fn failure(&self, error: wasmtime::Error) -> Box<Failure> {
-        Box::new(self.explain(error))
     }
 
     fn explain(&self, error: wasmtime::Error) -> Failure {
@@ -412,6 +407,10 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
+        if func.ty.numeric {
+            // SAFETY: as promised by the caller.
+            return unsafe { self.call_numeric(func, args, results, false) }.map_err(|error| self.failure(error));
+        }
         // SAFETY: as promised by the caller.
         let callee = unsafe { engine_func(func) };
         let mut scope = RootScope::new(self.context());
@@ -443,36 +442,6 @@ impl Store for WasmtimeStore {
                 Ok(())
             })
         })
-    }
-
-    #[inline(always)]
-    unsafe fn call_numeric(
-        &self,
-        func: &Func,
-        args: &[Val],
-        results: &mut [MaybeUninit<Val>],
-        only_i32: bool,
-    ) -> Result<(), Box<Failure>> {
-        // Not by `with_room`, whose body would be shared by all entries instead of being part of each.
-        let (mut few, mut many) = (Room::uninitialised(), None);
-        let values = few.get(&mut many, args.len().max(results.len()));
-        for (position, arg) in args.iter().enumerate() {
-            // SAFETY: arguments are numbers, and there is room for them.
-            unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
-        }
-        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
-        unsafe {
-            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-            engine_func(func).call_unchecked(self.context(), values).map_err(|error| self.failure(error))?;
-        }
-        for (position, result) in results.iter_mut().enumerate() {
-            // SAFETY: there is room for as many results as the type has, and the call has written them.
-            unsafe {
-                let kind = func.result_kind(position, only_i32);
-                Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
-            }
-        }
-        Ok(())
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -590,5 +559,44 @@ impl Store for WasmtimeStore {
     fn set_fuel(&self, fuel: u64) {
         // It fails on engines without fuel, whose stores are not asked.
         let _ = self.context().set_fuel(fuel);
+    }
+}
+
+impl CallNumeric for WasmtimeStore {
+    type Error = wasmtime::Error;
+
+    #[inline(always)]
+    unsafe fn call_numeric(
+        &self,
+        func: &Func,
+        args: &[Val],
+        results: &mut [MaybeUninit<Val>],
+        only_i32: bool,
+    ) -> wasmtime::Result<()> {
+        // Not by `with_room`, whose body would be shared by all entries instead of being part of each.
+        let (mut few, mut many) = (Room::uninitialised(), None);
+        let values = few.get(&mut many, args.len().max(results.len()));
+        for (position, arg) in args.iter().enumerate() {
+            // SAFETY: arguments are numbers, and there is room for them.
+            unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
+        }
+        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        unsafe {
+            let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
+            engine_func(func).call_unchecked(self.context(), values)?;
+        }
+        for (position, result) in results.iter_mut().enumerate() {
+            // SAFETY: there is room for as many results as the type has, and the call has written them.
+            unsafe {
+                let kind = func.result_kind(position, only_i32);
+                Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn failure(&self, error: wasmtime::Error) -> Box<Failure> {
+        Box::new(self.explain(error))
     }
 }
