@@ -351,7 +351,7 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
     args: *const ValVec,
     results: *mut ValVec,
     call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
-    trap: fn(&Object, E) -> Handle,
+    trap: impl FnOnce(&Object, E) -> Handle,
 ) -> *mut Object {
     // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
     unsafe {
@@ -388,10 +388,11 @@ unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *m
 fn guarded<E>(
     object: &Object,
     call: impl FnOnce(&Store) -> Result<(), E>,
-    trap: fn(&Object, E) -> Handle,
+    trap: impl FnOnce(&Object, E) -> Handle,
 ) -> *mut Object {
-    let running = object.store().start();
-    match catch_unwind(AssertUnwindSafe(|| call(object.store()))) {
+    let store = object.store();
+    let running = store.start();
+    match catch_unwind(AssertUnwindSafe(|| call(store))) {
         Ok(Ok(())) => std::ptr::null_mut(),
         Ok(Err(error)) => stopped(running, || trap(object, error)),
         Err(panic) => stopped(running, || trap_of_panic(object.store(), panic)),

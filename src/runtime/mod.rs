@@ -2,7 +2,7 @@
 //!
 //! - [`config`], [`engine`]: what an engine is to be like, and engines; [`store`]: what a store keeps and for how long
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
-//! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info
+//! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
 //! - [`instance`], [`func`], [`externs`]: linking, calls in both directions, globals, tables and memories
@@ -19,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod externs;
 pub mod func;
+pub mod graveyard;
 pub mod instance;
 pub mod interruption;
 pub mod limits;

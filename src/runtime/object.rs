@@ -9,11 +9,11 @@
 //! Handles may be copied and deleted from any thread, also while another one uses the store: garbage-collected languages
 //! delete from a thread of their own.
 //!
-//! C programs delete things twice. A deleted object is emptied at once but its memory is kept for a while, so that a late
-//! second delete finds a dead object instead of somebody else's memory; see [`bury`].
+//! A deleted object is emptied at once, but its memory is kept for a while, see [`graveyard`].
 
 use super::error::{self, Error};
 use super::func::{self, Entry, Func};
+use super::graveyard::{self, Graveyard};
 use super::instance::Instance;
 use super::log;
 use super::module::Module;
@@ -21,12 +21,12 @@ use super::store::Store;
 use super::trap::Trap;
 use super::types::{ExternKind, ExternType, GlobalType, MemoryType, TableType};
 use crate::backend::Entity;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
 
 pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 
@@ -268,34 +268,16 @@ impl Object {
     }
 }
 
-/// How many deleted objects are kept for programs that delete twice.
-const GRAVES: usize = 256;
-
-struct Graveyard {
-    /// Owned; but not boxes, which would claim that nobody else looks.
-    graves: [Option<NonNull<Object>>; GRAVES],
-    next: usize,
-}
-
-// SAFETY: what is buried is inert: a deleted body, no host info, and a pointer nobody follows.
-unsafe impl Send for Graveyard {}
-
-static GRAVEYARD: Mutex<Graveyard> = Mutex::new(Graveyard { graves: [const { None }; GRAVES], next: 0 });
-
 /// Keeps a deleted object's memory until many others have been deleted after it.
 fn bury(object: NonNull<Object>) {
-    // Where the lock cannot be had, in a child forked at a bad moment or under contention, there is no grave.
-    let mut graveyard = match GRAVEYARD.try_lock() {
-        Ok(graveyard) => graveyard,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // SAFETY: made by `Object::allocate`, and not freed yet.
-        Err(TryLockError::WouldBlock) => return drop(unsafe { Box::from_raw(object.as_ptr()) }),
-    };
-    let next = graveyard.next;
-    graveyard.next = (next + 1) % GRAVES;
-    if let Some(former) = graveyard.graves[next].replace(object) {
-        // SAFETY: as above.
-        drop(unsafe { Box::from_raw(former.as_ptr()) });
+    thread_local! {
+        static GRAVEYARD: RefCell<Graveyard<Object>> = const { RefCell::new(Graveyard::new(256)) };
+    }
+    // SAFETY: made by `Object::allocate`; what is buried is a deleted body, no host info, and a pointer nobody follows.
+    if GRAVEYARD.try_with(|graveyard| unsafe { graveyard.borrow_mut().bury(object) }).is_err() {
+        // A thread that is going away has no graveyard any more.
+        // SAFETY: likewise.
+        unsafe { graveyard::free(object) };
     }
 }
 

@@ -7,6 +7,7 @@
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
 use super::func::Func;
+use super::graveyard::{self, Graveyard};
 use super::interruption::Supervisor;
 use super::limits::Limits;
 use super::object::{Body, Handle, Object, Retained};
@@ -15,7 +16,6 @@ use super::types::FuncType;
 use crate::backend::{self, Entity, FuncKey};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell, RefMut, UnsafeCell};
-use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -507,26 +507,14 @@ unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
     }
 }
 
-/// How many closed stores are kept for programs that delete twice.
-const GRAVES: usize = 16;
-
 /// Keeps the memory of a closed store until others have been closed after it.
 ///
 /// # Safety
 /// The store came from [`Store::create`], its backend is gone, and nobody comes here any more but a second delete.
 unsafe fn bury(store: NonNull<Store>) {
-    /// Owned; but not a box, which would claim that nobody else looks.
-    struct Grave(NonNull<Store>);
-    // SAFETY: a closed store is inert: only its flags are looked at.
-    unsafe impl Send for Grave {}
-    impl Drop for Grave {
-        fn drop(&mut self) {
-            // SAFETY: what was in the memory is gone, see below; a MaybeUninit has the same layout.
-            drop(unsafe { Box::from_raw(self.0.as_ptr().cast::<MaybeUninit<Store>>()) });
-        }
+    thread_local! {
+        static GRAVEYARD: RefCell<Graveyard<Store>> = const { RefCell::new(Graveyard::new(16)) };
     }
-    static GRAVEYARD: Mutex<VecDeque<Grave>> = Mutex::new(VecDeque::new());
-
     // What a closed store still owns goes now; its flags stay.
     // SAFETY: the store is dropped here once.
     unsafe {
@@ -535,12 +523,10 @@ unsafe fn bury(store: NonNull<Store>) {
         (&raw mut (*data).closed).write(AtomicBool::new(true));
         (&raw mut (*data).in_c).write(AtomicBool::new(false));
     }
-    let grave = Grave(store);
-    if let Ok(mut graveyard) = GRAVEYARD.try_lock() {
-        graveyard.push_back(grave);
-        if graveyard.len() > GRAVES {
-            graveyard.pop_front();
-        }
+    // SAFETY: nothing is left in it.
+    if GRAVEYARD.try_with(|graveyard| unsafe { graveyard.borrow_mut().bury(store) }).is_err() {
+        // SAFETY: likewise.
+        unsafe { graveyard::free(store) };
     }
 }
 

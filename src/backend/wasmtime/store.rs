@@ -409,7 +409,8 @@ impl Store for WasmtimeStore {
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         if func.ty.numeric {
             // SAFETY: as promised by the caller.
-            return unsafe { self.call_numeric(func, args, results, false) }.map_err(|error| self.failure(error));
+            return unsafe { self.call_numeric(func, args, results, func.ty.only_i32) }
+                .map_err(|error| self.failure(error));
         }
         // SAFETY: as promised by the caller.
         let callee = unsafe { engine_func(func) };
