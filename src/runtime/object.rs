@@ -210,11 +210,10 @@ impl Object {
     ///
     /// # Safety
     /// The caller owned a handle, or gave it up not long ago.
+    #[inline(always)]
     pub unsafe fn release_handle(&self) {
         if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
-            log::warn("an object was deleted that had been deleted before");
-            error::record(&Error::misuse("the object was deleted before"));
-            return;
+            return deleted_before();
         }
         self.store().before_release();
         // SAFETY: there are handles, and the caller gives up one.
@@ -266,6 +265,12 @@ impl Object {
         super::counting::remove(&super::counting::OBJECTS);
         bury(this);
     }
+}
+
+#[cold]
+fn deleted_before() {
+    log::warn("an object was deleted that had been deleted before");
+    error::record(&Error::misuse("the object was deleted before"));
 }
 
 /// Keeps a deleted object's memory until many others have been deleted after it.

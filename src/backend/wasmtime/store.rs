@@ -459,7 +459,8 @@ impl Store for WasmtimeStore {
         // SAFETY: entities of globals are made from a Global.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
-            out.write(from_number(&global.get(self.context()))?);
+            let (kind, bits) = from_number(&global.get(self.context()))?;
+            Val::write_bits(out, kind, bits);
             return Ok(());
         }
         self.global_get_reference(global, out)

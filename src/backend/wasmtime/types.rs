@@ -117,27 +117,30 @@ pub fn from_engine(context: impl AsContextMut, owner: &RuntimeStore, value: wasm
         EngineVal::ExternRef(value) => (ValKind::ExternRef, Ref::Extern(value)),
         EngineVal::AnyRef(value) => (ValKind::AnyRef, Ref::Any(value)),
         EngineVal::ExnRef(value) => (ValKind::ExnRef, Ref::Exn(value)),
-        number => return from_number(&number),
+        number => {
+            let (kind, bits) = from_number(&number)?;
+            return Ok(Val { kind: kind as u8, ..Val::i64(bits as i64) });
+        }
     };
     Ok(Val::owned(kind, from_ref(context, owner, reference)?))
 }
 
-/// A number from the engine.
+/// A number from the engine: its kind and bits.
 #[inline(always)]
-pub fn from_number(value: &wasmtime::Val) -> Result<Val> {
+pub fn from_number(value: &wasmtime::Val) -> Result<(ValKind, u64)> {
     // The common ones are told apart without a table of jumps.
     match *value {
-        wasmtime::Val::I32(value) => Ok(Val::i32(value)),
-        wasmtime::Val::I64(value) => Ok(Val::i64(value)),
+        wasmtime::Val::I32(value) => Ok((ValKind::I32, value as u32 as u64)),
+        wasmtime::Val::I64(value) => Ok((ValKind::I64, value as u64)),
         ref value => from_other_number(value),
     }
 }
 
 #[inline(never)]
-fn from_other_number(value: &wasmtime::Val) -> Result<Val> {
+fn from_other_number(value: &wasmtime::Val) -> Result<(ValKind, u64)> {
     match *value {
-        wasmtime::Val::F32(bits) => Ok(Val { kind: ValKind::F32 as u8, ..Val::i32(bits as i32) }),
-        wasmtime::Val::F64(bits) => Ok(Val { kind: ValKind::F64 as u8, ..Val::i64(bits as i64) }),
+        wasmtime::Val::F32(bits) => Ok((ValKind::F32, bits.into())),
+        wasmtime::Val::F64(bits) => Ok((ValKind::F64, bits)),
         wasmtime::Val::V128(_) => Err(not_carried("a v128")),
         _ => Err(not_carried("a continuation")),
     }
