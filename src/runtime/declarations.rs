@@ -34,6 +34,7 @@ pub struct Export {
 }
 
 /// Where an export comes from.
+#[derive(Clone, Copy)]
 pub enum Source {
     /// The import at this position, exported again.
     Import(usize),
@@ -47,9 +48,9 @@ enum TypeEntry {
     Aggregate,
 }
 
-/// Everything of a kind, in index order: its type as the parser has it, for few are ever asked for; and the position of the import
-/// it is, if it is one.
-type Space = Vec<(TypeRef, Option<usize>)>;
+/// Everything of a kind, in index order: its type as the parser has it, for few are ever asked for; and where its exports come
+/// from, known once it is imported or exported.
+type Space = Vec<(TypeRef, Option<Source>)>;
 
 impl Declarations {
     /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
@@ -107,7 +108,7 @@ impl Reader {
                     for import in section.clone().into_imports() {
                         let import = import?;
                         self.imports_exactly |= matches!(import.ty, TypeRef::FuncExact(_));
-                        self.define(import.ty, Some(self.imports.len()));
+                        self.define(import.ty, Some(Source::Import(self.imports.len())));
                         self.imports.push(Import {
                             module: import.module.to_string(),
                             name: import.name.to_string(),
@@ -144,40 +145,37 @@ impl Reader {
                     for export in section.clone() {
                         let export = export?;
                         let (kind, index) = (extern_kind(export.kind), export.index);
-                        let declared = self.spaces[kind as usize].get(index as usize);
-                        let Some((ty, import)) = declared else { continue };
-                        let own = exports.len();
-                        let source = import.map_or(Source::Own(own), Source::Import);
-                        let ty = self.extern_type(ty);
-                        exports.push(Export { name: export.name.to_string(), ty, index, source });
+                        let declared = self.spaces[kind as usize].get_mut(index as usize);
+                        let Some((ty, source)) = declared else { continue };
+                        let source = *source.get_or_insert(Source::Own(exports.len()));
+                        let (name, ty) = (export.name.to_string(), *ty);
+                        exports.push(Export { name, ty: self.extern_type(&ty), index, source });
                     }
                 }
                 _ => {}
             }
+            let Some((id, range)) = payload.as_section() else { continue };
             // The exported types come from these sections; the bodies and data in the others may be large.
-            if let Some((id, range)) = payload.as_section()
-                && (1..=7).contains(&id) | (id == 13)
-            {
+            if (1..=7).contains(&id) | (id == 13) {
                 self.outline.push(id);
                 write_leb128(&mut self.outline, range.len());
-                self.outline.extend_from_slice(&wasm[range]);
+                self.outline.extend_from_slice(&wasm[range.clone()]);
             }
-            // Nothing but the parser's closing checks would follow, which an outline does not pass: it has no code.
-            if payload.as_section().is_some_and(|(_, range)| range.end == wasm.len()) {
+            // What follows declares nothing; and the parser's closing checks, an outline does not pass: it has no code.
+            if (8..=12).contains(&id) || range.end == wasm.len() {
                 break;
             }
         }
-        find_repetitions(&mut exports);
         let shared = |(ty, _): &(TypeRef, _)| matches!(ty, TypeRef::Memory(ty) if ty.shared);
         let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
-        let own =
-            |kind: ExternKind| self.spaces[kind as usize].iter().filter(|(_, import)| import.is_none()).count() as u64;
+        let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
+        let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
     }
 
-    fn define(&mut self, ty: TypeRef, import: Option<usize>) {
+    fn define(&mut self, ty: TypeRef, source: Option<Source>) {
         let kind = match ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
             TypeRef::Table(_) => ExternKind::Table,
@@ -185,7 +183,7 @@ impl Reader {
             TypeRef::Global(_) => ExternKind::Global,
             TypeRef::Tag(_) => ExternKind::Tag,
         };
-        self.spaces[kind as usize].push((ty, import));
+        self.spaces[kind as usize].push((ty, source));
     }
 
     fn func_type(&self, index: u32) -> FuncType {
@@ -260,16 +258,6 @@ fn extern_kind(kind: ExternalKind) -> ExternKind {
         ExternalKind::Memory => ExternKind::Memory,
         ExternalKind::Global => ExternKind::Global,
         ExternalKind::Tag => ExternKind::Tag,
-    }
-}
-
-/// Lets every export of a thing that is exported under several names point to the first.
-fn find_repetitions(exports: &mut [Export]) {
-    let mut first = std::collections::HashMap::new();
-    for (position, export) in exports.iter_mut().enumerate() {
-        if let Source::Own(own) = &mut export.source {
-            *own = *first.entry((export.ty.kind() as u8, export.index)).or_insert(position);
-        }
     }
 }
 
