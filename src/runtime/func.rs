@@ -246,7 +246,7 @@ pub fn entry(store: &Store, body: &Body) -> Entry {
 
 /// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
 #[cold]
-pub unsafe extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
+pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
     let error = || Error::misuse(format!("wasm_func_call: expected a function, got a {}", object.body.name()));
     if object.is_deleted() {
         super::error::record(&error());
