@@ -7,9 +7,9 @@ use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
 use super::trap::wasm_trap_t;
 use super::val::wasm_val_vec_t;
-use crate::runtime::error::{Error, Result};
+use crate::runtime::error::Result;
 use crate::runtime::func::{Callback, CallbackPlain, CallbackWithEnv, Func};
-use crate::runtime::object::{Finalizer, Object};
+use crate::runtime::object::{HostData, Object};
 use crate::runtime::types::ExternType;
 use std::ffi::c_void;
 
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn wasm_func_new(
     super::answer("wasm_func_new", std::ptr::null_mut(), || unsafe {
         let callback = callback.ok_or_else(|| super::null("a callback"))?;
         let callback = Callback::Plain(std::mem::transmute::<*const c_void, CallbackPlain>(callback as *const c_void));
-        new(store, ty, Ok(callback), std::ptr::null_mut(), None)
+        new(store, ty, Ok(callback), HostData::NONE)
     })
 }
 
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
         let callback = callback.map(|callback| {
             Callback::WithEnv(std::mem::transmute::<*const c_void, CallbackWithEnv>(callback as *const c_void))
         });
-        new(store, ty, callback, env, finalizer)
+        new(store, ty, callback, HostData { pointer: env, finalizer })
     })
 }
 
@@ -83,18 +83,11 @@ unsafe fn new(
     store: *mut wasm_store_t,
     ty: *const wasm_functype_t,
     callback: Result<Callback>,
-    env: *mut c_void,
-    finalizer: Finalizer,
+    env: HostData,
 ) -> Result<*mut wasm_func_t> {
     // SAFETY: as promised by the caller.
-    let arguments = unsafe { (|| Ok((store::from_c(store)?, functype::from_c(ty)?, callback?)))() };
-    let (store, ty, callback) = arguments.inspect_err(|_: &Error| {
-        if let Some(finalizer) = finalizer {
-            // SAFETY: C gave this function for this environment, and no host function comes to own it.
-            unsafe { finalizer(env) };
-        }
-    })?;
-    Ok(Func::new_host(store, ty.clone(), callback, env, finalizer)?.into_raw().cast())
+    let (store, ty) = unsafe { (store::from_c(store)?, functype::from_c(ty)?) };
+    Ok(Func::new_host(store, ty.clone(), callback?, env)?.into_raw().cast())
 }
 
 /// The type of a function, own. NULL gives NULL and a last error. [Function Instances]

@@ -2,7 +2,7 @@
 
 use super::error::{Error, ErrorKind, Result};
 use super::interruption::Supervisor;
-use super::object::{Body, Finalizer, Handle, Object, Retained};
+use super::object::{Body, Handle, HostData, Object, Retained};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
 use super::types::{FuncType, ValKind, ValType};
@@ -98,27 +98,12 @@ pub struct Func {
 
 /// Whose function it is.
 enum Source {
-    Host(HostFunc),
+    Host(Callback, HostData),
     Engine(Origin),
 }
 
 /// Of an exported function: the instance that defines it, and its index there.
 pub type Origin = Option<(NonNull<Object>, u32)>;
-
-pub struct HostFunc {
-    callback: Callback,
-    env: *mut c_void,
-    finalizer: Finalizer,
-}
-
-impl Drop for HostFunc {
-    fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer {
-            // SAFETY: C gave this function for this environment, and the function that owned both is gone.
-            unsafe { finalizer(self.env) };
-        }
-    }
-}
 
 impl Func {
     /// A function that the engine has.
@@ -128,12 +113,12 @@ impl Func {
     }
 
     pub fn is_host(&self) -> bool {
-        matches!(self.source, Source::Host(_))
+        matches!(self.source, Source::Host(..))
     }
 
     pub fn origin(&self) -> Origin {
         match self.source {
-            Source::Host(_) => None,
+            Source::Host(..) => None,
             Source::Engine(origin) => origin,
         }
     }
@@ -141,7 +126,7 @@ impl Func {
     /// How C calls this function, which is one of `store`.
     fn entry(&self, store: &Store) -> Entry {
         match self.source {
-            Source::Host(_) => host_entry(&self.ty),
+            Source::Host(..) => host_entry(&self.ty),
             Source::Engine(_) if store.supervisor().is_some() => enter_any,
             Source::Engine(_) => store.backend().entry(&self.ty),
         }
@@ -175,15 +160,8 @@ impl Func {
         }
     }
 
-    /// Makes a host function. The finalizer is called for `env` when the function is gone, or right here on failure.
-    pub fn new_host(
-        store: &Store,
-        ty: FuncType,
-        callback: Callback,
-        env: *mut c_void,
-        finalizer: Finalizer,
-    ) -> Result<Handle> {
-        let host = HostFunc { callback, env, finalizer };
+    /// Makes a host function, which owns its environment.
+    pub fn new_host(store: &Store, ty: FuncType, callback: Callback, env: HostData) -> Result<Handle> {
         if ty.params.len().max(ty.results.len()) > MAX_ARITY {
             let (params, results) = (ty.params.len(), ty.results.len());
             let message =
@@ -195,7 +173,7 @@ impl Func {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let kinds = first_kinds(&ty);
-        let func = Func { kinds, ty, entity: OnceCell::new(), source: Source::Host(host) };
+        let func = Func { kinds, ty, entity: OnceCell::new(), source: Source::Host(callback, env) };
         Ok(Object::create(store, Body::Func(func)))
     }
 }
@@ -595,7 +573,7 @@ impl Func {
         only_i32: bool,
     ) -> Result<(), Handle> {
         // SAFETY: as promised by the caller.
-        let Source::Host(host) = &self.source else { unsafe { std::hint::unreachable_unchecked() } };
+        let Source::Host(callback, env) = &self.source else { unsafe { std::hint::unreachable_unchecked() } };
         // SAFETY: there are as many.
         let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
         // What the callback does not write is zero.
@@ -605,9 +583,9 @@ impl Func {
         let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };
         // SAFETY: C promised a callback of this shape when it made the function.
         let trap = unsafe {
-            match host.callback {
+            match callback {
                 Callback::Plain(callback) => callback(args, &mut given),
-                Callback::WithEnv(callback) => callback(host.env, args, &mut given),
+                Callback::WithEnv(callback) => callback(env.pointer, args, &mut given),
             }
         };
         // SAFETY: written above, and by the callback.

@@ -1,6 +1,6 @@
 //! Warnings: things that are no errors, but that somebody would want to know of.
 
-use super::object::Finalizer;
+use super::object::HostData;
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,35 +8,21 @@ pub type Callback = unsafe extern "C" fn(env: *mut c_void, message: *const std::
 
 struct Logger {
     callback: Callback,
-    env: *mut c_void,
-    finalizer: Finalizer,
+    env: HostData,
 }
 
 // SAFETY: whoever installs a logger promises that it may be called from any thread.
 unsafe impl Send for Logger {}
 unsafe impl Sync for Logger {}
 
-impl Drop for Logger {
-    fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer {
-            // SAFETY: C gave this function for this environment, which nobody uses any more.
-            unsafe { finalizer(self.env) };
-        }
-    }
-}
-
 static LOGGER: RwLock<Option<Arc<Logger>>> = RwLock::new(None);
 
 /// Replaces the logger of the process; the former one's finalizer runs when nobody is in it any more.
-pub fn set(callback: Option<Callback>, env: *mut c_void, finalizer: Finalizer) {
-    // Without a callback nobody comes to own the environment but the finalizer, which runs at once.
-    let logger = Arc::new(Logger { callback: callback.unwrap_or(ignore), env, finalizer });
-    let logger = callback.map(|_| logger);
+pub fn set(callback: Option<Callback>, env: HostData) {
+    let logger = callback.map(|callback| Arc::new(Logger { callback, env }));
     let former = std::mem::replace(&mut *LOGGER.write().unwrap_or_else(PoisonError::into_inner), logger);
     drop(former);
 }
-
-unsafe extern "C" fn ignore(_env: *mut c_void, _message: *const std::ffi::c_char) {}
 
 #[cold]
 pub fn warn(message: &str) {
@@ -45,6 +31,6 @@ pub fn warn(message: &str) {
     if let Some(logger) = logger {
         let message = super::error::to_c(message);
         // SAFETY: a function of this shape, with its environment, as C promised when it installed them.
-        unsafe { (logger.callback)(logger.env, message.as_ptr()) };
+        unsafe { (logger.callback)(logger.env.pointer, message.as_ptr()) };
     }
 }

@@ -30,6 +30,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 
+/// A pointer of the host's, and what is called for it when its owner is gone.
+pub struct HostData {
+    pub pointer: *mut c_void,
+    pub finalizer: Finalizer,
+}
+
+impl HostData {
+    pub const NONE: HostData = HostData { pointer: std::ptr::null_mut(), finalizer: None };
+}
+
+impl Drop for HostData {
+    fn drop(&mut self) {
+        if let Some(finalizer) = self.finalizer {
+            // SAFETY: C gave this function for this pointer, and the owner of both is gone.
+            unsafe { finalizer(self.pointer) };
+        }
+    }
+}
+
 /// Memory that is freed while references to it are still about: the last handle goes in the middle of its own methods. A
 /// reference to an UnsafeCell promises nothing about what is in it, so that all of the object is.
 pub struct Object(UnsafeCell<ObjectData>);

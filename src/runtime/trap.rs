@@ -2,7 +2,7 @@
 
 use super::error::{self, Error, ErrorKind};
 use super::instance::Instance;
-use super::object::{Body, Finalizer, Handle, Object};
+use super::object::{Body, Handle, HostData, Object};
 use super::store::{Store, StoreHandle};
 use super::trap_sites::table_trap;
 use crate::backend::{Failure, RawFrame};
@@ -89,22 +89,8 @@ pub struct Trap {
     /// Without a terminating zero.
     pub message: Vec<u8>,
     frames: RefCell<Vec<Frame>>,
+    /// What a host function gives to whoever gets its trap.
     data: HostData,
-}
-
-/// What a host function gives to whoever gets its trap.
-struct HostData {
-    data: *mut c_void,
-    finalizer: Finalizer,
-}
-
-impl Drop for HostData {
-    fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer {
-            // SAFETY: C gave this function for this data, and the trap that owned both is gone.
-            unsafe { finalizer(self.data) };
-        }
-    }
 }
 
 #[derive(Clone)]
@@ -139,7 +125,7 @@ impl Clone for OwnedFrame {
 
 impl Trap {
     pub fn new(cause: Cause, message: Vec<u8>) -> Trap {
-        Trap::with_data(cause, message, std::ptr::null_mut(), None)
+        Trap::with_data(cause, message, HostData::NONE)
     }
 
     /// Gives the trap to C, as an object of `store`.
@@ -147,9 +133,9 @@ impl Trap {
         Object::create(store, Body::Trap(Box::new(self)))
     }
 
-    /// A trap that carries `data`; the finalizer is called for it when the trap is gone.
-    pub fn with_data(cause: Cause, message: Vec<u8>, data: *mut c_void, finalizer: Finalizer) -> Trap {
-        Trap { cause, message, frames: RefCell::default(), data: HostData { data, finalizer } }
+    /// A trap that carries and owns `data`.
+    pub fn with_data(cause: Cause, message: Vec<u8>, data: HostData) -> Trap {
+        Trap { cause, message, frames: RefCell::default(), data }
     }
 
     pub fn of_code(code: TrapCode) -> Trap {
@@ -157,7 +143,7 @@ impl Trap {
     }
 
     pub fn data(&self) -> *mut c_void {
-        self.data.data
+        self.data.pointer
     }
 
     pub fn origin(&self) -> Option<Frame> {

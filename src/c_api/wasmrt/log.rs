@@ -1,6 +1,7 @@
 //! Warnings.
 
 use crate::runtime::log;
+use crate::runtime::object::HostData;
 use std::ffi::{c_char, c_void};
 
 /// What is called with each warning: a sentence in UTF-8, borrowed for the call.
@@ -19,5 +20,5 @@ pub unsafe extern "C" fn wasmrt_set_log_callback(
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) {
-    crate::c_api::guard((), || log::set(callback, env, finalizer))
+    crate::c_api::guard((), || log::set(callback, HostData { pointer: env, finalizer }))
 }

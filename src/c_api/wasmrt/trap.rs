@@ -5,6 +5,7 @@ use crate::c_api::store::{self, wasm_store_t};
 use crate::c_api::trap::{from_c, text, wasm_message_t, wasm_trap_t};
 use crate::c_api::vector::{Vector, wasm_byte_vec_t, wasm_name_t};
 use crate::c_api::{answer, null};
+use crate::runtime::object::HostData;
 use crate::runtime::trap::{Cause, Trap, TrapCode};
 use std::ffi::c_void;
 
@@ -158,7 +159,7 @@ pub unsafe extern "C" fn wasmrt_trap_new_with_data(
     // SAFETY: the caller's, or NULL.
     answer("wasmrt_trap_new_with_data", std::ptr::null_mut(), || unsafe {
         // Made first: it owns the data, also when there is no store.
-        let trap = Trap::with_data(Cause::Host, text(message), data, finalizer);
+        let trap = Trap::with_data(Cause::Host, text(message), HostData { pointer: data, finalizer });
         Ok(give(store::from_c(store)?, trap))
     })
 }
