@@ -95,8 +95,7 @@ pub struct WasmiStore {
 impl WasmiStore {
     pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>, slices: Option<Slices>) -> WasmiStore {
         let owner = Owner(owner);
-        // In its place at once: it is large.
-        let mut store = Box::write(Box::new_uninit(), wasmi::Store::new(engine, owner));
+        let mut store = Box::new(wasmi::Store::new(engine, owner));
         store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
         // from here on.
