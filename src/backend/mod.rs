@@ -6,8 +6,9 @@
 //! the runtime.
 
 use crate::runtime::config::{Options, Setting};
+use crate::runtime::entry::Entry;
 use crate::runtime::error::{ErrorKind, Result};
-use crate::runtime::func::{Entry, Func};
+use crate::runtime::func::Func;
 use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -192,7 +193,7 @@ pub trait Store {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
-    /// How C calls functions of a type: [`crate::runtime::func::engine_entry`] of this type of store.
+    /// How C calls functions of a type: [`crate::runtime::entry::engine_entry`] of this type of store.
     fn entry(&self, ty: &FuncType) -> Entry;
 
     /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
@@ -226,7 +227,7 @@ pub trait Store {
     fn set_fuel(&self, fuel: u64);
 }
 
-/// How most functions are called: what [`crate::runtime::func::engine_entry`] makes part of each entry.
+/// How most functions are called: what [`crate::runtime::entry::engine_entry`] makes part of each entry.
 pub trait CallNumeric: Store {
     /// What the engine says when a call does not come to its end.
     type Error;

@@ -2,8 +2,9 @@
 
 use super::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::config::{Options, Setting};
+use crate::runtime::entry::{Entry, engine_entry};
 use crate::runtime::error::Result;
-use crate::runtime::func::{Entry, Func, engine_entry};
+use crate::runtime::func::Func;
 use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};

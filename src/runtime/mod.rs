@@ -5,7 +5,8 @@
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
-//! - [`instance`], [`func`], [`externs`]: linking, calls in both directions, globals, tables and memories
+//! - [`instance`], [`entry`], [`func`], [`externs`]: linking, calls from C, functions and calls of the host's, globals, tables
+//!   and memories
 //! - [`trap`], [`trap_sites`], [`error`], [`compile_error`]: what goes wrong inside and outside WebAssembly; [`log`]: what
 //!   somebody should know of all the same
 
@@ -16,6 +17,7 @@ pub mod config;
 pub mod counting;
 pub mod declarations;
 pub mod engine;
+pub mod entry;
 pub mod error;
 pub mod externs;
 pub mod func;

@@ -11,8 +11,9 @@
 //!
 //! A deleted object is emptied at once, but its memory is kept for a while, see [`graveyard`].
 
+use super::entry::{self, Entry};
 use super::error::{self, Error};
-use super::func::{self, Entry, Func};
+use super::func::Func;
 use super::graveyard::{self, Graveyard};
 use super::instance::Instance;
 use super::log;
@@ -193,7 +194,7 @@ impl Object {
 
     fn allocate(store: &Store, body: Body, counts: u64) -> NonNull<Object> {
         let object = Box::new(Object(UnsafeCell::new(ObjectData {
-            entry: func::entry(store, &body),
+            entry: entry::entry(store, &body),
             body,
             store: NonNull::from(store),
             counts: AtomicU64::new(counts),
@@ -277,7 +278,7 @@ impl Object {
         // SAFETY: nobody else looks at the body any more.
         unsafe {
             let data = object.0.get();
-            (&raw mut (*data).entry).write(func::enter_nothing);
+            (&raw mut (*data).entry).write(entry::enter_nothing);
             drop(std::ptr::replace(&raw mut (*data).body, Body::Deleted));
         }
         #[cfg(test)]

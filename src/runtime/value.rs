@@ -3,6 +3,7 @@
 use super::object::{Handle, Object};
 use super::types::{ValKind, ValType};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 /// A value: a kind, and the value of that kind in a union. An owned value owns its reference; null is a reference too.
 #[derive(Clone, Copy)]
@@ -141,6 +142,68 @@ impl Val {
 fn pointer(object: Option<Handle>) -> *mut Object {
     object.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
+
+/// A `wasm_val_vec_t`: what callbacks get and give.
+#[repr(C)]
+pub struct ValVec {
+    pub size: usize,
+    pub data: *mut Val,
+}
+
+impl ValVec {
+    pub fn of(values: &[Val]) -> ValVec {
+        ValVec { size: values.len(), data: values.as_ptr().cast_mut() }
+    }
+
+    /// The values; none if there is no array for them.
+    ///
+    /// # Safety
+    /// The vector is valid, as C understands it.
+    #[inline(always)]
+    pub unsafe fn values(&self) -> &[Val] {
+        // SAFETY: as promised by the caller.
+        if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
+    }
+
+    /// The vector, if it has exactly so many values. One that has them in no array has none.
+    ///
+    /// # Safety
+    /// The pointer is null or valid.
+    #[inline(always)]
+    pub unsafe fn exactly<'a, const COUNT: usize>(this: *const ValVec) -> Option<Exactly<'a, COUNT>> {
+        const EMPTY: ValVec = ValVec { size: 0, data: std::ptr::null_mut() };
+        // SAFETY: as promised by the caller.
+        match unsafe { this.as_ref() } {
+            // SAFETY: an array of none is anywhere.
+            None => (COUNT == 0).then(|| (&EMPTY, unsafe { NonNull::dangling().as_ref() })),
+            Some(vector) if vector.size != COUNT => None,
+            // SAFETY: as above.
+            Some(vector) if COUNT == 0 => Some((vector, unsafe { NonNull::dangling().as_ref() })),
+            // SAFETY: the array is that long.
+            Some(vector) => unsafe { vector.data.cast::<[Val; COUNT]>().as_ref() }.map(|values| (vector, values)),
+        }
+    }
+
+    /// The first so many places of the vector, if it has them.
+    ///
+    /// # Safety
+    /// The pointer is null or valid, and nobody else uses the values.
+    #[inline(always)]
+    pub unsafe fn room<'a, const COUNT: usize>(this: *mut ValVec) -> Option<&'a mut [MaybeUninit<Val>]> {
+        // SAFETY: as promised by the caller.
+        match unsafe { this.as_ref() } {
+            _ if COUNT == 0 => Some(&mut []),
+            // SAFETY: the vector is valid, and at least as long.
+            Some(vector) if vector.size >= COUNT && !vector.data.is_null() => {
+                Some(unsafe { std::slice::from_raw_parts_mut(vector.data.cast(), COUNT) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A vector of so many values, and these.
+pub type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 
 impl ValKind {
     /// Whether a number of this kind has 32 bits, and not 64.

@@ -4,8 +4,9 @@ use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type
 use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::entry::{Entry, engine_entry};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{Entry, Func, HostTrapped, engine_entry, invoke_host};
+use crate::runtime::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::limits::Growth;
 use crate::runtime::object::{ExternPayload, Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;

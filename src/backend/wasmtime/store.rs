@@ -7,8 +7,9 @@ use super::types::{
 use super::{Code, WasmtimeModule, identity, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::entry::{Entry, by_arity, engine_entry};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{Entry, Func, HostTrapped, by_arity, engine_entry, invoke_host};
+use crate::runtime::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::limits::Growth;
 use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
