@@ -5,8 +5,8 @@ use super::importtype::{ImportType, Name, wasm_importtype_vec_t};
 use super::r#ref::wasm_ref_t;
 use super::reference::{casts, object, reference, wrong_kind};
 use super::store::{self, wasm_store_t};
-use super::vector::{Parts, Vector, wasm_byte_vec_t};
-use crate::runtime::error::{Error, ErrorKind, Result};
+use super::vector::{Parts, Vector, wasm_byte_t, wasm_byte_vec_t};
+use crate::runtime::error::{Error, Result};
 use crate::runtime::module::Module;
 use crate::runtime::object::{Body, Object};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn wasm_module_serialize(module: *const wasm_module_t, out
     // SAFETY: the caller's module, or NULL; `out` is writable.
     let bytes = super::answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || unsafe {
         let [head, rest] = from_c(module)?.1.serialize()?;
-        joined(&head, &rest)
+        Ok(joined(&head, &rest))
     });
     // SAFETY: as above.
     unsafe { bytes.write(out) }
@@ -172,20 +172,19 @@ fn give(store: &crate::runtime::store::Store, module: Arc<Module>) -> Result<*mu
     Ok(Object::create(store, Body::Module(module)).into_raw().cast())
 }
 
-/// Two pieces in one vector. Not [`Parts::zeroed`]: there may be megabytes, which are written at once.
-fn joined(head: &[u8], rest: &[u8]) -> Result<wasm_byte_vec_t> {
+/// Two pieces in one vector.
+fn joined(head: &[u8], rest: &[u8]) -> wasm_byte_vec_t {
     let size = head.len() + rest.len();
-    // SAFETY: there is room for both pieces, and for the zero byte that vectors of bytes have after their end.
-    unsafe {
-        let data = libc::malloc(size + 1).cast::<u8>();
-        if data.is_null() {
-            return Err(Error::new(ErrorKind::Limit, format!("no memory for an artifact of {size} bytes")));
+    let bytes = Parts::<wasm_byte_t>::unwritten(size);
+    if bytes.size == size {
+        let data = bytes.data.cast::<u8>();
+        // SAFETY: there is room for both pieces.
+        unsafe {
+            data.copy_from_nonoverlapping(head.as_ptr(), head.len());
+            data.add(head.len()).copy_from_nonoverlapping(rest.as_ptr(), rest.len());
         }
-        data.copy_from_nonoverlapping(head.as_ptr(), head.len());
-        data.add(head.len()).copy_from_nonoverlapping(rest.as_ptr(), rest.len());
-        data.add(size).write(0);
-        Ok(Vector::from_parts(Parts { size, data: data.cast() }))
     }
+    Vector::from_parts(bytes)
 }
 
 /// # Safety

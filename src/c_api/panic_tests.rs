@@ -8,7 +8,8 @@ use crate::runtime::value::Val;
 use std::ptr::{null, null_mut};
 
 const MODULE: &str = r#"(module (func (export "f")) (global (export "g") i32 (i32.const 0))
-    (memory (export "m") 1) (table (export "t") 1 funcref))"#;
+    (memory (export "m") 1) (table (export "t") 1 funcref)
+    (func (export "h") (result i32) (i32.const 0)))"#;
 
 /// The message that a caught panic leaves.
 fn message() -> String {
@@ -49,11 +50,16 @@ fn the_library_survives_panics_behind_its_functions() {
             instance::wasm_instance_exports(instance, &mut exports);
             let exported = std::slice::from_raw_parts(exports.data, exports.size);
 
-            let function = func::wasm_extern_as_func(exported[0]);
-            let trap = func::wasm_func_call(function, null(), null_mut());
-            assert!(!trap.is_null(), "a call that did not end must not look like one that did");
-            assert_eq!(message(), "internal error: call");
-            trap::wasm_trap_delete(trap);
+            // One panics itself, of the other the way from its failure to a trap.
+            for (position, text) in [(0, "internal error: call"), (4, "internal error: failure")] {
+                let function = func::wasm_extern_as_func(exported[position]);
+                let mut value = Val::i32(0);
+                let mut results = val::wasm_val_vec_t { size: 1, data: &mut value };
+                let trap = func::wasm_func_call(function, null(), &mut results);
+                assert!(!trap.is_null(), "a call that did not end must not look like one that did");
+                assert_eq!(message(), text);
+                trap::wasm_trap_delete(trap);
+            }
 
             let mut value = Val::i32(7);
             global::wasm_global_get(global::wasm_extern_as_global(exported[1]), &mut value);

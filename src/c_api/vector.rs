@@ -104,12 +104,27 @@ impl<T: Element> Parts<T> {
 
     /// Zeroed elements; none at all if there is no memory for so many.
     pub fn zeroed(size: usize) -> Parts<T> {
+        // SAFETY: calloc demands nothing.
+        Parts::allocated(size, |bytes| unsafe { libc::calloc(bytes, 1) })
+    }
+
+    /// Elements that are to be written at once; none at all if there is no memory for so many.
+    pub fn unwritten(size: usize) -> Parts<T> {
+        // SAFETY: malloc demands nothing.
+        let parts = Parts::<T>::allocated(size, |bytes| unsafe { libc::malloc(bytes) });
+        if !parts.data.is_null() {
+            // SAFETY: there is room for this after the elements.
+            unsafe { parts.data.add(parts.size).cast::<u8>().write_bytes(0, T::EXTRA) };
+        }
+        parts
+    }
+
+    fn allocated(size: usize, allocate: impl FnOnce(usize) -> *mut libc::c_void) -> Parts<T> {
         if size == 0 && T::EXTRA == 0 {
             return Parts::EMPTY;
         }
         let bytes = size.checked_mul(size_of::<T>()).and_then(|bytes| bytes.checked_add(T::EXTRA));
-        // SAFETY: no memory is touched; calloc may answer NULL.
-        let data = bytes.map_or(std::ptr::null_mut(), |bytes| unsafe { libc::calloc(bytes, 1) });
+        let data = bytes.map_or(std::ptr::null_mut(), allocate);
         if data.is_null() {
             let message = format!("no memory for a vector of {size} elements");
             crate::runtime::error::record(&crate::runtime::error::Error::new(
@@ -123,7 +138,7 @@ impl<T: Element> Parts<T> {
 
     /// Takes the elements over, as they are.
     pub fn from_slice(elements: &[T]) -> Parts<T> {
-        let parts = Parts::zeroed(elements.len());
+        let parts = Parts::unwritten(elements.len());
         if parts.size == elements.len() {
             // SAFETY: there is room for so many, and the memory is new.
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
@@ -149,7 +164,7 @@ impl<T: Element> Parts<T> {
     pub unsafe fn duplicate(&self) -> Parts<T> {
         // SAFETY: as promised by the caller.
         let elements = unsafe { self.elements() };
-        let copy = Parts::<T>::zeroed(elements.len());
+        let copy = Parts::<T>::unwritten(elements.len());
         for (position, element) in elements.iter().enumerate().take(copy.size) {
             // SAFETY: within the copy; the element is valid.
             unsafe { copy.data.add(position).write(element.duplicate()) };

@@ -177,16 +177,18 @@ fn guarded<E>(
     let running = store.start();
     match catch_unwind(AssertUnwindSafe(|| call(store))) {
         Ok(Ok(())) => std::ptr::null_mut(),
-        Ok(Err(error)) => stopped(running, || trap(object, error)),
-        Err(panic) => stopped(running, || trap_of_panic(object.store(), panic)),
+        Ok(Err(error)) => stopped(object, running, || trap(object, error)),
+        Err(panic) => stopped(object, running, || trap_of_panic(object.store(), panic)),
     }
 }
 
-/// Ends a call with a trap, or without if making one panics.
+/// Ends a call with a trap; without only if not even the trap of a panic can be made.
 #[cold]
 #[inline(never)]
-fn stopped(running: Running, trap: impl FnOnce() -> Handle) -> *mut Object {
-    let trap = catch_unwind(AssertUnwindSafe(trap)).map_err(super::error::record_panic);
+fn stopped(object: &Object, running: Running, trap: impl FnOnce() -> Handle) -> *mut Object {
+    let trap = catch_unwind(AssertUnwindSafe(trap))
+        .or_else(|panic| catch_unwind(AssertUnwindSafe(|| trap_of_panic(object.store(), panic))))
+        .map_err(super::error::record_panic);
     drop(running);
     trap.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
@@ -201,7 +203,7 @@ fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle 
 /// Values in `args` that are of a reference kind hold null or live handles.
 unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
     let store = object.store();
-    let Some(func) = object.as_func() else { return Ok(()) };
+    let Some(func) = object.as_func() else { return Err(without_body(store)) };
     // SAFETY: as promised by the caller.
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Err(store.error_trap(error));

@@ -183,8 +183,9 @@ downcasts! {
 impl Object {
     /// Makes an object of `store`, for C.
     pub fn create(store: &Store, body: Body) -> Handle {
+        let object = Object::allocate(store, body, HANDLE);
         store.add_handle();
-        Handle(Object::allocate(store, body, HANDLE))
+        Handle(object)
     }
 
     /// Makes an object of `store`, for the runtime or the engine.

@@ -39,7 +39,7 @@ pub struct StoreData {
     running: AtomicU32,
     /// What was deleted meanwhile, see [`Store::run`].
     deferred: Mutex<Deferred>,
-    /// Whether anything was released or deferred, which the end of a call has to see to.
+    /// Whether anything was released or deferred, or C gave up a handle during a call: its end has to see to that.
     untidy: AtomicBool,
     closed: AtomicBool,
     /// Whether C has not deleted the store itself yet.
@@ -308,7 +308,7 @@ impl Store {
         self.retained.borrow_mut().push(object);
     }
 
-    /// Lets go of an object at the next [`Store::settle`]: the engine is at work, and a finalizer may call anything.
+    /// Lets go of an object at the end of the call or at the next [`Store::settle`]: the engine is at work, and a finalizer may call anything.
     pub fn release_later(&self, object: Retained) {
         self.released.borrow_mut().push(object);
         self.untidy.store(true, Ordering::Relaxed);

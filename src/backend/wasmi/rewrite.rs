@@ -139,8 +139,10 @@ fn after_common(bytes: &[u8], position: usize) -> Option<usize> {
     let numbers = match bytes[position] {
         // `unreachable`, `nop`, `else`, `end`, `return`, `drop`, `select`, comparisons, arithmetic, conversions.
         0x00 | 0x01 | 0x05 | 0x0b | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 => 0,
-        // Blocks, branches, `call`, locals, globals, constants of integers.
-        0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
+        // Branches, `call`, locals, globals, constants of integers.
+        0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
+        // Unless its type is written in the long form of references.
+        0x02..=0x04 if !matches!(bytes.get(next)?, 0x63 | 0x64) => 1,
         // Loads and stores, in the first memory.
         0x28..=0x3e if *bytes.get(next)? < 0x40 => 2,
         _ => return None,

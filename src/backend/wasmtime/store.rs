@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use wasmtime::{AsContextMut, Caller, Ref, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
+use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
 use wasmtime_environ::{HostPtr, PtrSize};
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
@@ -494,12 +494,14 @@ impl Store for WasmtimeStore {
     unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         // SAFETY: entities of tables are made from a Table.
         let table = unsafe { table.get::<wasmtime::Table>() };
-        if ty.element.kind != ValKind::FuncRef {
-            return self.table_get_rooted(table, index);
-        }
         // Functions need no rooting.
-        let Ref::Func(func) = table.get(self.context(), index)? else { return self.table_get_rooted(table, index) };
-        Some(Ok(from_func(self.owner(), func)))
+        match ty.element.kind {
+            ValKind::FuncRef => {
+                let element = table.get(self.context(), index)?;
+                Some(Ok(from_func(self.owner(), element.unwrap_func().copied())))
+            }
+            _ => self.table_get_rooted(table, index),
+        }
     }
 
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
