@@ -182,14 +182,15 @@ impl Store {
         // SAFETY: as above.
         let store = unsafe { this.as_ref() };
         loop {
-            let mut rest = store.retained.take();
-            rest.append(&mut store.released.take());
+            let (retained, released) = (store.retained.take(), store.released.take());
             let deferred = std::mem::take(&mut *store.lock_deferred());
-            if rest.is_empty() && deferred.objects.is_empty() {
+            if retained.is_empty() && released.is_empty() && deferred.objects.is_empty() {
                 break;
             }
+            // Before the others, which may keep some of them.
             // SAFETY: objects of this store that wait to be freed.
             unsafe { free_unused(deferred.objects) };
+            drop((retained, released));
         }
         #[cfg(test)]
         super::counting::remove(&super::counting::STORES);

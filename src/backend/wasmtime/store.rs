@@ -17,9 +17,9 @@ use crate::runtime::trap::TrapCode;
 use crate::runtime::trap_sites::TrapSites;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::value::{Room, Val, with_room};
+use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ pub struct WasmtimeStore {
     contexts: Contexts<Context>,
     owner: Owner,
     /// Those of this store's modules, by module identity.
-    trap_sites: RefCell<HashMap<usize, Arc<TrapSites>>>,
+    trap_sites: RefCell<FxHashMap<usize, Arc<TrapSites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: wasmtime::Store<Owner>,
 }
