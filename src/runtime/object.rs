@@ -26,8 +26,8 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub type Finalizer = Option<unsafe extern "C" fn(*mut c_void)>;
 
@@ -296,15 +296,13 @@ fn deleted_before() {
 
 /// Keeps a deleted object's memory until many others have been deleted after it.
 fn bury(object: NonNull<Object>) {
+    const ROOM: usize = 256;
+    static SHARED: Mutex<Graveyard<Object>> = Graveyard::shared(ROOM);
     thread_local! {
-        static GRAVEYARD: RefCell<Graveyard<Object>> = const { RefCell::new(Graveyard::new(256)) };
+        static OWN: RefCell<Graveyard<Object>> = const { Graveyard::of_thread(ROOM, &SHARED) };
     }
     // SAFETY: made by `Object::allocate`; what is buried is a deleted body, no host info, and a pointer nobody follows.
-    if GRAVEYARD.try_with(|graveyard| unsafe { graveyard.borrow_mut().bury(object) }).is_err() {
-        // A thread that is going away has no graveyard any more.
-        // SAFETY: likewise.
-        unsafe { graveyard::free(object) };
-    }
+    unsafe { graveyard::bury(object, &OWN, &SHARED) };
 }
 
 /// A C handle: owned by C as a raw pointer, by Rust as this. It keeps the object and its store.

@@ -513,8 +513,10 @@ unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
 /// # Safety
 /// The store came from [`Store::create`], its backend is gone, and nobody comes here any more but a second delete.
 unsafe fn bury(store: NonNull<Store>) {
+    const ROOM: usize = 16;
+    static SHARED: Mutex<Graveyard<Store>> = Graveyard::shared(ROOM);
     thread_local! {
-        static GRAVEYARD: RefCell<Graveyard<Store>> = const { RefCell::new(Graveyard::new(16)) };
+        static OWN: RefCell<Graveyard<Store>> = const { Graveyard::of_thread(ROOM, &SHARED) };
     }
     // What a closed store still owns goes now; its flags stay.
     // SAFETY: the store is dropped here once.
@@ -524,11 +526,8 @@ unsafe fn bury(store: NonNull<Store>) {
         (&raw mut (*data).closed).write(AtomicBool::new(true));
         (&raw mut (*data).in_c).write(AtomicBool::new(false));
     }
-    // SAFETY: nothing is left in it.
-    if GRAVEYARD.try_with(|graveyard| unsafe { graveyard.borrow_mut().bury(store) }).is_err() {
-        // SAFETY: likewise.
-        unsafe { graveyard::free(store) };
-    }
+    // SAFETY: made by `create`, and nothing is left in it.
+    unsafe { graveyard::bury(store, &OWN, &SHARED) };
 }
 
 /// A counted reference to a store: C's `wasm_store_t*`, and what keeps a store for things that are no objects.
