@@ -309,7 +309,8 @@ impl Store {
         self.retained.borrow_mut().push(object);
     }
 
-    /// Lets go of an object at the end of the call or at the next [`Store::settle`]: the engine is at work, and a finalizer may call anything.
+    /// Lets go of an object at the end of the call or at the next [`Store::settle`]: the engine is at work, and a finalizer may
+    /// call anything.
     pub fn release_later(&self, object: Retained) {
         self.released.borrow_mut().push(object);
         self.untidy.store(true, Ordering::Relaxed);
