@@ -729,7 +729,7 @@ impl CallNumeric for MockStore {
         unsafe { self.call(func, args, results) }
     }
 
-    fn failure(&self, error: Box<Failure>) -> Box<Failure> {
-        error
+    fn explain(&self, error: Box<Failure>) -> Failure {
+        *error
     }
 }

@@ -245,5 +245,10 @@ pub trait CallNumeric: Store {
         only_i32: bool,
     ) -> Result<(), Self::Error>;
 
-    fn failure(&self, error: Self::Error) -> Box<Failure>;
+    fn explain(&self, error: Self::Error) -> Failure;
+
+    #[cold]
+    fn failure(&self, error: Self::Error) -> Box<Failure> {
+        Box::new(self.explain(error))
+    }
 }

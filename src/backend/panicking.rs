@@ -127,7 +127,7 @@ impl CallNumeric for Panicking {
     unsafe fn call_numeric(&self, func: &Func, _: &[Val], _: &mut [MaybeUninit<Val>], _: bool) -> Result<(), ()> {
         if func.ty.results.is_empty() { panic!("call") } else { Err(()) }
     }
-    fn failure(&self, _: ()) -> Box<Failure> {
-        panic!("failure")
+    fn explain(&self, _: ()) -> Failure {
+        panic!("explain")
     }
 }

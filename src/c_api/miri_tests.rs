@@ -912,6 +912,29 @@ fn a_second_delete_does_nothing() {
     }
 }
 
+#[test]
+fn what_was_deleted_outlives_the_thread_that_deleted_it() {
+    let world = World::new();
+    unsafe {
+        let foreign = wasm_foreign_new(world.store);
+        let store = wasm_store_new(world.engine);
+        let (other_foreign, other_store) = (Carried(foreign), Carried(store));
+        std::thread::scope(|scope| {
+            let delete = move || {
+                wasm_foreign_delete(other_foreign.get());
+                wasm_store_delete(other_store.get());
+            };
+            join([scope.spawn(delete)]);
+        });
+        wasm_foreign_delete(foreign);
+        assert!(last_error().contains("deleted before"), "{}", last_error());
+        wasm_store_delete(store);
+        assert!(last_error().contains("deleted before"), "{}", last_error());
+        wasm_store_delete(world.store);
+        wasm_engine_delete(world.engine);
+    }
+}
+
 // Traps and frames
 
 #[test]

@@ -51,7 +51,7 @@ fn the_library_survives_panics_behind_its_functions() {
             let exported = std::slice::from_raw_parts(exports.data, exports.size);
 
             // One panics itself, of the other the way from its failure to a trap.
-            for (position, text) in [(0, "internal error: call"), (4, "internal error: failure")] {
+            for (position, text) in [(0, "internal error: call"), (4, "internal error: explain")] {
                 let function = func::wasm_extern_as_func(exported[position]);
                 let mut value = Val::i32(0);
                 let mut results = val::wasm_val_vec_t { size: 1, data: &mut value };

@@ -1,7 +1,8 @@
 //! What all references have: `copy`, `delete`, `same`, host info, and casts, all on one kind of [`Object`].
 
-use crate::runtime::error::{Error, Result};
+use crate::runtime::error::Result;
 use crate::runtime::object::Object;
+pub use crate::runtime::object::wrong_kind;
 
 /// The object behind any reference pointer, or an error that says what was expected.
 ///
@@ -12,11 +13,6 @@ pub unsafe fn object<'a, T>(pointer: *const T, what: &str) -> Result<&'a Object>
     // SAFETY: as promised by the caller.
     let object: &Object = unsafe { super::required(pointer, what)? };
     if object.is_deleted() { Err(wrong_kind(object, what)) } else { Ok(object) }
-}
-
-#[cold]
-pub fn wrong_kind(object: &Object, what: &str) -> Error {
-    Error::misuse(format!("expected {what}, got a {}", object.body.name()))
 }
 
 /// The opaque type of a reference and the functions that all references have.

@@ -1,7 +1,9 @@
 //! Errors of compilation, with the place in the module: engines say at which byte, and some of them in which function.
 
+use super::declarations::import_kind;
 use super::error::{Error, ErrorKind};
-use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
+use super::types::ExternKind;
+use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 /// Adds to an engine's error where it is: the byte offset for programs, the function for people.
 #[cold]
@@ -34,7 +36,7 @@ fn function_at(wasm: &[u8], offset: u64) -> Option<(u32, Option<String>)> {
         match payload {
             Payload::ImportSection(section) => {
                 let functions = section.into_imports().flatten();
-                index += functions.filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))).count() as u32;
+                index += functions.filter(|import| import_kind(&import.ty) == ExternKind::Func).count() as u32;
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();

@@ -352,19 +352,24 @@ fn for_each_variable(mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Resul
     Ok(())
 }
 
+/// # Safety
+/// Nobody changes the environment meanwhile.
 #[cfg(not(target_vendor = "apple"))]
 unsafe fn environment() -> *const *const c_char {
     unsafe extern "C" {
         static mut environ: *const *const c_char;
     }
-    // SAFETY: POSIX has this variable in every program.
+    // SAFETY: POSIX has this variable in every program; as promised by the caller, nobody writes to it.
     unsafe { environ }
 }
 
-/// There, shared libraries do not see the variable.
+/// Where shared libraries do not see the variable.
+///
+/// # Safety
+/// Likewise.
 #[cfg(target_vendor = "apple")]
 unsafe fn environment() -> *const *const c_char {
-    // SAFETY: no demands.
+    // SAFETY: the system has this function for the purpose; as promised by the caller, nobody writes to what it points to.
     unsafe { (*libc::_NSGetEnviron()).cast() }
 }
 

@@ -176,14 +176,7 @@ impl Reader {
     }
 
     fn define(&mut self, ty: TypeRef, source: Option<Source>) {
-        let kind = match ty {
-            TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
-            TypeRef::Table(_) => ExternKind::Table,
-            TypeRef::Memory(_) => ExternKind::Memory,
-            TypeRef::Global(_) => ExternKind::Global,
-            TypeRef::Tag(_) => ExternKind::Tag,
-        };
-        self.spaces[kind as usize].push((ty, source));
+        self.spaces[import_kind(&ty) as usize].push((ty, source));
     }
 
     fn func_type(&self, index: u32) -> FuncType {
@@ -248,6 +241,17 @@ impl Reader {
             }
         };
         ValType::with(kind, reference.is_nullable(), exact)
+    }
+}
+
+/// What is imported.
+pub fn import_kind(ty: &TypeRef) -> ExternKind {
+    match ty {
+        TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
+        TypeRef::Table(_) => ExternKind::Table,
+        TypeRef::Memory(_) => ExternKind::Memory,
+        TypeRef::Global(_) => ExternKind::Global,
+        TypeRef::Tag(_) => ExternKind::Tag,
     }
 }
 

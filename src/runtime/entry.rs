@@ -3,7 +3,7 @@
 use super::error::{Error, ErrorKind, Result};
 use super::func::{Func, check_value};
 use super::interruption::Supervisor;
-use super::object::{Body, Handle, Object};
+use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
 use super::types::{FuncType, ValKind};
@@ -33,12 +33,13 @@ pub fn entry(store: &Store, body: &Body) -> Entry {
 /// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
 #[cold]
 pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
-    let error = || Error::misuse(format!("wasm_func_call: expected a function, got a {}", object.body.name()));
+    let mut error = wrong_kind(object, "a function");
     if object.is_deleted() {
-        super::error::record(&error());
+        error.message.insert_str(0, "wasm_func_call: ");
+        super::error::record(&error);
         return std::ptr::null_mut();
     }
-    guarded(object, |store| Err(store.error_trap(error())), |_, trap| trap)
+    guarded(object, |store| Err(store.error_trap(error)), |_, trap| trap)
 }
 
 /// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`, and
@@ -98,8 +99,8 @@ unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PA
 fn engine_trap<S: CallNumeric>(object: &Object, error: S::Error) -> Handle {
     let store = object.store();
     // SAFETY: the stores of the object's engine are of this type.
-    let failure = unsafe { store.backend_as::<S>() }.failure(error);
-    store.trap(*failure, object.as_func().and_then(Func::origin))
+    let failure = unsafe { store.backend_as::<S>() }.explain(error);
+    store.trap(failure, object.as_func().and_then(Func::origin))
 }
 
 unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(

@@ -40,9 +40,9 @@ impl<T> Graveyard<T> {
 
 impl<T> Drop for Graveyard<T> {
     fn drop(&mut self) {
-        match self.heir {
-            Some(heir) => leave(heir, self.graves.drain(..)),
-            None => self.graves.drain(..).for_each(free),
+        // The shared one, which has no heir, is a static and stays.
+        if let Some(heir) = self.heir {
+            leave(heir, self.graves.drain(..));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Bounds on what is compiled, checked before an engine sees it: compilers take time and memory that grow with these.
 
+use super::declarations::import_kind;
 use super::error::{Error, ErrorKind, Result};
-use wasmparser::{FunctionBody, Parser, Payload, TypeRef};
+use super::types::ExternKind;
+use wasmparser::{FunctionBody, Parser, Payload};
 
 /// What of a module can be bounded; numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +79,7 @@ impl ModuleLimits {
                 _ if types_alone && payload.as_section().is_some_and(|(id, _)| id != 0) => break,
                 Payload::ImportSection(section) => {
                     for import in section.into_imports().flatten() {
-                        functions += u64::from(matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                        functions += u64::from(import_kind(&import.ty) == ExternKind::Func);
                     }
                     function = functions;
                     self.admit(ModuleLimit::Functions, functions, module, "functions")?;

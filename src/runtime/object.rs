@@ -288,6 +288,12 @@ impl Object {
     }
 }
 
+/// For an object that was expected to be something else.
+#[cold]
+pub fn wrong_kind(object: &Object, what: &str) -> Error {
+    Error::misuse(format!("expected {what}, got a {}", object.body.name()))
+}
+
 #[cold]
 fn deleted_before() {
     log::warn("an object was deleted that had been deleted before");

@@ -4,12 +4,14 @@
 //! which kind of reference was null depends on who used it. Where an engine says where it trapped, the instruction there
 //! decides ([`TrapSites`]). Where it does not, what can have been reached may ([`table_trap`]).
 
+use super::declarations::import_kind;
 use super::instance::Instance;
 use super::object::Object;
 use super::trap::TrapCode;
+use super::types::ExternKind;
 use std::collections::{HashMap, HashSet};
 use std::ptr::NonNull;
-use wasmparser::{Operator, Payload, TypeRef};
+use wasmparser::{Operator, Payload};
 
 /// What an instruction does that a trap may be about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +103,7 @@ fn each_operator(wasm: &[u8], mut visit: impl FnMut(u32, &Operator, usize)) -> w
         match payload? {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    function += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                    function += u32::from(import_kind(&import?.ty) == ExternKind::Func);
                 }
             }
             Payload::CodeSectionEntry(body) => {

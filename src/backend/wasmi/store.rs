@@ -152,40 +152,6 @@ impl WasmiStore {
         *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
     }
 
-    fn explain(&self, error: wasmi::Error) -> Failure {
-        use wasmi::TrapCode as Code;
-        if error.downcast_ref::<HostTrapped>().is_some() {
-            return Failure::Host(Vec::new());
-        }
-        if let Some(Stopped(code)) = error.downcast_ref() {
-            return Failure::Trap(*code, Vec::new());
-        }
-        let code = match error.kind() {
-            EngineError::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
-                TrapCode::TableOutOfBounds
-            }
-            kind => match kind.as_trap_code() {
-                // Not from an instruction, but from a segment of a module being instantiated.
-                Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
-                Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
-                Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-                Some(Code::TableOutOfBounds) => return Failure::TableTrap,
-                Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
-                Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-                Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
-                Some(Code::BadConversionToInteger) => TrapCode::InvalidConversion,
-                Some(Code::StackOverflow) => TrapCode::StackExhausted,
-                Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-                Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
-                Some(Code::GrowthOperationLimited) => {
-                    self.owner().limits().denied().map_or(TrapCode::MemoryLimit, |(code, _)| code)
-                }
-                _ => return Failure::Error(in_words(ErrorKind::Trap)(error)),
-            },
-        };
-        Failure::Trap(code, Vec::new())
-    }
-
     /// To be held while WebAssembly runs; fails if host functions have nested too deeply already.
     #[inline(always)]
     fn enter(&self) -> Result<ResetStackBase<'_>, wasmi::Error> {
@@ -304,7 +270,8 @@ impl Store for WasmiStore {
         let mut ordered = Vec::with_capacity(imports.len());
         for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
             let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
-            ordered.extend(of_kind.filter_map(|import| to_extern(import)));
+            // SAFETY: imports are of this store.
+            ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
             let entered = self.enter();
@@ -476,9 +443,38 @@ impl CallNumeric for WasmiStore {
         unsafe { calls::call(self, func, args, results, only_i32) }
     }
 
-    #[cold]
-    fn failure(&self, error: wasmi::Error) -> Box<Failure> {
-        Box::new(self.explain(error))
+    fn explain(&self, error: wasmi::Error) -> Failure {
+        use wasmi::TrapCode as Code;
+        if error.downcast_ref::<HostTrapped>().is_some() {
+            return Failure::Host(Vec::new());
+        }
+        if let Some(Stopped(code)) = error.downcast_ref() {
+            return Failure::Trap(*code, Vec::new());
+        }
+        let code = match error.kind() {
+            EngineError::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
+                TrapCode::TableOutOfBounds
+            }
+            kind => match kind.as_trap_code() {
+                // Not from an instruction, but from a segment of a module being instantiated.
+                Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
+                Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
+                Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
+                Some(Code::TableOutOfBounds) => return Failure::TableTrap,
+                Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
+                Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
+                Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
+                Some(Code::BadConversionToInteger) => TrapCode::InvalidConversion,
+                Some(Code::StackOverflow) => TrapCode::StackExhausted,
+                Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
+                Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
+                Some(Code::GrowthOperationLimited) => {
+                    self.owner().limits().denied().map_or(TrapCode::MemoryLimit, |(code, _)| code)
+                }
+                _ => return Failure::Error(in_words(ErrorKind::Trap)(error)),
+            },
+        };
+        Failure::Trap(code, Vec::new())
     }
 }
 

@@ -93,9 +93,12 @@ pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Op
     }
 }
 
-/// The engine's form of an extern of its store; `None` for other objects.
-pub fn to_extern(object: &Object) -> Option<Extern> {
-    // SAFETY: entities are made from these types, see `from_extern`.
+/// The engine's form of an extern; `None` for other objects.
+///
+/// # Safety
+/// The object is of a store of this backend.
+pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
+    // SAFETY: this backend makes entities from these types, see `from_extern`.
     unsafe {
         Some(match &object.body {
             Body::Func(func) => Extern::Func(object.func_entity(func).get()),

@@ -114,55 +114,6 @@ impl WasmtimeStore {
         self.owner.get()
     }
 
-    fn explain(&self, error: wasmtime::Error) -> Failure {
-        let frames = frames(&error);
-        if error.is::<HostTrapped>() {
-            return Failure::Host(frames);
-        }
-        if error.is::<wasmtime::ThrownException>() {
-            // Nobody in C can catch it; left in the store it would stay for ever.
-            let mut scope = RootScope::new(self.context());
-            let _ = scope.as_context_mut().take_pending_exception();
-            return Failure::Trap(TrapCode::UncaughtException, frames);
-        }
-        if let Some(Stopped(code)) = error.downcast_ref() {
-            return Failure::Trap(*code, frames);
-        }
-        let Some(trap) = error.downcast_ref::<Trap>() else {
-            return match error.downcast::<RuntimeError>() {
-                Ok(error) => Failure::Error(error.0),
-                // The backtrace is in the frames.
-                Err(error) if !frames.is_empty() => {
-                    Failure::Error(Error::new(ErrorKind::Trap, error.root_cause().to_string()))
-                }
-                Err(error) => Failure::Error(in_words(ErrorKind::Trap, &error)),
-            };
-        };
-        let code = match trap {
-            Trap::StackOverflow => TrapCode::StackExhausted,
-            Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
-            Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
-            Trap::TableOutOfBounds => self.refine(TrapCode::TableOutOfBounds, frames.first()),
-            Trap::IndirectCallToNull => TrapCode::UninitializedElement,
-            Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
-            Trap::IntegerOverflow => TrapCode::IntegerOverflow,
-            Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
-            Trap::BadConversionToInteger => TrapCode::InvalidConversion,
-            Trap::UnreachableCodeReached => TrapCode::Unreachable,
-            Trap::Interrupt => TrapCode::Interrupted,
-            Trap::OutOfFuel => TrapCode::OutOfFuel,
-            Trap::NullReference => self.refine(TrapCode::NullReference, frames.first()),
-            Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
-            Trap::CastFailure => TrapCode::CastFailure,
-            other => {
-                let text = other.to_string();
-                let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
-                return Failure::Error(Error::new(ErrorKind::Trap, text));
-            }
-        };
-        Failure::Trap(code, frames)
-    }
-
     #[inline(never)]
     fn global_get_reference(&self, global: wasmtime::Global, out: &mut MaybeUninit<Val>) -> Result<()> {
         let mut scope = RootScope::new(self.context());
@@ -333,7 +284,9 @@ impl Store for WasmtimeStore {
         if !module.trap_sites.is_empty() {
             self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());
         }
-        let imports: Vec<_> = imports.iter().map(|import| to_extern(import).expect("an extern")).collect();
+        // SAFETY: imports are of this store.
+        let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
+        let imports: Vec<_> = imports.iter().map(engine_form).collect();
         let instance = wasmtime::Instance::new(self.context(), code, &imports);
         instance.map(Entity::new).map_err(|error| {
             // With a backtrace, the start function has run.
@@ -600,8 +553,52 @@ impl CallNumeric for WasmtimeStore {
         Ok(())
     }
 
-    #[cold]
-    fn failure(&self, error: wasmtime::Error) -> Box<Failure> {
-        Box::new(self.explain(error))
+    fn explain(&self, error: wasmtime::Error) -> Failure {
+        let frames = frames(&error);
+        if error.is::<HostTrapped>() {
+            return Failure::Host(frames);
+        }
+        if error.is::<wasmtime::ThrownException>() {
+            // Nobody in C can catch it; left in the store it would stay for ever.
+            let mut scope = RootScope::new(self.context());
+            let _ = scope.as_context_mut().take_pending_exception();
+            return Failure::Trap(TrapCode::UncaughtException, frames);
+        }
+        if let Some(Stopped(code)) = error.downcast_ref() {
+            return Failure::Trap(*code, frames);
+        }
+        let Some(trap) = error.downcast_ref::<Trap>() else {
+            return match error.downcast::<RuntimeError>() {
+                Ok(error) => Failure::Error(error.0),
+                // The backtrace is in the frames.
+                Err(error) if !frames.is_empty() => {
+                    Failure::Error(Error::new(ErrorKind::Trap, error.root_cause().to_string()))
+                }
+                Err(error) => Failure::Error(in_words(ErrorKind::Trap, &error)),
+            };
+        };
+        let code = match trap {
+            Trap::StackOverflow => TrapCode::StackExhausted,
+            Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+            Trap::HeapMisaligned => TrapCode::UnalignedAtomic,
+            Trap::TableOutOfBounds => self.refine(TrapCode::TableOutOfBounds, frames.first()),
+            Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+            Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+            Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+            Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+            Trap::BadConversionToInteger => TrapCode::InvalidConversion,
+            Trap::UnreachableCodeReached => TrapCode::Unreachable,
+            Trap::Interrupt => TrapCode::Interrupted,
+            Trap::OutOfFuel => TrapCode::OutOfFuel,
+            Trap::NullReference => self.refine(TrapCode::NullReference, frames.first()),
+            Trap::ArrayOutOfBounds => TrapCode::ArrayOutOfBounds,
+            Trap::CastFailure => TrapCode::CastFailure,
+            other => {
+                let text = other.to_string();
+                let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
+                return Failure::Error(Error::new(ErrorKind::Trap, text));
+            }
+        };
+        Failure::Trap(code, frames)
     }
 }

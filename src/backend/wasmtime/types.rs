@@ -175,9 +175,12 @@ fn not_carried(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} cannot be carried by wasm_val_t"))
 }
 
-/// The engine's form of an extern of its store; `None` for other objects.
-pub fn to_extern(object: &Object) -> Option<Extern> {
-    // SAFETY: entities are made from these types, see `from_extern`.
+/// The engine's form of an extern; `None` for other objects.
+///
+/// # Safety
+/// The object is of a store of this backend.
+pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
+    // SAFETY: this backend makes entities from these types, see `from_extern`.
     unsafe {
         Some(match &object.body {
             Body::Func(func) => Extern::Func(object.func_entity(func).get()),
