@@ -396,9 +396,10 @@ typedef struct wasm_frame_vec_t {
 typedef wasm_name_t wasm_message_t;
 
 // A host function. `args` are the library's, borrowed for the call. `results` have room for as many values as the
-// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. Returns
-// NULL, or a trap that it gives up, which the call comes out with. May call back into the store that calls it. Must not
-// leave by an exception or `longjmp`.
+// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. A vector
+// that is put in their place, from `wasm_val_vec_new`, is taken over: values that it lacks are zero or null, surplus
+// ones are released. Returns NULL, or an owned trap, which becomes the result of the call. May call back into the store
+// that calls it. Must not leave by an exception or `longjmp`.
 typedef struct wasm_trap_t *(*wasm_func_callback_t)(const struct wasm_val_vec_t *args,
                                                     struct wasm_val_vec_t *results);
 

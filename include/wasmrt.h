@@ -305,9 +305,11 @@ bool wasmrt_config_set_interruption(wasm_config_t *config,
 
 // Bounds the stack of WebAssembly, in bytes, from 1 to 1 GiB; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
 //
-// On wasmtime, default 524,288, it is part of the calling thread's stack, which must have 256 KiB more for the engine, and what
-// the host needs; a size that does not fit into the system's limit for stacks (`ulimit -s`) is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as there are
-// thousands of bytes in it.
+// On wasmtime, default 524,288, it is part of the calling thread's stack, which guests that run
+// inside each other share. The last 128 KiB of a stack, of small ones half, are left to the host and
+// the engine in any case. A size that does not fit into the system's limit for stacks (`ulimit -s`)
+// is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as
+// there are thousands of bytes in it.
 WASM_API_EXTERN
 bool wasmrt_config_set_max_wasm_stack(wasm_config_t *config,
                                       size_t bytes);

@@ -33,7 +33,7 @@ macro_rules! type_object {
             pub unsafe extern "C" fn [<wasm_ $name _delete>](ty: *mut [<wasm_ $name _t>]) {
                 use crate::c_api::vector::Element;
                 // SAFETY: the caller's own, or NULL.
-                crate::c_api::guard((), || unsafe { Element::release(&ty) })
+                crate::c_api::guard((), || unsafe { Element::release(&mut { ty }) })
             }
 
             #[doc = " A copy of " $noun ", own. [Types]"]

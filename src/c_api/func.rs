@@ -22,9 +22,10 @@ casts!(func, "a function", r#ref, wasm_ref_t, |object| object.as_func().is_some(
 casts!(func, "a function", r#extern, wasm_extern_t, |object| object.as_func().is_some());
 
 /// A host function. `args` are the library's, borrowed for the call. `results` have room for as many values as the
-/// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. Returns
-/// NULL, or a trap that it gives up, which the call comes out with. May call back into the store that calls it. Must not
-/// leave by an exception or `longjmp`.
+/// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. A vector
+/// that is put in their place, from `wasm_val_vec_new`, is taken over: values that it lacks are zero or null, surplus
+/// ones are released. Returns NULL, or an owned trap, which becomes the result of the call. May call back into the store
+/// that calls it. Must not leave by an exception or `longjmp`.
 pub type wasm_func_callback_t =
     Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
 

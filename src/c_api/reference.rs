@@ -44,7 +44,7 @@ macro_rules! reference {
             pub unsafe extern "C" fn [<wasm_ $name _delete>](handle: *mut [<wasm_ $name _t>]) {
                 use crate::c_api::vector::Element;
                 // SAFETY: the caller's handle, or NULL.
-                crate::c_api::guard((), || unsafe { Element::release(&handle) })
+                crate::c_api::guard((), || unsafe { Element::release(&mut { handle }) })
             }
 
             #[doc = " Another handle to the same object (" $noun "), own. [References]"]

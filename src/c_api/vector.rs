@@ -3,8 +3,7 @@
 //! Their memory comes from `malloc`, so that data a C program allocated itself can be taken over and released here.
 
 use crate::runtime::object::{Handle, Object};
-use crate::runtime::value::Val;
-use std::ffi::c_void;
+use crate::runtime::value::{Val, free_data};
 
 /// What a vector holds: how to copy and release one element.
 ///
@@ -18,9 +17,11 @@ pub unsafe trait Element: Copy {
     /// The element is valid.
     unsafe fn duplicate(&self) -> Self;
 
+    /// Releases what the element owns. A value is null afterwards: the results of a callback are looked at again.
+    ///
     /// # Safety
     /// The element is valid and owned; it is given up.
-    unsafe fn release(&self);
+    unsafe fn release(&mut self);
 }
 
 // SAFETY: bytes own nothing.
@@ -29,7 +30,7 @@ unsafe impl Element for std::ffi::c_char {
     unsafe fn duplicate(&self) -> Self {
         *self
     }
-    unsafe fn release(&self) {}
+    unsafe fn release(&mut self) {}
 }
 
 // SAFETY: a zeroed value is an i32.
@@ -38,9 +39,9 @@ unsafe impl Element for Val {
         // SAFETY: as promised by the caller.
         unsafe { Val::duplicate(self) }
     }
-    unsafe fn release(&self) {
+    unsafe fn release(&mut self) {
         // SAFETY: as promised by the caller.
-        unsafe { Val::release(&mut { *self }) }
+        unsafe { Val::release(self) }
     }
 }
 
@@ -64,7 +65,7 @@ unsafe impl<T: Owned> Element for *mut T {
         // SAFETY: as promised by the caller.
         if self.is_null() { *self } else { unsafe { T::duplicate(*self) } }
     }
-    unsafe fn release(&self) {
+    unsafe fn release(&mut self) {
         if !self.is_null() {
             // SAFETY: as promised by the caller.
             unsafe { T::release(*self) }
@@ -90,8 +91,6 @@ pub unsafe fn release_object<T>(pointer: *mut T) {
     // SAFETY: as promised by the caller.
     unsafe { (*pointer.cast::<Object>()).release_handle() }
 }
-
-const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
 
 /// The two fields of every vector type.
 pub struct Parts<T> {
@@ -144,7 +143,7 @@ impl<T: Element> Parts<T> {
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
         } else {
             // SAFETY: the elements were taken, and there is no place for them.
-            elements.iter().for_each(|element| unsafe { element.release() });
+            elements.iter().for_each(|element| unsafe { { *element }.release() });
         }
         parts
     }
@@ -177,11 +176,10 @@ impl<T: Element> Parts<T> {
     pub unsafe fn release(self) {
         // SAFETY: as promised by the caller.
         unsafe {
-            self.elements().iter().for_each(|element| element.release());
-            // `malloc` never gives less aligned memory. Some clients give up names inside of something of their own.
-            if self.data.addr().is_multiple_of(MALLOC_ALIGNMENT) {
-                libc::free(self.data.cast::<c_void>());
+            if !self.data.is_null() {
+                (0..self.size).for_each(|position| (*self.data.add(position)).release());
             }
+            free_data(self.data);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
 use super::types::{FuncType, ValKind};
-use super::value::{Exactly, Val, ValVec, heap_room, with_room};
+use super::value::{Exactly, LentRoom, Val, ValVec, heap_room, with_lent_room};
 use crate::backend::{CallNumeric, Failure};
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,10 +110,11 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
 ) -> *mut Object {
     let call = |_: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
-        let mut room = [const { MaybeUninit::uninit() }; RESULTS];
+        let mut room = LentRoom::<RESULTS>::UNINIT;
+        let room = room.as_mut();
         // SAFETY: this is the entry of host functions. The arguments fit.
-        unsafe { func.invoke::<true>(object, args, &mut room, ONLY_I32) }?;
-        results.copy_from_slice(&room);
+        unsafe { func.invoke::<true>(object, args, room, ONLY_I32) }?;
+        results.copy_from_slice(room);
         Ok(())
     };
     // SAFETY: as promised by the caller.
@@ -249,7 +250,7 @@ unsafe fn call_checked(
     let store = object.store();
     if func.is_host() {
         // Not directly into `results`: see `enter_host`.
-        return with_room(results.len(), |room| {
+        return with_lent_room(results.len(), |room| {
             // SAFETY: the arguments were checked, and there is room for the results.
             unsafe { func.invoke::<false>(object, &ValVec::of(args), room, false) }
                 .map_err(|trap| host_trap(object, trap))?;

@@ -1,10 +1,11 @@
 //! Functions, and calls of the host's. How C calls either is in [`super::entry`].
 
 use super::error::{Error, ErrorKind, Result};
+use super::float_mode;
 use super::object::{Body, Handle, HostData, Object, Retained};
 use super::store::Store;
 use super::types::{FuncType, ValKind, ValType};
-use super::value::{Val, ValVec};
+use super::value::{Val, ValVec, free_data};
 use crate::backend::Entity;
 use std::cell::OnceCell;
 use std::ffi::c_void;
@@ -170,11 +171,15 @@ pub unsafe fn invoke_host<const NUMERIC: bool>(
     results: &mut [MaybeUninit<Val>],
     only_i32: bool,
 ) -> Result<(), HostTrapped> {
+    let host_float_mode = &object.store().host_float_mode;
+    float_mode::for_host(host_float_mode);
     // SAFETY: as promised by the caller.
     let answer = unsafe {
         let func = object.as_func().unwrap_unchecked();
         func.invoke::<NUMERIC>(object, &ValVec::of(args), results, only_i32)
     };
+    // The callback may have set another.
+    float_mode::for_guest(host_float_mode);
     answer.map_err(|trap| {
         object.store().set_pending_trap(trap);
         HostTrapped
@@ -214,7 +219,8 @@ impl Func {
         for (position, slot) in results.iter_mut().enumerate() {
             slot.write(Val::zero(kind(position)));
         }
-        let mut given = ValVec { size: results.len(), data: results.as_mut_ptr().cast() };
+        let room = results.as_mut_ptr().cast();
+        let mut given = ValVec { size: results.len(), data: room };
         // SAFETY: C promised a callback of this shape when it made the function.
         let trap = unsafe {
             match callback {
@@ -224,6 +230,10 @@ impl Func {
         };
         // SAFETY: written above, and by the callback.
         let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
+        if given.data != room {
+            // SAFETY: the callback has put a vector of its own there, or none.
+            unsafe { take_replaced(&self.ty, results, given) };
+        }
         if let Some(trap) = NonNull::new(trap) {
             // SAFETY: what the callback has written is ours.
             return Err(unsafe { taken_trap(object.store(), &self.ty, results, trap) });
@@ -233,6 +243,30 @@ impl Func {
         }
         // SAFETY: the callback leaves values as C understands them.
         unsafe { check_results(object.store(), &self.ty, results) }
+    }
+}
+
+/// Takes the results from the vector that a callback has put in the place of the one that it was given. Bindings do so that make
+/// vectors with `wasm_val_vec_new` alone.
+///
+/// # Safety
+/// The vector is valid, as C understands it, and owned; results of a reference kind hold null or owned handles.
+#[cold]
+#[inline(never)]
+unsafe fn take_replaced(ty: &FuncType, results: &mut [Val], given: ValVec) {
+    // SAFETY: as promised by the caller.
+    let values =
+        if given.data.is_null() { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(given.data, given.size) } };
+    let (values, surplus) = values.split_at_mut(values.len().min(results.len()));
+    for (position, result) in results.iter_mut().enumerate() {
+        // SAFETY: as promised by the caller.
+        unsafe { result.release() };
+        *result = values.get(position).copied().unwrap_or(Val::zero(ty.result_kinds[position]));
+    }
+    // SAFETY: as promised by the caller; those that were not surplus have just been taken.
+    unsafe {
+        surplus.iter_mut().for_each(|value| value.release());
+        free_data(given.data);
     }
 }
 

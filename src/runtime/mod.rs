@@ -6,7 +6,7 @@
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
 //! - [`instance`], [`entry`], [`func`], [`externs`]: linking, calls from C, functions and calls of the host's, globals, tables
-//!   and memories
+//!   and memories; [`guest`], [`float_mode`]: what a guest finds on the thread that it runs on
 //! - [`trap`], [`trap_sites`], [`error`], [`compile_error`]: what goes wrong inside and outside WebAssembly; [`log`]: what
 //!   somebody should know of all the same
 
@@ -20,8 +20,10 @@ pub mod engine;
 pub mod entry;
 pub mod error;
 pub mod externs;
+pub mod float_mode;
 pub mod func;
 pub mod graveyard;
+pub mod guest;
 pub mod instance;
 pub mod interruption;
 pub mod limits;

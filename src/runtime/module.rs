@@ -5,6 +5,7 @@ use super::compile_error::located;
 use super::declarations::Declarations;
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
+use super::float_mode;
 use crate::backend;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         check_is_binary(wasm)?;
         engine.module_limits.check(wasm)?;
-        let inner = engine.inner.compile(wasm).map_err(|error| located(wasm, error))?;
+        // Compilers compute constants.
+        let inner = float_mode::with_default(|| engine.inner.compile(wasm)).map_err(|error| located(wasm, error))?;
         let declarations = Declarations::parse(wasm)?;
         Ok(Module::new(engine, inner, declarations))
     }
@@ -47,7 +49,7 @@ impl Module {
     pub unsafe fn deserialize(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Arc<Module>> {
         let (outline, payload) = artifact::read(engine, bytes)?;
         // SAFETY: the envelope was written by this version of the library for this engine's settings.
-        let inner = unsafe { engine.inner.deserialize(payload)? };
+        let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
         let declarations = Declarations::parse(inner.wasm().unwrap_or(outline))?;
         Ok(Module::new(engine, inner, declarations))
     }

@@ -6,6 +6,7 @@
 
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
+use super::float_mode;
 use super::func::Func;
 use super::graveyard::{self, Graveyard};
 use super::interruption::Supervisor;
@@ -53,6 +54,8 @@ pub struct StoreData {
     fuel_set: Cell<u64>,
     /// How often memories may have grown.
     pub(super) memory_growths: Cell<usize>,
+    /// The host's floating-point mode while a guest runs in another; the default one otherwise.
+    pub(super) host_float_mode: Cell<float_mode::Mode>,
 }
 
 /// What goes when the outermost call is over.
@@ -115,6 +118,7 @@ impl Store {
             fuel_before: Cell::new(0),
             fuel_set: Cell::new(0),
             memory_growths: Cell::new(0),
+            host_float_mode: Cell::new(float_mode::DEFAULT),
         };
         // SAFETY: memory for a store, that the backend has not looked at.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
@@ -217,6 +221,11 @@ impl Store {
     #[inline]
     pub(super) fn is_running(&self) -> bool {
         self.running.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether a call is running inside another.
+    pub fn is_nested(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 1
     }
 
     /// To be called before C gives up a handle: if a call is running, it may be the one that the call was made with, and then the

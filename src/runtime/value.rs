@@ -202,6 +202,21 @@ impl ValVec {
     }
 }
 
+/// What `malloc` aligns to.
+const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
+
+/// Frees the data of a vector of C. What `malloc` cannot have given is left alone: a [`LentRoom`], and names that some clients
+/// give up inside of something of their own.
+///
+/// # Safety
+/// The data is null, given up, or not aligned as `malloc` aligns.
+pub unsafe fn free_data<T>(data: *mut T) {
+    if data.addr().is_multiple_of(MALLOC_ALIGNMENT) {
+        // SAFETY: as promised by the caller.
+        unsafe { libc::free(data.cast()) };
+    }
+}
+
 /// A vector of so many values, and these.
 pub type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 
@@ -254,6 +269,40 @@ impl<T> Room<T> {
 #[cold]
 pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
     Box::new_uninit_slice(count)
+}
+
+/// Uninitialised room for the results of a callback, which gets it as a vector: where `malloc` gives nothing, so that a callback
+/// which deletes the vector frees nothing. (On machines of 32 bits `malloc` may give such places.)
+#[repr(C, align(16))]
+pub struct LentRoom<const COUNT: usize> {
+    apart: MaybeUninit<u64>,
+    values: [MaybeUninit<Val>; COUNT],
+}
+
+impl<const COUNT: usize> LentRoom<COUNT> {
+    pub const UNINIT: LentRoom<COUNT> =
+        LentRoom { apart: MaybeUninit::uninit(), values: [const { MaybeUninit::uninit() }; COUNT] };
+}
+
+impl<const COUNT: usize> AsMut<[MaybeUninit<Val>]> for LentRoom<COUNT> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [MaybeUninit<Val>] {
+        &mut self.values
+    }
+}
+
+/// Runs `body` with room for the `count` results of a callback, as a [`LentRoom`] is.
+#[inline(always)]
+pub fn with_lent_room<R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<Val>]) -> R) -> R {
+    const { assert!(size_of::<Val>() == 2 * size_of::<u64>() && align_of::<Val>() <= align_of::<u64>()) };
+    let mut few = LentRoom::<INLINE_VALUES>::UNINIT;
+    if let Some(room) = few.values.get_mut(..count) {
+        return body(room);
+    }
+    let mut many = heap_room::<u64>(2 * count + 1);
+    let apart = usize::from(many.as_ptr().addr().is_multiple_of(MALLOC_ALIGNMENT));
+    // SAFETY: values are as large as two of these, and no more aligned; with one left over there is room for all.
+    body(unsafe { std::slice::from_raw_parts_mut(many.as_mut_ptr().add(apart).cast(), count) })
 }
 
 /// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.

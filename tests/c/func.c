@@ -488,6 +488,139 @@ TEST(callback_that_writes_results_and_traps) {
   CHECK_INT(finalized, 1);
 }
 
+// What a callback may do with the vector that it is given, beside writing to its elements.
+typedef enum replacement_t {
+  WHOLE,               // a vector of its own
+  SHORTER,             // with too few values
+  LONGER,              // with too many
+  EMPTIED,             // wasm_val_vec_delete
+  FORGOTTEN,           // {0, NULL}
+  WRITTEN_EMPTIED,     // after it wrote to the elements
+  WRITTEN_REPLACED,    // likewise
+  EMPTIED_REPLACED,    // as wasmer's Go package has it
+  REPLACED_AND_TRAPS,  // nobody gets the values
+  REPLACEMENTS,
+} replacement_t;
+
+typedef struct replacer_t {
+  wasm_store_t* store;
+  replacement_t how;
+  const wasm_val_t* values;
+  size_t count;
+} replacer_t;
+
+static void own_copies(wasm_val_vec_t* out, const wasm_val_t* values, size_t count) {
+  wasm_val_vec_new_uninitialized(out, count);
+  for (size_t i = 0; i < count; i++) wasm_val_copy(&out->data[i], &values[i]);
+}
+
+static wasm_trap_t* replace_results(void* env, const wasm_val_vec_t* arguments,
+                                    wasm_val_vec_t* results) {
+  (void)arguments;
+  const replacer_t* replacer = env;
+  replacement_t how = replacer->how;
+  if (how == WRITTEN_EMPTIED || how == WRITTEN_REPLACED || how == EMPTIED_REPLACED) {
+    for (size_t i = 0; i < results->size; i++)
+      wasm_val_copy(&results->data[i], &replacer->values[i]);
+  }
+  if (how == EMPTIED || how == WRITTEN_EMPTIED || how == EMPTIED_REPLACED)
+    wasm_val_vec_delete(results);
+  if (how == FORGOTTEN) *results = (wasm_val_vec_t)WASM_EMPTY_VEC;
+  if (how == EMPTIED || how == WRITTEN_EMPTIED || how == FORGOTTEN) {
+    CHECK(results->size == 0 && results->data == NULL);
+    return NULL;
+  }
+  size_t count = replacer->count - (how == SHORTER ? replacer->count / 2 : 0);
+  own_copies(results, replacer->values, count);
+  if (how == LONGER) {
+    wasm_val_vec_t more;
+    wasm_val_vec_new_uninitialized(&more, count + 2);
+    for (size_t i = 0; i < count; i++) more.data[i] = results->data[i];
+    for (size_t i = count; i < more.size; i++)
+      wasm_val_copy(&more.data[i], &replacer->values[count - 1]);
+    for (size_t i = 0; i < count; i++) results->data[i] = I32(0);
+    wasm_val_vec_delete(results);
+    *results = more;
+  }
+  return how == REPLACED_AND_TRAPS ? new_trap(replacer->store, "changed its mind") : NULL;
+}
+
+static void check_replacements(const char* letters, const wasm_val_t* values, const char* wat) {
+  fixture_t fixture = fixture_new();
+  size_t finalized = 0, count = strlen(letters);
+  wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
+  wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer);
+  wasm_val_t given[32];
+  for (size_t i = 0; i < count; i++)
+    given[i] = letters[i] == 'e' ? EXTERNREF(wasm_foreign_as_ref(foreign)) : values[i];
+  replacer_t replacer = {fixture.store, WHOLE, given, count};
+  wasm_func_t* host = host_func(fixture.store, "", letters, replace_results, &replacer);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture, wat, imports, 1);
+  const wasm_func_t* funcs[2] = {host, fixture_func(&fixture, 0)};
+  for (int how = 0; how < REPLACEMENTS; how++) {
+    replacer.how = how;
+    for (size_t i = 0; i < 2; i++) {
+      wasm_val_t results[32];
+      GARBAGE(results);
+      wasm_trap_t* trap = call(funcs[i], NULL, 0, results, count);
+      if (how == REPLACED_AND_TRAPS) {
+        CHECK_TRAP(trap, "changed its mind");
+        continue;
+      }
+      CHECK_NO_TRAP(trap);
+      bool nothing = how == EMPTIED || how == FORGOTTEN || how == WRITTEN_EMPTIED;
+      size_t there = nothing ? 0 : how == SHORTER ? count - count / 2 : count;
+      for (size_t j = 0; j < count; j++) {
+        CHECK_INT(results[j].kind, kind_from_letter(letters[j]));
+        if (letters[j] == 'e') {
+          CHECK_PTR(results[j].of.ref, j < there ? given[j].of.ref : NULL);
+        } else if (letters[j] == 'i') {
+          CHECK_INT(results[j].of.i32, j < there ? given[j].of.i32 : 0);
+        } else {
+          CHECK_INT(results[j].of.i64, j < there ? given[j].of.i64 : 0);
+        }
+        wasm_val_delete(&results[j]);
+      }
+    }
+  }
+  wasm_foreign_delete(foreign);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+  CHECK_INT(finalized, 1);
+}
+
+TEST(callback_that_replaces_the_vector_of_its_results) {
+  wasm_val_t values[] = {I32(42), I64(-43)};
+  check_replacements("i", values,
+                     "(module (import \"\" \"\" (func $h (result i32)))"
+                     "  (func (export \"f\") (result i32) (call $h)))");
+  check_replacements("iI", values,
+                     "(module (import \"\" \"\" (func $h (result i32 i64)))"
+                     "  (func (export \"f\") (result i32 i64) (call $h)))");
+  check_replacements("", values,
+                     "(module (import \"\" \"\" (func $h)) (func (export \"f\") (call $h)))");
+}
+
+TEST(callback_that_replaces_references) {
+  wasm_val_t values[] = {I32(42), WASM_INIT_VAL, I64(7), WASM_INIT_VAL};
+  check_replacements("ieIe", values,
+                     "(module (import \"\" \"\" (func $h (result i32 externref i64 externref)))"
+                     "  (func (export \"f\") (result i32 externref i64 externref) (call $h)))");
+}
+
+// More than there is room for on the stack.
+TEST(callback_that_replaces_many_results) {
+  wasm_val_t values[20];
+  for (int i = 0; i < 20; i++) values[i] = I32(i + 100);
+  check_replacements(
+      "iiiiiiiiiiiiiiiiiiii", values,
+      "(module (import \"\" \"\" (func $h (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"
+      "    i32 i32 i32 i32 i32 i32 i32 i32)))"
+      "  (func (export \"f\") (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32"
+      "    i32 i32 i32 i32 i32 i32 i32 i32) (call $h)))");
+}
+
 // WASM_REF_VAL makes a value of kind externref, whatever it refers to; the declared kind comes out.
 TEST(a_function_given_by_the_macro_for_references) {
   fixture_t fixture = fixture_new();

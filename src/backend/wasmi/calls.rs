@@ -5,7 +5,7 @@ use super::store::{Context, WasmiStore, engine_func, invoke};
 use crate::backend::common::{HostObject, Owner};
 use crate::runtime::func::Func as FuncObject;
 use crate::runtime::types::{FuncType, ValKind};
-use crate::runtime::value::{Val, ValUnion};
+use crate::runtime::value::{LentRoom, Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
@@ -118,22 +118,22 @@ where
 
     /// # Safety
     /// The room holds as many values as it has places, of this type's kind.
-    unsafe fn from_room(room: &Self::Room) -> Self;
+    unsafe fn from_room(room: &mut Self::Room) -> Self;
 }
 
 impl HostResult for () {
-    type Room = [MaybeUninit<Val>; 0];
-    const ROOM: Self::Room = [];
-    unsafe fn from_room(_room: &Self::Room) {}
+    type Room = LentRoom<0>;
+    const ROOM: Self::Room = LentRoom::UNINIT;
+    unsafe fn from_room(_room: &mut Self::Room) {}
 }
 
 impl<N: Number> HostResult for N {
-    type Room = [MaybeUninit<Val>; 1];
-    const ROOM: Self::Room = [MaybeUninit::uninit()];
+    type Room = LentRoom<1>;
+    const ROOM: Self::Room = LentRoom::UNINIT;
     #[inline(always)]
-    unsafe fn from_room(room: &Self::Room) -> N {
+    unsafe fn from_room(room: &mut Self::Room) -> N {
         // SAFETY: as promised by the caller.
-        N::from_bits(unsafe { room[0].assume_init_ref().bits(false) })
+        N::from_bits(unsafe { room.as_mut()[0].assume_init_ref().bits(false) })
     }
 }
 
@@ -158,7 +158,7 @@ macro_rules! host_params {
                     // there when it succeeds.
                     unsafe {
                         invoke(host.get(), caller, &[$($name.into_val()),*], room.as_mut())?;
-                        Ok(R::from_room(&room))
+                        Ok(R::from_room(&mut room))
                     }
                 })
             }

@@ -7,12 +7,13 @@ use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::entry::{Entry, engine_entry};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Func, HostTrapped, invoke_host};
+use crate::runtime::guest::Guest;
 use crate::runtime::limits::Growth;
 use crate::runtime::object::{ExternPayload, Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Val, with_room};
+use crate::runtime::value::{Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -77,16 +78,11 @@ pub type Context = StoreContextMut<'static, Owner>;
 /// at the machine's stack, which they use up. As much as wasmtime gives to WebAssembly by default.
 const MAX_NESTED_STACK: usize = 512 * 1024;
 
-/// Farther apart, two places are not on one stack.
-const FAR: usize = 2 * MAX_NESTED_STACK;
-
 pub struct WasmiStore {
     contexts: Contexts<Context>,
     owner: Owner,
     /// The engine never forgets a host reference, so each object gets one only.
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
-    /// Where the stack was when the host called into this store, 0 when no call is running.
-    stack_base: Cell<usize>,
     /// Where WebAssembly may be interrupted: it runs in slices.
     slices: Option<Slices>,
     /// Owns what `contexts` points into; not touched otherwise.
@@ -103,8 +99,7 @@ impl WasmiStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        let (references, stack_base) = (RefCell::default(), Cell::new(0));
-        WasmiStore { contexts, owner, references, stack_base, slices, _store: store }
+        WasmiStore { contexts, owner, references: RefCell::default(), slices, _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -152,35 +147,17 @@ impl WasmiStore {
         *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
     }
 
-    /// To be held while WebAssembly runs; fails if host functions have nested too deeply already.
+    /// To be held while WebAssembly runs.
     #[inline(always)]
-    fn enter(&self) -> Result<ResetStackBase<'_>, wasmi::Error> {
-        let marker = 0u8;
-        let here = std::ptr::from_ref(&marker).addr();
-        let base = self.stack_base.get();
-        // A host function may have handed the store to another thread, or be on a stack of its own: a distance limits nesting
-        // on one stack only.
-        let nested = here <= base && base - here <= FAR;
-        if nested && base - here > MAX_NESTED_STACK {
-            return Err(stack_exhausted());
-        }
-        self.stack_base.set(if nested { base } else { here });
-        Ok(ResetStackBase(&self.stack_base, base))
+    fn enter(&self) -> Result<Guest<'_>, wasmi::Error> {
+        let (guest, _) = Guest::enter(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
+        Ok(guest)
     }
 }
 
 #[cold]
-fn stack_exhausted() -> wasmi::Error {
-    wasmi::Error::host(Stopped(TrapCode::StackExhausted))
-}
-
-struct ResetStackBase<'a>(&'a Cell<usize>, usize);
-
-impl Drop for ResetStackBase<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.0.set(self.1);
-    }
+fn stopped(code: TrapCode) -> wasmi::Error {
+    wasmi::Error::host(Stopped(code))
 }
 
 /// The backend's store that an object belongs to.
@@ -211,7 +188,7 @@ fn call_host(
     with_room(params.len(), |args| {
         let convert = |param: &wasmi::Val| Ok::<_, Infallible>(from_engine(store.context(), owner, param));
         let Ok(args) = Arguments::fill(args, params, convert);
-        with_room(results.len(), |room| {
+        with_lent_room(results.len(), |room| {
             // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
             unsafe { invoke_host::<false>(object, args.as_slice(), room, false) }.map_err(host_trapped)?;
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
@@ -223,7 +200,7 @@ fn call_host(
                 }
             }
             match owner.supervisor().and_then(|supervisor| supervisor.check()) {
-                Some(code) => Err(wasmi::Error::host(Stopped(code))),
+                Some(code) => Err(stopped(code)),
                 None => Ok(()),
             }
         })

@@ -1,6 +1,7 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod stack;
 mod store;
 mod types;
 
@@ -33,13 +34,18 @@ impl Backend for Wasmtime {
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign =
             may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
-        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign }))
+        let stack = options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK);
+        let probe = Arc::default();
+        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, stack, probe, foreign }))
     }
 }
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
     interruption: bool,
+    /// The most stack that guests may use.
+    stack: usize,
+    probe: Arc<stack::Probe>,
     /// Whether it compiles for machines that this one is not.
     foreign: bool,
 }
@@ -93,7 +99,7 @@ impl Engine for WasmtimeEngine {
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption)))
+        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption, self.stack, &self.probe)))
     }
 
     fn ticks(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A wasmtime store, entered from the host and re-entered from host functions.
 
+use super::stack::{self, LimitPlace, Probe};
 use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
@@ -10,13 +11,14 @@ use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, St
 use crate::runtime::entry::{Entry, by_arity, engine_entry};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Func, HostTrapped, invoke_host};
+use crate::runtime::guest::Guest;
 use crate::runtime::limits::Growth;
 use crate::runtime::object::{Handle, Object, Retained};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::trap_sites::TrapSites;
 use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Room, Val, with_room};
+use crate::runtime::value::{LentRoom, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::RefCell;
@@ -81,6 +83,9 @@ type Context = StoreContextMut<'static, Owner>;
 pub struct WasmtimeStore {
     contexts: Contexts<Context>,
     owner: Owner,
+    /// The most stack that guests may use, and where the engine is told how much is left.
+    stack: usize,
+    stack_limit: LimitPlace,
     /// Those of this store's modules, by module identity.
     trap_sites: RefCell<FxHashMap<usize, Arc<TrapSites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
@@ -88,7 +93,13 @@ pub struct WasmtimeStore {
 }
 
 impl WasmtimeStore {
-    pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>, interruption: bool) -> WasmtimeStore {
+    pub fn new(
+        engine: &wasmtime::Engine,
+        owner: NonNull<RuntimeStore>,
+        interruption: bool,
+        stack: usize,
+        probe: &Arc<Probe>,
+    ) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
         store.limiter(|owner| owner);
@@ -101,7 +112,8 @@ impl WasmtimeStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmtimeStore { contexts, owner, trap_sites: RefCell::default(), _store: store }
+        let stack_limit = LimitPlace::unknown(probe);
+        WasmtimeStore { contexts, owner, stack, stack_limit, trap_sites: RefCell::default(), _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -112,6 +124,13 @@ impl WasmtimeStore {
 
     fn owner(&self) -> &RuntimeStore {
         self.owner.get()
+    }
+
+    /// To be held while `func` runs.
+    #[inline(always)]
+    fn enter(&self, func: wasmtime::Func) -> wasmtime::Result<stack::Entered<'_>> {
+        let guest = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+        Ok(self.stack_limit.enter(guest, self.context(), func)?)
     }
 
     #[inline(never)]
@@ -252,7 +271,7 @@ fn call_reference_host(
     with_room(params.len(), |args| {
         let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
         let args = Arguments::fill(args, params, convert)?;
-        with_room(results.len(), |room| {
+        with_lent_room(results.len(), |room| {
             // SAFETY: the arguments come from the engine, which checked their types.
             unsafe { invoke_host::<false>(object, args.as_slice(), room, false)? };
             let mut outcome = Ok(());
@@ -287,7 +306,11 @@ impl Store for WasmtimeStore {
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
-        let instance = wasmtime::Instance::new(self.context(), code, &imports);
+        let entered = Guest::enter(self.owner(), self.stack).map_err(Stopped);
+        let entered = entered.and_then(|guest| self.stack_limit.enter_instance(guest, self.context(), self.stack));
+        let instance = entered
+            .map_err(wasmtime::Error::from)
+            .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
         instance.map(Entity::new).map_err(|error| {
             // With a backtrace, the start function has run.
             let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
@@ -320,15 +343,15 @@ impl Store for WasmtimeStore {
         Entity::new(unsafe {
             let few = by_arity!(ty, {
                 wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
-                    let (mut args, mut results) = ([UNINIT; PARAMS], [UNINIT; RESULTS]);
-                    call_numeric_host(host.get(), caller, values, &mut args, &mut results, ONLY_I32)
+                    let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
+                    call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
                 })
             });
             let (params, results) = (ty.params.len(), ty.results.len());
             few.unwrap_or_else(|| {
                 wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
                     with_room(params, |args| {
-                        with_room(results, |results| {
+                        with_lent_room(results, |results| {
                             call_numeric_host(host.get(), caller, values, args, results, false)
                         })
                     })
@@ -383,7 +406,9 @@ impl Store for WasmtimeStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
                     )
                 };
+                let entered = self.enter(callee).map_err(|error| self.failure(error))?;
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+                drop(entered);
                 for position in 0..results.len() {
                     match from_engine(&mut scope, self.owner(), values[position]) {
                         Ok(value) => _ = results[position].write(value),
@@ -541,7 +566,9 @@ impl CallNumeric for WasmtimeStore {
         // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
         unsafe {
             let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
-            engine_func(func).call_unchecked(self.context(), values)?;
+            let callee = engine_func(func);
+            let _entered = self.enter(callee)?;
+            callee.call_unchecked(self.context(), values)?;
         }
         for (position, result) in results.iter_mut().enumerate() {
             // SAFETY: there is room for as many results as the type has, and the call has written them.

@@ -1,0 +1,154 @@
+//! The floating-point mode of the processor: how it rounds, and whether it takes very small numbers for zero.
+//!
+//! WebAssembly has one mode, which is the one that threads begin with. Hosts may have set another (audio code flushes small
+//! numbers to zero, interval arithmetic rounds up and down), so guests and whatever computes on their behalf run between
+//! [`for_guest`] and [`for_host`]. What the host had set is kept in a cell meanwhile.
+
+use std::cell::Cell;
+
+pub use arch::Mode;
+
+/// The mode of WebAssembly.
+pub(super) const DEFAULT: Mode = arch::DEFAULT;
+
+/// Goes over to WebAssembly's mode, and keeps the host's.
+#[inline(always)]
+pub fn for_guest(host: &Cell<Mode>) {
+    let mode = arch::read();
+    if !arch::is_default(mode) {
+        change(host, mode, DEFAULT);
+    }
+}
+
+/// Goes back to the host's mode.
+#[inline(always)]
+pub fn for_host(host: &Cell<Mode>) {
+    let mode = host.get();
+    if mode != DEFAULT {
+        change(host, DEFAULT, mode);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn change(host: &Cell<Mode>, kept: Mode, mode: Mode) {
+    host.set(kept);
+    arch::write(mode);
+}
+
+/// Runs `body`, which computes with floating-point numbers of a guest's, in WebAssembly's mode.
+pub fn with_default<R>(body: impl FnOnce() -> R) -> R {
+    struct Back(Cell<Mode>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            for_host(&self.0);
+        }
+    }
+    let host = Back(Cell::new(DEFAULT));
+    for_guest(&host.0);
+    body()
+}
+
+#[cfg(target_arch = "x86_64")]
+mod arch {
+    use std::arch::asm;
+
+    /// The register MXCSR.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Mode(u32);
+
+    /// Exceptions masked, rounding to nearest, nothing flushed to zero.
+    pub(super) const DEFAULT: Mode = Mode(0x1f80);
+
+    /// What is below says which exceptions there have been.
+    const CONTROL: u32 = 0xffc0;
+
+    #[inline(always)]
+    pub fn is_default(mode: Mode) -> bool {
+        mode.0 & CONTROL == DEFAULT.0
+    }
+
+    #[inline(always)]
+    pub fn read() -> Mode {
+        let mut mode = std::mem::MaybeUninit::<Mode>::uninit();
+        // SAFETY: writes the register to a place for it.
+        unsafe {
+            asm!("stmxcsr [{}]", in(reg) mode.as_mut_ptr(), options(nostack, preserves_flags));
+            mode.assume_init()
+        }
+    }
+
+    #[cfg(test)]
+    pub fn flush_to_zero() -> Mode {
+        Mode(DEFAULT.0 | 0x8040)
+    }
+
+    pub fn write(mode: Mode) {
+        // SAFETY: the value was read from the register, or is the one that it has at first.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack, preserves_flags)) };
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arch {
+    use std::arch::asm;
+
+    /// The register FPCR.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Mode(u64);
+
+    pub(super) const DEFAULT: Mode = Mode(0);
+
+    #[inline(always)]
+    pub fn is_default(mode: Mode) -> bool {
+        mode == DEFAULT
+    }
+
+    #[inline(always)]
+    pub fn read() -> Mode {
+        let mode;
+        // SAFETY: reads a register.
+        unsafe { asm!("mrs {}, fpcr", out(reg) mode, options(nomem, nostack, preserves_flags)) };
+        Mode(mode)
+    }
+
+    pub fn write(mode: Mode) {
+        // SAFETY: the value was read from the register, or is the one that it has at first.
+        unsafe { asm!("msr fpcr, {}", in(reg) mode.0, options(nostack, preserves_flags)) };
+    }
+}
+
+/// Of other processors the mode is left alone.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod arch {
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Mode;
+
+    pub(super) const DEFAULT: Mode = Mode;
+
+    pub fn is_default(_mode: Mode) -> bool {
+        true
+    }
+
+    pub fn read() -> Mode {
+        DEFAULT
+    }
+
+    pub fn write(_mode: Mode) {}
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_is_the_default_one_for_a_while() {
+        let flush_to_zero = arch::flush_to_zero();
+        arch::write(flush_to_zero);
+        let inside = with_default(|| arch::read());
+        let after = arch::read();
+        arch::write(DEFAULT);
+        assert!(arch::is_default(inside));
+        assert_eq!(after, flush_to_zero);
+    }
+}
