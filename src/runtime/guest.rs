@@ -79,9 +79,10 @@ impl<'a> Guest<'a> {
         let mut base = former.max(here);
         if here.wrapping_sub(floor) >= size {
             (floor, former) = change_stack(thread, here);
-            base = here;
+            base = here.max(floor);
         }
-        let limit = floor.max(base.saturating_sub(most));
+        // Nothing here is below the floor.
+        let limit = if base - floor > most { base - most } else { floor };
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);

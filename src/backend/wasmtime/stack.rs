@@ -44,10 +44,21 @@ pub struct Entered<'a> {
     former: usize,
 }
 
+impl<'a> Entered<'a> {
+    /// # Safety
+    /// The place is one of the store that the guest runs in.
+    #[inline(always)]
+    pub unsafe fn new((guest, stack): (Guest<'a>, StackLimit), place: NonNull<Cell<usize>>) -> Entered<'a> {
+        // SAFETY: the store, and with it this place, outlives the guest that runs in it; to the engine as well it is a cell.
+        let former = unsafe { place.as_ref() }.replace(stack.limit);
+        Entered { _guest: guest, place, former }
+    }
+}
+
 impl Drop for Entered<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: the store, and with it this place, outlives the guest that runs in it.
+        // SAFETY: as promised to `new`.
         unsafe { self.place.as_ref() }.set(self.former);
     }
 }
@@ -57,45 +68,31 @@ impl LimitPlace {
         LimitPlace { known: Cell::new(None), unused: Cell::new(0), probe: probe.clone() }
     }
 
-    /// Enters a function of WebAssembly's.
+    /// For a call of a function of WebAssembly's.
     #[inline(always)]
-    pub fn enter<'a>(
-        &'a self,
-        (guest, stack): (Guest<'a>, StackLimit),
-        context: StoreContextMut<'_, Owner>,
-        func: Func,
-    ) -> Result<Entered<'a>, Stopped> {
-        let place = match self.known.get() {
-            Some(place) => place,
-            None => self.find(context, func)?,
-        };
-        Ok(LimitPlace::put(guest, stack.limit, place))
+    pub fn of_call(&self, context: StoreContextMut<'_, Owner>, func: Func) -> Result<NonNull<Cell<usize>>, Stopped> {
+        match self.known.get() {
+            Some(place) => Ok(place),
+            None => self.find(context, func),
+        }
     }
 
-    /// Enters what an instance runs when it is made.
-    pub fn enter_instance<'a>(
-        &'a self,
-        (guest, stack): (Guest<'a>, StackLimit),
+    /// For what an instance runs when it is made.
+    pub fn of_instance(
+        &self,
         context: StoreContextMut<'_, Owner>,
         most: usize,
-    ) -> Result<Entered<'a>, Stopped> {
-        let place = match self.known.get() {
-            Some(place) => place,
+        stack: &StackLimit,
+    ) -> Result<NonNull<Cell<usize>>, Stopped> {
+        match self.known.get() {
+            Some(place) => Ok(place),
             // Nothing is in its place yet, and what the engine will put there is on this stack: guests get too much of it at most
             // once, for further ones are not let in beyond their own limit.
             None if !context.data().get().is_nested() && stack_pointer().saturating_sub(most) >= stack.floor => {
-                NonNull::from(&self.unused)
+                Ok(NonNull::from(&self.unused))
             }
-            None => self.find_by_probe(context)?,
-        };
-        Ok(LimitPlace::put(guest, stack.limit, place))
-    }
-
-    #[inline(always)]
-    fn put<'a>(guest: Guest<'a>, limit: usize, place: NonNull<Cell<usize>>) -> Entered<'a> {
-        // SAFETY: the store, and with it this place, outlives the guest that runs in it; to the engine as well it is a cell.
-        let former = unsafe { place.as_ref() }.replace(limit);
-        Entered { _guest: guest, place, former }
+            None => self.find_by_probe(context),
+        }
     }
 
     /// Finds the place from a function: its record names its instance, which names what the engine keeps of the store.

@@ -129,8 +129,10 @@ impl WasmtimeStore {
     /// To be held while `func` runs.
     #[inline(always)]
     fn enter(&self, func: wasmtime::Func) -> wasmtime::Result<stack::Entered<'_>> {
+        let place = self.stack_limit.of_call(self.context(), func)?;
         let guest = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
-        Ok(self.stack_limit.enter(guest, self.context(), func)?)
+        // SAFETY: this store's.
+        Ok(unsafe { stack::Entered::new(guest, place) })
     }
 
     #[inline(never)]
@@ -306,9 +308,13 @@ impl Store for WasmtimeStore {
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
-        let entered = Guest::enter(self.owner(), self.stack).map_err(Stopped);
-        let entered = entered.and_then(|guest| self.stack_limit.enter_instance(guest, self.context(), self.stack));
-        let instance = entered
+        let enter = || {
+            let (guest, limit) = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+            let place = self.stack_limit.of_instance(self.context(), self.stack, &limit)?;
+            // SAFETY: this store's.
+            Ok::<_, Stopped>(unsafe { stack::Entered::new((guest, limit), place) })
+        };
+        let instance = enter()
             .map_err(wasmtime::Error::from)
             .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
         instance.map(Entity::new).map_err(|error| {
