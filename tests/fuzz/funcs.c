@@ -108,6 +108,20 @@ static void write_results(expected_call_t* expected, wasm_val_vec_t* results) {
   }
 }
 
+// Puts a vector of the callback's own in the place of the one that it was given, with the same
+// values and perhaps more.
+static void replace_results(wasm_val_vec_t* results) {
+  wasm_val_vec_t own;
+  size_t size = results->size;
+  wasm_val_vec_new_uninitialized(&own, size + below(3));
+  for (size_t i = 0; i < size; i++) {
+    own.data[i] = results->data[i];
+    results->data[i] = (wasm_val_t)WASM_I32_VAL(0);
+  }
+  if (one_in(2)) wasm_val_vec_delete(results);
+  *results = own;
+}
+
 static wasm_trap_t* any_trap(expected_call_t* expected) {
   store_t* store = expected->host->store;
   object_t* trap = one_in(2) ? pick(1u << TRAP) : NULL;
@@ -156,9 +170,13 @@ static wasm_trap_t* serve(expected_call_t* expected, const wasm_val_vec_t* args,
       wasm_trap_t* trap = any_trap(expected);
       expected_call_t ignored = {.host = self};
       if (trap) write_results(&ignored, results);
+      if (trap && one_in(4)) replace_results(results);
       return trap;
     }
-    default: write_results(expected, results); return NULL;
+    default:
+      write_results(expected, results);
+      if (one_in(4)) replace_results(results);
+      return NULL;
   }
 }
 
