@@ -2,6 +2,7 @@
 
 mod config;
 mod store;
+mod texts;
 mod types;
 
 use super::{Backend, Engine, Module, Store};
@@ -163,7 +164,7 @@ fn identity(module: &wasmtime::Module) -> usize {
 
 /// An engine's error with its causes, in one line.
 fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
-    Error::new(kind, format!("{error:#}"))
+    Error::new(kind, texts::plain(format!("{error:#}")))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
 };
-use super::{Code, WasmtimeModule, identity, in_words};
+use super::{Code, WasmtimeModule, identity, in_words, texts};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::entry::{Entry, by_arity, engine_entry};
@@ -23,7 +23,9 @@ use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
+use wasmtime::{
+    AsContextMut, Caller, GcHeapOutOfMemory, OutOfMemory, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw,
+};
 use wasmtime_environ::{HostPtr, PtrSize};
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
@@ -35,13 +37,19 @@ impl wasmtime::ResourceLimiter for Owner {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        answer(self.get().limits().table_growing(current, desired, maximum))
+        let growth = self.get().limits().table_growing(current, desired, maximum);
+        // The engine would raise an error that ends the guest, in place of -1.
+        if matches!(growth, Growth::Allowed) && !is_room_for_elements(current, desired) {
+            self.get().limits().growth_failed();
+            return Ok(false);
+        }
+        answer(growth)
     }
 
     /// Tables need no such thing: the engine says it of those only that were not counted before.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // Nor of memories whose type forbids the size, which the engine does not ask about first.
-        if !error.to_string().contains("memory type's limits") {
+        if !texts::is_beyond_type(&error) {
             self.get().limits().growth_failed();
         }
         Ok(())
@@ -66,6 +74,17 @@ fn answer(growth: Growth) -> wasmtime::Result<bool> {
         Growth::Denied => Ok(false),
         Growth::Trap(code) => Err(Stopped(code).into()),
     }
+}
+
+/// Whether there is memory for a table that grows, as the engine will ask for it: what it has stays until all is copied, and
+/// it takes twice what it had set aside, if that is more than is needed.
+fn is_room_for_elements(current: usize, desired: usize) -> bool {
+    let elements = desired.max(desired.saturating_mul(2).min(current.saturating_mul(4)));
+    let mut room = Vec::<usize>::new();
+    let found = room.try_reserve_exact(elements).is_ok();
+    // Or else nothing would be tried.
+    std::hint::black_box(&mut room);
+    found
 }
 
 /// Whether a guest may go on now that the epoch has changed.
@@ -566,6 +585,16 @@ impl CallNumeric for WasmtimeStore {
         }
         if let Some(Stopped(code)) = error.downcast_ref() {
             return Failure::Trap(*code, frames);
+        }
+        // Instructions that make objects have no -1 to give.
+        if error.is::<GcHeapOutOfMemory<()>>()
+            && let Some((code, _)) = self.owner().limits().denied()
+        {
+            return Failure::Trap(code, frames);
+        }
+        // Another thread took what was there when a table asked.
+        if let Some(lacking) = error.downcast_ref::<OutOfMemory>() {
+            self.owner().limits().elements_failed(lacking.requested_allocation_size());
         }
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {
