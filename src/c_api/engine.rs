@@ -35,7 +35,7 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(config: *mut wasm_config_t)
 }
 
 fn new(config: Config) -> crate::runtime::error::Result<*mut wasm_engine_t> {
-    Ok(Arc::into_raw(Arc::new(Engine::new(config)?)).cast_mut().cast())
+    Ok(Arc::into_raw(Engine::new(config)?).cast_mut().cast())
 }
 
 /// Deletes an engine. Takes ownership; stores and modules of it live on. NULL: nothing happens. May be called from any

@@ -5,13 +5,13 @@ mod rewrite;
 mod store;
 mod types;
 
+use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use std::borrow::Cow;
 use std::ffi::CStr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
 
@@ -186,13 +186,7 @@ impl WasmiEngine {
     /// Has the engine translate a module, which is known to panic on some.
     fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
         // The engine is as usable afterwards as after an error: what it was translating is left out.
-        match catch_unwind(AssertUnwindSafe(|| wasmi::Module::new(&self.engine, wasm))) {
-            Ok(module) => module.map_err(in_words(ErrorKind::Compile)),
-            Err(_) => {
-                let message = "wasmi fails on this module, by a defect of its own; another backend may compile it";
-                Err(Error::new(ErrorKind::Compile, message))
-            }
-        }
+        on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
     }
 }
 

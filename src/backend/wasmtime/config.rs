@@ -36,7 +36,7 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         config.parallel_compilation(enabled);
     }
     if let Some(pooling) = &options.pooling {
-        config.allocation_strategy(pool(pooling));
+        config.allocation_strategy(pool(backend, pooling)?);
     }
     config.profiler(match options.profiling {
         None | Some(Profiling::None) => ProfilingStrategy::None,
@@ -129,7 +129,16 @@ fn check_stack(bytes: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-fn pool(pooling: &Pooling) -> PoolingAllocationConfig {
+fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationConfig> {
+    /// More of anything than address space could hold. The engine allocates a list of all of them, and aborts if it cannot.
+    const MOST: u32 = 1_000_000;
+    let numbers = [pooling.instances, pooling.memories, pooling.tables];
+    if numbers.iter().any(|number| *number > MOST) {
+        let [instances, memories, tables] = numbers;
+        let what =
+            format!("pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each");
+        return Err(unsupported(backend, &what));
+    }
     let mut pool = PoolingAllocationConfig::new();
     if pooling.instances != 0 {
         pool.total_core_instances(pooling.instances).total_gc_heaps(pooling.instances);
@@ -149,7 +158,7 @@ fn pool(pooling: &Pooling) -> PoolingAllocationConfig {
     // A module may use as much of the pool as there is.
     let (memories, tables) = (pool.get_total_memories(), pool.get_total_tables());
     pool.max_memories_per_module(memories).max_tables_per_module(tables);
-    pool
+    Ok(pool)
 }
 
 fn features(proposal: Proposal) -> WasmFeatures {

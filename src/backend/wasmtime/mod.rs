@@ -5,6 +5,7 @@ mod store;
 mod texts;
 mod types;
 
+use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
@@ -70,10 +71,12 @@ impl Engine for WasmtimeEngine {
             false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
             true => self.engine.precompile_module(wasm).map(Code::Foreign),
         };
-        let code = with_pool(compile)?;
-        // Of an invalid module, validation speaks more plainly than compilation.
-        let code =
-            code.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))?;
+        // The engine is as usable after a panic as after an error: what it was compiling is left out.
+        let code = on_module("wasmtime", || {
+            // Of an invalid module, validation speaks more plainly than compilation.
+            with_pool(compile)?
+                .map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))
+        })?;
         Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
     }
 
@@ -91,6 +94,10 @@ impl Engine for WasmtimeEngine {
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
         Ok(Box::new(WasmtimeModule { code: Code::Module(module), trap_sites }))
+    }
+
+    fn runs_here(&self) -> bool {
+        !self.foreign
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
