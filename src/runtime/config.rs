@@ -92,7 +92,12 @@ macro_rules! choices {
                 const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
 
                 pub fn from_number(number: u8) -> Option<$name> {
-                    Self::ALL.iter().map(|(choice, _)| *choice).find(|choice| *choice as u8 == number)
+                    Self::all().find(|choice| *choice as u8 == number)
+                }
+
+                #[allow(dead_code)] // not of every choice
+                pub fn all() -> impl Iterator<Item = $name> {
+                    Self::ALL.iter().map(|(choice, _)| *choice)
                 }
 
                 pub fn name(self) -> &'static str {

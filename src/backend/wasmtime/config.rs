@@ -4,7 +4,9 @@ use super::in_words;
 use crate::backend::Backend;
 use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use wasmtime::{Config, PoolingAllocationConfig, ProfilingStrategy, Strategy};
+use wasmtime::{
+    Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost,
+};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
 /// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
@@ -17,7 +19,10 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
     for (proposal, enabled) in &options.proposals {
         config.wasm_features(features(*proposal), *enabled);
     }
-    config.consume_fuel(options.fuel).epoch_interruption(options.interruption).debug_info(options.debug_info);
+    if options.fuel {
+        config.consume_fuel(true).operator_cost(costs());
+    }
+    config.epoch_interruption(options.interruption).debug_info(options.debug_info);
     if let Some(bytes) = options.max_wasm_stack {
         check_stack(bytes)?;
         // The other is of no use here, but is to be no less.
@@ -44,6 +49,22 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         Some(Profiling::JitDump) => ProfilingStrategy::JitDump,
     });
     Ok(())
+}
+
+/// One unit an instruction. What moves much pays for it afterwards: charged before, it would run out of fuel
+/// where it is to trap, or to give -1, for being out of bounds.
+fn costs() -> OperatorCost {
+    let variable = VariableOperatorCost {
+        memory_copy_per_byte: 0,
+        memory_fill_per_byte: 0,
+        memory_init_per_byte: 0,
+        table_copy_per_element: 0,
+        table_fill_per_element: 0,
+        table_init_per_element: 0,
+        table_grow_per_element: 0,
+        ..VariableOperatorCost::default()
+    };
+    OperatorCost { variable, ..OperatorCost::default() }
 }
 
 fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
@@ -193,14 +214,12 @@ pub fn is_foreign(engine: &wasmtime::Engine) -> wasmtime::Result<bool> {
     engine.precompile_module(EMPTY).map(|_| true)
 }
 
-/// The engine's own refusal of a configuration, with what it may be about: the engine does not always say.
+/// The engine's own refusal of a configuration, with all that it may be about: the engine does not always say.
 pub fn refusal(options: &Options, error: &wasmtime::Error) -> Error {
-    let compiler = options.compiler.map(|compiler| format!("compiler \"{}\"", compiler.name()));
     let target = options.target.as_ref().map(|target| format!("target \"{target}\""));
     let features =
         (!options.cpu_features.is_empty()).then(|| format!("CPU features {}", options.cpu_features.join(", ")));
-    let about: Vec<_> = [compiler, target, features].into_iter().flatten().collect();
-    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
-    let message = format!("the wasmtime backend cannot do what is configured{about}: {error:#}");
+    let about: Vec<_> = [Some(options.in_words()), target, features].into_iter().flatten().collect();
+    let message = format!("the wasmtime backend cannot do what is configured, {}: {error:#}", about.join(", "));
     Error::new(ErrorKind::Unsupported, message)
 }

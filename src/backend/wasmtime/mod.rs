@@ -35,12 +35,14 @@ impl Backend for Wasmtime {
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign =
             may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
-        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign }))
+        let (fuel, interruption) = (options.fuel, options.interruption);
+        Ok(Box::new(WasmtimeEngine { engine, fuel, interruption, foreign }))
     }
 }
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
+    fuel: bool,
     interruption: bool,
     /// Whether it compiles for machines that this one is not.
     foreign: bool,
@@ -101,7 +103,7 @@ impl Engine for WasmtimeEngine {
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption)))
+        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.fuel, self.interruption)))
     }
 
     fn ticks(&self) -> bool {

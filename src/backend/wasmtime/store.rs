@@ -7,7 +7,7 @@ use super::types::{
 use super::{Code, WasmtimeModule, identity, in_words, texts};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
-use crate::runtime::entry::{Entry, by_arity, engine_entry};
+use crate::runtime::entry::{Entry, by_arity, engine_entry, enter_any};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::limits::Growth;
@@ -19,7 +19,7 @@ use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableT
 use crate::runtime::value::{Room, Val, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -87,6 +87,15 @@ fn is_room_for_elements(current: usize, desired: usize) -> bool {
     found
 }
 
+/// After a host function, which may have taken long: whether the guest that called it may go on.
+#[inline]
+fn go_on_after(host: &Object) -> wasmtime::Result<()> {
+    match host.store().supervisor().and_then(|supervisor| supervisor.check()) {
+        Some(code) => Err(Stopped(code).into()),
+        None => Ok(()),
+    }
+}
+
 /// Whether a guest may go on now that the epoch has changed.
 fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
     match owner.supervisor().and_then(|supervisor| supervisor.check()) {
@@ -100,6 +109,8 @@ type Context = StoreContextMut<'static, Owner>;
 pub struct WasmtimeStore {
     contexts: Contexts<Context>,
     owner: Owner,
+    /// Of an engine with fuel: what the engine's store has beside the account.
+    reserve: Option<Cell<u64>>,
     /// Those of this store's modules, by module identity.
     trap_sites: RefCell<FxHashMap<usize, Arc<TrapSites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
@@ -107,7 +118,12 @@ pub struct WasmtimeStore {
 }
 
 impl WasmtimeStore {
-    pub fn new(engine: &wasmtime::Engine, owner: NonNull<RuntimeStore>, interruption: bool) -> WasmtimeStore {
+    pub fn new(
+        engine: &wasmtime::Engine,
+        owner: NonNull<RuntimeStore>,
+        fuel: bool,
+        interruption: bool,
+    ) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
         store.limiter(|owner| owner);
@@ -120,7 +136,12 @@ impl WasmtimeStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmtimeStore { contexts, owner, trap_sites: RefCell::default(), _store: store }
+        let reserve = fuel.then(Cell::default);
+        let store = WasmtimeStore { contexts, owner, reserve, trap_sites: RefCell::default(), _store: store };
+        if fuel {
+            store.set_fuel(0);
+        }
+        store
     }
 
     /// See [`Contexts::innermost`].
@@ -131,6 +152,16 @@ impl WasmtimeStore {
 
     fn owner(&self) -> &RuntimeStore {
         self.owner.get()
+    }
+
+    fn engine_fuel(&self) -> u64 {
+        self.context().get_fuel().unwrap_or(0)
+    }
+
+    /// Whether WebAssembly has consumed more than there was. The engine looks at the start of functions and of iterations alone,
+    /// and stops there if nothing is left: so it has one unit more than the account, which only an overdraft takes.
+    fn is_overdrawn(&self) -> bool {
+        self.reserve.as_ref().is_some_and(|reserve| reserve.get() > self.engine_fuel())
     }
 
     #[inline(never)]
@@ -286,7 +317,8 @@ fn call_reference_host(
                     value.release();
                 }
             }
-            outcome.map_err(|error| RuntimeError(error).into())
+            outcome.map_err(RuntimeError)?;
+            go_on_after(object)
         })
     })
 }
@@ -307,12 +339,16 @@ impl Store for WasmtimeStore {
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
         let instance = wasmtime::Instance::new(self.context(), code, &imports);
-        instance.map(Entity::new).map_err(|error| {
-            // With a backtrace, the start function has run.
-            let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
-            let failure = self.explain(error);
-            Box::new(if ran { failure } else { failure.of_instantiation() })
-        })
+        match instance {
+            Ok(_) if self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
+            Ok(instance) => Ok(Entity::new(instance)),
+            Err(error) => {
+                // With a backtrace, the start function has run.
+                let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
+                let failure = self.explain(error);
+                Err(Box::new(if ran { failure } else { failure.of_instantiation() }))
+            }
+        }
     }
 
     fn frees_failed_instances(&self) -> bool {
@@ -337,18 +373,23 @@ impl Store for WasmtimeStore {
         }
         // SAFETY: the closures read and write raw values of the types they are declared with.
         Entity::new(unsafe {
-            let few = by_arity!(ty, {
-                wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
-                    let (mut args, mut results) = ([UNINIT; PARAMS], [UNINIT; RESULTS]);
-                    call_numeric_host(host.get(), caller, values, &mut args, &mut results, ONLY_I32)
-                })
-            });
+            let few = match self.owner().supervisor() {
+                None => by_arity!(ty, {
+                    wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
+                        let (mut args, mut results) = ([UNINIT; PARAMS], [UNINIT; RESULTS]);
+                        call_numeric_host(host.get(), caller, values, &mut args, &mut results, ONLY_I32)
+                    })
+                }),
+                // Where a guest may be interrupted, it is after slow host functions, too.
+                Some(_) => None,
+            };
             let (params, results) = (ty.params.len(), ty.results.len());
             few.unwrap_or_else(|| {
                 wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
                     with_room(params, |args| {
                         with_room(results, |results| {
-                            call_numeric_host(host.get(), caller, values, args, results, false)
+                            call_numeric_host(host.get(), caller, values, args, results, false)?;
+                            go_on_after(host.get())
                         })
                     })
                 })
@@ -376,11 +417,12 @@ impl Store for WasmtimeStore {
     }
 
     fn entry(&self, ty: &FuncType) -> Entry {
-        engine_entry::<WasmtimeStore>(ty)
+        // With fuel, the account is looked at when a call is over.
+        if self.reserve.is_some() { enter_any } else { engine_entry::<WasmtimeStore>(ty) }
     }
 
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
-        if func.ty.numeric {
+        if func.ty.numeric && self.reserve.is_none() {
             // SAFETY: as promised by the caller.
             return unsafe { self.call_numeric(func, args, results, func.ty.only_i32) }
                 .map_err(|error| self.failure(error));
@@ -403,6 +445,9 @@ impl Store for WasmtimeStore {
                     )
                 };
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
+                if self.is_overdrawn() {
+                    return Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into());
+                }
                 for position in 0..results.len() {
                     match from_engine(&mut scope, self.owner(), values[position]) {
                         Ok(value) => _ = results[position].write(value),
@@ -530,12 +575,15 @@ impl Store for WasmtimeStore {
     }
 
     fn fuel(&self) -> u64 {
-        self.context().get_fuel().unwrap_or(0)
+        self.engine_fuel().saturating_sub(self.reserve.as_ref().map_or(0, Cell::get))
     }
 
     fn set_fuel(&self, fuel: u64) {
-        // It fails on engines without fuel, whose stores are not asked.
-        let _ = self.context().set_fuel(fuel);
+        if let Some(reserve) = &self.reserve {
+            reserve.set(u64::from(fuel < u64::MAX));
+            // It fails on engines without fuel alone.
+            let _ = self.context().set_fuel(fuel.saturating_add(1));
+        }
     }
 }
 
