@@ -207,7 +207,14 @@ impl Options {
     pub fn in_words(&self) -> String {
         let setting = |setting: Setting| {
             let (what, function) = setting.describe();
-            format!("{what} ({function})")
+            let value = match setting {
+                Setting::Compiler => self.compiler.map(|compiler| compiler.name().to_string()),
+                Setting::Target => self.target.clone(),
+                Setting::CpuFeatures => Some(self.cpu_features.join(", ")),
+                _ => None,
+            };
+            let value = value.map_or(String::new(), |value| format!(", \"{value}\""));
+            format!("{what}{value} ({function})")
         };
         let proposal = |(proposal, enabled): &(Proposal, bool)| {
             let state = if *enabled { "on" } else { "off" };

@@ -100,3 +100,37 @@ TEST(engines_and_stores_with_little_room) {
   fixture_delete(&fixture);
   leave_all_room();
 }
+
+// A guest's table gets none: -1, and nothing is counted; so for the host's, and for those of instances.
+TEST(tables_without_room) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (table 1 externref) (table 1 funcref)"
+      "  (func (export \"0\") (result i32)"
+      "    (table.grow 0 (ref.null extern) (i32.const 9999999)))"
+      "  (func (export \"1\") (result i32) (table.grow 1 (ref.null func) (i32.const 9999999)))"
+      "  (func (export \"one\") (result i32) (table.grow 1 (ref.null func) (i32.const 1))))");
+  wasm_module_t* large = module_from_wat(fixture.store, "(module (table 10000000 funcref))");
+  wasm_tabletype_t* large_type = tabletype(WASM_FUNCREF, 10000000, 10000000);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+  leave_room(16 << 20);
+  for (int round = 0; round < 3; round++) {
+    CHECK_INT(call_i32(fixture_func(&fixture, 0)), -1);
+    CHECK_INT(call_i32(fixture_func(&fixture, 1)), -1);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+    CHECK_FAILS(wasm_table_new(fixture.store, large_type, NULL) == NULL);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    wasm_extern_vec_t imports = WASM_EMPTY_VEC;
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(wasm_instance_new(fixture.store, large, &imports, &trap) == NULL);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    wasm_trap_delete(trap);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+  }
+  CHECK_INT(call_i32(fixture_func(&fixture, 2)), 1);
+  leave_all_room();
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 1);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 10000002);
+  wasm_tabletype_delete(large_type);
+  wasm_module_delete(large);
+  fixture_delete(&fixture);
+}

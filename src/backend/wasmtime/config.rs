@@ -216,10 +216,6 @@ pub fn is_foreign(engine: &wasmtime::Engine) -> wasmtime::Result<bool> {
 
 /// The engine's own refusal of a configuration, with all that it may be about: the engine does not always say.
 pub fn refusal(options: &Options, error: &wasmtime::Error) -> Error {
-    let target = options.target.as_ref().map(|target| format!("target \"{target}\""));
-    let features =
-        (!options.cpu_features.is_empty()).then(|| format!("CPU features {}", options.cpu_features.join(", ")));
-    let about: Vec<_> = [Some(options.in_words()), target, features].into_iter().flatten().collect();
-    let message = format!("the wasmtime backend cannot do what is configured, {}: {error:#}", about.join(", "));
+    let message = format!("the wasmtime backend cannot do what is configured, {}: {error:#}", options.in_words());
     Error::new(ErrorKind::Unsupported, message)
 }

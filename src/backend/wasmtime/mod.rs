@@ -1,6 +1,7 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod meter;
 mod store;
 mod texts;
 mod types;
@@ -11,6 +12,7 @@ use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
+use meter::Places;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -36,13 +38,17 @@ impl Backend for Wasmtime {
         let foreign =
             may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
         let (fuel, interruption) = (options.fuel, options.interruption);
-        Ok(Box::new(WasmtimeEngine { engine, fuel, interruption, foreign }))
+        // Debug info is about code where it was.
+        let metered = fuel && !options.debug_info;
+        Ok(Box::new(WasmtimeEngine { engine, fuel, metered, interruption, foreign }))
     }
 }
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
     fuel: bool,
+    /// Whether what instructions move is paid for with fuel.
+    metered: bool,
     interruption: bool,
     /// Whether it compiles for machines that this one is not.
     foreign: bool,
@@ -50,7 +56,20 @@ struct WasmtimeEngine {
 
 struct WasmtimeModule {
     code: Code,
-    trap_sites: Arc<TrapSites>,
+    sites: Arc<Sites>,
+}
+
+/// What the places in a module's code are.
+#[derive(Default)]
+struct Sites {
+    places: Places,
+    traps: TrapSites,
+}
+
+impl Sites {
+    fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.traps.is_empty()
+    }
 }
 
 enum Code {
@@ -69,9 +88,14 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
+        let metered = if self.metered { meter::rewrite(wasm)? } else { None };
+        let (binary, places) = match &metered {
+            Some(metered) => (&metered.wasm[..], metered.places.clone()),
+            None => (wasm, Places::default()),
+        };
         let compile = || match self.foreign {
-            false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
-            true => self.engine.precompile_module(wasm).map(Code::Foreign),
+            false => wasmtime::Module::from_binary(&self.engine, binary).map(Code::Module),
+            true => self.engine.precompile_module(binary).map(Code::Foreign),
         };
         // The engine is as usable after a panic as after an error: what it was compiling is left out.
         let code = on_module("wasmtime", || {
@@ -79,7 +103,7 @@ impl Engine for WasmtimeEngine {
             with_pool(compile)?
                 .map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))
         })?;
-        Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
+        Ok(Box::new(WasmtimeModule { code, sites: Arc::new(Sites { places, traps: TrapSites::of(wasm) }) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -89,13 +113,14 @@ impl Engine for WasmtimeEngine {
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
-        let (length, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let (sites, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
-        let trap_sites = Arc::new(TrapSites::from_bytes(sites).ok_or_else(damaged)?);
+        let (places, rest) = split_part(artifact).ok_or_else(damaged)?;
+        let (traps, code) = split_part(rest).ok_or_else(damaged)?;
+        let places = Places::from_bytes(places).ok_or_else(damaged)?;
+        let sites = Arc::new(Sites { places, traps: TrapSites::from_bytes(traps).ok_or_else(damaged)? });
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-        Ok(Box::new(WasmtimeModule { code: Code::Module(module), trap_sites }))
+        Ok(Box::new(WasmtimeModule { code: Code::Module(module), sites }))
     }
 
     fn runs_here(&self) -> bool {
@@ -139,14 +164,17 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
 }
 
 impl Module for WasmtimeModule {
-    /// The trap sites, preceded by their length, then the engine's artifact.
+    /// The places and the trap sites, each preceded by its length, then the engine's artifact.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
             Code::Module(module) => image(module),
             Code::Foreign(artifact) => artifact,
         };
-        let sites = self.trap_sites.to_bytes();
-        let sites = [&(sites.len() as u32).to_le_bytes()[..], &sites].concat();
+        let mut sites = Vec::new();
+        for part in [self.sites.places.to_bytes(), self.sites.traps.to_bytes()] {
+            sites.extend((part.len() as u32).to_le_bytes());
+            sites.extend(part);
+        }
         Ok([sites.into(), code.into()])
     }
 
@@ -157,6 +185,12 @@ impl Module for WasmtimeModule {
             Code::Foreign(_) => 0,
         }
     }
+}
+
+/// A part preceded by its length, and what comes after it.
+fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
 /// The engine's artifact where it is: `serialize` would copy it.

@@ -4,7 +4,7 @@ use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
 };
-use super::{Code, WasmtimeModule, identity, in_words, texts};
+use super::{Code, Sites, WasmtimeModule, identity, in_words, texts};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
 use crate::runtime::entry::{Entry, by_arity, engine_entry, enter_any};
@@ -112,7 +112,7 @@ pub struct WasmtimeStore {
     /// Of an engine with fuel: what the engine's store has beside the account.
     reserve: Option<Cell<u64>>,
     /// Those of this store's modules, by module identity.
-    trap_sites: RefCell<FxHashMap<usize, Arc<TrapSites>>>,
+    sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: wasmtime::Store<Owner>,
 }
@@ -137,7 +137,7 @@ impl WasmtimeStore {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
         let reserve = fuel.then(Cell::default);
-        let store = WasmtimeStore { contexts, owner, reserve, trap_sites: RefCell::default(), _store: store };
+        let store = WasmtimeStore { contexts, owner, reserve, sites: RefCell::default(), _store: store };
         if fuel {
             store.set_fuel(0);
         }
@@ -179,28 +179,43 @@ impl WasmtimeStore {
         Some(from_ref(&mut scope, self.owner(), element))
     }
 
+    fn frames(&self, error: &wasmtime::Error) -> Vec<RawFrame> {
+        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
+        let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
+        frames.iter().filter_map(|frame| self.frame(frame)).collect()
+    }
+
+    /// A frame as it is in the original module; `None` for one of a function that is not there.
+    fn frame(&self, frame: &wasmtime::FrameInfo) -> Option<RawFrame> {
+        let module = identity(frame.module());
+        let (mut func_offset, mut module_offset) =
+            (frame.func_offset().unwrap_or(0), frame.module_offset().unwrap_or(0));
+        if let Some(Sites { places, .. }) = self.sites.borrow().get(&module).map(|sites| &**sites) {
+            if places.is_added(frame.func_index()) {
+                return None;
+            }
+            let start = places.original(module_offset.saturating_sub(func_offset));
+            module_offset = places.original(module_offset);
+            func_offset = module_offset.saturating_sub(start);
+        }
+        Some(RawFrame {
+            module,
+            func_index: frame.func_index(),
+            func_offset,
+            module_offset,
+            func_name: frame.func_name().map(str::to_string),
+            module_name: frame.module().name().map(str::to_string),
+        })
+    }
+
     /// The specification's cause for a trap in `frame`. Without one it is a segment of a module being instantiated.
     fn refine(&self, code: TrapCode, frame: Option<&RawFrame>) -> TrapCode {
         let Some(frame) = frame else { return code };
-        match self.trap_sites.borrow().get(&frame.module) {
-            Some(sites) => sites.refine(code, frame.module_offset),
+        match self.sites.borrow().get(&frame.module) {
+            Some(sites) => sites.traps.refine(code, frame.module_offset),
             None => TrapSites::default().refine(code, frame.module_offset),
         }
     }
-}
-
-fn frames(error: &wasmtime::Error) -> Vec<RawFrame> {
-    let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
-    let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
-    let frame = |frame: &wasmtime::FrameInfo| RawFrame {
-        module: identity(frame.module()),
-        func_index: frame.func_index(),
-        func_offset: frame.func_offset().unwrap_or(0),
-        module_offset: frame.module_offset().unwrap_or(0),
-        func_name: frame.func_name().map(str::to_string),
-        module_name: frame.module().name().map(str::to_string),
-    };
-    frames.iter().map(frame).collect()
 }
 
 /// An error of the runtime on its way through the engine.
@@ -332,8 +347,8 @@ impl Store for WasmtimeStore {
             let message = "the module was compiled for another machine; it can only be serialized here";
             return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };
-        if !module.trap_sites.is_empty() {
-            self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());
+        if !module.sites.is_empty() {
+            self.sites.borrow_mut().insert(identity(code), module.sites.clone());
         }
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
@@ -621,7 +636,7 @@ impl CallNumeric for WasmtimeStore {
     }
 
     fn explain(&self, error: wasmtime::Error) -> Failure {
-        let frames = frames(&error);
+        let frames = self.frames(&error);
         if error.is::<HostTrapped>() {
             return Failure::Host(frames);
         }

@@ -275,7 +275,8 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
     })
 }
 
-/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
+/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch or Pulley.
+/// A module whose DWARF sections are damaged may be refused then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
