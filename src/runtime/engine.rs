@@ -46,7 +46,7 @@ impl Engine {
             trial::run(&engine).map_err(|error| refusal(&error.message))?;
             Ok(engine)
         });
-        made.unwrap_or_else(|panic| Err(refusal(&panic_text(&*panic))))
+        made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
     }
 
     /// How many modules there are.

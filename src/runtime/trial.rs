@@ -37,7 +37,9 @@ pub fn run(engine: &Arc<Engine>) -> Result<()> {
     }
     call(&store, &module).map_err(|trap| {
         let message = match trap.as_trap() {
-            Some(Trap { cause: Cause::Error(ErrorKind::Internal), .. }) | None => "it fails by a defect of its own".into(),
+            Some(Trap { cause: Cause::Error(ErrorKind::Internal), .. }) | None => {
+                "it fails by a defect of its own".into()
+            }
             Some(trap) => String::from_utf8_lossy(&trap.message),
         };
         Error::new(ErrorKind::Unsupported, message)

@@ -180,7 +180,8 @@ impl Engine for WasmiEngine {
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
         if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
             let name = Proposal::from_number(*missing).map_or("unknown", Proposal::name);
-            let message = format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
+            let message =
+                format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
             return Err(Error::new(ErrorKind::Artifact, message));
         }
         self.compile(wasm)

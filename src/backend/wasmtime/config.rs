@@ -4,9 +4,7 @@ use super::in_words;
 use crate::backend::Backend;
 use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use wasmtime::{
-    Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost,
-};
+use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
 /// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
@@ -156,8 +154,9 @@ fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationCon
     let numbers = [pooling.instances, pooling.memories, pooling.tables];
     if numbers.iter().any(|number| *number > MOST) {
         let [instances, memories, tables] = numbers;
-        let what =
-            format!("pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each");
+        let what = format!(
+            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
+        );
         return Err(unsupported(backend, &what));
     }
     let mut pool = PoolingAllocationConfig::new();

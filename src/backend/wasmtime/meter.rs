@@ -11,7 +11,9 @@ use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::types::ExternKind;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use wasmparser::{AbstractHeapType, BinaryReader, HeapType, Operator, Parser, Payload, RefType, TypeRef, UnpackedIndex};
+use wasmparser::{
+    AbstractHeapType, BinaryReader, HeapType, Operator, Parser, Payload, RefType, TypeRef, UnpackedIndex,
+};
 
 /// Bytes or elements for a unit of fuel.
 const PER_UNIT: i64 = 64;
@@ -267,7 +269,8 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
         return Ok(None);
     }
     if module.functions.max(module.types) + functions.len() > MOST || u32::try_from(wasm.len()).is_err() {
-        let message = "the module is too large for its instructions that move bytes or elements to be paid for with fuel";
+        let message =
+            "the module is too large for its instructions that move bytes or elements to be paid for with fuel";
         return Err(Error::new(ErrorKind::Limit, message));
     }
     let mut rewriter = Rewriter { wasm, out: Vec::with_capacity(wasm.len() + 64 * functions.len()), shifts: vec![] };
@@ -590,7 +593,8 @@ mod tests {
 
     #[test]
     fn what_needs_nothing_stays() {
-        for text in ["(module)", "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))"] {
+        for text in ["(module)", "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))"]
+        {
             assert!(rewrite(&wat::parse_str(text).expect("valid text")).expect("no error").is_none());
         }
         assert!(rewrite(b"\0asm\x01\0\0\0\x0a\x05").expect("no error").is_none());

@@ -244,8 +244,8 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut was
 /// can be no more of them in all stores together. Not on wasmi.
 ///
 /// `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each memory and `table_elements` each
-/// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). Address space is reserved for all of it at
-/// once.
+/// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). At most 1,000,000 of each. Address space is
+/// reserved for all of it at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pooling(
     config: *mut wasm_config_t,
