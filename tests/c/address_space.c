@@ -1,6 +1,6 @@
 // The process gets no more address space: what cannot be reserved is an error with a message, and
 // when there is room again, everything works.
-#include "test.h"
+#include "configured.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -132,5 +132,27 @@ TEST(tables_without_room) {
   CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 10000002);
   wasm_tabletype_delete(large_type);
   wasm_module_delete(large);
+  fixture_delete(&fixture);
+}
+
+// Likewise for a guest's memory that has no more room reserved than wasmtime's 2 GiB to grow into.
+TEST(a_memory_that_finds_no_room_to_grow) {
+  wasm_config_t* config = wasm_config_new();
+  wasm_engine_t* engine = wasm_engine_new();
+  if (backend_is(engine, "wasmtime")) CHECK(wasmrt_config_set_memory_reservation(config, 0));
+  wasm_engine_delete(engine);
+  fixture_t fixture = fixture_from_config(config);
+  fixture_load(&fixture,
+               "(module (memory 1)"
+               "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))",
+               NULL, 0);
+  leave_room(ROOM);
+  for (int round = 0; round < 3; round++) {
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 49152), -1);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 65536);
+  }
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 1), 1);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 2 * 65536);
+  leave_all_room();
   fixture_delete(&fixture);
 }

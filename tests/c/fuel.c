@@ -339,6 +339,68 @@ TEST(what_is_moved_is_paid_for) {
   fixture_delete(&fixture);
 }
 
+// Where a trap arose is told as without fuel, also of a module that was serialized.
+TEST(traps_of_what_moves_much_have_the_same_frames) {
+  static const char text[] =
+      "(module (memory 1) (table 3 funcref)"
+      "  (func $first (param i32) (memory.fill (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"f\") (param i32)"
+      "    (memory.copy (i32.const 0) (i32.const 0) (i32.and (local.get 0) (i32.const 255)))"
+      "    (call $first (local.get 0)))"
+      "  (func (export \"g\") (param i32)"
+      "    (table.fill (i32.const 0) (ref.null func) (local.get 0)))"
+      "  (func (export \"h\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (i32.const 64)) unreachable))";
+  struct {
+    uint32_t index;
+    size_t in_function, in_module;
+  } frames[3][4];
+  size_t counts[3] = {0, 0, 0};
+  wasm_byte_vec_t binary = binary_from_wat(text);
+  for (int way = 0; way < 3; way++) {
+    fixture_t fixture = way == 0 ? fixture_new() : fuelled_fixture(NULL);
+    if (way > 0) CHECK(wasmrt_store_set_fuel(fixture.store, 10000));
+    fixture.module = wasm_module_new(fixture.store, &binary);
+    REQUIRE(fixture.module);
+    if (way == 2) {
+      wasm_byte_vec_t artifact;
+      wasm_module_serialize(fixture.module, &artifact);
+      wasm_module_delete(fixture.module);
+      fixture.module = wasm_module_deserialize(fixture.store, &artifact);
+      REQUIRE(fixture.module);
+      wasm_byte_vec_delete(&artifact);
+    }
+    fixture.instance = instantiate(fixture.store, fixture.module, NULL, 0);
+    wasm_instance_exports(fixture.instance, &fixture.exports);
+    for (size_t i = 0; i < 3; i++) {
+      wasm_val_t length = I32(-1);
+      wasm_trap_t* trap = call(fixture_func(&fixture, i), &length, 1, NULL, 0);
+      REQUIRE(trap);
+      wasm_frame_vec_t trace;
+      wasm_trap_trace(trap, &trace);
+      for (size_t j = 0; j < trace.size && counts[way] < 4; j++) {
+        frames[way][counts[way]].index = wasm_frame_func_index(trace.data[j]);
+        frames[way][counts[way]].in_function = wasm_frame_func_offset(trace.data[j]);
+        frames[way][counts[way]++].in_module = wasm_frame_module_offset(trace.data[j]);
+      }
+      wasm_frame_vec_delete(&trace);
+      static const wasmrt_trap_code_t codes[] = {WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS,
+                                                 WASMRT_TRAP_TABLE_OUT_OF_BOUNDS,
+                                                 WASMRT_TRAP_UNREACHABLE};
+      CHECK_TRAP_CODE(trap, codes[i]);
+    }
+    if (backend_is(fixture.engine, "wasmtime")) CHECK_INT(counts[way], 4);
+    CHECK_INT(counts[way], counts[0]);
+    for (size_t i = 0; i < counts[way]; i++) {
+      CHECK_INT(frames[way][i].index, frames[0][i].index);
+      CHECK_INT(frames[way][i].in_function, frames[0][i].in_function);
+      CHECK_INT(frames[way][i].in_module, frames[0][i].in_module);
+    }
+    fixture_delete(&fixture);
+  }
+  wasm_byte_vec_delete(&binary);
+}
+
 // ------------------------------------------------------------------------------------------------
 // Running out
 
