@@ -300,6 +300,47 @@ TEST(what_is_out_of_bounds_is_not_paid_for) {
   fixture_delete(&fixture);
 }
 
+// Likewise for arrays, which wasmi lacks.
+TEST(arrays_are_not_paid_for_beyond_their_bounds) {
+  fixture_t fixture = fuelled_fixture(NULL);
+  CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
+  wasm_module_t* module = try_module_from_wat(
+      fixture.store,
+      "(module (type $a (array (mut i32))) (data $d \"0123456789\")"
+      "  (global $g (mut (ref null $a)) (ref.null $a))"
+      "  (func (export \"new\") (param i32)"
+      "    (global.set $g (array.new $a (i32.const 1) (local.get 0))))"
+      "  (func (export \"fill\") (param i32)"
+      "    (array.fill $a (global.get $g) (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"copy\") (param i32)"
+      "    (array.copy $a $a (global.get $g) (i32.const 0) (global.get $g) (i32.const 0)"
+      "      (local.get 0)))"
+      "  (func (export \"init\") (param i32)"
+      "    (array.init_data $a $d (global.get $g) (i32.const 0) (i32.const 0) (local.get 0))))");
+  if (!module) {
+    fixture_delete(&fixture);
+    return;
+  }
+  fixture.module = module;
+  fixture.instance = instantiate(fixture.store, module, NULL, 0);
+  wasm_instance_exports(fixture.instance, &fixture.exports);
+  wasm_val_t length = I32(6400);
+  for (size_t i = 0; i < 3; i++) {
+    uint64_t before = consumed_of(fixture.store);
+    CHECK_NO_TRAP(call(fixture_func(&fixture, i), &length, 1, NULL, 0));
+    uint64_t cost = consumed_of(fixture.store) - before;
+    CHECK(cost >= 90 && cost <= 130);
+  }
+  for (size_t i = 1; i < 4; i++) {
+    CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
+    length = I32(-1);
+    wasm_trap_t* trap = call(fixture_func(&fixture, i), &length, 1, NULL, 0);
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS);
+    CHECK(fuel_of(fixture.store) > 900);
+  }
+  fixture_delete(&fixture);
+}
+
 // What moves much is paid for, a unit for each 64 bytes or elements.
 TEST(what_is_moved_is_paid_for) {
   fixture_t fixture = filled_fixture(

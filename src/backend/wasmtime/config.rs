@@ -60,7 +60,15 @@ fn costs() -> OperatorCost {
         table_fill_per_element: 0,
         table_init_per_element: 0,
         table_grow_per_element: 0,
-        ..VariableOperatorCost::default()
+        memory_grow_per_page: 0,
+        array_copy_per_element: 0,
+        array_fill_per_element: 0,
+        array_new_data_per_element: 0,
+        array_init_data_per_element: 0,
+        array_new_elem_per_element: 0,
+        array_init_elem_per_element: 0,
+        array_new_default_per_element: 0,
+        array_new_per_element: 0,
     };
     OperatorCost { variable, ..OperatorCost::default() }
 }

@@ -12,7 +12,8 @@ use crate::runtime::types::ExternKind;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use wasmparser::{
-    AbstractHeapType, BinaryReader, HeapType, Operator, Parser, Payload, RefType, TypeRef, UnpackedIndex,
+    AbstractHeapType, BinaryReader, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, StorageType,
+    TypeRef, UnpackedIndex, ValType,
 };
 
 /// Bytes or elements for a unit of fuel.
@@ -88,6 +89,14 @@ enum Bulk {
     TableCopy(u32, u32),
     TableInit(u32, u32),
     TableGrow(u32),
+    ArrayNew(u32),
+    ArrayNewDefault(u32),
+    ArrayNewData(u32, u32),
+    ArrayNewElem(u32, u32),
+    ArrayFill(u32),
+    ArrayCopy(u32, u32),
+    ArrayInitData(u32, u32),
+    ArrayInitElem(u32, u32),
 }
 
 impl Bulk {
@@ -100,33 +109,65 @@ impl Bulk {
             Operator::TableCopy { dst_table, src_table } => Bulk::TableCopy(dst_table, src_table),
             Operator::TableInit { elem_index, table } => Bulk::TableInit(elem_index, table),
             Operator::TableGrow { table } => Bulk::TableGrow(table),
+            Operator::ArrayNew { array_type_index } => Bulk::ArrayNew(array_type_index),
+            Operator::ArrayNewDefault { array_type_index } => Bulk::ArrayNewDefault(array_type_index),
+            Operator::ArrayNewData { array_type_index, array_data_index } => {
+                Bulk::ArrayNewData(array_type_index, array_data_index)
+            }
+            Operator::ArrayNewElem { array_type_index, array_elem_index } => {
+                Bulk::ArrayNewElem(array_type_index, array_elem_index)
+            }
+            Operator::ArrayFill { array_type_index } => Bulk::ArrayFill(array_type_index),
+            Operator::ArrayCopy { array_type_index_dst, array_type_index_src } => {
+                Bulk::ArrayCopy(array_type_index_dst, array_type_index_src)
+            }
+            Operator::ArrayInitData { array_type_index, array_data_index } => {
+                Bulk::ArrayInitData(array_type_index, array_data_index)
+            }
+            Operator::ArrayInitElem { array_type_index, array_elem_index } => {
+                Bulk::ArrayInitElem(array_type_index, array_elem_index)
+            }
             _ => return None,
         })
     }
 
     /// The instruction in binary form.
     fn encode(self, out: &mut Vec<u8>) {
-        let (code, indices): (u8, &[u32]) = match self {
-            Bulk::MemoryInit(data, memory) => (8, &[data, memory]),
-            Bulk::MemoryCopy(to, from) => (10, &[to, from]),
-            Bulk::MemoryFill(memory) => (11, &[memory]),
-            Bulk::TableInit(elements, table) => (12, &[elements, table]),
-            Bulk::TableCopy(to, from) => (14, &[to, from]),
-            Bulk::TableGrow(table) => (15, &[table]),
-            Bulk::TableFill(table) => (17, &[table]),
+        const BULK: u8 = 0xfc;
+        const GC: u8 = 0xfb;
+        let (prefix, code, indices): (u8, u8, &[u32]) = match self {
+            Bulk::MemoryInit(data, memory) => (BULK, 8, &[data, memory]),
+            Bulk::MemoryCopy(to, from) => (BULK, 10, &[to, from]),
+            Bulk::MemoryFill(memory) => (BULK, 11, &[memory]),
+            Bulk::TableInit(elements, table) => (BULK, 12, &[elements, table]),
+            Bulk::TableCopy(to, from) => (BULK, 14, &[to, from]),
+            Bulk::TableGrow(table) => (BULK, 15, &[table]),
+            Bulk::TableFill(table) => (BULK, 17, &[table]),
+            Bulk::ArrayNew(ty) => (GC, 6, &[ty]),
+            Bulk::ArrayNewDefault(ty) => (GC, 7, &[ty]),
+            Bulk::ArrayNewData(ty, data) => (GC, 9, &[ty, data]),
+            Bulk::ArrayNewElem(ty, elements) => (GC, 10, &[ty, elements]),
+            Bulk::ArrayFill(ty) => (GC, 16, &[ty]),
+            Bulk::ArrayCopy(to, from) => (GC, 17, &[to, from]),
+            Bulk::ArrayInitData(ty, data) => (GC, 18, &[ty, data]),
+            Bulk::ArrayInitElem(ty, elements) => (GC, 19, &[ty, elements]),
         };
-        out.extend([0xfc, code]);
+        out.extend([prefix, code]);
         indices.iter().for_each(|index| leb(out, *index as usize));
     }
 }
 
 const I32: u8 = 0x7f;
 const I64: u8 = 0x7e;
+const NULLABLE: u8 = 0x63;
+const NOT_NULL: u8 = 0x64;
 
 /// What has to be known of a module.
 #[derive(Default)]
 struct Module {
     types: usize,
+    /// Of types that are arrays, by index: the type of an element as a value; empty for one that this does not know.
+    arrays: FxHashMap<u32, Vec<u8>>,
     functions: usize,
     /// The types of indices of memories.
     memories: Vec<u8>,
@@ -148,7 +189,12 @@ impl Module {
             match payload {
                 Payload::TypeSection(section) => {
                     for group in section {
-                        module.types += group?.types().len();
+                        for ty in group?.types() {
+                            if let CompositeInnerType::Array(array) = &ty.composite_type.inner {
+                                module.arrays.insert(module.types as u32, element_type(array.0.element_type));
+                            }
+                            module.types += 1;
+                        }
                     }
                 }
                 Payload::ImportSection(section) => {
@@ -200,27 +246,97 @@ impl Module {
         self.memories.get(index as usize).copied()
     }
 
-    /// The parameters of the function that executes an instruction. The last is how much is moved.
-    fn params(&self, bulk: Bulk) -> Option<Vec<u8>> {
+    /// The type of the function that executes an instruction.
+    fn signature(&self, bulk: Bulk) -> Option<Signature> {
         let table = |index: u32| self.tables.get(index as usize).filter(|(_, element)| !element.is_empty());
+        let element = |ty: u32| self.arrays.get(&ty).filter(|element| !element.is_empty());
         // What is moved from one to the other is as much as both can have.
-        let both = |to: u8, from: u8| vec![to, from, if to == I64 { from } else { I32 }];
-        Some(match bulk {
-            Bulk::MemoryFill(memory) => vec![self.memory(memory)?, I32, self.memory(memory)?],
-            Bulk::MemoryCopy(to, from) => both(self.memory(to)?, self.memory(from)?),
-            Bulk::MemoryInit(_, memory) => vec![self.memory(memory)?, I32, I32],
-            Bulk::TableInit(_, table_index) => vec![table(table_index)?.0, I32, I32],
-            Bulk::TableCopy(to, from) => both(table(to)?.0, table(from)?.0),
+        let both = |to: u8, from: u8| vec![vec![to], vec![from], vec![if to == I64 { from } else { I32 }]];
+        let i32 = || vec![I32];
+        let (params, result) = match bulk {
+            Bulk::MemoryFill(memory) => (vec![vec![self.memory(memory)?], i32(), vec![self.memory(memory)?]], None),
+            Bulk::MemoryCopy(to, from) => (both(self.memory(to)?, self.memory(from)?), None),
+            Bulk::MemoryInit(_, memory) => (vec![vec![self.memory(memory)?], i32(), i32()], None),
+            Bulk::TableInit(_, index) => (vec![vec![table(index)?.0], i32(), i32()], None),
+            Bulk::TableCopy(to, from) => (both(table(to)?.0, table(from)?.0), None),
             Bulk::TableGrow(index) => {
                 let (ty, element) = table(index)?;
-                [&element[..], &[*ty]].concat()
+                (vec![element.clone(), vec![*ty]], Some(vec![*ty]))
             }
             Bulk::TableFill(index) => {
                 let (ty, element) = table(index)?;
-                [&[*ty], &element[..], &[*ty]].concat()
+                (vec![vec![*ty], element.clone(), vec![*ty]], None)
             }
-        })
+            Bulk::ArrayNew(ty) => (vec![element(ty)?.clone(), i32()], Some(array(ty, false))),
+            Bulk::ArrayNewDefault(ty) => (vec![i32()], Some(array(ty, false))),
+            Bulk::ArrayNewData(ty, _) | Bulk::ArrayNewElem(ty, _) => (vec![i32(), i32()], Some(array(ty, false))),
+            Bulk::ArrayFill(ty) => (vec![array(ty, true), i32(), element(ty)?.clone(), i32()], None),
+            Bulk::ArrayCopy(to, from) => (vec![array(to, true), i32(), array(from, true), i32(), i32()], None),
+            Bulk::ArrayInitData(ty, _) | Bulk::ArrayInitElem(ty, _) => {
+                (vec![array(ty, true), i32(), i32(), i32()], None)
+            }
+        };
+        Some(Signature { params, result })
     }
+}
+
+/// Types in binary form. The last parameter is how much is moved.
+struct Signature {
+    params: Vec<Vec<u8>>,
+    result: Option<Vec<u8>>,
+}
+
+impl Signature {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(0x60);
+        out.push(self.params.len() as u8);
+        self.params.iter().for_each(|param| out.extend(param));
+        out.push(u8::from(self.result.is_some()));
+        out.extend(self.result.iter().flatten());
+    }
+
+    /// The function that executes an instruction, then spends fuel.
+    fn encode_body(&self, bulk: Bulk, out: &mut Vec<u8>) {
+        let last = self.params.len() as u8 - 1;
+        let amount = self.params[usize::from(last)][0];
+        match bulk {
+            Bulk::TableGrow(_) => out.extend([1, 1, amount]),
+            _ => out.push(0),
+        }
+        (0..=last).for_each(|param| out.extend([LOCAL_GET, param]));
+        bulk.encode(out);
+        match bulk {
+            // What did not grow has moved nothing.
+            Bulk::TableGrow(_) => {
+                let grown = last + 1;
+                out.extend([LOCAL_TEE, grown]);
+                out.extend(if amount == I64 { [I64_CONST, MINUS_ONE, I64_NE] } else { [I32_CONST, MINUS_ONE, I32_NE] });
+                out.extend([IF, VOID]);
+                spend(last, amount, out);
+                out.extend([END, LOCAL_GET, grown]);
+            }
+            _ => spend(last, amount, out),
+        }
+        out.push(END);
+    }
+}
+
+fn array(ty: u32, nullable: bool) -> Vec<u8> {
+    let mut out = vec![if nullable { NULLABLE } else { NOT_NULL }];
+    signed_leb(&mut out, ty.into());
+    out
+}
+
+/// What an element of an array is as a value.
+fn element_type(ty: StorageType) -> Vec<u8> {
+    vec![match ty {
+        StorageType::I8 | StorageType::I16 | StorageType::Val(ValType::I32) => I32,
+        StorageType::Val(ValType::I64) => I64,
+        StorageType::Val(ValType::F32) => 0x7d,
+        StorageType::Val(ValType::F64) => 0x7c,
+        StorageType::Val(ValType::V128) => 0x7b,
+        StorageType::Val(ValType::Ref(ty)) => return reference_type(ty),
+    }]
 }
 
 fn index_type(wide: bool) -> u8 {
@@ -229,7 +345,7 @@ fn index_type(wide: bool) -> u8 {
 
 /// A type of references in binary form; empty for one that this does not know.
 fn reference_type(ty: RefType) -> Vec<u8> {
-    let mut out = vec![if ty.is_nullable() { 0x63 } else { 0x64 }];
+    let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
     match ty.heap_type() {
         HeapType::Abstract { shared: false, ty } => out.push(match ty {
             AbstractHeapType::Func => 0x70,
@@ -261,11 +377,12 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
         if added.contains_key(bulk) {
             continue;
         }
-        let Some(params) = module.params(*bulk) else { return Ok(None) };
+        let Some(signature) = module.signature(*bulk) else { return Ok(None) };
         added.insert(*bulk, module.functions + functions.len());
-        functions.push((*bulk, params));
+        functions.push((*bulk, signature));
     }
-    if functions.is_empty() {
+    let invalid = module.functions.max(module.types) > MOST;
+    if functions.is_empty() || invalid {
         return Ok(None);
     }
     if module.functions.max(module.types) + functions.len() > MOST || u32::try_from(wasm.len()).is_err() {
@@ -279,7 +396,7 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
     for (id, contents) in &module.sections {
         match *id {
             TYPES => rewriter.section(TYPES, contents.clone(), functions.len(), |out| {
-                functions.iter().for_each(|(bulk, params)| bulk.encode_type(params, out));
+                functions.iter().for_each(|(_, signature)| signature.encode(out));
             }),
             FUNCTIONS => rewriter.section(FUNCTIONS, contents.clone(), functions.len(), |out| {
                 (0..functions.len()).for_each(|position| leb(out, module.types + position));
@@ -347,7 +464,7 @@ impl Rewriter<'_> {
         contents: Range<usize>,
         module: &Module,
         added: &FxHashMap<Bulk, usize>,
-        functions: &[(Bulk, Vec<u8>)],
+        functions: &[(Bulk, Signature)],
     ) {
         let (section, mut copied) = self.begin(CODE, contents.clone(), functions.len());
         let mut sites = module.sites.iter().peekable();
@@ -370,10 +487,10 @@ impl Rewriter<'_> {
             self.end(size);
         }
         self.copy(copied..contents.end);
-        for (bulk, params) in functions {
+        for (bulk, signature) in functions {
             let size = self.out.len();
             padded_leb(&mut self.out, 0);
-            bulk.encode_body(params, &mut self.out);
+            signature.encode_body(*bulk, &mut self.out);
             self.end(size);
         }
         self.end(section);
@@ -404,48 +521,6 @@ fn leb_length(value: usize, bytes: &[u8]) -> usize {
         number.is_ok_and(|number| number as usize == value) && reader.eof()
     };
     (1..=PADDED).rev().find(ends_with).unwrap_or(1)
-}
-
-impl Bulk {
-    /// The type of the function that executes this.
-    fn encode_type(self, params: &[u8], out: &mut Vec<u8>) {
-        out.push(0x60);
-        match self {
-            Bulk::TableGrow(_) => {
-                out.push(2);
-                out.extend(params);
-                out.extend([1, params[params.len() - 1]]);
-            }
-            _ => {
-                out.push(3);
-                out.extend(params);
-                out.push(0);
-            }
-        }
-    }
-
-    /// The function that executes this, then spends fuel.
-    fn encode_body(self, params: &[u8], out: &mut Vec<u8>) {
-        let amount = params[params.len() - 1];
-        match self {
-            Bulk::TableGrow(_) => {
-                out.extend([1, 1, amount, LOCAL_GET, 0, LOCAL_GET, 1]);
-                self.encode(out);
-                // What did not grow has moved nothing.
-                out.extend([LOCAL_TEE, 2]);
-                out.extend(if amount == I64 { [I64_CONST, MINUS_ONE, I64_NE] } else { [I32_CONST, MINUS_ONE, I32_NE] });
-                out.extend([IF, VOID]);
-                spend(1, amount, out);
-                out.extend([END, LOCAL_GET, 2]);
-            }
-            _ => {
-                out.extend([0, LOCAL_GET, 0, LOCAL_GET, 1, LOCAL_GET, 2]);
-                self.encode(out);
-                spend(2, amount, out);
-            }
-        }
-        out.push(END);
-    }
 }
 
 const BLOCK: u8 = 0x02;
@@ -538,6 +613,20 @@ mod tests {
             (drop (table.grow $own (ref.null $ty) (local.get 0)))
             (table.fill $t (i32.const 0) (ref.null func) (local.get 0))
             (i32.const 8))
+        (type $bytes (array (mut i8))) (type $refs (array (mut (ref null $bytes)))) (type $funcs (array (mut funcref)))
+        (type $floats (array (mut f64)))
+        (func (export \"arrays\") (param i32)
+            (local $b (ref null $bytes)) (local $r (ref null $refs)) (local $f (ref null $funcs))
+            (local.set $b (array.new $bytes (i32.const 1) (local.get 0)))
+            (local.set $r (array.new_default $refs (local.get 0)))
+            (local.set $b (array.new_data $bytes 0 (i32.const 0) (local.get 0)))
+            (local.set $f (array.new_elem $funcs 0 (i32.const 0) (local.get 0)))
+            (array.fill $bytes (local.get $b) (i32.const 0) (i32.const 1) (local.get 0))
+            (array.fill $refs (local.get $r) (i32.const 0) (local.get $b) (local.get 0))
+            (array.copy $bytes $bytes (local.get $b) (i32.const 0) (local.get $b) (i32.const 0) (local.get 0))
+            (array.init_data $bytes 0 (local.get $b) (i32.const 0) (i32.const 0) (local.get 0))
+            (array.init_elem $funcs 0 (local.get $f) (i32.const 0) (i32.const 0) (local.get 0))
+            (drop (array.new $floats (f64.const 1) (local.get 0))))
         FUNCTIONS
         (func (export \"c\") (param i32) (unreachable) (memory.fill (i32.const 0) (i32.const 1) (local.get 0))))";
 
@@ -574,7 +663,7 @@ mod tests {
             assert!(!replaced || new.starts_with("Call {"), "{operator} {new}");
             calls += usize::from(replaced);
         }
-        assert_eq!(calls, 20);
+        assert_eq!(calls, 30);
         if small {
             assert_eq!(metered.places.shifts.windows(2).filter(|pair| pair[1].1 < pair[0].1).count(), 0);
         }
