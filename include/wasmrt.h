@@ -405,10 +405,9 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // engine has no fuel, or for NULL.
 //
 // On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. Instructions that copy, fill or
-// initialise memories or tables, or make tables grow, cost some 10, and 1 more for every 64 bytes or elements once these are
+// initialise memories, tables or arrays, or make tables grow, cost some 10, and 1 more for every 64 bytes or elements once these are
 // moved: one that traps, or gives -1, does not pay for them. So the last one may move more than there was fuel for. With
-// native debug info they cost what any other does. Instructions on arrays cost 1 for every element, before they look whether
-// they are within bounds. On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being 4;
+// native debug info they cost what any other does. On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being 4;
 // together with interruption they cost 255 instead, however much they copy. A little that does not suffice for the next step
 // may be left when it runs out.
 WASM_API_EXTERN
