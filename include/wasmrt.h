@@ -404,12 +404,15 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // What a call consumes is exactly what it needs. May be called from host functions. True; false and a last error if the
 // engine has no fuel, or for NULL.
 //
-// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. Instructions that copy, fill or
-// initialise memories, tables or arrays, or make tables grow, cost some 10, and 1 more for every 64 bytes or elements once these are
-// moved: one that traps, or gives -1, does not pay for them. So the last one may move more than there was fuel for. With
-// native debug info they cost what any other does. On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being 4;
-// together with interruption they cost 255 instead, however much they copy. A little that does not suffice for the next step
-// may be left when it runs out.
+// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. Instructions
+// that copy, fill or initialise memories, tables or arrays, or make tables grow, cost some 10, and
+// 1 more for every 64 bytes or elements once these are moved: one that traps, or gives -1, does not
+// pay for them. So the last one may move more than there was fuel for. With native debug info they
+// cost what any other does.
+//
+// On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being
+// 4; together with interruption they cost 255 instead, however much they copy. A little that does
+// not suffice for the next step may be left when it runs out.
 WASM_API_EXTERN
 bool wasmrt_store_set_fuel(wasm_store_t *store,
                            uint64_t fuel);

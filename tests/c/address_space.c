@@ -101,7 +101,7 @@ TEST(engines_and_stores_with_little_room) {
   leave_all_room();
 }
 
-// A guest's table gets none: -1, and nothing is counted; so for the host's, and for those of instances.
+// A guest's table gets none: -1, and nothing is counted; so for the host's, and an instance's.
 TEST(tables_without_room) {
   fixture_t fixture = fixture_from_wat(
       "(module (table 1 externref) (table 1 funcref)"

@@ -1,5 +1,5 @@
-// Every pair of options, and a sample of all of them together: an engine is refused when it is made,
-// or it compiles, serializes and, unless it compiles for another machine, runs modules.
+// Every pair of options, and a sample of all of them together: an engine is refused when it is
+// made, or it compiles, serializes and, unless it compiles for another machine, runs modules.
 #include "configured.h"
 
 #include <unistd.h>
@@ -11,8 +11,22 @@ enum { KIB = 1 << 10, MIB = 1 << 20 };
 #define GIB ((uint64_t)1 << 30)
 
 static const uint64_t sizes[] = {
-    0, 1, 65535, 65536, MIB, GIB, 4 * GIB, 64 * GIB, (uint64_t)1 << 40, (uint64_t)1 << 45,
-    (uint64_t)1 << 46, (uint64_t)1 << 47, (uint64_t)1 << 62, INT64_MAX, UINT64_MAX - 65536, UINT64_MAX,
+    0,
+    1,
+    65535,
+    65536,
+    MIB,
+    GIB,
+    4 * GIB,
+    64 * GIB,
+    (uint64_t)1 << 40,
+    (uint64_t)1 << 45,
+    (uint64_t)1 << 46,
+    (uint64_t)1 << 47,
+    (uint64_t)1 << 62,
+    INT64_MAX,
+    UINT64_MAX - 65536,
+    UINT64_MAX,
 };
 
 static const size_t stacks[] = {1, 100, 1000, 20000, 300000, MIB, 7 * MIB, 64 * MIB, GIB};

@@ -209,7 +209,7 @@ TEST(what_an_instruction_costs) {
   fixture_delete(&fixture);
 }
 
-// What a run consumes is what it needs: it succeeds with so much, and with one unit less it does not.
+// What a run consumes is what it needs: it succeeds with so much, and not with one unit less.
 TEST(exactly_what_a_run_consumes_suffices) {
   fixture_t fixture = filled_fixture(
       "(module (memory 1) (table 1 funcref)"
@@ -250,7 +250,8 @@ TEST(a_start_function_that_takes_more_than_there_is) {
   fixture_t fixture = fuelled_fixture(NULL);
   wasm_module_t* module = module_from_wat(
       fixture.store,
-      "(module (func $f (drop (i32.const 1)) (drop (i32.const 2)) (drop (i32.const 3))) (start $f))");
+      "(module (start $f)"
+      "  (func $f (drop (i32.const 1)) (drop (i32.const 2)) (drop (i32.const 3))))");
   CHECK(wasmrt_store_set_fuel(fixture.store, 2));
   wasm_trap_t* trap = NULL;
   CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
@@ -259,8 +260,8 @@ TEST(a_start_function_that_takes_more_than_there_is) {
   fixture_delete(&fixture);
 }
 
-// An instruction that traps anyway, or gives -1, does so whatever it would have moved; and it does not
-// pay for that.
+// An instruction that traps anyway, or gives -1, does so whatever it would have moved, and does
+// not pay for that.
 TEST(what_is_out_of_bounds_is_not_paid_for) {
   fixture_t fixture = filled_fixture(
       "(module (memory 1) (table $t 4 funcref) (data $d \"abc\") (elem $e funcref (ref.null func))"

@@ -454,9 +454,10 @@ TEST(a_slow_host_function_is_let_finish) {
   fixture_delete(&fixture);
 }
 
-// The guest does not go on to what would come next, be it numbers that the host function gives, references, or nothing.
+// The guest does not go on to what would come next, whatever the host function takes.
 TEST(a_guest_stops_after_a_slow_host_function) {
-  static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)", "(param externref)"};
+  static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)",
+                                      "(param externref)"};
   static const char* const arguments[] = {
       "", "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
           " (i32.const 7) (i32.const 8)",

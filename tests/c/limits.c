@@ -577,7 +577,8 @@ TEST(growth_without_fuel_is_not_counted) {
   fixture_delete(&fixture);
 }
 
-// The heap of structures and arrays counts as memory. Instructions that make these have no -1 to give.
+// The heap of structures and arrays counts as memory. Instructions that make these have no -1 to
+// give.
 TEST(a_heap_of_objects) {
   fixture_t fixture = fixture_new();
   if (backend_is(fixture.engine, "wasmi")) {

@@ -234,7 +234,8 @@ TEST(artifact_of_another_backend) {
   fixture_delete(&fixture);
 }
 
-// What the engine has off that the artifact's had on, or the other way round; the module itself uses none of it.
+// What the engine has off that the artifact's had on, or the other way round; the module itself
+// uses none of it.
 TEST(artifact_of_other_settings) {
   for (int round = 0; round < 4; round++) {
     wasm_engine_t* engines[2];
