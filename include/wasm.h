@@ -478,7 +478,8 @@ struct wasm_engine_t *wasm_engine_new(void);
 // An engine with a configuration, own. Takes the configuration, also when it fails. [Engine]
 //
 // NULL and a last error if the engine cannot do what is configured, or as for `wasm_engine_new` where the configuration
-// names no backend. NULL for the configuration: the default one.
+// names no backend. With any option but fuel, interruption, parallel compilation and limits of modules, a small module is
+// compiled and called first: an engine on which nothing would work is refused. NULL for the configuration: the default one.
 WASM_API_EXTERN
 struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_config_t *config);
 

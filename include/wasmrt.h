@@ -80,7 +80,8 @@ typedef enum wasmrt_error_kind_enum {
 
 // What a store can have too much of.
 typedef enum wasmrt_limit_enum {
-  // Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
+  // Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays. An instruction that needs
+  // more of that than the limit allows traps with `WASMRT_TRAP_MEMORY_LIMIT`.
   WASMRT_LIMIT_MEMORY_BYTES = 0,
   // Elements of all tables together. One table has at most 10,000,000 in any case.
   WASMRT_LIMIT_TABLE_ELEMENTS = 1,
@@ -336,8 +337,8 @@ bool wasmrt_config_set_memory_copy_on_write(wasm_config_t *config,
 // can be no more of them in all stores together. Not on wasmi.
 //
 // `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each memory and `table_elements` each
-// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). Address space is reserved for all of it at
-// once.
+// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). At most 1,000,000 of each. Address space is
+// reserved for all of it at once.
 WASM_API_EXTERN
 bool wasmrt_config_set_pooling(wasm_config_t *config,
                                uint32_t instances,
@@ -352,7 +353,8 @@ WASM_API_EXTERN
 bool wasmrt_config_set_parallel_compilation(wasm_config_t *config,
                                             bool enabled);
 
-// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
+// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch or Pulley.
+// A module whose DWARF sections are damaged may be refused then.
 WASM_API_EXTERN
 bool wasmrt_config_set_debug_info(wasm_config_t *config,
                                   bool enabled);
@@ -399,12 +401,19 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // Sets how much fuel a store has. Its engine must have been configured with `wasmrt_config_set_fuel`.
 //
 // About one unit is consumed for each instruction; what exactly is the backend's to decide, the same each time. A store has
-// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
-// on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
+// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with
+// `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes on, and calls succeed again once it has fuel.
+// What a call consumes is exactly what it needs. May be called from host functions. True; false and a last error if the
 // engine has no fuel, or for NULL.
 //
-// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. On wasmi instructions that copy or fill
-// also pay for every 64 bytes; together with interruption they cost 255 instead, however much they copy. A little that does
+// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. Instructions
+// that copy, fill or initialise memories, tables or arrays, or make tables grow, cost some 10, and
+// 1 more for every 64 bytes or elements once these are moved: one that traps, or gives -1, does not
+// pay for them. So the last one may move more than there was fuel for. With native debug info they
+// cost what any other does.
+//
+// On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being
+// 4; together with interruption they cost 255 instead, however much they copy. A little that does
 // not suffice for the next step may be left when it runs out.
 WASM_API_EXTERN
 bool wasmrt_store_set_fuel(wasm_store_t *store,

@@ -1,5 +1,6 @@
 //! What backends have in common: the engine's contexts, and what its closures hold of the runtime.
 
+use crate::runtime::error::{Error, ErrorKind, Result, catch_quietly};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
@@ -51,6 +52,15 @@ impl std::fmt::Display for Stopped {
 }
 
 impl std::error::Error for Stopped {}
+
+/// Has an engine work on a module, which it may panic on by a defect of its own: then that is what is wrong with the module. The
+/// engine has to be as usable afterwards as after an error.
+pub fn on_module<R>(engine: &str, work: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_quietly(work).unwrap_or_else(|_| {
+        let message = format!("{engine} fails on this module, by a defect of its own; another backend may compile it");
+        Err(Error::new(ErrorKind::Compile, message))
+    })
+}
 
 /// The innermost of an engine's contexts: that of the host function that is running, or the store's own. `C` is a unique
 /// reference to the engine's store, with its lifetime erased.

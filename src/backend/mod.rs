@@ -64,6 +64,11 @@ pub trait Engine: Send + Sync {
     /// The engine may trust `artifact` blindly: it must be what an engine of the same settings made.
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>>;
 
+    /// Whether modules of this engine run on this machine; if not, they can only be serialized.
+    fn runs_here(&self) -> bool {
+        true
+    }
+
     /// Makes an empty store for `owner`.
     ///
     /// # Safety

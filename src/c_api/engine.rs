@@ -24,7 +24,8 @@ pub unsafe extern "C" fn wasm_engine_new() -> *mut wasm_engine_t {
 /// An engine with a configuration, own. Takes the configuration, also when it fails. [Engine]
 ///
 /// NULL and a last error if the engine cannot do what is configured, or as for `wasm_engine_new` where the configuration
-/// names no backend. NULL for the configuration: the default one.
+/// names no backend. With any option but fuel, interruption, parallel compilation and limits of modules, a small module is
+/// compiled and called first: an engine on which nothing would work is refused. NULL for the configuration: the default one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: *mut wasm_config_t) -> *mut wasm_engine_t {
     super::answer("wasm_engine_new_with_config", std::ptr::null_mut(), || {
@@ -35,7 +36,7 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(config: *mut wasm_config_t)
 }
 
 fn new(config: Config) -> crate::runtime::error::Result<*mut wasm_engine_t> {
-    Ok(Arc::into_raw(Arc::new(Engine::new(config)?)).cast_mut().cast())
+    Ok(Arc::into_raw(Engine::new(config)?).cast_mut().cast())
 }
 
 /// Deletes an engine. Takes ownership; stores and modules of it live on. NULL: nothing happens. May be called from any

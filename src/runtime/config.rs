@@ -40,24 +40,41 @@ pub struct Options {
     pub cpu_features: Vec<String>,
 }
 
-/// The settings that not every backend has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Setting {
-    Compiler,
-    Optimization,
-    Fuel,
-    Interruption,
-    MaxWasmStack,
-    MemoryReservation,
-    MemoryGuard,
-    CopyOnWrite,
-    Pooling,
-    ParallelCompilation,
-    DebugInfo,
-    Profiling,
-    Deterministic,
-    Target,
-    CpuFeatures,
+/// The settings that not every backend has: in words, and the function of `wasmrt.h` that makes each.
+macro_rules! settings {
+    ($($name:ident $what:literal $function:literal,)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Setting {
+            $($name,)*
+        }
+
+        impl Setting {
+            const ALL: &[Setting] = &[$(Setting::$name,)*];
+
+            fn describe(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Setting::$name => ($what, $function),)*
+                }
+            }
+        }
+    };
+}
+settings! {
+    Compiler "a choice of compiler" "wasmrt_config_set_compiler",
+    Optimization "an optimisation level" "wasmrt_config_set_optimization",
+    Fuel "fuel" "wasmrt_config_set_fuel",
+    Interruption "interruption" "wasmrt_config_set_interruption",
+    MaxWasmStack "a maximum for the stack" "wasmrt_config_set_max_wasm_stack",
+    MemoryReservation "a memory reservation" "wasmrt_config_set_memory_reservation",
+    MemoryGuard "a memory guard size" "wasmrt_config_set_memory_guard_size",
+    CopyOnWrite "copy-on-write initialisation" "wasmrt_config_set_memory_copy_on_write",
+    Pooling "pooling" "wasmrt_config_set_pooling",
+    ParallelCompilation "parallel compilation" "wasmrt_config_set_parallel_compilation",
+    DebugInfo "native debug info" "wasmrt_config_set_debug_info",
+    Profiling "profiling" "wasmrt_config_set_profiling",
+    Deterministic "deterministic mode" "wasmrt_config_set_deterministic",
+    Target "a target" "wasmrt_config_set_target",
+    CpuFeatures "CPU features" "wasmrt_config_enable_cpu_feature",
 }
 
 /// Enumerations with the numbers of `wasmrt.h` and names for the environment and for messages.
@@ -75,7 +92,12 @@ macro_rules! choices {
                 const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
 
                 pub fn from_number(number: u8) -> Option<$name> {
-                    Self::ALL.iter().map(|(choice, _)| *choice).find(|choice| *choice as u8 == number)
+                    Self::all().find(|choice| *choice as u8 == number)
+                }
+
+                #[allow(dead_code)] // not of every choice
+                pub fn all() -> impl Iterator<Item = $name> {
+                    Self::ALL.iter().map(|(choice, _)| *choice)
                 }
 
                 pub fn name(self) -> &'static str {
@@ -149,55 +171,63 @@ pub struct Pooling {
 }
 
 impl Options {
-    /// What was asked for that is not simply what every engine does anyway.
-    fn set(&self) -> impl Iterator<Item = Setting> {
-        let asked = [
-            (self.compiler.is_some(), Setting::Compiler),
-            (self.optimization.is_some(), Setting::Optimization),
-            (self.fuel, Setting::Fuel),
-            (self.interruption, Setting::Interruption),
-            (self.max_wasm_stack.is_some(), Setting::MaxWasmStack),
-            (self.memory_reservation.is_some(), Setting::MemoryReservation),
-            (self.memory_guard.is_some(), Setting::MemoryGuard),
-            (self.copy_on_write == Some(true), Setting::CopyOnWrite),
-            (self.pooling.is_some(), Setting::Pooling),
-            (self.parallel_compilation == Some(true), Setting::ParallelCompilation),
-            (self.debug_info, Setting::DebugInfo),
-            (!matches!(self.profiling, None | Some(Profiling::None)), Setting::Profiling),
-            (self.deterministic, Setting::Deterministic),
-            (self.target.is_some(), Setting::Target),
-            (!self.cpu_features.is_empty(), Setting::CpuFeatures),
-        ];
-        asked.into_iter().filter_map(|(asked, setting)| asked.then_some(setting))
+    /// Whether a setting was asked for that is not simply what every engine does anyway.
+    fn asks_for(&self, setting: Setting) -> bool {
+        match setting {
+            Setting::Compiler => self.compiler.is_some(),
+            Setting::Optimization => self.optimization.is_some(),
+            Setting::Fuel => self.fuel,
+            Setting::Interruption => self.interruption,
+            Setting::MaxWasmStack => self.max_wasm_stack.is_some(),
+            Setting::MemoryReservation => self.memory_reservation.is_some(),
+            Setting::MemoryGuard => self.memory_guard.is_some(),
+            Setting::CopyOnWrite => self.copy_on_write == Some(true),
+            Setting::Pooling => self.pooling.is_some(),
+            Setting::ParallelCompilation => self.parallel_compilation == Some(true),
+            Setting::DebugInfo => self.debug_info,
+            Setting::Profiling => !matches!(self.profiling, None | Some(Profiling::None)),
+            Setting::Deterministic => self.deterministic,
+            Setting::Target => self.target.is_some(),
+            Setting::CpuFeatures => !self.cpu_features.is_empty(),
+        }
+    }
+
+    fn asked(&self) -> impl Iterator<Item = Setting> {
+        Setting::ALL.iter().copied().filter(|setting| self.asks_for(*setting))
+    }
+
+    /// Whether an engine like this is not known to work without a trial: together, settings may leave none of it. What a guest
+    /// runs under goes with everything else.
+    pub fn need_trial(&self) -> bool {
+        let sure = |setting| matches!(setting, Setting::Fuel | Setting::Interruption | Setting::ParallelCompilation);
+        self.asked().any(|setting| !sure(setting)) || !self.proposals.is_empty()
+    }
+
+    /// All that was asked for.
+    pub fn in_words(&self) -> String {
+        let setting = |setting: Setting| {
+            let (what, function) = setting.describe();
+            let value = match setting {
+                Setting::Compiler => self.compiler.map(|compiler| compiler.name().to_string()),
+                Setting::Target => self.target.clone(),
+                Setting::CpuFeatures => Some(self.cpu_features.join(", ")),
+                _ => None,
+            };
+            let value = value.map_or(String::new(), |value| format!(", \"{value}\""));
+            format!("{what}{value} ({function})")
+        };
+        let proposal = |(proposal, enabled): &(Proposal, bool)| {
+            let state = if *enabled { "on" } else { "off" };
+            format!("the proposal \"{}\" {state} (wasmrt_config_set_proposal)", proposal.name())
+        };
+        let asked: Vec<_> = self.asked().map(setting).chain(self.proposals.iter().map(proposal)).collect();
+        asked.join(", ")
     }
 
     /// Turns a proposal on or off; the last word counts.
     pub fn set_proposal(&mut self, proposal: Proposal, enabled: bool) {
         self.proposals.retain(|(other, _)| *other != proposal);
         self.proposals.push((proposal, enabled));
-    }
-}
-
-impl Setting {
-    /// In words, and the function of `wasmrt.h` that makes it.
-    fn describe(self) -> (&'static str, &'static str) {
-        match self {
-            Setting::Compiler => ("a choice of compiler", "wasmrt_config_set_compiler"),
-            Setting::Optimization => ("an optimisation level", "wasmrt_config_set_optimization"),
-            Setting::Fuel => ("fuel", "wasmrt_config_set_fuel"),
-            Setting::Interruption => ("interruption", "wasmrt_config_set_interruption"),
-            Setting::MaxWasmStack => ("a maximum for the stack", "wasmrt_config_set_max_wasm_stack"),
-            Setting::MemoryReservation => ("a memory reservation", "wasmrt_config_set_memory_reservation"),
-            Setting::MemoryGuard => ("a memory guard size", "wasmrt_config_set_memory_guard_size"),
-            Setting::CopyOnWrite => ("copy-on-write initialisation", "wasmrt_config_set_memory_copy_on_write"),
-            Setting::Pooling => ("pooling", "wasmrt_config_set_pooling"),
-            Setting::ParallelCompilation => ("parallel compilation", "wasmrt_config_set_parallel_compilation"),
-            Setting::DebugInfo => ("native debug info", "wasmrt_config_set_debug_info"),
-            Setting::Profiling => ("profiling", "wasmrt_config_set_profiling"),
-            Setting::Deterministic => ("deterministic mode", "wasmrt_config_set_deterministic"),
-            Setting::Target => ("a target", "wasmrt_config_set_target"),
-            Setting::CpuFeatures => ("CPU features", "wasmrt_config_enable_cpu_feature"),
-        }
     }
 }
 
@@ -219,7 +249,7 @@ impl Config {
         let backend = self.backend.or(BACKENDS.first().copied());
         let backend =
             backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
-        let missing = self.options.set().find(|setting| !backend.can(*setting));
+        let missing = self.options.asked().find(|setting| !backend.can(*setting));
         if let Some(setting) = missing {
             let (what, function) = setting.describe();
             let variable = self.from_environment.iter().find(|(other, _)| *other == setting).map(|(_, name)| name);
@@ -324,7 +354,9 @@ fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> 
 }
 
 fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("expected a number of bytes, got \"{text}\""))
+    // Rust's numbers may have a sign.
+    let number = if text.bytes().all(|digit| digit.is_ascii_digit()) { text.parse().ok() } else { None };
+    number.ok_or_else(|| format!("expected a number of bytes, got \"{text}\""))
 }
 
 /// Calls `visit` with the name and the text of each variable of the environment that is for this library.

@@ -1,9 +1,11 @@
 //! Engines.
 
 use super::config::{Config, Options};
-use super::error::Result;
+use super::error::{Error, ErrorKind, Result, catch_quietly, panic_text};
 use super::module_limits::ModuleLimits;
+use super::trial;
 use crate::backend::{self, Backend};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An engine: shared by its stores and modules, usable from any thread.
@@ -16,11 +18,35 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(mut config: Config) -> Result<Engine> {
+    pub fn new(mut config: Config) -> Result<Arc<Engine>> {
         let backend = config.resolve()?;
-        let inner = backend.new_engine(&config.options).map_err(|error| config.explain(error))?;
-        let Config { options, module_limits, .. } = config;
-        Ok(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) })
+        let made = match config.options.need_trial() {
+            true => Engine::make_and_try(backend, &mut config),
+            false => Engine::make(backend, &mut config),
+        };
+        made.map_err(|error| config.explain(error))
+    }
+
+    fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
+        let inner = backend.new_engine(&config.options)?;
+        let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
+    }
+
+    /// Makes an engine that may turn out to be good for nothing, which is a refusal of what is configured.
+    fn make_and_try(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
+        let asked = config.options.in_words();
+        let refusal = |cause: &str| {
+            let name = backend.name().to_string_lossy();
+            let message = format!("the {name} backend runs nothing with what is configured, {asked}: {cause}");
+            Error::new(ErrorKind::Unsupported, message)
+        };
+        let made = catch_quietly(|| {
+            let engine = Engine::make(backend, config)?;
+            trial::run(&engine).map_err(|error| refusal(&error.message))?;
+            Ok(engine)
+        });
+        made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
     }
 
     /// How many modules there are.

@@ -152,7 +152,10 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
 }
 
 /// The entry of functions of any type.
-unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *mut ValVec) -> *mut Object {
+///
+/// # Safety
+/// As for [`Entry`].
+pub unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *mut ValVec) -> *mut Object {
     // SAFETY: as promised by the caller; results are written and not read.
     let call = |_: &Store| unsafe {
         let args = args.as_ref().map_or(&[][..], |args| args.values());

@@ -1,9 +1,11 @@
 //! What goes wrong, and each thread's record of the last thing that did.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// Coarse classes of errors, stable numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,13 +99,37 @@ pub fn record(error: &Error) {
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
+/// Runs `work`, in which an engine may panic where it should fail; that is not printed.
+pub fn catch_quietly<R>(work: impl FnOnce() -> R) -> std::thread::Result<R> {
+    thread_local! {
+        static AT_WORK: Cell<bool> = const { Cell::new(false) };
+    }
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let former = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !AT_WORK.get() {
+                former(panic);
+            }
+        }));
+    });
+    let outer = AT_WORK.replace(true);
+    let answer = catch_unwind(AssertUnwindSafe(work));
+    AT_WORK.set(outer);
+    answer
+}
+
+/// What a panic says.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause")
+}
+
 /// Records a panic that was caught as the thread's last error.
 #[cold]
 #[inline(never)]
 pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause");
-    let message = format!("internal error: {text}");
+    let message = format!("internal error: {}", panic_text(&*panic));
     super::log::warn(&message);
     record(&Error::new(ErrorKind::Internal, message));
 }

@@ -46,7 +46,7 @@ pub struct Limits {
     pub growth_traps: Cell<bool>,
     /// What was counted last, in case that the engine fails to come by it.
     last: Cell<(Resource, u64)>,
-    /// What was denied last.
+    /// What the last growth was denied, if it was.
     denial: Cell<Option<Denial>>,
     warned: Cell<bool>,
 }
@@ -123,6 +123,7 @@ impl Limits {
     fn growing(&self, resource: Resource, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
         let more = desired.saturating_sub(current) as u64;
         self.last.set((resource, 0));
+        self.denial.set(None);
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Growth::Allowed;
         }
@@ -153,6 +154,15 @@ impl Limits {
         self.remove(resource, more);
     }
 
+    /// A table got no memory: the growth that was allowed last did not come about, if so many bytes are what it needed.
+    pub fn elements_failed(&self, bytes: usize) {
+        const LEAST_ELEMENT: u64 = 4;
+        let (resource, more) = self.last.get();
+        if resource == Resource::TableElements && bytes as u64 >= more.saturating_mul(LEAST_ELEMENT) {
+            self.growth_failed();
+        }
+    }
+
     /// Everything that is counted, to go back to when what it was counted for is gone again.
     pub fn snapshot(&self) -> [u64; Resource::ALL.len()] {
         Resource::ALL.map(|resource| self.used(resource))
@@ -169,7 +179,7 @@ impl Limits {
         self.denial.set(None);
     }
 
-    /// What was denied since [`Limits::forget_denial`], as the trap that it is, and in words.
+    /// If the last growth since [`Limits::forget_denial`] was denied: the trap that it is, and why, in words.
     pub fn denied(&self) -> Option<(TrapCode, Error)> {
         let denial = self.denial.get()?;
         let code = match denial.resource {

@@ -1,6 +1,6 @@
 //! The internal abstraction between the C API and the engines: what both know, and the only thing both know.
 //!
-//! - [`config`], [`engine`]: what an engine is to be like, and engines; [`store`]: what a store keeps and for how long
+//! - [`config`], [`engine`], [`trial`]: what an engine is to be like, engines, and whether they work; [`store`]: what a store keeps and for how long
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
@@ -34,5 +34,6 @@ pub mod object;
 pub mod store;
 pub mod trap;
 pub mod trap_sites;
+mod trial;
 pub mod types;
 pub mod value;

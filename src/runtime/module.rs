@@ -20,6 +20,11 @@ impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         check_is_binary(wasm)?;
         engine.module_limits.check(wasm)?;
+        Module::compile_unbounded(engine, wasm)
+    }
+
+    /// Compiles a module of which the engine's limits of modules need not be asked.
+    pub(super) fn compile_unbounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         // Compilers compute constants.
         let inner = float_mode::with_default(|| engine.inner.compile(wasm)).map_err(|error| located(wasm, error))?;
         let declarations = Declarations::parse(wasm)?;

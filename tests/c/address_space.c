@@ -1,6 +1,6 @@
 // The process gets no more address space: what cannot be reserved is an error with a message, and
 // when there is room again, everything works.
-#include "test.h"
+#include "configured.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -99,4 +99,60 @@ TEST(engines_and_stores_with_little_room) {
   CHECK_INT(call_i32(fixture_func(&fixture, 0)), 7);
   fixture_delete(&fixture);
   leave_all_room();
+}
+
+// A guest's table gets none: -1, and nothing is counted; so for the host's, and an instance's.
+TEST(tables_without_room) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (table 1 externref) (table 1 funcref)"
+      "  (func (export \"0\") (result i32)"
+      "    (table.grow 0 (ref.null extern) (i32.const 9999999)))"
+      "  (func (export \"1\") (result i32) (table.grow 1 (ref.null func) (i32.const 9999999)))"
+      "  (func (export \"one\") (result i32) (table.grow 1 (ref.null func) (i32.const 1))))");
+  wasm_module_t* large = module_from_wat(fixture.store, "(module (table 10000000 funcref))");
+  wasm_tabletype_t* large_type = tabletype(WASM_FUNCREF, 10000000, 10000000);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+  leave_room(16 << 20);
+  for (int round = 0; round < 3; round++) {
+    CHECK_INT(call_i32(fixture_func(&fixture, 0)), -1);
+    CHECK_INT(call_i32(fixture_func(&fixture, 1)), -1);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+    CHECK_FAILS(wasm_table_new(fixture.store, large_type, NULL) == NULL);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    wasm_extern_vec_t imports = WASM_EMPTY_VEC;
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(wasm_instance_new(fixture.store, large, &imports, &trap) == NULL);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    wasm_trap_delete(trap);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+  }
+  CHECK_INT(call_i32(fixture_func(&fixture, 2)), 1);
+  leave_all_room();
+  CHECK_INT(call_i32(fixture_func(&fixture, 0)), 1);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 10000002);
+  wasm_tabletype_delete(large_type);
+  wasm_module_delete(large);
+  fixture_delete(&fixture);
+}
+
+// Likewise for a guest's memory that has no more room reserved than wasmtime's 2 GiB to grow into.
+TEST(a_memory_that_finds_no_room_to_grow) {
+  wasm_config_t* config = wasm_config_new();
+  wasm_engine_t* engine = wasm_engine_new();
+  if (backend_is(engine, "wasmtime")) CHECK(wasmrt_config_set_memory_reservation(config, 0));
+  wasm_engine_delete(engine);
+  fixture_t fixture = fixture_from_config(config);
+  fixture_load(&fixture,
+               "(module (memory 1)"
+               "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))",
+               NULL, 0);
+  leave_room(ROOM);
+  for (int round = 0; round < 3; round++) {
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 49152), -1);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 65536);
+  }
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 1), 1);
+  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 2 * 65536);
+  leave_all_room();
+  fixture_delete(&fixture);
 }

@@ -297,6 +297,7 @@ static const struct {
     {use_pulley, use_target, "pulley"},
     {use_pulley, use_feature, "pulley"},
     {use_pulley, use_threads_proposal, "pulley"},
+    {use_pulley, use_debug_info, "pulley"},
     {use_lazy, use_fuel, "lazy"},
     {use_lazy, use_interruption, "lazy"},
     {use_lazy_translation, use_fuel, "lazy-translation"},

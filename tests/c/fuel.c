@@ -19,6 +19,14 @@ static fixture_t fuelled_fixture(const char* wat) {
   return fixture_with(wasmrt_config_set_fuel, NULL, wat);
 }
 
+// For modules whose instantiation needs some.
+static fixture_t filled_fixture(const char* wat) {
+  fixture_t fixture = fuelled_fixture(NULL);
+  CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
+  fixture_load(&fixture, wat, NULL, 0);
+  return fixture;
+}
+
 // The loop counts its rounds in the global, so that progress can be seen.
 static const char* endless =
     "(module"
@@ -199,6 +207,240 @@ TEST(what_an_instruction_costs) {
     CHECK_INT(cost[2], cost[0]);
   }
   fixture_delete(&fixture);
+}
+
+// What a run consumes is what it needs: it succeeds with so much, and not with one unit less.
+TEST(exactly_what_a_run_consumes_suffices) {
+  fixture_t fixture = filled_fixture(
+      "(module (memory 1) (table 1 funcref)"
+      "  (func (export \"constant\") (result i32) (i32.const 1))"
+      "  (func (export \"after a loop\") (result i32) (local i32)"
+      "    (local.set 0 (i32.const 9))"
+      "    (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))"
+      "    (i32.add (i32.add (local.get 0) (i32.const 1))"
+      "      (i32.add (local.get 0) (i32.const 1))))"
+      "  (func (export \"after a call\") (result i32)"
+      "    (i32.add (call 1) (i32.add (call 0) (i32.const 1))))"
+      "  (func (export \"after a fill\") (result i32)"
+      "    (memory.fill (i32.const 0) (i32.const 5) (i32.const 1000))"
+      "    (i32.add (i32.load8_u (i32.const 999)) (i32.const 1))))");
+  for (size_t i = 0; i < 4; i++) {
+    CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
+    uint64_t before = consumed_of(fixture.store);
+    int32_t expected = call_i32(fixture_func(&fixture, i));
+    uint64_t needed = consumed_of(fixture.store) - before;
+    CHECK(wasmrt_store_set_fuel(fixture.store, needed));
+    CHECK_INT(call_i32(fixture_func(&fixture, i)), expected);
+    CHECK_INT(fuel_of(fixture.store), 0);
+    CHECK(wasmrt_store_set_fuel(fixture.store, needed + 1));
+    CHECK_INT(call_i32(fixture_func(&fixture, i)), expected);
+    CHECK_INT(fuel_of(fixture.store), 1);
+    for (uint64_t fuel = 0; fuel < needed; fuel++) {
+      CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
+      wasm_val_t result = I32(77);
+      CHECK_TRAP_CODE(call(fixture_func(&fixture, i), NULL, 0, &result, 1),
+                      WASMRT_TRAP_OUT_OF_FUEL);
+      CHECK_INT(result.of.i32, 77);
+    }
+  }
+  fixture_delete(&fixture);
+}
+
+TEST(a_start_function_that_takes_more_than_there_is) {
+  fixture_t fixture = fuelled_fixture(NULL);
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (start $f)"
+      "  (func $f (drop (i32.const 1)) (drop (i32.const 2)) (drop (i32.const 3))))");
+  CHECK(wasmrt_store_set_fuel(fixture.store, 2));
+  wasm_trap_t* trap = NULL;
+  CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+  CHECK_TRAP_CODE(trap, WASMRT_TRAP_OUT_OF_FUEL);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
+// An instruction that traps anyway, or gives -1, does so whatever it would have moved, and does
+// not pay for that.
+TEST(what_is_out_of_bounds_is_not_paid_for) {
+  fixture_t fixture = filled_fixture(
+      "(module (memory 1) (table $t 4 funcref) (data $d \"abc\") (elem $e funcref (ref.null func))"
+      "  (func (export \"fill\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"copy\") (param i32)"
+      "    (memory.copy (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"init\") (param i32)"
+      "    (memory.init $d (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"table fill\") (param i32)"
+      "    (table.fill $t (i32.const 0) (ref.null func) (local.get 0)))"
+      "  (func (export \"table copy\") (param i32)"
+      "    (table.copy (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"table init\") (param i32)"
+      "    (table.init $t $e (i32.const 0) (i32.const 0) (local.get 0)))"
+      "  (func (export \"table grow\") (param i32) (result i32)"
+      "    (table.grow $t (ref.null func) (local.get 0)))"
+      "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0)))"
+      "  (func (export \"constant\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (i32.const -1))))");
+  static const int32_t lengths[] = {-1, INT32_MIN, INT32_MAX, 100000};
+  for (size_t i = 0; i < 9; i++) {
+    for (size_t j = 0; j < 4; j++) {
+      CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
+      wasm_val_t length = I32(lengths[j]), result = I32(0);
+      if (i >= 6 && i < 8) {
+        if (lengths[j] == 100000) continue;
+        CHECK_INT(call_i32_i32(fixture_func(&fixture, i), lengths[j]), -1);
+      } else {
+        CHECK_TRAP_CODE(call(fixture_func(&fixture, i), &length, 1, &result, 0),
+                        i < 3 || i == 8 ? WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS
+                                        : WASMRT_TRAP_TABLE_OUT_OF_BOUNDS);
+      }
+      CHECK(fuel_of(fixture.store) > 900);
+    }
+  }
+  fixture_delete(&fixture);
+}
+
+// Likewise for arrays, which wasmi lacks.
+TEST(arrays_are_not_paid_for_beyond_their_bounds) {
+  fixture_t fixture = fuelled_fixture(NULL);
+  CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
+  wasm_module_t* module = try_module_from_wat(
+      fixture.store,
+      "(module (type $a (array (mut i32))) (data $d \"0123456789\")"
+      "  (global $g (mut (ref null $a)) (ref.null $a))"
+      "  (func (export \"new\") (param i32)"
+      "    (global.set $g (array.new $a (i32.const 1) (local.get 0))))"
+      "  (func (export \"fill\") (param i32)"
+      "    (array.fill $a (global.get $g) (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"copy\") (param i32)"
+      "    (array.copy $a $a (global.get $g) (i32.const 0) (global.get $g) (i32.const 0)"
+      "      (local.get 0)))"
+      "  (func (export \"init\") (param i32)"
+      "    (array.init_data $a $d (global.get $g) (i32.const 0) (i32.const 0) (local.get 0))))");
+  if (!module) {
+    fixture_delete(&fixture);
+    return;
+  }
+  fixture.module = module;
+  fixture.instance = instantiate(fixture.store, module, NULL, 0);
+  wasm_instance_exports(fixture.instance, &fixture.exports);
+  wasm_val_t length = I32(6400);
+  for (size_t i = 0; i < 3; i++) {
+    uint64_t before = consumed_of(fixture.store);
+    CHECK_NO_TRAP(call(fixture_func(&fixture, i), &length, 1, NULL, 0));
+    uint64_t cost = consumed_of(fixture.store) - before;
+    CHECK(cost >= 90 && cost <= 130);
+  }
+  for (size_t i = 1; i < 4; i++) {
+    CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
+    length = I32(-1);
+    wasm_trap_t* trap = call(fixture_func(&fixture, i), &length, 1, NULL, 0);
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS);
+    CHECK(fuel_of(fixture.store) > 900);
+  }
+  fixture_delete(&fixture);
+}
+
+// What moves much is paid for, a unit for each 64 bytes or elements.
+TEST(what_is_moved_is_paid_for) {
+  fixture_t fixture = filled_fixture(
+      "(module (memory 4) (table $t 200000 funcref)"
+      "  (func (export \"fill\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"copy\") (param i32)"
+      "    (memory.copy (i32.const 8) (i32.const 0) (local.get 0)))"
+      "  (func (export \"table fill\") (param i32)"
+      "    (table.fill $t (i32.const 0) (ref.null func) (local.get 0)))"
+      "  (func (export \"table copy\") (param i32)"
+      "    (table.copy (i32.const 8) (i32.const 0) (local.get 0)))"
+      "  (func (export \"grow\") (param i32)"
+      "    (drop (table.grow $t (ref.null func) (local.get 0))))"
+      "  (func (export \"constant\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (i32.const 128000))))");
+  for (size_t i = 0; i < 6; i++) {
+    wasm_val_t length = I32(128000);
+    CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
+    uint64_t before = consumed_of(fixture.store);
+    CHECK_NO_TRAP(call(fixture_func(&fixture, i), &length, 1, NULL, 0));
+    uint64_t cost = consumed_of(fixture.store) - before;
+    // On wasmi an element counts as four bytes.
+    bool elements = i >= 2 && i <= 4 && backend_is(fixture.engine, "wasmi");
+    CHECK(cost >= 1980 && cost <= (elements ? 4 * 2040 : 2040));
+    // Dear to a guest that has not so much; but one such instruction may be the last.
+    CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
+    CHECK_TRAP_CODE(call(fixture_func(&fixture, i), &length, 1, NULL, 0), WASMRT_TRAP_OUT_OF_FUEL);
+    // What moves little costs about what any instruction does.
+    if (i == 5) continue;
+    length = I32(10);
+    CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
+    before = consumed_of(fixture.store);
+    CHECK_NO_TRAP(call(fixture_func(&fixture, i), &length, 1, NULL, 0));
+    CHECK(consumed_of(fixture.store) - before < 30);
+  }
+  fixture_delete(&fixture);
+}
+
+// Where a trap arose is told as without fuel, also of a module that was serialized.
+TEST(traps_of_what_moves_much_have_the_same_frames) {
+  static const char text[] =
+      "(module (memory 1) (table 3 funcref)"
+      "  (func $first (param i32) (memory.fill (i32.const 0) (i32.const 1) (local.get 0)))"
+      "  (func (export \"f\") (param i32)"
+      "    (memory.copy (i32.const 0) (i32.const 0) (i32.and (local.get 0) (i32.const 255)))"
+      "    (call $first (local.get 0)))"
+      "  (func (export \"g\") (param i32)"
+      "    (table.fill (i32.const 0) (ref.null func) (local.get 0)))"
+      "  (func (export \"h\") (param i32)"
+      "    (memory.fill (i32.const 0) (i32.const 1) (i32.const 64)) unreachable))";
+  struct {
+    uint32_t index;
+    size_t in_function, in_module;
+  } frames[3][4];
+  size_t counts[3] = {0, 0, 0};
+  wasm_byte_vec_t binary = binary_from_wat(text);
+  for (int way = 0; way < 3; way++) {
+    fixture_t fixture = way == 0 ? fixture_new() : fuelled_fixture(NULL);
+    if (way > 0) CHECK(wasmrt_store_set_fuel(fixture.store, 10000));
+    fixture.module = wasm_module_new(fixture.store, &binary);
+    REQUIRE(fixture.module);
+    if (way == 2) {
+      wasm_byte_vec_t artifact;
+      wasm_module_serialize(fixture.module, &artifact);
+      wasm_module_delete(fixture.module);
+      fixture.module = wasm_module_deserialize(fixture.store, &artifact);
+      REQUIRE(fixture.module);
+      wasm_byte_vec_delete(&artifact);
+    }
+    fixture.instance = instantiate(fixture.store, fixture.module, NULL, 0);
+    wasm_instance_exports(fixture.instance, &fixture.exports);
+    for (size_t i = 0; i < 3; i++) {
+      wasm_val_t length = I32(-1);
+      wasm_trap_t* trap = call(fixture_func(&fixture, i), &length, 1, NULL, 0);
+      REQUIRE(trap);
+      wasm_frame_vec_t trace;
+      wasm_trap_trace(trap, &trace);
+      for (size_t j = 0; j < trace.size && counts[way] < 4; j++) {
+        frames[way][counts[way]].index = wasm_frame_func_index(trace.data[j]);
+        frames[way][counts[way]].in_function = wasm_frame_func_offset(trace.data[j]);
+        frames[way][counts[way]++].in_module = wasm_frame_module_offset(trace.data[j]);
+      }
+      wasm_frame_vec_delete(&trace);
+      static const wasmrt_trap_code_t codes[] = {WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS,
+                                                 WASMRT_TRAP_TABLE_OUT_OF_BOUNDS,
+                                                 WASMRT_TRAP_UNREACHABLE};
+      CHECK_TRAP_CODE(trap, codes[i]);
+    }
+    if (backend_is(fixture.engine, "wasmtime")) CHECK_INT(counts[way], 4);
+    CHECK_INT(counts[way], counts[0]);
+    for (size_t i = 0; i < counts[way]; i++) {
+      CHECK_INT(frames[way][i].index, frames[0][i].index);
+      CHECK_INT(frames[way][i].in_function, frames[0][i].in_function);
+      CHECK_INT(frames[way][i].in_module, frames[0][i].in_module);
+    }
+    fixture_delete(&fixture);
+  }
+  wasm_byte_vec_delete(&binary);
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -454,6 +454,42 @@ TEST(a_slow_host_function_is_let_finish) {
   fixture_delete(&fixture);
 }
 
+// The guest does not go on to what would come next, whatever the host function takes.
+TEST(a_guest_stops_after_a_slow_host_function) {
+  static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)",
+                                      "(param externref)"};
+  static const char* const arguments[] = {
+      "", "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
+          " (i32.const 7) (i32.const 8)",
+      "(ref.null extern)"};
+  for (size_t i = 0; i < 3; i++) {
+    char text[1000];
+    snprintf(text, sizeof text,
+             "(module (import \"\" \"\" (func $host %s))"
+             "  (global (export \"g\") (mut i32) (i32.const 0))"
+             "  (func (export \"f\") (call $host %s) (global.set 0 (i32.const 1))))",
+             types[i], arguments[i]);
+    static const char* const letters[] = {"", "iIfFiiii", "e"};
+    fixture_t fixture = interruptible_fixture(NULL);
+    host_t host = {.fixture = &fixture};
+    wasm_func_t* slow = host_func(fixture.store, letters[i], "", take_time, &host);
+    wasm_extern_t* imports[1] = {wasm_func_as_extern(slow)};
+    fixture_load(&fixture, text, imports, 1);
+    wasm_func_delete(slow);
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, 5 * millisecond));
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_DEADLINE);
+    CHECK_INT(host.calls, 1);
+    wasm_val_t value;
+    wasm_global_get(fixture_global(&fixture, 0), &value);
+    CHECK_INT(value.of.i32, 0);
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+    CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 1)));
+    wasm_global_get(fixture_global(&fixture, 0), &value);
+    CHECK_INT(value.of.i32, 1);
+    fixture_delete(&fixture);
+  }
+}
+
 static wasm_trap_t* set_times(void* env, const wasm_val_vec_t* arguments,
                               wasm_val_vec_t* results) {
   (void)arguments;

@@ -577,6 +577,42 @@ TEST(growth_without_fuel_is_not_counted) {
   fixture_delete(&fixture);
 }
 
+// The heap of structures and arrays counts as memory. Instructions that make these have no -1 to
+// give.
+TEST(a_heap_of_objects) {
+  fixture_t fixture = fixture_new();
+  if (backend_is(fixture.engine, "wasmi")) {
+    fixture_delete(&fixture);
+    return;
+  }
+  fixture_load(&fixture,
+               "(module (type $a (array (mut i64))) (table 100 (ref null $a))"
+               "  (memory 1) (func (export \"grow\") (param i32) (result i32)"
+               "    (memory.grow (local.get 0)))"
+               "  (func (export \"make\") (param i32)"
+               "    (loop"
+               "      (local.set 0 (i32.sub (local.get 0) (i32.const 1)))"
+               "      (table.set (local.get 0) (array.new $a (i64.const 1) (i32.const 10000)))"
+               "      (br_if 0 (local.get 0)))))",
+               NULL, 0);
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, PAGE + 1000000);
+  for (int growth_trap = 0; growth_trap < 2; growth_trap++) {
+    CHECK(wasmrt_store_set_growth_trap(fixture.store, growth_trap));
+    wasm_val_t count = I32(90);
+    wasm_trap_t* trap = call(fixture_func(&fixture, 1), &count, 1, NULL, 0);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "bytes of linear memory");
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_MEMORY_LIMIT);
+    CHECK(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES) > PAGE);
+    CHECK(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES) <= PAGE + 1000000);
+  }
+  // It has to do with this limit only as long as it is met.
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, WASMRT_UNLIMITED);
+  wasm_val_t count = I32(90);
+  CHECK_NO_TRAP(call(fixture_func(&fixture, 1), &count, 1, NULL, 0));
+  fixture_delete(&fixture);
+}
+
 TEST(modules_of_an_engine) {
   fixture_t fixture = fixture_new();
   CHECK_INT(wasmrt_engine_modules(fixture.engine), 0);

@@ -233,3 +233,60 @@ TEST(artifact_of_another_backend) {
   }
   fixture_delete(&fixture);
 }
+
+// What the engine has off that the artifact's had on, or the other way round; the module itself
+// uses none of it.
+TEST(artifact_of_other_settings) {
+  for (int round = 0; round < 4; round++) {
+    wasm_engine_t* engines[2];
+    for (int with = 0; with < 2; with++) {
+      wasm_config_t* config = wasm_config_new();
+      switch (round) {
+        case 0: CHECK(wasmrt_config_set_fuel(config, with)); break;
+        case 1: CHECK(wasmrt_config_set_interruption(config, with)); break;
+        case 2: CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_TAIL_CALL, with)); break;
+        default: CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES, with));
+      }
+      engines[with] = wasm_engine_new_with_config(config);
+      REQUIRE(engines[with]);
+    }
+    wasm_store_t* stores[2] = {wasm_store_new(engines[0]), wasm_store_new(engines[1])};
+    for (int from = 0; from < 2; from++) {
+      wasm_byte_vec_t artifact = serialize_wat(stores[from], "(module (func (export \"f\")))");
+      for (int to = 0; to < 2; to++) {
+        // A proposal more does not hurt.
+        bool fits = from == to || (round >= 2 && to == 1);
+        if (fits) {
+          wasm_module_t* module = wasm_module_deserialize(stores[to], &artifact);
+          CHECK(module != NULL);
+          wasm_module_delete(module);
+        } else {
+          CHECK(refused(stores[to], artifact.data, artifact.size));
+        }
+      }
+      wasm_byte_vec_delete(&artifact);
+    }
+    for (int with = 0; with < 2; with++) {
+      wasm_store_delete(stores[with]);
+      wasm_engine_delete(engines[with]);
+    }
+  }
+}
+
+TEST(artifact_that_uses_a_proposal_that_is_off) {
+  fixture_t fixture = fixture_new();
+  wasm_byte_vec_t artifact = serialize_wat(
+      fixture.store, "(module (func (export \"f\") (param v128) (result v128) (local.get 0)))");
+  wasm_config_t* config = wasm_config_new();
+  CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_SIMD, false));
+  CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_RELAXED_SIMD, false));
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  REQUIRE(engine);
+  wasm_store_t* store = wasm_store_new(engine);
+  CHECK(refused(store, artifact.data, artifact.size));
+  CHECK_CONTAINS(wasmrt_last_error_message(), "simd");
+  wasm_byte_vec_delete(&artifact);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  fixture_delete(&fixture);
+}

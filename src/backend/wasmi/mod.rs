@@ -5,13 +5,13 @@ mod rewrite;
 mod store;
 mod types;
 
+use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use std::borrow::Cow;
 use std::ffi::CStr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
 
@@ -46,7 +46,8 @@ impl Backend for Wasmi {
             self.set_proposal(&mut config, *proposal, *enabled)?;
         }
         let engine = wasmi::Engine::new(&config);
-        Ok(Box::new(WasmiEngine { engine, fuel: options.fuel, interruption: options.interruption }))
+        let (fuel, interruption, proposals) = (options.fuel, options.interruption, proposals(options));
+        Ok(Box::new(WasmiEngine { engine, fuel, interruption, proposals }))
     }
 }
 
@@ -91,6 +92,17 @@ impl Wasmi {
     }
 }
 
+/// The numbers of the proposals that modules of an engine may use.
+fn proposals(options: &Options) -> Vec<u8> {
+    use Proposal::{CustomPageSizes, Exceptions, FunctionReferences, Gc, Threads};
+    let by_default = |proposal| !matches!(proposal, CustomPageSizes | Exceptions | FunctionReferences | Gc | Threads);
+    let enabled = |proposal: &Proposal| {
+        let chosen = options.proposals.iter().find(|(chosen, _)| chosen == proposal);
+        chosen.map_or(by_default(*proposal), |(_, enabled)| *enabled)
+    };
+    Proposal::all().filter(enabled).map(|proposal| proposal as u8).collect()
+}
+
 /// Lets fuel count instructions alone, whatever they do. The engine cannot resume a `table.grow` that ran out of fuel, so what
 /// instructions copy costs nothing; those that may copy much cost the most that an instruction can.
 fn count_instructions(config: &mut wasmi::Config) {
@@ -116,19 +128,24 @@ struct WasmiEngine {
     engine: wasmi::Engine,
     fuel: bool,
     interruption: bool,
+    proposals: Vec<u8>,
 }
 
 struct WasmiModule {
     module: wasmi::Module,
     /// The module itself: the engine cannot give its code back, so this is what gets serialized.
     wasm: Box<[u8]>,
+    /// The numbers of the proposals that the module may use.
+    proposals: Vec<u8>,
     /// The name under which the start function is exported, where it has to be, see [`rewrite`].
     start: Option<String>,
 }
 
 impl Engine for WasmiEngine {
     fn settings(&self) -> String {
-        "wasmi".to_string()
+        let fuel = if self.fuel { ", fuel" } else { "" };
+        let interruption = if self.interruption { ", interruption" } else { "" };
+        format!("wasmi{fuel}{interruption}")
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
@@ -150,7 +167,7 @@ impl Engine for WasmiEngine {
             }
             None => (self.translate(wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?, None),
         };
-        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), start }))
+        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), proposals: self.proposals.clone(), start }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -158,7 +175,16 @@ impl Engine for WasmiEngine {
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
-        self.compile(artifact)
+        let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
+        let (count, rest) = artifact.split_first().ok_or_else(damaged)?;
+        let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
+        if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
+            let name = Proposal::from_number(*missing).map_or("unknown", Proposal::name);
+            let message =
+                format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
+            return Err(Error::new(ErrorKind::Artifact, message));
+        }
+        self.compile(wasm)
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
@@ -169,7 +195,9 @@ impl Engine for WasmiEngine {
 
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
-        Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.wasm)])
+        // The proposals, preceded by their number, then the module.
+        let proposals = [&[self.proposals.len() as u8], &self.proposals[..]].concat();
+        Ok([proposals.into(), Cow::Borrowed(&self.wasm)])
     }
 
     fn wasm(&self) -> Option<&[u8]> {
@@ -186,13 +214,7 @@ impl WasmiEngine {
     /// Has the engine translate a module, which is known to panic on some.
     fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
         // The engine is as usable afterwards as after an error: what it was translating is left out.
-        match catch_unwind(AssertUnwindSafe(|| wasmi::Module::new(&self.engine, wasm))) {
-            Ok(module) => module.map_err(in_words(ErrorKind::Compile)),
-            Err(_) => {
-                let message = "wasmi fails on this module, by a defect of its own; another backend may compile it";
-                Err(Error::new(ErrorKind::Compile, message))
-            }
-        }
+        on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
     }
 }
 

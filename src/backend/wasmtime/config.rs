@@ -4,7 +4,7 @@ use super::in_words;
 use crate::backend::Backend;
 use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
-use wasmtime::{Config, PoolingAllocationConfig, ProfilingStrategy, Strategy};
+use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
 /// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
@@ -17,7 +17,10 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
     for (proposal, enabled) in &options.proposals {
         config.wasm_features(features(*proposal), *enabled);
     }
-    config.consume_fuel(options.fuel).epoch_interruption(options.interruption).debug_info(options.debug_info);
+    if options.fuel {
+        config.consume_fuel(true).operator_cost(costs());
+    }
+    config.epoch_interruption(options.interruption).debug_info(options.debug_info);
     if let Some(bytes) = options.max_wasm_stack {
         check_stack(bytes)?;
         // The other is of no use here, but is to be no less.
@@ -36,7 +39,7 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         config.parallel_compilation(enabled);
     }
     if let Some(pooling) = &options.pooling {
-        config.allocation_strategy(pool(pooling));
+        config.allocation_strategy(pool(backend, pooling)?);
     }
     config.profiler(match options.profiling {
         None | Some(Profiling::None) => ProfilingStrategy::None,
@@ -44,6 +47,30 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         Some(Profiling::JitDump) => ProfilingStrategy::JitDump,
     });
     Ok(())
+}
+
+/// One unit an instruction. What moves much pays for it afterwards: charged before, it would run out of fuel
+/// where it is to trap, or to give -1, for being out of bounds.
+fn costs() -> OperatorCost {
+    let variable = VariableOperatorCost {
+        memory_copy_per_byte: 0,
+        memory_fill_per_byte: 0,
+        memory_init_per_byte: 0,
+        table_copy_per_element: 0,
+        table_fill_per_element: 0,
+        table_init_per_element: 0,
+        table_grow_per_element: 0,
+        memory_grow_per_page: 0,
+        array_copy_per_element: 0,
+        array_fill_per_element: 0,
+        array_new_data_per_element: 0,
+        array_init_data_per_element: 0,
+        array_new_elem_per_element: 0,
+        array_init_elem_per_element: 0,
+        array_new_default_per_element: 0,
+        array_new_per_element: 0,
+    };
+    OperatorCost { variable, ..OperatorCost::default() }
 }
 
 fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
@@ -129,7 +156,17 @@ fn check_stack(bytes: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-fn pool(pooling: &Pooling) -> PoolingAllocationConfig {
+fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationConfig> {
+    /// More of anything than address space could hold. The engine allocates a list of all of them, and aborts if it cannot.
+    const MOST: u32 = 1_000_000;
+    let numbers = [pooling.instances, pooling.memories, pooling.tables];
+    if numbers.iter().any(|number| *number > MOST) {
+        let [instances, memories, tables] = numbers;
+        let what = format!(
+            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
+        );
+        return Err(unsupported(backend, &what));
+    }
     let mut pool = PoolingAllocationConfig::new();
     if pooling.instances != 0 {
         pool.total_core_instances(pooling.instances).total_gc_heaps(pooling.instances);
@@ -149,7 +186,7 @@ fn pool(pooling: &Pooling) -> PoolingAllocationConfig {
     // A module may use as much of the pool as there is.
     let (memories, tables) = (pool.get_total_memories(), pool.get_total_tables());
     pool.max_memories_per_module(memories).max_tables_per_module(tables);
-    pool
+    Ok(pool)
 }
 
 fn features(proposal: Proposal) -> WasmFeatures {
@@ -184,14 +221,8 @@ pub fn is_foreign(engine: &wasmtime::Engine) -> wasmtime::Result<bool> {
     engine.precompile_module(EMPTY).map(|_| true)
 }
 
-/// The engine's own refusal of a configuration, with what it may be about: the engine does not always say.
+/// The engine's own refusal of a configuration, with all that it may be about: the engine does not always say.
 pub fn refusal(options: &Options, error: &wasmtime::Error) -> Error {
-    let compiler = options.compiler.map(|compiler| format!("compiler \"{}\"", compiler.name()));
-    let target = options.target.as_ref().map(|target| format!("target \"{target}\""));
-    let features =
-        (!options.cpu_features.is_empty()).then(|| format!("CPU features {}", options.cpu_features.join(", ")));
-    let about: Vec<_> = [compiler, target, features].into_iter().flatten().collect();
-    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
-    let message = format!("the wasmtime backend cannot do what is configured{about}: {error:#}");
+    let message = format!("the wasmtime backend cannot do what is configured, {}: {error:#}", options.in_words());
     Error::new(ErrorKind::Unsupported, message)
 }

@@ -1,15 +1,19 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod meter;
 mod stack;
 mod store;
+mod texts;
 mod types;
 
+use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Options, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
+use meter::Places;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,14 +38,20 @@ impl Backend for Wasmtime {
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign =
             may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
+        let (fuel, interruption) = (options.fuel, options.interruption);
+        // Debug info is about code where it was.
+        let metered = fuel && !options.debug_info;
         let stack = options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK);
         let probe = Arc::default();
-        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, stack, probe, foreign }))
+        Ok(Box::new(WasmtimeEngine { engine, fuel, metered, interruption, stack, probe, foreign }))
     }
 }
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
+    fuel: bool,
+    /// Whether what instructions move is paid for with fuel.
+    metered: bool,
     interruption: bool,
     /// The most stack that guests may use.
     stack: usize,
@@ -52,7 +62,20 @@ struct WasmtimeEngine {
 
 struct WasmtimeModule {
     code: Code,
-    trap_sites: Arc<TrapSites>,
+    sites: Arc<Sites>,
+}
+
+/// What the places in a module's code are.
+#[derive(Default)]
+struct Sites {
+    places: Places,
+    traps: TrapSites,
+}
+
+impl Sites {
+    fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.traps.is_empty()
+    }
 }
 
 enum Code {
@@ -71,15 +94,22 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let compile = || match self.foreign {
-            false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
-            true => self.engine.precompile_module(wasm).map(Code::Foreign),
+        let metered = if self.metered { meter::rewrite(wasm)? } else { None };
+        let (binary, places) = match &metered {
+            Some(metered) => (&metered.wasm[..], metered.places.clone()),
+            None => (wasm, Places::default()),
         };
-        let code = with_pool(compile)?;
-        // Of an invalid module, validation speaks more plainly than compilation.
-        let code =
-            code.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))?;
-        Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
+        let compile = || match self.foreign {
+            false => wasmtime::Module::from_binary(&self.engine, binary).map(Code::Module),
+            true => self.engine.precompile_module(binary).map(Code::Foreign),
+        };
+        // The engine is as usable after a panic as after an error: what it was compiling is left out.
+        let code = on_module("wasmtime", || {
+            // Of an invalid module, validation speaks more plainly than compilation.
+            with_pool(compile)?
+                .map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))
+        })?;
+        Ok(Box::new(WasmtimeModule { code, sites: Arc::new(Sites { places, traps: TrapSites::of(wasm) }) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -89,17 +119,23 @@ impl Engine for WasmtimeEngine {
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
-        let (length, rest) = artifact.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let (sites, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
-        let trap_sites = Arc::new(TrapSites::from_bytes(sites).ok_or_else(damaged)?);
+        let (places, rest) = split_part(artifact).ok_or_else(damaged)?;
+        let (traps, code) = split_part(rest).ok_or_else(damaged)?;
+        let places = Places::from_bytes(places).ok_or_else(damaged)?;
+        let sites = Arc::new(Sites { places, traps: TrapSites::from_bytes(traps).ok_or_else(damaged)? });
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-        Ok(Box::new(WasmtimeModule { code: Code::Module(module), trap_sites }))
+        Ok(Box::new(WasmtimeModule { code: Code::Module(module), sites }))
+    }
+
+    fn runs_here(&self) -> bool {
+        !self.foreign
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption, self.stack, &self.probe)))
+        let WasmtimeEngine { engine, fuel, interruption, stack, probe, .. } = self;
+        Ok(Box::new(store::WasmtimeStore::new(engine, owner, *fuel, *interruption, *stack, probe)))
     }
 
     fn ticks(&self) -> bool {
@@ -135,14 +171,17 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
 }
 
 impl Module for WasmtimeModule {
-    /// The trap sites, preceded by their length, then the engine's artifact.
+    /// The places and the trap sites, each preceded by its length, then the engine's artifact.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
             Code::Module(module) => image(module),
             Code::Foreign(artifact) => artifact,
         };
-        let sites = self.trap_sites.to_bytes();
-        let sites = [&(sites.len() as u32).to_le_bytes()[..], &sites].concat();
+        let mut sites = Vec::new();
+        for part in [self.sites.places.to_bytes(), self.sites.traps.to_bytes()] {
+            sites.extend((part.len() as u32).to_le_bytes());
+            sites.extend(part);
+        }
         Ok([sites.into(), code.into()])
     }
 
@@ -153,6 +192,12 @@ impl Module for WasmtimeModule {
             Code::Foreign(_) => 0,
         }
     }
+}
+
+/// A part preceded by its length, and what comes after it.
+fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
 /// The engine's artifact where it is: `serialize` would copy it.
@@ -169,7 +214,7 @@ fn identity(module: &wasmtime::Module) -> usize {
 
 /// An engine's error with its causes, in one line.
 fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
-    Error::new(kind, format!("{error:#}"))
+    Error::new(kind, texts::plain(format!("{error:#}")))
 }
 
 #[cfg(test)]

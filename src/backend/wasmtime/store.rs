@@ -5,10 +5,10 @@ use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
 };
-use super::{Code, WasmtimeModule, identity, in_words};
+use super::{Code, Sites, WasmtimeModule, identity, in_words, texts};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
 use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
-use crate::runtime::entry::{Entry, by_arity, engine_entry};
+use crate::runtime::entry::{Entry, by_arity, engine_entry, enter_any};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::guest::Guest;
@@ -21,11 +21,13 @@ use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableT
 use crate::runtime::value::{LentRoom, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use wasmtime::{AsContextMut, Caller, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw};
+use wasmtime::{
+    AsContextMut, Caller, GcHeapOutOfMemory, OutOfMemory, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw,
+};
 use wasmtime_environ::{HostPtr, PtrSize};
 
 /// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
@@ -37,13 +39,19 @@ impl wasmtime::ResourceLimiter for Owner {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        answer(self.get().limits().table_growing(current, desired, maximum))
+        let growth = self.get().limits().table_growing(current, desired, maximum);
+        // The engine would raise an error that ends the guest, in place of -1.
+        if matches!(growth, Growth::Allowed) && !is_room_for_elements(current, desired) {
+            self.get().limits().growth_failed();
+            return Ok(false);
+        }
+        answer(growth)
     }
 
     /// Tables need no such thing: the engine says it of those only that were not counted before.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // Nor of memories whose type forbids the size, which the engine does not ask about first.
-        if !error.to_string().contains("memory type's limits") {
+        if !texts::is_beyond_type(&error) {
             self.get().limits().growth_failed();
         }
         Ok(())
@@ -70,6 +78,26 @@ fn answer(growth: Growth) -> wasmtime::Result<bool> {
     }
 }
 
+/// Whether there is memory for a table that grows, as the engine will ask for it: what it has stays until all is copied, and
+/// it takes twice what it had set aside, if that is more than is needed.
+fn is_room_for_elements(current: usize, desired: usize) -> bool {
+    let elements = desired.max(desired.saturating_mul(2).min(current.saturating_mul(4)));
+    let mut room = Vec::<usize>::new();
+    let found = room.try_reserve_exact(elements).is_ok();
+    // Or else nothing would be tried.
+    std::hint::black_box(&mut room);
+    found
+}
+
+/// After a host function, which may have taken long: whether the guest that called it may go on.
+#[inline]
+fn go_on_after(host: &Object) -> wasmtime::Result<()> {
+    match host.store().supervisor().and_then(|supervisor| supervisor.check()) {
+        Some(code) => Err(Stopped(code).into()),
+        None => Ok(()),
+    }
+}
+
 /// Whether a guest may go on now that the epoch has changed.
 fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
     match owner.supervisor().and_then(|supervisor| supervisor.check()) {
@@ -86,8 +114,10 @@ pub struct WasmtimeStore {
     /// The most stack that guests may use, and where the engine is told how much is left.
     stack: usize,
     stack_limit: LimitPlace,
+    /// Of an engine with fuel: what the engine's store has beside the account.
+    reserve: Option<Cell<u64>>,
     /// Those of this store's modules, by module identity.
-    trap_sites: RefCell<FxHashMap<usize, Arc<TrapSites>>>,
+    sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: wasmtime::Store<Owner>,
 }
@@ -96,6 +126,7 @@ impl WasmtimeStore {
     pub fn new(
         engine: &wasmtime::Engine,
         owner: NonNull<RuntimeStore>,
+        fuel: bool,
         interruption: bool,
         stack: usize,
         probe: &Arc<Probe>,
@@ -112,8 +143,14 @@ impl WasmtimeStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
+        let reserve = fuel.then(Cell::default);
         let stack_limit = LimitPlace::unknown(probe);
-        WasmtimeStore { contexts, owner, stack, stack_limit, trap_sites: RefCell::default(), _store: store }
+        let store =
+            WasmtimeStore { contexts, owner, stack, stack_limit, reserve, sites: RefCell::default(), _store: store };
+        if fuel {
+            store.set_fuel(0);
+        }
+        store
     }
 
     /// See [`Contexts::innermost`].
@@ -135,6 +172,16 @@ impl WasmtimeStore {
         Ok(unsafe { stack::Entered::new(guest, place) })
     }
 
+    fn engine_fuel(&self) -> u64 {
+        self.context().get_fuel().unwrap_or(0)
+    }
+
+    /// Whether WebAssembly has consumed more than there was. The engine looks at the start of functions and of iterations alone,
+    /// and stops there if nothing is left: so it has one unit more than the account, which only an overdraft takes.
+    fn is_overdrawn(&self) -> bool {
+        self.reserve.as_ref().is_some_and(|reserve| reserve.get() > self.engine_fuel())
+    }
+
     #[inline(never)]
     fn global_get_reference(&self, global: wasmtime::Global, out: &mut MaybeUninit<Val>) -> Result<()> {
         let mut scope = RootScope::new(self.context());
@@ -150,28 +197,43 @@ impl WasmtimeStore {
         Some(from_ref(&mut scope, self.owner(), element))
     }
 
+    fn frames(&self, error: &wasmtime::Error) -> Vec<RawFrame> {
+        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
+        let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
+        frames.iter().filter_map(|frame| self.frame(frame)).collect()
+    }
+
+    /// A frame as it is in the original module; `None` for one of a function that is not there.
+    fn frame(&self, frame: &wasmtime::FrameInfo) -> Option<RawFrame> {
+        let module = identity(frame.module());
+        let (mut func_offset, mut module_offset) =
+            (frame.func_offset().unwrap_or(0), frame.module_offset().unwrap_or(0));
+        if let Some(Sites { places, .. }) = self.sites.borrow().get(&module).map(|sites| &**sites) {
+            if places.is_added(frame.func_index()) {
+                return None;
+            }
+            let start = places.original(module_offset.saturating_sub(func_offset));
+            module_offset = places.original(module_offset);
+            func_offset = module_offset.saturating_sub(start);
+        }
+        Some(RawFrame {
+            module,
+            func_index: frame.func_index(),
+            func_offset,
+            module_offset,
+            func_name: frame.func_name().map(str::to_string),
+            module_name: frame.module().name().map(str::to_string),
+        })
+    }
+
     /// The specification's cause for a trap in `frame`. Without one it is a segment of a module being instantiated.
     fn refine(&self, code: TrapCode, frame: Option<&RawFrame>) -> TrapCode {
         let Some(frame) = frame else { return code };
-        match self.trap_sites.borrow().get(&frame.module) {
-            Some(sites) => sites.refine(code, frame.module_offset),
+        match self.sites.borrow().get(&frame.module) {
+            Some(sites) => sites.traps.refine(code, frame.module_offset),
             None => TrapSites::default().refine(code, frame.module_offset),
         }
     }
-}
-
-fn frames(error: &wasmtime::Error) -> Vec<RawFrame> {
-    let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
-    let frames = backtrace.map_or(&[][..], |backtrace| backtrace.frames());
-    let frame = |frame: &wasmtime::FrameInfo| RawFrame {
-        module: identity(frame.module()),
-        func_index: frame.func_index(),
-        func_offset: frame.func_offset().unwrap_or(0),
-        module_offset: frame.module_offset().unwrap_or(0),
-        func_name: frame.func_name().map(str::to_string),
-        module_name: frame.module().name().map(str::to_string),
-    };
-    frames.iter().map(frame).collect()
 }
 
 /// An error of the runtime on its way through the engine.
@@ -288,7 +350,8 @@ fn call_reference_host(
                     value.release();
                 }
             }
-            outcome.map_err(|error| RuntimeError(error).into())
+            outcome.map_err(RuntimeError)?;
+            go_on_after(object)
         })
     })
 }
@@ -302,8 +365,8 @@ impl Store for WasmtimeStore {
             let message = "the module was compiled for another machine; it can only be serialized here";
             return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };
-        if !module.trap_sites.is_empty() {
-            self.trap_sites.borrow_mut().insert(identity(code), module.trap_sites.clone());
+        if !module.sites.is_empty() {
+            self.sites.borrow_mut().insert(identity(code), module.sites.clone());
         }
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
@@ -317,12 +380,16 @@ impl Store for WasmtimeStore {
         let instance = enter()
             .map_err(wasmtime::Error::from)
             .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
-        instance.map(Entity::new).map_err(|error| {
-            // With a backtrace, the start function has run.
-            let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
-            let failure = self.explain(error);
-            Box::new(if ran { failure } else { failure.of_instantiation() })
-        })
+        match instance {
+            Ok(_) if self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
+            Ok(instance) => Ok(Entity::new(instance)),
+            Err(error) => {
+                // With a backtrace, the start function has run.
+                let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
+                let failure = self.explain(error);
+                Err(Box::new(if ran { failure } else { failure.of_instantiation() }))
+            }
+        }
     }
 
     fn frees_failed_instances(&self) -> bool {
@@ -347,18 +414,23 @@ impl Store for WasmtimeStore {
         }
         // SAFETY: the closures read and write raw values of the types they are declared with.
         Entity::new(unsafe {
-            let few = by_arity!(ty, {
-                wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
-                    let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
-                    call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
-                })
-            });
+            let few = match self.owner().supervisor() {
+                None => by_arity!(ty, {
+                    wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
+                        let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
+                        call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
+                    })
+                }),
+                // Where a guest may be interrupted, it is after slow host functions, too.
+                Some(_) => None,
+            };
             let (params, results) = (ty.params.len(), ty.results.len());
             few.unwrap_or_else(|| {
                 wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
                     with_room(params, |args| {
                         with_lent_room(results, |results| {
-                            call_numeric_host(host.get(), caller, values, args, results, false)
+                            call_numeric_host(host.get(), caller, values, args, results, false)?;
+                            go_on_after(host.get())
                         })
                     })
                 })
@@ -386,11 +458,12 @@ impl Store for WasmtimeStore {
     }
 
     fn entry(&self, ty: &FuncType) -> Entry {
-        engine_entry::<WasmtimeStore>(ty)
+        // With fuel, the account is looked at when a call is over.
+        if self.reserve.is_some() { enter_any } else { engine_entry::<WasmtimeStore>(ty) }
     }
 
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
-        if func.ty.numeric {
+        if func.ty.numeric && self.reserve.is_none() {
             // SAFETY: as promised by the caller.
             return unsafe { self.call_numeric(func, args, results, func.ty.only_i32) }
                 .map_err(|error| self.failure(error));
@@ -415,6 +488,9 @@ impl Store for WasmtimeStore {
                 let entered = self.enter(callee).map_err(|error| self.failure(error))?;
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
                 drop(entered);
+                if self.is_overdrawn() {
+                    return Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into());
+                }
                 for position in 0..results.len() {
                     match from_engine(&mut scope, self.owner(), values[position]) {
                         Ok(value) => _ = results[position].write(value),
@@ -542,12 +618,15 @@ impl Store for WasmtimeStore {
     }
 
     fn fuel(&self) -> u64 {
-        self.context().get_fuel().unwrap_or(0)
+        self.engine_fuel().saturating_sub(self.reserve.as_ref().map_or(0, Cell::get))
     }
 
     fn set_fuel(&self, fuel: u64) {
-        // It fails on engines without fuel, whose stores are not asked.
-        let _ = self.context().set_fuel(fuel);
+        if let Some(reserve) = &self.reserve {
+            reserve.set(u64::from(fuel < u64::MAX));
+            // It fails on engines without fuel alone.
+            let _ = self.context().set_fuel(fuel.saturating_add(1));
+        }
     }
 }
 
@@ -587,7 +666,7 @@ impl CallNumeric for WasmtimeStore {
     }
 
     fn explain(&self, error: wasmtime::Error) -> Failure {
-        let frames = frames(&error);
+        let frames = self.frames(&error);
         if error.is::<HostTrapped>() {
             return Failure::Host(frames);
         }
@@ -599,6 +678,16 @@ impl CallNumeric for WasmtimeStore {
         }
         if let Some(Stopped(code)) = error.downcast_ref() {
             return Failure::Trap(*code, frames);
+        }
+        // Instructions that make objects have no -1 to give.
+        if error.is::<GcHeapOutOfMemory<()>>()
+            && let Some((code, _)) = self.owner().limits().denied()
+        {
+            return Failure::Trap(code, frames);
+        }
+        // Another thread took what was there when a table asked.
+        if let Some(lacking) = error.downcast_ref::<OutOfMemory>() {
+            self.owner().limits().elements_failed(lacking.requested_allocation_size());
         }
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {

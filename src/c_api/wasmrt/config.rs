@@ -246,8 +246,8 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut was
 /// can be no more of them in all stores together. Not on wasmi.
 ///
 /// `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each memory and `table_elements` each
-/// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). Address space is reserved for all of it at
-/// once.
+/// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). At most 1,000,000 of each. Address space is
+/// reserved for all of it at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pooling(
     config: *mut wasm_config_t,
@@ -277,7 +277,8 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
     })
 }
 
-/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch.
+/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch or Pulley.
+/// A module whose DWARF sections are damaged may be refused then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.

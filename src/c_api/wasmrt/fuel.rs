@@ -8,12 +8,19 @@ use crate::runtime::store::Store;
 /// Sets how much fuel a store has. Its engine must have been configured with `wasmrt_config_set_fuel`.
 ///
 /// About one unit is consumed for each instruction; what exactly is the backend's to decide, the same each time. A store has
-/// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes
-/// on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
+/// none at first; instantiation may need some, also where there is no start function. When it runs out, the guest traps with
+/// `WASMRT_TRAP_OUT_OF_FUEL`, and what it was doing is lost; the store goes on, and calls succeed again once it has fuel.
+/// What a call consumes is exactly what it needs. May be called from host functions. True; false and a last error if the
 /// engine has no fuel, or for NULL.
 ///
-/// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. On wasmi instructions that copy or fill
-/// also pay for every 64 bytes; together with interruption they cost 255 instead, however much they copy. A little that does
+/// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. Instructions
+/// that copy, fill or initialise memories, tables or arrays, or make tables grow, cost some 10, and
+/// 1 more for every 64 bytes or elements once these are moved: one that traps, or gives -1, does not
+/// pay for them. So the last one may move more than there was fuel for. With native debug info they
+/// cost what any other does.
+///
+/// On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being
+/// 4; together with interruption they cost 255 instead, however much they copy. A little that does
 /// not suffice for the next step may be left when it runs out.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_fuel(store: *mut wasm_store_t, fuel: u64) -> bool {

@@ -13,7 +13,8 @@ pub type wasmrt_limit_t = u8;
 /// What a store can have too much of.
 #[repr(C)]
 pub enum wasmrt_limit_enum {
-    /// Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
+    /// Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays. An instruction that needs
+    /// more of that than the limit allows traps with `WASMRT_TRAP_MEMORY_LIMIT`.
     WASMRT_LIMIT_MEMORY_BYTES = 0,
     /// Elements of all tables together. One table has at most 10,000,000 in any case.
     WASMRT_LIMIT_TABLE_ELEMENTS = 1,

@@ -1,0 +1,693 @@
+//! Fuel for what instructions move. The engine would charge for it before it looks whether the instruction is within bounds, so that
+//! one which traps, or gives -1, runs out of fuel instead. So the engine charges nothing for it, and a module is rewritten: in place
+//! of an instruction that moves bytes or elements stands a call of a function, added at the module's end, that executes it and then
+//! spends a unit for each 64 of them.
+//!
+//! Nothing is moved about: functions keep their indices, and code its order. Where a call is longer than what it replaces, what
+//! comes after it lies further on than in the original; [`Places`] finds the way back.
+
+use crate::runtime::declarations::import_kind;
+use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::types::ExternKind;
+use rustc_hash::FxHashMap;
+use std::ops::Range;
+use wasmparser::{
+    AbstractHeapType, BinaryReader, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, StorageType,
+    TypeRef, UnpackedIndex, ValType,
+};
+
+/// Bytes or elements for a unit of fuel.
+const PER_UNIT: i64 = 64;
+
+/// What a round of the loop that spends fuel costs: all instructions in it but the loop.
+const ROUND: i64 = 9;
+
+/// Less than this is moved for the price of an instruction.
+const FREE: i32 = PER_UNIT as i32;
+
+/// As many functions, and types, as the engine takes.
+const MOST: usize = 1_000_000;
+
+pub struct Metered {
+    pub wasm: Vec<u8>,
+    pub places: Places,
+}
+
+/// Where in the original module the places of a rewritten one are.
+#[derive(Clone, Default)]
+pub struct Places {
+    /// Functions of the original: those beyond were added. None where nothing was rewritten.
+    functions: Option<u32>,
+    /// From which offset on everything lies how much further on, ascending.
+    shifts: Vec<(u32, u32)>,
+}
+
+impl Places {
+    /// Whether the function was added.
+    pub fn is_added(&self, function: u32) -> bool {
+        self.functions.is_some_and(|functions| function >= functions)
+    }
+
+    pub fn original(&self, offset: usize) -> usize {
+        let after = self.shifts.partition_point(|(from, _)| *from as usize <= offset);
+        let shift = after.checked_sub(1).map_or(0, |position| self.shifts[position].1);
+        offset.saturating_sub(shift as usize)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_none()
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Some(functions) = self.functions else { return Vec::new() };
+        let numbers = self.shifts.iter().flat_map(|(from, shift)| [*from, *shift]);
+        [functions].into_iter().chain(numbers).flat_map(u32::to_le_bytes).collect()
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<Places> {
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        let numbers: Vec<_> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
+        let Some((functions, shifts)) = numbers.split_first() else {
+            return rest.is_empty().then(Places::default);
+        };
+        let (shifts, odd) = shifts.as_chunks::<2>();
+        let whole = rest.is_empty() && odd.is_empty();
+        whole.then(|| Places {
+            functions: Some(*functions),
+            shifts: shifts.iter().map(|[from, shift]| (*from, *shift)).collect(),
+        })
+    }
+}
+
+/// An instruction that moves bytes or elements, with what it is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Bulk {
+    MemoryFill(u32),
+    MemoryCopy(u32, u32),
+    MemoryInit(u32, u32),
+    TableFill(u32),
+    TableCopy(u32, u32),
+    TableInit(u32, u32),
+    TableGrow(u32),
+    ArrayNew(u32),
+    ArrayNewDefault(u32),
+    ArrayNewData(u32, u32),
+    ArrayNewElem(u32, u32),
+    ArrayFill(u32),
+    ArrayCopy(u32, u32),
+    ArrayInitData(u32, u32),
+    ArrayInitElem(u32, u32),
+}
+
+impl Bulk {
+    fn of(operator: &Operator) -> Option<Bulk> {
+        Some(match *operator {
+            Operator::MemoryFill { mem } => Bulk::MemoryFill(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => Bulk::MemoryCopy(dst_mem, src_mem),
+            Operator::MemoryInit { data_index, mem } => Bulk::MemoryInit(data_index, mem),
+            Operator::TableFill { table } => Bulk::TableFill(table),
+            Operator::TableCopy { dst_table, src_table } => Bulk::TableCopy(dst_table, src_table),
+            Operator::TableInit { elem_index, table } => Bulk::TableInit(elem_index, table),
+            Operator::TableGrow { table } => Bulk::TableGrow(table),
+            Operator::ArrayNew { array_type_index } => Bulk::ArrayNew(array_type_index),
+            Operator::ArrayNewDefault { array_type_index } => Bulk::ArrayNewDefault(array_type_index),
+            Operator::ArrayNewData { array_type_index, array_data_index } => {
+                Bulk::ArrayNewData(array_type_index, array_data_index)
+            }
+            Operator::ArrayNewElem { array_type_index, array_elem_index } => {
+                Bulk::ArrayNewElem(array_type_index, array_elem_index)
+            }
+            Operator::ArrayFill { array_type_index } => Bulk::ArrayFill(array_type_index),
+            Operator::ArrayCopy { array_type_index_dst, array_type_index_src } => {
+                Bulk::ArrayCopy(array_type_index_dst, array_type_index_src)
+            }
+            Operator::ArrayInitData { array_type_index, array_data_index } => {
+                Bulk::ArrayInitData(array_type_index, array_data_index)
+            }
+            Operator::ArrayInitElem { array_type_index, array_elem_index } => {
+                Bulk::ArrayInitElem(array_type_index, array_elem_index)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The instruction in binary form.
+    fn encode(self, out: &mut Vec<u8>) {
+        const BULK: u8 = 0xfc;
+        const GC: u8 = 0xfb;
+        let (prefix, code, indices): (u8, u8, &[u32]) = match self {
+            Bulk::MemoryInit(data, memory) => (BULK, 8, &[data, memory]),
+            Bulk::MemoryCopy(to, from) => (BULK, 10, &[to, from]),
+            Bulk::MemoryFill(memory) => (BULK, 11, &[memory]),
+            Bulk::TableInit(elements, table) => (BULK, 12, &[elements, table]),
+            Bulk::TableCopy(to, from) => (BULK, 14, &[to, from]),
+            Bulk::TableGrow(table) => (BULK, 15, &[table]),
+            Bulk::TableFill(table) => (BULK, 17, &[table]),
+            Bulk::ArrayNew(ty) => (GC, 6, &[ty]),
+            Bulk::ArrayNewDefault(ty) => (GC, 7, &[ty]),
+            Bulk::ArrayNewData(ty, data) => (GC, 9, &[ty, data]),
+            Bulk::ArrayNewElem(ty, elements) => (GC, 10, &[ty, elements]),
+            Bulk::ArrayFill(ty) => (GC, 16, &[ty]),
+            Bulk::ArrayCopy(to, from) => (GC, 17, &[to, from]),
+            Bulk::ArrayInitData(ty, data) => (GC, 18, &[ty, data]),
+            Bulk::ArrayInitElem(ty, elements) => (GC, 19, &[ty, elements]),
+        };
+        out.extend([prefix, code]);
+        indices.iter().for_each(|index| leb(out, *index as usize));
+    }
+}
+
+const I32: u8 = 0x7f;
+const I64: u8 = 0x7e;
+const NULLABLE: u8 = 0x63;
+const NOT_NULL: u8 = 0x64;
+
+/// What has to be known of a module.
+#[derive(Default)]
+struct Module {
+    types: usize,
+    /// Of types that are arrays, by index: the type of an element as a value; empty for one that this does not know.
+    arrays: FxHashMap<u32, Vec<u8>>,
+    functions: usize,
+    /// The types of indices of memories.
+    memories: Vec<u8>,
+    /// Likewise of tables, with the type of their elements.
+    tables: Vec<(u8, Vec<u8>)>,
+    sections: Vec<(u8, Range<usize>)>,
+    bodies: Vec<Range<usize>>,
+    sites: Vec<(Range<usize>, Bulk)>,
+}
+
+impl Module {
+    fn parse(wasm: &[u8]) -> wasmparser::Result<Module> {
+        let mut module = Module::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            if let Some((id, range)) = payload.as_section() {
+                module.sections.push((id, range));
+            }
+            match payload {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        for ty in group?.types() {
+                            if let CompositeInnerType::Array(array) = &ty.composite_type.inner {
+                                module.arrays.insert(module.types as u32, element_type(array.0.element_type));
+                            }
+                            module.types += 1;
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let ty = import?.ty;
+                        match ty {
+                            TypeRef::Memory(ty) => module.memories.push(index_type(ty.memory64)),
+                            TypeRef::Table(ty) => module.table(&ty),
+                            _ => module.functions += usize::from(import_kind(&ty) == ExternKind::Func),
+                        }
+                    }
+                }
+                Payload::FunctionSection(section) => module.functions += section.count() as usize,
+                Payload::TableSection(section) => {
+                    for table in section {
+                        module.table(&table?.ty);
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        module.memories.push(index_type(memory?.memory64));
+                    }
+                }
+                Payload::CodeSectionEntry(body) => {
+                    module.bodies.push(body.range());
+                    let mut operators = body.get_operators_reader()?;
+                    let mut little = false;
+                    while !operators.eof() {
+                        let (operator, offset) = operators.read_with_offset()?;
+                        if let Some(bulk) = Bulk::of(&operator)
+                            && !little
+                        {
+                            module.sites.push((offset..operators.original_position(), bulk));
+                        }
+                        little = matches!(operator, Operator::I32Const { value } if (0..FREE).contains(&value));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(module)
+    }
+
+    fn table(&mut self, ty: &wasmparser::TableType) {
+        self.tables.push((index_type(ty.table64), reference_type(ty.element_type)));
+    }
+
+    fn memory(&self, index: u32) -> Option<u8> {
+        self.memories.get(index as usize).copied()
+    }
+
+    /// The type of the function that executes an instruction.
+    fn signature(&self, bulk: Bulk) -> Option<Signature> {
+        let table = |index: u32| self.tables.get(index as usize).filter(|(_, element)| !element.is_empty());
+        let element = |ty: u32| self.arrays.get(&ty).filter(|element| !element.is_empty());
+        // What is moved from one to the other is as much as both can have.
+        let both = |to: u8, from: u8| vec![vec![to], vec![from], vec![if to == I64 { from } else { I32 }]];
+        let i32 = || vec![I32];
+        let (params, result) = match bulk {
+            Bulk::MemoryFill(memory) => (vec![vec![self.memory(memory)?], i32(), vec![self.memory(memory)?]], None),
+            Bulk::MemoryCopy(to, from) => (both(self.memory(to)?, self.memory(from)?), None),
+            Bulk::MemoryInit(_, memory) => (vec![vec![self.memory(memory)?], i32(), i32()], None),
+            Bulk::TableInit(_, index) => (vec![vec![table(index)?.0], i32(), i32()], None),
+            Bulk::TableCopy(to, from) => (both(table(to)?.0, table(from)?.0), None),
+            Bulk::TableGrow(index) => {
+                let (ty, element) = table(index)?;
+                (vec![element.clone(), vec![*ty]], Some(vec![*ty]))
+            }
+            Bulk::TableFill(index) => {
+                let (ty, element) = table(index)?;
+                (vec![vec![*ty], element.clone(), vec![*ty]], None)
+            }
+            Bulk::ArrayNew(ty) => (vec![element(ty)?.clone(), i32()], Some(array(ty, false))),
+            Bulk::ArrayNewDefault(ty) => (vec![i32()], Some(array(ty, false))),
+            Bulk::ArrayNewData(ty, _) | Bulk::ArrayNewElem(ty, _) => (vec![i32(), i32()], Some(array(ty, false))),
+            Bulk::ArrayFill(ty) => (vec![array(ty, true), i32(), element(ty)?.clone(), i32()], None),
+            Bulk::ArrayCopy(to, from) => (vec![array(to, true), i32(), array(from, true), i32(), i32()], None),
+            Bulk::ArrayInitData(ty, _) | Bulk::ArrayInitElem(ty, _) => {
+                (vec![array(ty, true), i32(), i32(), i32()], None)
+            }
+        };
+        Some(Signature { params, result })
+    }
+}
+
+/// Types in binary form. The last parameter is how much is moved.
+struct Signature {
+    params: Vec<Vec<u8>>,
+    result: Option<Vec<u8>>,
+}
+
+impl Signature {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(0x60);
+        out.push(self.params.len() as u8);
+        self.params.iter().for_each(|param| out.extend(param));
+        out.push(u8::from(self.result.is_some()));
+        out.extend(self.result.iter().flatten());
+    }
+
+    /// The function that executes an instruction, then spends fuel.
+    fn encode_body(&self, bulk: Bulk, out: &mut Vec<u8>) {
+        let last = self.params.len() as u8 - 1;
+        let amount = self.params[usize::from(last)][0];
+        match bulk {
+            Bulk::TableGrow(_) => out.extend([1, 1, amount]),
+            _ => out.push(0),
+        }
+        (0..=last).for_each(|param| out.extend([LOCAL_GET, param]));
+        bulk.encode(out);
+        match bulk {
+            // What did not grow has moved nothing.
+            Bulk::TableGrow(_) => {
+                let grown = last + 1;
+                out.extend([LOCAL_TEE, grown]);
+                out.extend(if amount == I64 { [I64_CONST, MINUS_ONE, I64_NE] } else { [I32_CONST, MINUS_ONE, I32_NE] });
+                out.extend([IF, VOID]);
+                spend(last, amount, out);
+                out.extend([END, LOCAL_GET, grown]);
+            }
+            _ => spend(last, amount, out),
+        }
+        out.push(END);
+    }
+}
+
+fn array(ty: u32, nullable: bool) -> Vec<u8> {
+    let mut out = vec![if nullable { NULLABLE } else { NOT_NULL }];
+    signed_leb(&mut out, ty.into());
+    out
+}
+
+/// What an element of an array is as a value.
+fn element_type(ty: StorageType) -> Vec<u8> {
+    vec![match ty {
+        StorageType::I8 | StorageType::I16 | StorageType::Val(ValType::I32) => I32,
+        StorageType::Val(ValType::I64) => I64,
+        StorageType::Val(ValType::F32) => 0x7d,
+        StorageType::Val(ValType::F64) => 0x7c,
+        StorageType::Val(ValType::V128) => 0x7b,
+        StorageType::Val(ValType::Ref(ty)) => return reference_type(ty),
+    }]
+}
+
+fn index_type(wide: bool) -> u8 {
+    if wide { I64 } else { I32 }
+}
+
+/// A type of references in binary form; empty for one that this does not know.
+fn reference_type(ty: RefType) -> Vec<u8> {
+    let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
+    match ty.heap_type() {
+        HeapType::Abstract { shared: false, ty } => out.push(match ty {
+            AbstractHeapType::Func => 0x70,
+            AbstractHeapType::Extern => 0x6f,
+            AbstractHeapType::Any => 0x6e,
+            AbstractHeapType::None => 0x71,
+            AbstractHeapType::NoExtern => 0x72,
+            AbstractHeapType::NoFunc => 0x73,
+            AbstractHeapType::Eq => 0x6d,
+            AbstractHeapType::Struct => 0x6b,
+            AbstractHeapType::Array => 0x6a,
+            AbstractHeapType::I31 => 0x6c,
+            AbstractHeapType::Exn => 0x69,
+            AbstractHeapType::NoExn => 0x74,
+            _ => return Vec::new(),
+        }),
+        HeapType::Concrete(UnpackedIndex::Module(index)) => signed_leb(&mut out, index.into()),
+        _ => return Vec::new(),
+    }
+    out
+}
+
+/// The module with calls for what moves bytes or elements. `None` if it has nothing such, or is invalid.
+pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
+    let Ok(module) = Module::parse(wasm) else { return Ok(None) };
+    let mut added: FxHashMap<Bulk, usize> = FxHashMap::default();
+    let mut functions = Vec::new();
+    for (_, bulk) in &module.sites {
+        if added.contains_key(bulk) {
+            continue;
+        }
+        let Some(signature) = module.signature(*bulk) else { return Ok(None) };
+        added.insert(*bulk, module.functions + functions.len());
+        functions.push((*bulk, signature));
+    }
+    let invalid = module.functions.max(module.types) > MOST;
+    if functions.is_empty() || invalid {
+        return Ok(None);
+    }
+    if module.functions.max(module.types) + functions.len() > MOST || u32::try_from(wasm.len()).is_err() {
+        let message =
+            "the module is too large for its instructions that move bytes or elements to be paid for with fuel";
+        return Err(Error::new(ErrorKind::Limit, message));
+    }
+    let mut rewriter = Rewriter { wasm, out: Vec::with_capacity(wasm.len() + 64 * functions.len()), shifts: vec![] };
+    let mut end = 8;
+    rewriter.copy(0..end);
+    for (id, contents) in &module.sections {
+        match *id {
+            TYPES => rewriter.section(TYPES, contents.clone(), functions.len(), |out| {
+                functions.iter().for_each(|(_, signature)| signature.encode(out));
+            }),
+            FUNCTIONS => rewriter.section(FUNCTIONS, contents.clone(), functions.len(), |out| {
+                (0..functions.len()).for_each(|position| leb(out, module.types + position));
+            }),
+            CODE => rewriter.code(contents.clone(), &module, &added, &functions),
+            // With its head, which lies between the section before and this one.
+            _ => rewriter.copy(end..contents.end),
+        }
+        end = contents.end;
+    }
+    let places = Places { functions: Some(module.functions as u32), shifts: rewriter.shifts };
+    Ok(Some(Metered { wasm: rewriter.out, places }))
+}
+
+const TYPES: u8 = 1;
+const FUNCTIONS: u8 = 3;
+const CODE: u8 = 10;
+
+struct Rewriter<'a> {
+    wasm: &'a [u8],
+    out: Vec<u8>,
+    shifts: Vec<(u32, u32)>,
+}
+
+impl Rewriter<'_> {
+    /// Copies a part of the original.
+    fn copy(&mut self, range: Range<usize>) {
+        // Numbers are written no shorter than they were, so it lies no further ahead.
+        let shift = (self.out.len() - range.start) as u32;
+        if self.shifts.last().map_or(0, |(_, last)| *last) != shift {
+            self.shifts.push((self.out.len() as u32, shift));
+        }
+        self.out.extend_from_slice(&self.wasm[range]);
+    }
+
+    /// Begins a section with `more` entries than the original, and gives where its size is to be written, and where in the original
+    /// the entries begin.
+    fn begin(&mut self, id: u8, contents: Range<usize>, more: usize) -> (usize, usize) {
+        let mut reader = BinaryReader::new(&self.wasm[contents.clone()], 0);
+        // It was read before.
+        let count = reader.read_var_u32().unwrap_or(0) as usize;
+        self.out.push(id);
+        let size = self.out.len();
+        padded_leb(&mut self.out, 0);
+        padded_leb(&mut self.out, count + more);
+        (size, contents.start + reader.original_position())
+    }
+
+    /// Writes the size of what follows it up to here.
+    fn end(&mut self, size: usize) {
+        let mut bytes = Vec::with_capacity(PADDED);
+        padded_leb(&mut bytes, self.out.len() - size - PADDED);
+        self.out[size..size + PADDED].copy_from_slice(&bytes);
+    }
+
+    fn section(&mut self, id: u8, contents: Range<usize>, more: usize, add: impl FnOnce(&mut Vec<u8>)) {
+        let (size, entries) = self.begin(id, contents.clone(), more);
+        self.copy(entries..contents.end);
+        add(&mut self.out);
+        self.end(size);
+    }
+
+    fn code(
+        &mut self,
+        contents: Range<usize>,
+        module: &Module,
+        added: &FxHashMap<Bulk, usize>,
+        functions: &[(Bulk, Signature)],
+    ) {
+        let (section, mut copied) = self.begin(CODE, contents.clone(), functions.len());
+        let mut sites = module.sites.iter().peekable();
+        for body in &module.bodies {
+            if sites.peek().is_none_or(|(site, _)| site.start >= body.end) {
+                continue;
+            }
+            let before = self.wasm[copied..body.start].len() - leb_length(body.len(), &self.wasm[..body.start]);
+            self.copy(copied..copied + before);
+            let size = self.out.len();
+            padded_leb(&mut self.out, 0);
+            copied = body.start;
+            while let Some((site, bulk)) = sites.next_if(|(site, _)| site.start < body.end) {
+                self.copy(copied..site.start);
+                self.call(added[bulk], site.len());
+                copied = site.end;
+            }
+            self.copy(copied..body.end);
+            copied = body.end;
+            self.end(size);
+        }
+        self.copy(copied..contents.end);
+        for (bulk, signature) in functions {
+            let size = self.out.len();
+            padded_leb(&mut self.out, 0);
+            signature.encode_body(*bulk, &mut self.out);
+            self.end(size);
+        }
+        self.end(section);
+    }
+
+    /// A call, as long as what it replaces if it can be.
+    fn call(&mut self, function: usize, length: usize) {
+        let start = self.out.len();
+        self.out.push(0x10);
+        leb(&mut self.out, function);
+        // The number may have bytes that say nothing, up to as many as the largest has.
+        while self.out.len() - start < length.min(1 + PADDED) {
+            if let Some(last) = self.out.last_mut() {
+                *last |= 0x80;
+            }
+            self.out.push(0);
+        }
+        const NOP: u8 = 0x01;
+        self.out.resize(self.out.len().max(start + length), NOP);
+    }
+}
+
+/// How many bytes the number at the end of `bytes` has, which says `value`: it may be longer than it has to be.
+fn leb_length(value: usize, bytes: &[u8]) -> usize {
+    let ends_with = |length: &usize| {
+        let mut reader = BinaryReader::new(&bytes[bytes.len() - length..], 0);
+        let number = reader.read_var_u32();
+        number.is_ok_and(|number| number as usize == value) && reader.eof()
+    };
+    (1..=PADDED).rev().find(ends_with).unwrap_or(1)
+}
+
+const BLOCK: u8 = 0x02;
+const LOOP: u8 = 0x03;
+const IF: u8 = 0x04;
+const END: u8 = 0x0b;
+const BR: u8 = 0x0c;
+const BR_IF: u8 = 0x0d;
+const LOCAL_GET: u8 = 0x20;
+const LOCAL_SET: u8 = 0x21;
+const LOCAL_TEE: u8 = 0x22;
+const I32_CONST: u8 = 0x41;
+const I64_CONST: u8 = 0x42;
+const I32_NE: u8 = 0x47;
+const I32_LT_U: u8 = 0x49;
+const I64_NE: u8 = 0x52;
+const I64_LT_U: u8 = 0x54;
+const I32_SUB: u8 = 0x6b;
+const I64_SUB: u8 = 0x7d;
+const VOID: u8 = 0x40;
+const MINUS_ONE: u8 = 0x7f;
+
+/// Spends fuel for the amount in a local, which is of no use afterwards.
+fn spend(local: u8, ty: u8, out: &mut Vec<u8>) {
+    let (constant, less, minus) =
+        if ty == I64 { (I64_CONST, I64_LT_U, I64_SUB) } else { (I32_CONST, I32_LT_U, I32_SUB) };
+    out.extend([BLOCK, VOID, LOOP, VOID]);
+    out.extend([LOCAL_GET, local, constant]);
+    signed_leb(out, ROUND * PER_UNIT);
+    out.extend([less, BR_IF, 1, LOCAL_GET, local, constant]);
+    signed_leb(out, ROUND * PER_UNIT);
+    out.extend([minus, LOCAL_SET, local, BR, 0, END, END]);
+}
+
+fn leb(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn signed_leb(out: &mut Vec<u8>, mut number: i64) {
+    while !(-0x40..0x40).contains(&number) {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8 & 0x7f);
+}
+
+/// As many bytes as a number of 32 bits can have.
+const PADDED: usize = 5;
+
+fn padded_leb(out: &mut Vec<u8>, number: usize) {
+    (0..PADDED).for_each(|position| {
+        let more = if position + 1 < PADDED { 0x80 } else { 0 };
+        out.push((number >> (7 * position)) as u8 & 0x7f | more);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BULK: &str = "(module
+        (import \"\" \"\" (func (param i32)))
+        (memory 1) (memory $wide i64 1) (table $t 5 funcref) (table $x i64 5 externref) (table $own 3 (ref null $ty))
+        (type $ty (func)) (data \"abc\") (elem funcref (ref.null func)) (elem (ref null $ty) (ref.null $ty))
+        (func (export \"a\") (param i32 i64) (result i32)
+            (memory.fill (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.fill (i32.const 0) (i32.const 1) (i32.const 63))
+            (memory.fill $wide (i64.const 0) (i32.const 1) (local.get 1))
+            (memory.copy (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.copy $wide $wide (i64.const 0) (i64.const 1) (local.get 1))
+            (memory.copy $wide 0 (i64.const 0) (i32.const 1) (local.get 0))
+            (memory.copy 0 $wide (i32.const 0) (i64.const 1) (local.get 0))
+            (memory.init 0 (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.init $wide 0 (i64.const 0) (i32.const 1) (local.get 0))
+            (i32.load8_u (i32.const 7)))
+        (func (export \"b\") (param i32 i64) (result i32)
+            (table.fill $t (i32.const 0) (ref.null func) (local.get 0))
+            (table.fill $x (i64.const 0) (ref.null extern) (local.get 1))
+            (table.fill $own (i32.const 0) (ref.null $ty) (local.get 0))
+            (table.copy $t $t (i32.const 0) (i32.const 1) (local.get 0))
+            (table.copy $x $x (i64.const 0) (i64.const 1) (local.get 1))
+            (table.init $t 0 (i32.const 0) (i32.const 0) (local.get 0))
+            (table.init $own 1 (i32.const 0) (i32.const 0) (local.get 0))
+            (drop (table.grow $t (ref.null func) (local.get 0)))
+            (drop (table.grow $x (ref.null extern) (local.get 1)))
+            (drop (table.grow $own (ref.null $ty) (local.get 0)))
+            (table.fill $t (i32.const 0) (ref.null func) (local.get 0))
+            (i32.const 8))
+        (type $bytes (array (mut i8))) (type $refs (array (mut (ref null $bytes)))) (type $funcs (array (mut funcref)))
+        (type $floats (array (mut f64)))
+        (func (export \"arrays\") (param i32)
+            (local $b (ref null $bytes)) (local $r (ref null $refs)) (local $f (ref null $funcs))
+            (local.set $b (array.new $bytes (i32.const 1) (local.get 0)))
+            (local.set $r (array.new_default $refs (local.get 0)))
+            (local.set $b (array.new_data $bytes 0 (i32.const 0) (local.get 0)))
+            (local.set $f (array.new_elem $funcs 0 (i32.const 0) (local.get 0)))
+            (array.fill $bytes (local.get $b) (i32.const 0) (i32.const 1) (local.get 0))
+            (array.fill $refs (local.get $r) (i32.const 0) (local.get $b) (local.get 0))
+            (array.copy $bytes $bytes (local.get $b) (i32.const 0) (local.get $b) (i32.const 0) (local.get 0))
+            (array.init_data $bytes 0 (local.get $b) (i32.const 0) (i32.const 0) (local.get 0))
+            (array.init_elem $funcs 0 (local.get $f) (i32.const 0) (i32.const 0) (local.get 0))
+            (drop (array.new $floats (f64.const 1) (local.get 0))))
+        FUNCTIONS
+        (func (export \"c\") (param i32) (unreachable) (memory.fill (i32.const 0) (i32.const 1) (local.get 0))))";
+
+    fn operators(wasm: &[u8]) -> Vec<(String, usize)> {
+        let mut all = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let Payload::CodeSectionEntry(body) = payload.expect("readable") else { continue };
+            let mut operators = body.get_operators_reader().expect("readable");
+            while !operators.eof() {
+                let (operator, offset) = operators.read_with_offset().expect("readable");
+                all.push((format!("{operator:?}"), offset));
+            }
+        }
+        all
+    }
+
+    /// Whether every instruction is where the places say, up to the functions that were added.
+    fn check(text: &str, small: bool) {
+        let wasm = wat::parse_str(text).expect("valid text");
+        let metered = rewrite(&wasm).expect("no error").expect("something to do");
+        let mut config = wasmtime::Config::new();
+        config.wasm_gc(true).wasm_function_references(true);
+        let engine = wasmtime::Engine::new(&config).expect("an engine");
+        wasmtime::Module::validate(&engine, &wasm).expect("valid");
+        wasmtime::Module::validate(&engine, &metered.wasm).expect("valid");
+        let (before, after) = (operators(&wasm), operators(&metered.wasm));
+        assert!(after.len() > before.len());
+        let mut after = after.iter();
+        let mut calls = 0;
+        for (operator, offset) in &before {
+            let (new, place) = after.by_ref().find(|(new, _)| small || new != "Nop").expect("as many instructions");
+            assert_eq!(metered.places.original(*place), *offset, "{operator}");
+            let replaced = new != operator;
+            assert!(!replaced || new.starts_with("Call {"), "{operator} {new}");
+            calls += usize::from(replaced);
+        }
+        assert_eq!(calls, 30);
+        if small {
+            assert_eq!(metered.places.shifts.windows(2).filter(|pair| pair[1].1 < pair[0].1).count(), 0);
+        }
+        let bytes = metered.places.to_bytes();
+        let read = Places::from_bytes(&bytes).expect("as written");
+        assert_eq!((read.functions, &read.shifts), (metered.places.functions, &metered.places.shifts));
+        assert!(Places::from_bytes(&bytes[1..]).is_none());
+    }
+
+    #[test]
+    fn every_instruction_is_called_and_found_again() {
+        check(&BULK.replace("FUNCTIONS", ""), true);
+        // Numbers of functions that need more bytes than the instructions have.
+        check(&BULK.replace("FUNCTIONS", &"(func)".repeat(17_000)), false);
+    }
+
+    #[test]
+    fn what_needs_nothing_stays() {
+        for text in ["(module)", "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))"]
+        {
+            assert!(rewrite(&wat::parse_str(text).expect("valid text")).expect("no error").is_none());
+        }
+        assert!(rewrite(b"\0asm\x01\0\0\0\x0a\x05").expect("no error").is_none());
+        assert!(Places::from_bytes(&[]).is_some_and(|places| places.is_empty()));
+        assert_eq!(Places::default().original(77), 77);
+    }
+}
