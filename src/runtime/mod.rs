@@ -2,6 +2,7 @@
 //!
 //! - [`config`], [`engine`]: what an engine is to be like, and engines; [`store`]: what a store keeps and for how long
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
+//! - [`quiet_thread`]: threads that take no signals of the host's
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
@@ -29,6 +30,7 @@ pub mod log;
 pub mod module;
 pub mod module_limits;
 pub mod object;
+pub mod quiet_thread;
 pub mod store;
 pub mod trap;
 pub mod trap_sites;

@@ -1,6 +1,7 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod pool;
 mod store;
 mod types;
 
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub struct Wasmtime;
 
@@ -31,9 +32,10 @@ impl Backend for Wasmtime {
         config::translate(self, options, &mut config)?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| config::refusal(options, &error))?;
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
-        let foreign =
-            may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
-        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign }))
+        let foreign = may_be_foreign
+            && pool::run(0, || config::is_foreign(&engine)).map_err(|error| config::refusal(options, &error))?;
+        let parallel = options.parallel_compilation != Some(false);
+        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign, parallel }))
     }
 }
 
@@ -42,6 +44,19 @@ struct WasmtimeEngine {
     interruption: bool,
     /// Whether it compiles for machines that this one is not.
     foreign: bool,
+    /// Whether it compiles in threads.
+    parallel: bool,
+}
+
+impl WasmtimeEngine {
+    /// Runs `body`, which works on the module, where it may use the engine's parallelism.
+    fn work_on<R: Send>(&self, wasm: &[u8], body: impl FnOnce() -> R + Send) -> R {
+        if self.parallel { pool::run(wasm.len(), body) } else { body() }
+    }
+
+    fn check(&self, wasm: &[u8]) -> Result<()> {
+        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))
+    }
 }
 
 struct WasmtimeModule {
@@ -65,20 +80,20 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let compile = || match self.foreign {
-            false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
-            true => self.engine.precompile_module(wasm).map(Code::Foreign),
-        };
-        let code = with_pool(compile)?;
-        // Of an invalid module, validation speaks more plainly than compilation.
-        let code =
-            code.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))?;
-        Ok(Box::new(WasmtimeModule { code, trap_sites: Arc::new(TrapSites::of(wasm)) }))
+        let code = self.work_on(wasm, || {
+            // All of it, before any of it is compiled: the engine would find what is wrong with a function when it is its turn.
+            self.check(wasm)?;
+            let code = match self.foreign {
+                false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
+                true => self.engine.precompile_module(wasm).map(Code::Foreign),
+            };
+            code.map_err(|error| in_words(ErrorKind::Compile, &error))
+        });
+        Ok(Box::new(WasmtimeModule { code: code?, trap_sites: Arc::new(TrapSites::of(wasm)) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        let validate = || wasmtime::Module::validate(&self.engine, wasm);
-        with_pool(validate)?.map_err(|error| in_words(ErrorKind::Compile, &error))
+        self.work_on(wasm, || self.check(wasm))
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
@@ -103,29 +118,6 @@ impl Engine for WasmtimeEngine {
     fn tick(&self) {
         self.engine.increment_epoch();
     }
-}
-
-/// Runs `body`, which compiles or validates, with a pool of threads that works.
-fn with_pool<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
-    if in_compiling_process() { Ok(body()) } else { in_this_thread(body) }
-}
-
-/// Whether this is the process that compiled first. The engine compiles in a pool of threads, which a fork leaves behind.
-fn in_compiling_process() -> bool {
-    static PROCESS: OnceLock<u32> = OnceLock::new();
-    let process = std::process::id();
-    *PROCESS.get_or_init(|| process) == process
-}
-
-/// Runs `body` with this thread for a pool, which it stays once it is one.
-fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
-    if rayon::current_thread_index().is_some() {
-        return Ok(body());
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-    let pool = pool.map_err(|error| Error::new(ErrorKind::Limit, error.to_string()))?;
-    let pool = std::mem::ManuallyDrop::new(pool);
-    Ok(pool.install(body))
 }
 
 impl Module for WasmtimeModule {

@@ -1,0 +1,138 @@
+//! In which threads the engine works on a module.
+//!
+//! The engine compiles and validates in parallel with rayon, in whatever pool it is called. Rayon's own one would stay for the
+//! process: it takes the host's signals, is dead in every child of a fork, and never works again if its threads could not be
+//! made once. So each module gets a pool of its own while it is worked on, which leaves nothing behind. A module that is too
+//! small to be worth threads, or for which none can be had, is worked on by the thread that brings it.
+
+use crate::runtime::quiet_thread::Quiet;
+use rayon::{ThreadBuilder, ThreadPoolBuilder};
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many bytes of a module are worth one thread more: some milliseconds of the compiler, and some dozen microseconds for
+/// the thread.
+const BYTES_FOR_A_THREAD: usize = 4 << 10;
+
+/// Runs `body`, which uses rayon on a module of so many bytes, and gives what it gives; a panic comes back as a panic.
+pub fn run<R: Send>(bytes: usize, body: impl FnOnce() -> R + Send) -> R {
+    if rayon::current_thread_index().is_some() {
+        return body();
+    }
+    let reserved = Reserved::up_to(bytes / BYTES_FOR_A_THREAD);
+    let threads = match reserved.0 {
+        // One alone would be no faster than this thread.
+        0 | 1 if stack_suffices() => return in_this_thread(body),
+        0 => 1,
+        threads => threads,
+    };
+    let mut body = Some(body);
+    let quiet = Quiet::begin();
+    let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "wasmrt-compiler".to_string());
+    let done = pool.build_scoped(ThreadBuilder::run, |pool| {
+        drop(quiet);
+        body.take().map(|body| pool.install(body))
+    });
+    match (done, body) {
+        (Ok(Some(done)), _) => done,
+        // Not all of the threads could be made.
+        (_, Some(body)) => in_this_thread(body),
+        (_, None) => unreachable!("a body that has run gives something"),
+    }
+}
+
+/// Runs `body` with this thread for a pool, as long as that takes.
+fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+    let mut thread = None;
+    let pool = ThreadPoolBuilder::new().num_threads(1).spawn_handler(|builder| {
+        thread = Some(builder);
+        Ok(())
+    });
+    let pool = pool.build().expect("no thread is made");
+    let thread = thread.expect("the pool has one");
+    let mut outcome = None;
+    let job: Box<dyn FnOnce() + Send + '_> = Box::new(|| outcome = Some(catch_unwind(AssertUnwindSafe(body))));
+    // SAFETY: only the lifetime is another. `run` below does not return before the pool has no job any more.
+    let job = unsafe { std::mem::transmute::<Box<dyn FnOnce() + Send + '_>, Box<dyn FnOnce() + Send>>(job) };
+    pool.spawn(job);
+    // The pool ends when its job is done, and then `run` returns.
+    drop(pool);
+    thread.run();
+    outcome.expect("the job has run").unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// What the compilers take of the stack, amply: Cranelift took 160 KiB of it, Winch 320, whatever the module.
+const STACK: usize = 1 << 20;
+
+/// Whether this thread has stack enough left to compile on.
+fn stack_suffices() -> bool {
+    thread_local! {
+        /// Where the thread's stack begins and ends: the system is asked once, since it tells in files.
+        static BOUNDS: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
+    }
+    let (begin, end) = BOUNDS.get().unwrap_or_else(|| {
+        let bounds = stack_bounds();
+        BOUNDS.set(Some(bounds));
+        bounds
+    });
+    let here = (&raw const end).addr();
+    // A coroutine's is somewhere else, and nobody knows how large it is.
+    (begin..end).contains(&here) && here - begin >= STACK
+}
+
+/// Where this thread's stack begins and ends; nowhere if the system does not tell.
+fn stack_bounds() -> (usize, usize) {
+    let mut attributes = MaybeUninit::uninit();
+    let (mut begin, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: places to write to; the attributes are written before they are read, and destroyed.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return (0, 0);
+        }
+        libc::pthread_attr_getstack(attributes.as_ptr(), &mut begin, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    (begin.addr(), begin.addr() + size)
+}
+
+/// Threads that work for the process's modules at the moment, together no more than there are processors.
+struct Reserved(usize);
+
+/// How many there are, below the number of the process: a child of a fork has none of its parent's.
+static RESERVED: AtomicU64 = AtomicU64::new(0);
+
+impl Reserved {
+    fn up_to(wanted: usize) -> Reserved {
+        let processors = if wanted > 1 { processors() } else { 0 };
+        let process = u64::from(std::process::id()) << 32;
+        let mut got = 0;
+        let reserve = |state: u64| {
+            let reserved = if state >> 32 == process >> 32 { state as u32 as usize } else { 0 };
+            got = wanted.min(processors.saturating_sub(reserved));
+            Some(process | (reserved + got) as u64)
+        };
+        let _ = RESERVED.try_update(Ordering::Relaxed, Ordering::Relaxed, reserve);
+        Reserved(got)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        RESERVED.fetch_sub(self.0 as u64, Ordering::Relaxed);
+    }
+}
+
+/// How many processors there are for this process. The system is asked once, since it tells in files.
+fn processors() -> usize {
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    match PROCESSORS.load(Ordering::Relaxed) {
+        0 => {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            PROCESSORS.store(processors, Ordering::Relaxed);
+            processors
+        }
+        processors => processors,
+    }
+}
