@@ -17,6 +17,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(mut config: Config) -> Result<Engine> {
+        super::prepare_process();
         let backend = config.resolve()?;
         let inner = backend.new_engine(&config.options).map_err(|error| config.explain(error))?;
         let Config { options, module_limits, .. } = config;

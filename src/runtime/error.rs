@@ -1,9 +1,10 @@
 //! What goes wrong, and each thread's record of the last thing that did.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Coarse classes of errors, stable numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,8 @@ struct Last {
 
 thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// Where in the sources this thread panicked last, if nobody has asked yet.
+    static PANICKED_AT: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// Text as C gets it.
@@ -97,13 +100,28 @@ pub fn record(error: &Error) {
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
+/// Keeps panics from printing: all of ours are caught and recorded, and the standard error stream is the host's. The hook is of the
+/// standard library that is in this library; a host in Rust has one of its own.
+pub fn keep_panics_quiet() {
+    static QUIET: AtomicBool = AtomicBool::new(false);
+    if QUIET.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let Some(location) = panic.location() else { return };
+        let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
+        let _ = PANICKED_AT.try_with(|place| place.set(Some(format!(" ({file}:{})", location.line()))));
+    }));
+}
+
 /// Records a panic that was caught as the thread's last error.
 #[cold]
 #[inline(never)]
 pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause");
-    let message = format!("internal error: {text}");
+    let place = PANICKED_AT.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let message = format!("internal error: {text}{place}");
     super::log::warn(&message);
     record(&Error::new(ErrorKind::Internal, message));
 }

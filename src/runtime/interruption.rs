@@ -11,7 +11,7 @@ use super::quiet_thread;
 use super::trap::TrapCode;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -190,7 +190,7 @@ impl Drop for Supervised<'_> {
 }
 
 /// The thread that ticks, and for whom.
-struct Ticker {
+pub struct Ticker {
     thread: Option<JoinHandle<()>>,
     /// Counts the threads there have been: one that was told to go must not go on for its successor.
     generation: u64,
@@ -282,11 +282,6 @@ struct Ticking(Arc<Interrupt>);
 
 impl Ticking {
     fn start(interrupt: Arc<Interrupt>) -> Result<Ticking> {
-        static FORKS: Once = Once::new();
-        // SAFETY: the three functions stay where they are: the library is never unloaded.
-        FORKS.call_once(|| unsafe {
-            libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
-        });
         let mut ticker = ticker();
         ticker.run()?;
         ticker.interrupts.push(interrupt.clone());
@@ -311,25 +306,16 @@ impl Drop for Ticking {
     }
 }
 
-thread_local! {
-    /// The ticker, held while this thread forks, so that the child does not inherit it in the middle of something.
-    static HELD: Cell<Option<MutexGuard<'static, Ticker>>> = const { Cell::new(None) };
+pub type Held = MutexGuard<'static, Ticker>;
+
+/// Keeps all others from the ticker, while the process forks.
+pub fn hold() -> Held {
+    ticker()
 }
 
-unsafe extern "C" fn before_fork() {
-    let _ = HELD.try_with(|held| held.set(Some(ticker())));
-}
-
-unsafe extern "C" fn after_fork_in_parent() {
-    let _ = HELD.try_with(|held| drop(held.take()));
-}
-
-unsafe extern "C" fn after_fork_in_child() {
-    let _ = HELD.try_with(|held| {
-        if let Some(mut ticker) = held.take() {
-            // There is nothing to join here.
-            std::mem::forget(ticker.thread.take());
-            ABANDONED.store(true, Ordering::Relaxed);
-        }
-    });
+/// Makes do without the ticker's thread, which the child of a fork has not.
+pub fn abandon(mut held: Held) {
+    // There is nothing to join here.
+    std::mem::forget(held.thread.take());
+    ABANDONED.store(true, Ordering::Relaxed);
 }

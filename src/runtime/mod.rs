@@ -2,7 +2,7 @@
 //!
 //! - [`config`], [`engine`]: what an engine is to be like, and engines; [`store`]: what a store keeps and for how long
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
-//! - [`quiet_thread`]: threads that take no signals of the host's
+//! - [`quiet_thread`], [`fork`]: threads that take no signals of the host's, and what a child process inherits
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
@@ -21,6 +21,7 @@ pub mod engine;
 pub mod entry;
 pub mod error;
 pub mod externs;
+pub mod fork;
 pub mod func;
 pub mod graveyard;
 pub mod instance;
@@ -36,3 +37,11 @@ pub mod trap;
 pub mod trap_sites;
 pub mod types;
 pub mod value;
+
+/// What the process has to know of this library, before anything that takes long or starts a thread.
+pub fn prepare_process() {
+    // Tests are to print why they fail.
+    #[cfg(not(test))]
+    error::keep_panics_quiet();
+    fork::prepare();
+}

@@ -1,12 +1,14 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod images;
 mod pool;
 mod store;
 mod types;
 
+use self::images::Image;
 use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Options, Setting};
+use crate::runtime::config::{Options, Proposal, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
@@ -35,7 +37,10 @@ impl Backend for Wasmtime {
         let foreign = may_be_foreign
             && pool::run(0, || config::is_foreign(&engine)).map_err(|error| config::refusal(options, &error))?;
         let parallel = options.parallel_compilation != Some(false);
-        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign, parallel }))
+        // Without this proposal the engine could not be kept from it.
+        let avoidable = !options.proposals.contains(&(Proposal::ExtendedConst, false));
+        let images = !foreign && options.copy_on_write != Some(false) && avoidable;
+        Ok(Box::new(WasmtimeEngine { engine, interruption: options.interruption, foreign, parallel, images }))
     }
 }
 
@@ -46,12 +51,29 @@ struct WasmtimeEngine {
     foreign: bool,
     /// Whether it compiles in threads.
     parallel: bool,
+    /// Whether it makes images of the data in modules, and can be kept from it.
+    images: bool,
 }
 
 impl WasmtimeEngine {
     /// Runs `body`, which works on the module, where it may use the engine's parallelism.
     fn work_on<R: Send>(&self, wasm: &[u8], body: impl FnOnce() -> R + Send) -> R {
         if self.parallel { pool::run(wasm.len(), body) } else { body() }
+    }
+
+    /// Compiles a valid module for this machine.
+    fn compile_here(&self, wasm: &[u8]) -> wasmtime::Result<wasmtime::Module> {
+        let Some(image) = self.images.then(|| Image::of(wasm)).flatten() else {
+            return wasmtime::Module::from_binary(&self.engine, wasm);
+        };
+        if !images::descriptor_to_spare() {
+            return wasmtime::Module::from_binary(&self.engine, &image.avoided(wasm));
+        }
+        let module = wasmtime::Module::from_binary(&self.engine, wasm)?;
+        // Made now, so that the next module knows whether there is a descriptor left for its own. If it fails, another thread had
+        // the last one, and it is tried again when the module is instantiated.
+        let _ = module.initialize_copy_on_write_image();
+        Ok(module)
     }
 
     fn check(&self, wasm: &[u8]) -> Result<()> {
@@ -84,7 +106,7 @@ impl Engine for WasmtimeEngine {
             // All of it, before any of it is compiled: the engine would find what is wrong with a function when it is its turn.
             self.check(wasm)?;
             let code = match self.foreign {
-                false => wasmtime::Module::from_binary(&self.engine, wasm).map(Code::Module),
+                false => self.compile_here(wasm).map(Code::Module),
                 true => self.engine.precompile_module(wasm).map(Code::Foreign),
             };
             code.map_err(|error| in_words(ErrorKind::Compile, &error))
@@ -153,9 +175,26 @@ fn identity(module: &wasmtime::Module) -> usize {
     module.image_range().start as usize
 }
 
-/// An engine's error with its causes, in one line.
+/// An engine's error with its causes, in one line; and what to do if it is the system that has no more.
 fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
-    Error::new(kind, format!("{error:#}"))
+    let message = format!("{error:#}");
+    // The engine's own words, since the types of these errors are hidden in it.
+    if message.contains("cannot create a memfd") {
+        let errno = images::file_in_memory().err().map_or(String::new(), |errno| format!(": {errno}"));
+        let message = format!(
+            "no file descriptor for the image of a module's data{errno}; allow more of them (ulimit -n), or turn copy-on-write off \
+             (wasmrt_config_set_memory_copy_on_write)"
+        );
+        return Error::new(ErrorKind::Limit, message);
+    }
+    if message.contains(&std::io::Error::from_raw_os_error(libc::ENOMEM).to_string()) {
+        let message = format!(
+            "{message}; the process has no address space left (ulimit -v) or too many mappings (sysctl vm.max_map_count, of which a \
+             memory takes two or three): delete stores, or have memories reserve less (wasmrt_config_set_memory_reservation)"
+        );
+        return Error::new(ErrorKind::Limit, message);
+    }
+    Error::new(kind, message)
 }
 
 #[cfg(test)]
