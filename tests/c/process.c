@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -227,6 +228,56 @@ TEST_IN_CHILD(modules_compile_where_no_thread_can_be_made) {
   wasm_engine_delete(engine);
   wasm_byte_vec_delete(&large);
   wasm_byte_vec_delete(&small);
+}
+
+static long resident_kilobytes(void) {
+  long total = 0, resident = 0;
+  FILE* file = fopen("/proc/self/statm", "r");
+  REQUIRE(file && fscanf(file, "%ld %ld", &total, &resident) == 2);
+  fclose(file);
+  return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void* compile_once(void* engine) {
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_module_delete(module_from_wat(store, "(module (func (export \"f\") (drop (i32.const 1))))"));
+  wasm_store_delete(store);
+  return NULL;
+}
+
+static void compile_in_threads(wasm_engine_t* engine, size_t threads) {
+  for (size_t i = 0; i < threads; i++) {
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, compile_once, engine) == 0);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+  }
+}
+
+// The child of a process that has compiled: its threads come and go, and nothing of them stays.
+TEST_IN_CHILD(threads_that_compile_in_a_forked_child_leave_nothing) {
+  wasm_engine_t* engine = wasm_engine_new();
+  REQUIRE(engine);
+  wasm_byte_vec_t large = large_module(200, true);
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_module_delete(wasm_module_new(store, &large));
+  wasm_byte_vec_delete(&large);
+  fflush(NULL);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    compile_in_threads(engine, 300);  // what caches there are fill up
+    long before = resident_kilobytes();
+    compile_in_threads(engine, 1000);
+    long grown = resident_kilobytes() - before;
+    printf("1000 threads that compiled in a child: %ld KB\n", grown);
+    fflush(NULL);
+    _exit(grown < 2000 && for_each_thread(NULL) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_INT(status, 0);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
 }
 
 // Compilers take more of the stack than such a thread has: the library has a thread for them.
@@ -547,4 +598,92 @@ TEST_IN_CHILD(memories_without_address_space_are_refused_with_what_to_do) {
     wasm_module_delete(module);
   }
   fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Forks while other threads are at work. Not in fork.c: AddressSanitizer's allocator may be left
+// locked in the child.
+
+static atomic_bool stop;
+static atomic_size_t ready;
+
+static void* run_guests(void* argument) {
+  fixture_t fixture = {NULL, wasm_store_new(argument), NULL, NULL, WASM_EMPTY_VEC};
+  fixture_load(&fixture,
+               "(module (func (export \"f\") (local i32)"
+               "  (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1)))"
+               "                            (i32.const 1000))))))",
+               NULL, 0);
+  ready++;
+  while (!stop) CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 0)));
+  fixture_delete(&fixture);
+  return NULL;
+}
+
+static void ignore_message(void* env, const char* message) {
+  (void)env, (void)message;
+}
+
+static void* change_loggers(void* argument) {
+  (void)argument;
+  ready++;
+  while (!stop) wasmrt_set_log_callback(ignore_message, NULL, NULL);
+  return NULL;
+}
+
+static void* change_timeouts(void* argument) {
+  wasm_store_t* store = wasm_store_new(argument);
+  ready++;
+  while (!stop) {
+    CHECK(wasmrt_store_set_call_timeout(store, 1000000));
+    CHECK(wasmrt_store_set_call_timeout(store, WASMRT_NO_DEADLINE));
+  }
+  wasm_store_delete(store);
+  return NULL;
+}
+
+// The child makes an engine of its own: what other threads did with theirs is nothing to it.
+static bool work_in_child(void) {
+  wasmrt_set_log_callback(ignore_message, NULL, NULL);
+  fixture_t fixture = fixture_with(
+      wasmrt_config_set_interruption, NULL,
+      "(module (func (export \"f\") (result i32) (i32.const 7)) (func (export \"g\") (loop (br 0))))");
+  if (!wasmrt_store_set_call_timeout(fixture.store, 10000000)) return false;
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, 1));
+  bool stopped = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE;
+  wasm_trap_delete(trap);
+  if (!wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE)) return false;
+  bool right = call_i32(fixture_func(&fixture, 0)) == 7;
+  fixture_delete(&fixture);
+  return stopped && right;
+}
+
+TEST_IN_CHILD(a_child_with_an_engine_of_its_own_works_whatever_other_threads_do) {
+  wasm_engine_t* engine = wasm_engine_new_with_config(config_with(wasmrt_config_set_interruption, NULL));
+  REQUIRE(engine);
+  void* (*const work[])(void*) = {run_guests, run_guests, change_loggers, change_timeouts};
+  enum { THREADS = sizeof work / sizeof *work };
+  pthread_t threads[THREADS];
+  stop = false;
+  for (size_t i = 0; i < THREADS; i++) {
+    REQUIRE(pthread_create(&threads[i], NULL, work[i], engine) == 0);
+  }
+  // On wasmtime no other thread is to be about to make or delete a module.
+  while (ready < THREADS) sched_yield();
+  for (size_t i = 0; i < 40; i++) {
+    fflush(NULL);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      alarm(60);
+      _exit(work_in_child() ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+  }
+  stop = true;
+  for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
+  wasmrt_set_log_callback(NULL, NULL, NULL);
+  wasm_engine_delete(engine);
 }
