@@ -105,17 +105,24 @@ static RESERVED: AtomicU64 = AtomicU64::new(0);
 
 impl Reserved {
     fn up_to(wanted: usize) -> Reserved {
-        let processors = if wanted > 1 { processors() } else { 0 };
-        let process = u64::from(std::process::id()) << 32;
+        if wanted < 2 {
+            return Reserved(0);
+        }
+        let (process, processors) = (std::process::id(), processors());
         let mut got = 0;
-        let reserve = |state: u64| {
-            let reserved = if state >> 32 == process >> 32 { state as u32 as usize } else { 0 };
-            got = wanted.min(processors.saturating_sub(reserved));
-            Some(process | (reserved + got) as u64)
+        let reserve = |state| {
+            let others = reserved(state, process);
+            got = wanted.min(processors.saturating_sub(others));
+            Some((u64::from(process) << 32) | (others + got) as u64)
         };
         let _ = RESERVED.try_update(Ordering::Relaxed, Ordering::Relaxed, reserve);
         Reserved(got)
     }
+}
+
+/// How many threads a state says that this process has.
+fn reserved(state: u64, process: u32) -> usize {
+    if state >> 32 == u64::from(process) { state as u32 as usize } else { 0 }
 }
 
 impl Drop for Reserved {
@@ -134,5 +141,77 @@ fn processors() -> usize {
             processors
         }
         processors => processors,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+    use std::thread::{current, spawn};
+
+    const LARGE: usize = 1 << 20;
+
+    /// Runs something in parallel, and tells in how many threads it may have run, and whether in the one that called.
+    fn work(bytes: usize) -> (usize, bool) {
+        let caller = current().id();
+        run(bytes, || {
+            let sum: usize = (0..1000).into_par_iter().map(|number| number * 2).collect::<Vec<_>>().iter().sum();
+            assert_eq!(sum, 999_000);
+            (rayon::current_num_threads(), current().id() == caller)
+        })
+    }
+
+    #[test]
+    fn small_modules_are_worked_on_by_the_thread_that_brings_them() {
+        for _ in 0..3 {
+            assert_eq!(work(100), (1, true));
+            assert_eq!(rayon::current_thread_index(), None, "it is nobody's worker afterwards");
+        }
+    }
+
+    #[test]
+    fn large_ones_by_as_many_threads_as_there_are_processors() {
+        // Tests run side by side: others may have some of them.
+        let (threads, here) = work(LARGE);
+        assert!(threads <= processors() && here == (threads == 1));
+        let all: Vec<_> = (0..8).map(|_| spawn(|| work(LARGE))).collect();
+        for thread in all {
+            let (threads, here) = thread.join().expect("no panic");
+            assert!(threads <= processors() && here == (threads == 1));
+        }
+    }
+
+    #[test]
+    fn a_child_of_a_fork_has_none_of_its_parents_threads() {
+        let state = (7 << 32) | 1000;
+        assert_eq!((reserved(state, 7), reserved(state, 8)), (1000, 0));
+        assert!(Reserved::up_to(usize::MAX).0 <= processors());
+        assert_eq!(Reserved::up_to(1).0, 0);
+    }
+
+    #[test]
+    fn panics_come_back() {
+        for bytes in [100, LARGE] {
+            let panic =
+                catch_unwind(|| run(bytes, || (0..1000).into_par_iter().for_each(|number| assert!(number < 500))));
+            assert!(panic.is_err());
+            assert!(work(bytes).0 > 0);
+        }
+    }
+
+    #[test]
+    fn what_runs_may_run_something_itself() {
+        for bytes in [100, LARGE] {
+            assert_eq!(run(bytes, || run(LARGE, || run(100, || 7))), 7);
+        }
+    }
+
+    #[test]
+    fn a_thread_with_little_stack_gets_one_with_more() {
+        let builder = std::thread::Builder::new().stack_size(128 << 10);
+        let thread = builder.spawn(|| (work(100), stack_suffices())).expect("a thread");
+        assert_eq!(thread.join().expect("no panic"), ((1, false), false));
+        assert!(stack_suffices());
     }
 }
