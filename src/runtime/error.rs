@@ -100,8 +100,9 @@ pub fn record(error: &Error) {
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
-/// Keeps panics from printing: all of ours are caught and recorded, and the standard error stream is the host's. The hook is of the
-/// standard library that is in this library; a host in Rust has one of its own.
+/// Keeps panics from printing: all of ours are caught and recorded, and the standard error stream is the host's. The hook is that
+/// of the standard library in this library; a host in Rust has another, also beside the static library, where link-time
+/// optimisation hides it.
 pub fn keep_panics_quiet() {
     static QUIET: AtomicBool = AtomicBool::new(false);
     if QUIET.swap(true, Ordering::Relaxed) {

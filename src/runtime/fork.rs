@@ -19,7 +19,8 @@ thread_local! {
 /// Sees to it that forks are noticed.
 pub fn prepare() {
     static PREPARED: AtomicBool = AtomicBool::new(false);
-    if !PREPARED.swap(true, Ordering::Relaxed) {
+    // Miri knows no forks.
+    if !PREPARED.swap(true, Ordering::Relaxed) && !cfg!(miri) {
         // SAFETY: the three functions stay where they are: the library is never unloaded.
         unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
     }

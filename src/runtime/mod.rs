@@ -40,8 +40,8 @@ pub mod value;
 
 /// What the process has to know of this library, before anything that takes long or starts a thread.
 pub fn prepare_process() {
-    // Tests are to print why they fail.
-    #[cfg(not(test))]
+    // Tests are to print why they fail, and fuzzers have a hook of their own.
+    #[cfg(not(any(test, fuzzing)))]
     error::keep_panics_quiet();
     fork::prepare();
 }
