@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// the thread.
 const BYTES_FOR_A_THREAD: usize = 4 << 10;
 
-/// Runs `body`, which uses rayon on a module of so many bytes, and gives what it gives; a panic comes back as a panic.
+/// Runs `body`, which uses rayon and takes as long as compiling so many bytes of a module. A panic comes back as a panic.
 pub fn run<R: Send>(bytes: usize, body: impl FnOnce() -> R + Send) -> R {
     if rayon::current_thread_index().is_some() {
         return body();
