@@ -1,12 +1,13 @@
 //! What backends have in common: the engine's contexts, and what its closures hold of the runtime.
 
-use crate::runtime::error::{Error, ErrorKind, Result, catch_quietly};
+use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::object::Object;
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap::TrapCode;
 use crate::runtime::value::Val;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// What an engine's store knows of the runtime's: its data, in the engine's terms.
@@ -56,7 +57,7 @@ impl std::error::Error for Stopped {}
 /// Has an engine work on a module, which it may panic on by a defect of its own: then that is what is wrong with the module. The
 /// engine has to be as usable afterwards as after an error.
 pub fn on_module<R>(engine: &str, work: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_quietly(work).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let message = format!("{engine} fails on this module, by a defect of its own; another backend may compile it");
         Err(Error::new(ErrorKind::Compile, message))
     })

@@ -26,6 +26,26 @@ fn a_panic_becomes_the_fallback_and_an_error() {
     assert_eq!(message(), "internal error: a provoked panic");
 }
 
+/// In a process of its own, for what is printed is the process's.
+#[test]
+fn a_caught_panic_prints_nothing_and_says_where_it_was() {
+    const CHILD: &str = "CHILD_THAT_PANICS";
+    if std::env::var_os(CHILD).is_some() {
+        error::keep_panics_quiet();
+        assert_eq!(guard(7, || panic!("a provoked panic")), 7);
+        let message = message();
+        assert!(message.starts_with("internal error: a provoked panic (panic_tests.rs:"), "{message}");
+        std::thread::spawn(|| panic!("another")).join().expect_err("it panics");
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+    let name = "c_api::panic_tests::a_caught_panic_prints_nothing_and_says_where_it_was";
+    let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().expect("a child");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.is_empty(), "{}: {printed}", output.status);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no such test: {name}");
+}
+
 #[test]
 fn the_library_survives_panics_behind_its_functions() {
     let mut config = Config::default();

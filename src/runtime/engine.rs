@@ -1,10 +1,11 @@
 //! Engines.
 
 use super::config::{Config, Options};
-use super::error::{Error, ErrorKind, Result, catch_quietly, panic_text};
+use super::error::{Error, ErrorKind, Result, panic_text};
 use super::module_limits::ModuleLimits;
 use super::trial;
 use crate::backend::{self, Backend};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,6 +20,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(mut config: Config) -> Result<Arc<Engine>> {
+        super::prepare_process();
         let backend = config.resolve()?;
         let made = match config.options.need_trial() {
             true => Engine::make_and_try(backend, &mut config),
@@ -41,11 +43,11 @@ impl Engine {
             let message = format!("the {name} backend runs nothing with what is configured, {asked}: {cause}");
             Error::new(ErrorKind::Unsupported, message)
         };
-        let made = catch_quietly(|| {
+        let made = catch_unwind(AssertUnwindSafe(|| {
             let engine = Engine::make(backend, config)?;
             trial::run(&engine).map_err(|error| refusal(&error.message))?;
             Ok(engine)
-        });
+        }));
         made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
     }
 

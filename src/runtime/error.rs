@@ -4,8 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Coarse classes of errors, stable numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +83,8 @@ struct Last {
 
 thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// Where in the sources this thread panicked last, if nobody has asked yet.
+    static PANICKED_AT: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// Text as C gets it.
@@ -99,37 +100,33 @@ pub fn record(error: &Error) {
     let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
 }
 
-/// Runs `work`, in which an engine may panic where it should fail; that is not printed.
-pub fn catch_quietly<R>(work: impl FnOnce() -> R) -> std::thread::Result<R> {
-    thread_local! {
-        static AT_WORK: Cell<bool> = const { Cell::new(false) };
-    }
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| {
-        let former = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !AT_WORK.get() {
-                former(panic);
-            }
-        }));
-    });
-    let outer = AT_WORK.replace(true);
-    let answer = catch_unwind(AssertUnwindSafe(work));
-    AT_WORK.set(outer);
-    answer
-}
-
 /// What a panic says.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause")
 }
 
+/// Keeps panics from printing: all of ours are caught and recorded, and the standard error stream is the host's. The hook is that
+/// of the standard library in this library; a host in Rust has another, also beside the static library, where link-time
+/// optimisation hides it.
+pub fn keep_panics_quiet() {
+    static QUIET: AtomicBool = AtomicBool::new(false);
+    if QUIET.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let Some(location) = panic.location() else { return };
+        let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
+        let _ = PANICKED_AT.try_with(|place| place.set(Some(format!(" ({file}:{})", location.line()))));
+    }));
+}
+
 /// Records a panic that was caught as the thread's last error.
 #[cold]
 #[inline(never)]
 pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
-    let message = format!("internal error: {}", panic_text(&*panic));
+    let place = PANICKED_AT.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let message = format!("internal error: {}{place}", panic_text(&*panic));
     super::log::warn(&message);
     record(&Error::new(ErrorKind::Internal, message));
 }

@@ -131,13 +131,15 @@ fn change_stack_back(thread: &Thread, former: usize) {
     thread.stack.set(*unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut::<Stack>(former & !BOXED)) });
 }
 
+/// How much is left of the calling thread's stack; `None` on another stack.
+pub fn stack_left() -> Option<usize> {
+    let (start, end) = THREAD.with(own_bounds_of);
+    (start..end).contains(&stack_pointer()).then(|| stack_pointer() - start)
+}
+
 /// The bounds of the stack that `here` is in.
 fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
-    let (mut start, mut end) = thread.own.get();
-    if end == 0 {
-        (start, end) = own_bounds().unwrap_or((0, 1));
-        thread.own.set((start, end));
-    }
+    let (mut start, mut end) = own_bounds_of(thread);
     if (start..end).contains(&here) {
         return start..end;
     }
@@ -149,7 +151,14 @@ fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
     start..end
 }
 
-/// The bounds of the calling thread's stack.
+/// The bounds of the calling thread's stack; the system is asked once, since it tells in files.
+fn own_bounds_of(thread: &Thread) -> (usize, usize) {
+    if thread.own.get().1 == 0 {
+        thread.own.set(own_bounds().unwrap_or((0, 1)));
+    }
+    thread.own.get()
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn own_bounds() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();

@@ -2,15 +2,16 @@
 //!
 //! A store of an engine with interruption has a [`Supervisor`]. The backend asks it now and then, while WebAssembly runs,
 //! whether to go on: wasmtime at a change of the engine's epoch, wasmi when a slice of fuel is used up. Epochs change when
-//! somebody triggers an interrupt, and with the ticks of [`Ticker`], a thread that runs while any store of such an engine
-//! has a deadline.
+//! somebody triggers an interrupt, and with the ticks of [`Ticker`], a thread that is there while any store of such an engine
+//! has a deadline, and sleeps while none of them runs.
 
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
+use super::quiet_thread;
 use super::trap::TrapCode;
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,13 +24,41 @@ pub struct Interrupt {
     /// How often it was triggered, and how many of these are over: they stopped a call, or were withdrawn.
     triggered: AtomicU64,
     handled: AtomicU64,
+    /// What the ticker wants to know: nothing runs, something ran since it looked last ([`RAN`]), or runs now ([`RUNNING`]).
+    activity: AtomicU8,
 }
+
+const RAN: u8 = 1;
+const RUNNING: u8 = 2;
 
 impl Interrupt {
     /// Stops what the store runs, or else what it will run next.
     pub fn trigger(&self) {
         self.triggered.fetch_add(1, Ordering::Release);
         self.engine.inner.tick();
+    }
+
+    /// From now on a guest runs that ticks are to stop; wakes the ticker if it sleeps.
+    #[inline]
+    fn begin(&self) {
+        // It goes to sleep by saying so first, and then looking at what was stored here: of the two, one sees the other.
+        self.activity.store(RUNNING, Ordering::SeqCst);
+        if ASLEEP.load(Ordering::SeqCst) {
+            wake();
+        }
+    }
+
+    fn end(&self) {
+        self.activity.store(RAN, Ordering::Relaxed);
+    }
+
+    /// For the ticker: what there is to know, once.
+    fn take_activity(&self) -> u8 {
+        match self.activity.load(Ordering::SeqCst) {
+            // If another guest began meanwhile, that one counts.
+            RAN => self.activity.compare_exchange(RAN, 0, Ordering::SeqCst, Ordering::SeqCst).unwrap_or_else(|new| new),
+            activity => activity,
+        }
     }
 
     /// Withdraws what was triggered before and has not stopped anything.
@@ -56,7 +85,12 @@ pub struct Supervisor {
 
 impl Supervisor {
     pub fn new(engine: &Arc<Engine>) -> Supervisor {
-        let interrupt = Interrupt { engine: engine.clone(), triggered: AtomicU64::new(0), handled: AtomicU64::new(0) };
+        let interrupt = Interrupt {
+            engine: engine.clone(),
+            triggered: AtomicU64::new(0),
+            handled: AtomicU64::new(0),
+            activity: AtomicU8::new(0),
+        };
         Supervisor {
             interrupt: Arc::new(interrupt),
             deadline: Cell::new(None),
@@ -86,15 +120,19 @@ impl Supervisor {
     }
 
     fn need_ticks(&self) -> Result<()> {
-        let engine = &self.interrupt.engine;
         let timed = self.deadline.get().or(self.call_deadline.get()).is_some() || self.call_timeout.get().is_some();
-        let needed = timed && engine.inner.ticks();
+        let needed = timed && self.interrupt.engine.inner.ticks();
         if ABANDONED.load(Ordering::Relaxed) {
             revive()?;
         }
         let mut ticking = self.ticking.borrow_mut();
         if needed != ticking.is_some() {
-            *ticking = needed.then(|| Ticking::start(engine.clone())).transpose()?;
+            *ticking = needed.then(|| Ticking::start(self.interrupt.clone())).transpose()?;
+            if !needed {
+                self.interrupt.end();
+            } else if self.depth.get() > 0 {
+                self.interrupt.begin();
+            }
         }
         Ok(())
     }
@@ -110,6 +148,9 @@ impl Supervisor {
             self.interrupt.handled.fetch_max(self.reported.get(), Ordering::AcqRel);
             let timeout = self.call_timeout.get();
             self.call_deadline.set(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+            if self.ticking.borrow().is_some() {
+                self.interrupt.begin();
+            }
         }
         self.depth.set(self.depth.get() + 1);
         let supervised = Supervised(self);
@@ -138,6 +179,9 @@ impl Drop for Supervised<'_> {
     fn drop(&mut self) {
         let depth = self.0.depth.get() - 1;
         self.0.depth.set(depth);
+        if depth == 0 && self.0.ticking.borrow().is_some() {
+            self.0.interrupt.end();
+        }
         if depth == 0 && self.0.call_deadline.take().is_some() && self.0.call_timeout.get().is_none() {
             // The timeout was lifted during the call. Stopping to tick does not fail.
             let _ = self.0.need_ticks();
@@ -146,15 +190,18 @@ impl Drop for Supervised<'_> {
 }
 
 /// The thread that ticks, and for whom.
-struct Ticker {
+pub struct Ticker {
     thread: Option<JoinHandle<()>>,
     /// Counts the threads there have been: one that was told to go must not go on for its successor.
     generation: u64,
-    engines: Vec<Arc<Engine>>,
+    interrupts: Vec<Arc<Interrupt>>,
 }
 
-static TICKER: Mutex<Ticker> = Mutex::new(Ticker { thread: None, generation: 0, engines: Vec::new() });
+static TICKER: Mutex<Ticker> = Mutex::new(Ticker { thread: None, generation: 0, interrupts: Vec::new() });
 static TICKER_CHANGED: Condvar = Condvar::new();
+
+/// Whether the ticker sleeps until a guest wakes it. Changed by whoever has the ticker.
+static ASLEEP: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process was forked off one whose ticker it did not inherit.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
@@ -171,12 +218,25 @@ impl Ticker {
         }
         self.generation += 1;
         let generation = self.generation;
-        let thread = std::thread::Builder::new().name("wasmrt-ticker".to_string());
-        let thread = thread.spawn(move || tick(generation)).map_err(|error| {
+        ASLEEP.store(false, Ordering::SeqCst);
+        let thread = quiet_thread::spawn("wasmrt-ticker", move || tick(generation)).map_err(|error| {
             Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
         })?;
         self.thread = Some(thread);
         Ok(())
+    }
+
+    /// Has all guests with a deadline look at it. Whether there are any, or were since the last time.
+    fn tick(&self) -> bool {
+        let mut active = false;
+        for interrupt in &self.interrupts {
+            let activity = interrupt.take_activity();
+            active |= activity != 0;
+            if activity == RUNNING {
+                interrupt.engine.inner.tick();
+            }
+        }
+        active
     }
 }
 
@@ -184,7 +244,7 @@ impl Ticker {
 #[cold]
 fn revive() -> Result<()> {
     let mut ticker = ticker();
-    if !ticker.engines.is_empty() {
+    if !ticker.interrupts.is_empty() {
         ticker.run()?;
     }
     ABANDONED.store(false, Ordering::Relaxed);
@@ -194,40 +254,51 @@ fn revive() -> Result<()> {
 fn tick(generation: u64) {
     let mut ticker = ticker();
     while ticker.generation == generation {
-        for engine in &ticker.engines {
-            engine.inner.tick();
+        // Programs that call often and shortly are not to wake it each time: it waits for a tick without any call.
+        let mut active = ticker.tick();
+        if !active {
+            ASLEEP.store(true, Ordering::SeqCst);
+            active = ticker.tick();
         }
-        ticker = TICKER_CHANGED.wait_timeout(ticker, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        if active {
+            ASLEEP.store(false, Ordering::SeqCst);
+            ticker = TICKER_CHANGED.wait_timeout(ticker, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        } else {
+            let idle = |ticker: &mut Ticker| ticker.generation == generation && ASLEEP.load(Ordering::SeqCst);
+            ticker = TICKER_CHANGED.wait_while(ticker, idle).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
-/// Makes the ticks of an engine go on while it exists.
-struct Ticking(Arc<Engine>);
+#[cold]
+fn wake() {
+    let _ticker = ticker();
+    ASLEEP.store(false, Ordering::SeqCst);
+    TICKER_CHANGED.notify_all();
+}
+
+/// Makes the ticks for a store go on while it exists.
+struct Ticking(Arc<Interrupt>);
 
 impl Ticking {
-    fn start(engine: Arc<Engine>) -> Result<Ticking> {
-        static FORKS: Once = Once::new();
-        // SAFETY: the three functions stay where they are: the library is never unloaded.
-        FORKS.call_once(|| unsafe {
-            libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
-        });
+    fn start(interrupt: Arc<Interrupt>) -> Result<Ticking> {
         let mut ticker = ticker();
         ticker.run()?;
-        ticker.engines.push(engine.clone());
-        Ok(Ticking(engine))
+        ticker.interrupts.push(interrupt.clone());
+        Ok(Ticking(interrupt))
     }
 }
 
 impl Drop for Ticking {
     fn drop(&mut self) {
         let mut ticker = ticker();
-        let position = ticker.engines.iter().position(|engine| Arc::ptr_eq(engine, &self.0));
-        let engine = position.map(|position| ticker.engines.swap_remove(position));
+        let position = ticker.interrupts.iter().position(|interrupt| Arc::ptr_eq(interrupt, &self.0));
+        let interrupt = position.map(|position| ticker.interrupts.swap_remove(position));
         // Waited for, so that a program which has let go of everything has its threads to itself.
-        let thread = if ticker.engines.is_empty() { ticker.thread.take() } else { None };
+        let thread = if ticker.interrupts.is_empty() { ticker.thread.take() } else { None };
         ticker.generation += u64::from(thread.is_some());
         drop(ticker);
-        drop(engine);
+        drop(interrupt);
         if let Some(thread) = thread {
             TICKER_CHANGED.notify_all();
             let _ = thread.join();
@@ -235,25 +306,16 @@ impl Drop for Ticking {
     }
 }
 
-thread_local! {
-    /// The ticker, held while this thread forks, so that the child does not inherit it in the middle of something.
-    static HELD: Cell<Option<MutexGuard<'static, Ticker>>> = const { Cell::new(None) };
+pub type Held = MutexGuard<'static, Ticker>;
+
+/// Keeps all others from the ticker, while the process forks.
+pub fn hold() -> Held {
+    ticker()
 }
 
-unsafe extern "C" fn before_fork() {
-    let _ = HELD.try_with(|held| held.set(Some(ticker())));
-}
-
-unsafe extern "C" fn after_fork_in_parent() {
-    let _ = HELD.try_with(|held| drop(held.take()));
-}
-
-unsafe extern "C" fn after_fork_in_child() {
-    let _ = HELD.try_with(|held| {
-        if let Some(mut ticker) = held.take() {
-            // There is nothing to join here.
-            std::mem::forget(ticker.thread.take());
-            ABANDONED.store(true, Ordering::Relaxed);
-        }
-    });
+/// Makes do without the ticker's thread, which the child of a fork has not.
+pub fn abandon(mut held: Held) {
+    // There is nothing to join here.
+    std::mem::forget(held.thread.take());
+    ABANDONED.store(true, Ordering::Relaxed);
 }

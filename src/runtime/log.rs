@@ -2,11 +2,11 @@
 
 use super::object::HostData;
 use std::ffi::c_void;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 pub type Callback = unsafe extern "C" fn(env: *mut c_void, message: *const std::ffi::c_char);
 
-struct Logger {
+pub struct Logger {
     callback: Callback,
     env: HostData,
 }
@@ -20,8 +20,15 @@ static LOGGER: RwLock<Option<Arc<Logger>>> = RwLock::new(None);
 /// Replaces the logger of the process; the former one's finalizer runs when nobody is in it any more.
 pub fn set(callback: Option<Callback>, env: HostData) {
     let logger = callback.map(|callback| Arc::new(Logger { callback, env }));
-    let former = std::mem::replace(&mut *LOGGER.write().unwrap_or_else(PoisonError::into_inner), logger);
+    let former = std::mem::replace(&mut *hold(), logger);
     drop(former);
+}
+
+pub type Held = RwLockWriteGuard<'static, Option<Arc<Logger>>>;
+
+/// Keeps all others from looking at the logger.
+pub fn hold() -> Held {
+    LOGGER.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 //!
 //! - [`config`], [`engine`], [`trial`]: what an engine is to be like, engines, and whether they work; [`store`]: what a store keeps and for how long
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
+//! - [`quiet_thread`], [`fork`]: threads that take no signals of the host's, and what a child process inherits
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
@@ -21,6 +22,7 @@ pub mod entry;
 pub mod error;
 pub mod externs;
 pub mod float_mode;
+pub mod fork;
 pub mod func;
 pub mod graveyard;
 pub mod guest;
@@ -31,9 +33,18 @@ pub mod log;
 pub mod module;
 pub mod module_limits;
 pub mod object;
+pub mod quiet_thread;
 pub mod store;
 pub mod trap;
 pub mod trap_sites;
 mod trial;
 pub mod types;
 pub mod value;
+
+/// What the process has to know of this library, before anything that takes long or starts a thread.
+pub fn prepare_process() {
+    // Tests are to print why they fail, and fuzzers have a hook of their own.
+    #[cfg(not(any(test, fuzzing)))]
+    error::keep_panics_quiet();
+    fork::prepare();
+}

@@ -1,5 +1,5 @@
 // A child process uses what its parent made, and compiles: servers compile before they fork their workers.
-#include "test.h"
+#include "configured.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,5 +36,44 @@ TEST(a_forked_child_calls_and_compiles) {
   int status = -1;
   CHECK(waitpid(child, &status, 0) == child);
   CHECK_INT(status, 0);
+  fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// A fork in the middle of a call
+
+static wasm_trap_t* fork_in_callback(void* env, const wasm_val_vec_t* arguments,
+                                     wasm_val_vec_t* results) {
+  (void)arguments, (void)results;
+  *(pid_t*)env = fork();
+  return NULL;
+}
+
+// Both processes come back from the call, and can make another.
+TEST(a_callback_forks) {
+  fixture_t fixture = fixture_new();
+  pid_t child = -1;
+  fflush(NULL);
+  fixture_load_with_host(&fixture,
+                         "(module (import \"\" \"\" (func $fork))"
+                         "  (func (export \"f\") (result i32) (call $fork) (i32.const 7))"
+                         "  (func (export \"trap\") (call $fork) unreachable))",
+                         fork_in_callback, &child);
+  for (size_t i = 0; i < 2; i++) {
+    wasm_val_t result = I32(0);
+    wasm_trap_t* trap = call(fixture_func(&fixture, i), NULL, 0, &result, i == 0 ? 1 : 0);
+    if (child == 0) {
+      alarm(60);
+      bool right = i == 0 ? !trap && result.of.i32 == 7 : trap != NULL;
+      fixture_t own = fixture_from_wat(text);
+      _exit(right && call_i32(fixture_func(&own, 0)) == 7 ? 0 : 1);
+    }
+    REQUIRE(child > 0);
+    CHECK((trap == NULL) == (i == 0));
+    wasm_trap_delete(trap);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+  }
   fixture_delete(&fixture);
 }

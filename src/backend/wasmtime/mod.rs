@@ -1,15 +1,18 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
 mod config;
+mod images;
 mod meter;
+mod pool;
 mod stack;
 mod store;
 mod texts;
 mod types;
 
+use self::images::Image;
 use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Options, Setting};
+use crate::runtime::config::{Options, Proposal, Setting};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
 use crate::runtime::trap_sites::TrapSites;
@@ -18,7 +21,7 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub struct Wasmtime;
 
@@ -36,14 +39,22 @@ impl Backend for Wasmtime {
         config::translate(self, options, &mut config)?;
         let engine = wasmtime::Engine::new(&config).map_err(|error| config::refusal(options, &error))?;
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
-        let foreign =
-            may_be_foreign && config::is_foreign(&engine).map_err(|error| config::refusal(options, &error))?;
-        let (fuel, interruption) = (options.fuel, options.interruption);
-        // Debug info is about code where it was.
-        let metered = fuel && !options.debug_info;
-        let stack = options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK);
-        let probe = Arc::default();
-        Ok(Box::new(WasmtimeEngine { engine, fuel, metered, interruption, stack, probe, foreign }))
+        let foreign = may_be_foreign
+            && pool::run(0, || config::is_foreign(&engine)).map_err(|error| config::refusal(options, &error))?;
+        // Without this proposal the engine could not be kept from it.
+        let avoidable = !options.proposals.contains(&(Proposal::ExtendedConst, false));
+        Ok(Box::new(WasmtimeEngine {
+            engine,
+            fuel: options.fuel,
+            // Debug info is about code where it was.
+            metered: options.fuel && !options.debug_info,
+            interruption: options.interruption,
+            stack: options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK),
+            probe: Arc::default(),
+            foreign,
+            parallel: options.parallel_compilation != Some(false),
+            images: !foreign && options.copy_on_write != Some(false) && avoidable,
+        }))
     }
 }
 
@@ -58,6 +69,36 @@ struct WasmtimeEngine {
     probe: Arc<stack::Probe>,
     /// Whether it compiles for machines that this one is not.
     foreign: bool,
+    /// Whether it compiles in threads.
+    parallel: bool,
+    /// Whether it makes images of the data in modules, and can be kept from it.
+    images: bool,
+}
+
+impl WasmtimeEngine {
+    /// Runs `body` where it may use the engine's parallelism. It takes as long as compiling so many bytes of a module.
+    fn work<R: Send>(&self, bytes: usize, body: impl FnOnce() -> R + Send) -> R {
+        if self.parallel { pool::run(bytes, body) } else { body() }
+    }
+
+    /// Compiles a valid module for this machine.
+    fn compile_here(&self, wasm: &[u8]) -> wasmtime::Result<wasmtime::Module> {
+        let Some(image) = self.images.then(|| Image::of(wasm)).flatten() else {
+            return wasmtime::Module::from_binary(&self.engine, wasm);
+        };
+        if !images::descriptor_to_spare() {
+            return wasmtime::Module::from_binary(&self.engine, &image.avoided(wasm));
+        }
+        let module = wasmtime::Module::from_binary(&self.engine, wasm)?;
+        // Made now, so that the next module knows whether there is a descriptor left for its own. If it fails, another thread had
+        // the last one, and it is tried again when the module is instantiated.
+        let _ = module.initialize_copy_on_write_image();
+        Ok(module)
+    }
+
+    fn check(&self, wasm: &[u8]) -> Result<()> {
+        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))
+    }
 }
 
 struct WasmtimeModule {
@@ -94,27 +135,29 @@ impl Engine for WasmtimeEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let metered = if self.metered { meter::rewrite(wasm)? } else { None };
-        let (binary, places) = match &metered {
-            Some(metered) => (&metered.wasm[..], metered.places.clone()),
-            None => (wasm, Places::default()),
-        };
-        let compile = || match self.foreign {
-            false => wasmtime::Module::from_binary(&self.engine, binary).map(Code::Module),
-            true => self.engine.precompile_module(binary).map(Code::Foreign),
-        };
         // The engine is as usable after a panic as after an error: what it was compiling is left out.
-        let code = on_module("wasmtime", || {
-            // Of an invalid module, validation speaks more plainly than compilation.
-            with_pool(compile)?
-                .map_err(|error| self.validate(wasm).err().unwrap_or_else(|| in_words(ErrorKind::Compile, &error)))
+        let (code, places) = on_module("wasmtime", || {
+            self.work(wasm.len(), || {
+                // All of it, before any of it is compiled: the engine would find what is wrong with a function when it is its turn.
+                self.check(wasm)?;
+                let metered = if self.metered { meter::rewrite(wasm)? } else { None };
+                let (binary, places) = match &metered {
+                    Some(metered) => (&metered.wasm[..], metered.places.clone()),
+                    None => (wasm, Places::default()),
+                };
+                let code = match self.foreign {
+                    false => self.compile_here(binary).map(Code::Module),
+                    true => self.engine.precompile_module(binary).map(Code::Foreign),
+                };
+                Ok((code.map_err(|error| in_words(ErrorKind::Compile, &error))?, places))
+            })
         })?;
         Ok(Box::new(WasmtimeModule { code, sites: Arc::new(Sites { places, traps: TrapSites::of(wasm) }) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        let validate = || wasmtime::Module::validate(&self.engine, wasm);
-        with_pool(validate)?.map_err(|error| in_words(ErrorKind::Compile, &error))
+        // Compiling takes a hundred times as long.
+        self.work(wasm.len() / 100, || self.check(wasm))
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
@@ -145,29 +188,6 @@ impl Engine for WasmtimeEngine {
     fn tick(&self) {
         self.engine.increment_epoch();
     }
-}
-
-/// Runs `body`, which compiles or validates, with a pool of threads that works.
-fn with_pool<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
-    if in_compiling_process() { Ok(body()) } else { in_this_thread(body) }
-}
-
-/// Whether this is the process that compiled first. The engine compiles in a pool of threads, which a fork leaves behind.
-fn in_compiling_process() -> bool {
-    static PROCESS: OnceLock<u32> = OnceLock::new();
-    let process = std::process::id();
-    *PROCESS.get_or_init(|| process) == process
-}
-
-/// Runs `body` with this thread for a pool, which it stays once it is one.
-fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> Result<R> {
-    if rayon::current_thread_index().is_some() {
-        return Ok(body());
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-    let pool = pool.map_err(|error| Error::new(ErrorKind::Limit, error.to_string()))?;
-    let pool = std::mem::ManuallyDrop::new(pool);
-    Ok(pool.install(body))
 }
 
 impl Module for WasmtimeModule {
@@ -212,9 +232,13 @@ fn identity(module: &wasmtime::Module) -> usize {
     module.image_range().start as usize
 }
 
-/// An engine's error with its causes, in one line.
+/// An engine's error with its causes, in one line; and what to do if it is the system that has no more.
 fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
-    Error::new(kind, texts::plain(format!("{error:#}")))
+    let message = format!("{error:#}");
+    match texts::exhausted(&message) {
+        Some(message) => Error::new(ErrorKind::Limit, message),
+        None => Error::new(kind, texts::plain(message)),
+    }
 }
 
 #[cfg(test)]

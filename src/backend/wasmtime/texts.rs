@@ -7,6 +7,9 @@ const BEYOND_TYPE: &str = "memory type's limits";
 /// How the engine says that it was not allowed a new table, around the number of its elements.
 const NO_TABLE: (&str, &str) = ("table minimum size of ", " elements exceeds table limits");
 
+/// How the engine says that it got no file for the image of a module's data; held by the test `process` in C.
+const NO_IMAGE: &str = "cannot create a memfd";
+
 /// Whether a memory did not grow because its type forbids it.
 pub fn is_beyond_type(error: &wasmtime::Error) -> bool {
     error.to_string().contains(BEYOND_TYPE)
@@ -19,6 +22,24 @@ pub fn plain(text: String) -> String {
         Some(elements) => format!("there is no memory for a table of {elements} elements"),
         None => text,
     }
+}
+
+/// What the engine ran out of, and what to do about it; `None` if it did not say that.
+pub fn exhausted(message: &str) -> Option<String> {
+    if message.contains(NO_IMAGE) {
+        let errno = super::images::file_in_memory().err().map_or(String::new(), |errno| format!(": {errno}"));
+        return Some(format!(
+            "no file descriptor for the image of a module's data{errno}; allow more of them (ulimit -n), or turn copy-on-write off \
+             (wasmrt_config_set_memory_copy_on_write)"
+        ));
+    }
+    // The types of these errors are hidden in the engine's own.
+    message.contains(&std::io::Error::from_raw_os_error(libc::ENOMEM).to_string()).then(|| {
+        format!(
+            "{message}; the process has no address space left (ulimit -v) or too many mappings (sysctl vm.max_map_count, of which a \
+             memory takes two or three): delete stores, or have memories reserve less (wasmrt_config_set_memory_reservation)"
+        )
+    })
 }
 
 #[cfg(test)]

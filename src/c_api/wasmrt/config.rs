@@ -232,6 +232,10 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_c
 
 /// Whether memories start as copy-on-write images of a module's data where the operating system can do that. On by default on
 /// wasmtime; cannot be turned on on wasmi.
+///
+/// The image of a module takes a file descriptor for each memory that has data, as long as the module or an instance of it is
+/// there. Where less than a quarter of those that the process may have are free, modules are compiled without an image, and
+/// each instance copies the data. A serialized module keeps what it was compiled with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -267,6 +271,10 @@ pub unsafe extern "C" fn wasmrt_config_set_pooling(
 
 /// Whether a module's functions are compiled on several threads. On by default on wasmtime; cannot be turned on on wasmi.
 /// Environment: `WASMRT_PARALLEL_COMPILATION`, 0 or 1.
+///
+/// The threads are made for a module that is large enough, no more at a time than there are processors, and end with its
+/// compilation. The calling thread compiles what is small, and everything if no thread can be made, or if this is off: that
+/// takes 0.5 MiB of its stack. If it has less, a small module gets a thread too, unless this is off.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.

@@ -2,6 +2,7 @@
 
 use crate::c_api::vector::{Vector, wasm_byte_vec_t};
 use crate::c_api::{answer, null};
+use crate::runtime;
 use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::float_mode::with_default;
 use std::ffi::c_char;
@@ -13,6 +14,7 @@ use std::ffi::c_char;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out: *mut wasm_byte_vec_t) -> bool {
     let binary = answer("wasmrt_wat2wasm", None, || {
+        runtime::prepare_process();
         if text.is_null() {
             return Err(null("text"));
         }

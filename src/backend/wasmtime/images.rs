@@ -1,0 +1,123 @@
+//! How memories get the data that they begin with.
+//!
+//! With copy-on-write the engine keeps an image of it for each module, in a file that is only in memory, and so a file
+//! descriptor as long as the module or an instance of it is there. Descriptors are the host's, and it may have few: where no
+//! more can be spared, a module is compiled such that the engine makes no image of it, and instances copy the data.
+
+use crate::runtime::declarations::write_leb128;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use wasmparser::{DataKind, Parser, Payload};
+
+const DATA: u8 = 11;
+
+/// Where something is put into a module that keeps the engine from making an image: it only does so if all data is for constant
+/// places, and `N + 0` is no constant to it.
+pub struct Image {
+    /// The data section, with its identifier and its size, and without them.
+    section: std::ops::Range<usize>,
+    content: usize,
+    /// The end of an active segment's offset, and what is put there.
+    position: usize,
+    addition: [u8; 3],
+}
+
+impl Image {
+    /// The image that the engine may make of this module, which is valid.
+    pub fn of(wasm: &[u8]) -> Option<Image> {
+        const END: u8 = 0x0b;
+        // After magic and version.
+        let mut begin = 8;
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload.ok()?;
+            let Payload::DataSection(section) = payload else {
+                begin = payload.as_section().map_or(begin, |(_, range)| range.end);
+                continue;
+            };
+            let (content, end) = (section.range().start, section.range().end);
+            let segment = section.into_iter().flatten().find_map(|segment| match segment.kind {
+                DataKind::Active { offset_expr, .. } => Some(offset_expr.get_binary_reader().range()),
+                DataKind::Passive => None,
+            })?;
+            let addition = match wasm.get(segment.clone())? {
+                // i32.const 0, i32.add
+                [0x41, .., END] => [0x41, 0, 0x6a],
+                // i64.const 0, i64.add
+                [0x42, .., END] => [0x42, 0, 0x7c],
+                _ => return None,
+            };
+            return Some(Image { section: begin..end, content, position: segment.end - 1, addition });
+        }
+        None
+    }
+
+    /// The same module, of which the engine makes no image.
+    pub fn avoided(&self, wasm: &[u8]) -> Vec<u8> {
+        let mut new = Vec::with_capacity(wasm.len() + 8);
+        new.extend_from_slice(&wasm[..self.section.start]);
+        new.push(DATA);
+        write_leb128(&mut new, self.section.end - self.content + self.addition.len());
+        new.extend_from_slice(&wasm[self.content..self.position]);
+        new.extend_from_slice(&self.addition);
+        new.extend_from_slice(&wasm[self.position..]);
+        new
+    }
+}
+
+/// Makes a file in memory, as the engine does for an image.
+pub fn file_in_memory() -> std::io::Result<OwnedFd> {
+    // SAFETY: a name that ends with a zero.
+    let descriptor = unsafe { libc::memfd_create(c"wasmrt".as_ptr(), libc::MFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: new, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Whether the host can spare a file descriptor: the last quarter of those that it may have is left to it.
+pub fn descriptor_to_spare() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place to write to.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
+    // A new descriptor is the lowest that is free.
+    known && file_in_memory().is_ok_and(|file| (file.as_raw_fd() as u64) < limit.rlim_cur - limit.rlim_cur / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_without_an_image_is_valid_and_has_the_same_data() {
+        for (text, has_image) in [
+            (
+                "(module (memory 1) (func) (data \"passive\") (data (i32.const 70) \"one\") (data (i32.const 9) \"two\"))",
+                true,
+            ),
+            ("(module (memory i64 1) (data (i64.const -1) \"\") (@custom \"after\" \"x\"))", true),
+            ("(module (import \"\" \"\" (global i32)) (memory 1) (data (global.get 0) \"one\"))", false),
+            ("(module (memory 1) (data \"passive\"))", false),
+            ("(module (memory 1))", false),
+            ("(module)", false),
+        ] {
+            let wasm = wat::parse_str(text).expect("valid text");
+            let image = Image::of(&wasm);
+            assert_eq!(image.is_some(), has_image, "{text}");
+            let Some(image) = image else { continue };
+            let new = image.avoided(&wasm);
+            assert_eq!(new.len(), wasm.len() + 3);
+            wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(&new).expect(text);
+            let data = |wasm: &[u8]| -> Vec<Vec<u8>> {
+                let payloads = Parser::new(0).parse_all(wasm).map(|payload| payload.expect("a valid module"));
+                let sections = payloads.filter_map(|payload| match payload {
+                    Payload::DataSection(section) => {
+                        Some(section.into_iter().map(|data| data.expect("data").data.to_vec()))
+                    }
+                    _ => None,
+                });
+                sections.flatten().collect()
+            };
+            assert_eq!(data(&wasm), data(&new));
+        }
+    }
+}
