@@ -1493,7 +1493,8 @@ struct wasm_module_t *wasm_module_new(struct wasm_store_t *store,
 
 // Whether `binary` is a module that `wasm_module_new` would accept; if not, the last error says why. [Modules]
 //
-// Compiles nothing. NULL for the store or the bytes: false.
+// Keeps nothing. Takes far less time than `wasm_module_new` on an engine that is a compiler, and as long on an interpreter.
+// NULL for the store or the bytes: false.
 WASM_API_EXTERN
 bool wasm_module_validate(struct wasm_store_t *store,
                           const struct wasm_byte_vec_t *binary);

@@ -4,7 +4,7 @@
 //! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
-//! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
+//! - [`module`], [`preamble`], [`declarations`], [`artifact`]: modules, how they start, what they declare, their serialized form
 //! - [`instance`], [`entry`], [`func`], [`externs`]: linking, calls from C, functions and calls of the host's, globals, tables
 //!   and memories
 //! - [`trap`], [`trap_sites`], [`error`], [`compile_error`]: what goes wrong inside and outside WebAssembly; [`log`]: what
@@ -29,6 +29,7 @@ pub mod log;
 pub mod module;
 pub mod module_limits;
 pub mod object;
+pub mod preamble;
 pub mod store;
 pub mod trap;
 pub mod trap_sites;

@@ -1,5 +1,6 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
+mod beyond;
 mod config;
 mod store;
 mod types;
@@ -78,7 +79,8 @@ impl Engine for WasmtimeEngine {
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
         let validate = || wasmtime::Module::validate(&self.engine, wasm);
-        with_pool(validate)?.map_err(|error| in_words(ErrorKind::Compile, &error))
+        with_pool(validate)?.map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        beyond::check(wasm)
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
