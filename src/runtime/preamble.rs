@@ -9,6 +9,11 @@ const MAGIC: &[u8] = b"\0asm";
 pub const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
+/// What is said of components, which many a compiler makes by now.
+const COMPONENT_REFUSED: &str = "expected a WebAssembly module, got a component, which wasm.h does not know; compile to a \
+     core module instead (for Rust and C the target wasm32-wasip1 instead of wasm32-wasip2, without cargo-component or \
+     componentize), or take the modules out of it with `wasm-tools component unbundle`";
+
 /// What is given for a module by mistake, and what to do with it.
 const FORMATS: [(&[u8], &str); 21] = [
     (b"\x1f\x8b", "data compressed with gzip; decompress it first"),
@@ -46,10 +51,7 @@ pub fn check(bytes: &[u8]) -> Result<()> {
         let what = if bytes.is_empty() { "no bytes at all" } else { "only the beginning of one" };
         (bytes.len(), expected_binary(what))
     } else if bytes.starts_with(COMPONENT) {
-        let message = "expected a WebAssembly module, got a component, which wasm.h does not know; compile to a core module \
-                       instead (for Rust and C the target wasm32-wasip1 instead of wasm32-wasip2, without cargo-component or \
-                       componentize), or take the modules out of it with `wasm-tools component unbundle`";
-        (MAGIC.len(), message.to_string())
+        (MAGIC.len(), COMPONENT_REFUSED.to_string())
     } else if let Some(version) = bytes.strip_prefix(MAGIC) {
         let version = in_hex(version);
         let message = format!("expected version 1 of WebAssembly's binary format, which is 01 00 00 00, got {version}");
@@ -75,6 +77,13 @@ fn in_hex(bytes: &[u8]) -> String {
 
 /// What bytes that are no module are, if that can be told, and what to do with them.
 pub fn describe(bytes: &[u8]) -> Option<&'static str> {
+    let text = without_mark(bytes).trim_ascii_start();
+    let is_text = text.starts_with(b"(") || text.starts_with(b";;");
+    other_format(bytes).or(is_text.then_some("text; convert it with wasmrt_wat2wasm first"))
+}
+
+/// Likewise, for what is no WebAssembly text either.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
     if artifact::is_artifact(bytes) {
         return Some("a serialized module; give it to wasm_module_deserialize");
     }
@@ -84,11 +93,26 @@ pub fn describe(bytes: &[u8]) -> Option<&'static str> {
             "a module that wasmtime has compiled (.cwasm); give the module that it was made from to wasm_module_new",
         );
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let text = without_mark(bytes).trim_ascii_start();
     let is = |(magic, _): &&(&[u8], &str)| bytes.starts_with(magic) || text.starts_with(magic);
-    let known = FORMATS.iter().find(is).map(|(_, what)| *what);
-    let is_text = text.starts_with(b"(") || text.starts_with(b";;");
-    known.or(is_text.then_some("text; convert it with wasmrt_wat2wasm first"))
+    FORMATS.iter().find(is).map(|(_, what)| *what)
+}
+
+/// Text without the mark of its encoding that some editors begin it with.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// An error in a module's text, in words that say what the text is if it is none of a module.
+#[cold]
+pub fn text_error(text: &[u8], error: String) -> Error {
+    let message = match other_format(text) {
+        // The library that reads text is built without them.
+        _ if error.starts_with("support for parsing components disabled") => COMPONENT_REFUSED.to_string(),
+        Some(what) => format!("expected WebAssembly text, got {what}"),
+        _ => error,
+    };
+    Error::new(ErrorKind::Compile, message)
 }
 
 #[cfg(test)]
@@ -135,6 +159,9 @@ mod tests {
             assert!(message.contains(words), "{message}");
             assert_eq!(found, offset, "{message}");
         }
+        assert_eq!(text_error(b";; (", "expected `)`".to_string()).message, "expected `)`");
+        assert!(text_error(b"(module", "expected `)`".to_string()).message.contains("expected `)`"));
+        assert!(text_error(b"\x1f\x8b", "no utf-8".to_string()).message.contains("gzip"));
         for (magic, what) in FORMATS {
             assert!(refusal(magic).1.ends_with(what), "{what}");
         }

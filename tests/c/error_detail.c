@@ -119,6 +119,18 @@ TEST(what_is_no_module_is_named) {
   WRONG("<!DOCTYPE html>", 0, "HTML");
   WRONG("{\"error\": 404}", 0, "JSON");
   WRONG("AGFzbQEAAAA=", 0, "base64");
+  // The others that are given modules say it, too.
+  wasm_byte_vec_t page = {15, (char*)"<!DOCTYPE html>"}, binary;
+  CHECK_FAILS_WITH(wasm_module_deserialize(fixture.store, &page) == NULL, WASMRT_ERROR_ARTIFACT);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "HTML");
+  CHECK_FAILS_WITH(!wasmrt_wat2wasm(page.data, page.size, &binary), WASMRT_ERROR_COMPILE);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "HTML");
+  CHECK_FAILS_WITH(!wasmrt_wat2wasm("(component)", 11, &binary), WASMRT_ERROR_COMPILE);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "wasm32-wasip1");
+  // A mark that some editors begin a text with is none of its characters.
+  CHECK(wasmrt_wat2wasm("\xef\xbb\xbf(module)", 11, &binary));
+  CHECK_INT(binary.size, 8);
+  wasm_byte_vec_delete(&binary);
   fixture_delete(&fixture);
 }
 
