@@ -116,7 +116,8 @@ class Check:
         run(self.options.rustc, "--edition=2024", "-O", "--crate-type=staticlib", "--crate-name=other",
             sources / "other.rs", "-o", other)
         system = ["-lpthread", "-ldl", "-lm"]
-        for name, *link in [("first", ours, other), ("second", other, ours), ("pruned", "-Wl,--gc-sections", ours, other)]:
+        orders = [("first", ours, other), ("second", other, ours), ("pruned", "-Wl,--gc-sections", ours, other)]
+        for name, *link in orders:
             run(self.options.compiler, *WARNINGS, f"-I{self.prefix / 'include'}", sources / "main.c", *link, *system,
                 "-o", directory / name)
             for backend in self.options.backends.split(","):
@@ -137,7 +138,8 @@ class Check:
         for backend in backends:
             found = run(program, env={**os.environ, "WASMRT_BACKEND": backend})
             expect(f"output of the README's program on {backend}", found, "WebAssembly says 42\n")
-        done = subprocess.run([program], env={**os.environ, "WASMRT_BACKEND": "nope"}, stdout=subprocess.PIPE, text=True)
+        unknown = {**os.environ, "WASMRT_BACKEND": "nope"}
+        done = subprocess.run([program], env=unknown, stdout=subprocess.PIPE, text=True)
         expect("exit status without an engine", done.returncode, 1)
         for word in ["nope", *backends]:
             expect(f"\"{word}\" in {done.stdout!r}", word in done.stdout, True)
