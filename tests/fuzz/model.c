@@ -392,8 +392,8 @@ void step_delete(void) {
   }
 }
 
-// Whether an object that nobody refers to is there only because a call of its store is running, which
-// may be its own.
+// Whether an object that nobody refers to is there only because a call of its store is running,
+// which may be its own.
 static bool waits_for_the_end_of_a_call(const object_t* object) {
   return !object->gone && object->store->running > 0 && object->handles == 0 && !object->pinned &&
          !object->uncertain && object->held == 0;
