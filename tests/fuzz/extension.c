@@ -162,6 +162,14 @@ static uint64_t consumed_by(const metered_t* metered) {
   return fuel;
 }
 
+// What was consumed does not depend on what there is.
+static void set_fuel(const metered_t* metered, uint64_t fuel) {
+  uint64_t consumed = consumed_by(metered);
+  EXPECT(wasmrt_store_set_fuel(metered->store, fuel));
+  EXPECT(fuel_of(metered) == fuel);
+  EXPECT(consumed_by(metered) == consumed);
+}
+
 // Calls "count" and gives the code of the trap, 0 if it returns what it should. The account is
 // exact where the function returns.
 static wasmrt_trap_code_t count(metered_t* metered, uint32_t times) {
@@ -192,7 +200,7 @@ static void use_metered(metered_t* metered) {
     case 0: {
       // What is too little; then there is more.
       uint32_t times = 1 + next_byte();
-      EXPECT(wasmrt_store_set_fuel(metered->store, times));
+      set_fuel(metered, times);
       EXPECT_INT(count(metered, times), WASMRT_TRAP_OUT_OF_FUEL);
       uint64_t left = fuel_of(metered), more = 100 + 20 * (uint64_t)times;
       EXPECT(wasmrt_store_add_fuel(metered->store, more));
@@ -234,7 +242,7 @@ static void use_metered(metered_t* metered) {
       EXPECT_INT(count(metered, 1), WASMRT_TRAP_INTERRUPTED);
     }
   }
-  EXPECT(wasmrt_store_set_fuel(metered->store, 1000000));
+  set_fuel(metered, 1000000);
   EXPECT_INT(count(metered, next_byte()), WASMRT_TRAP_NONE);
 }
 
@@ -242,7 +250,7 @@ void step_metered(void) {
   if (run.depth > MAX_DEPTH || !one_in(run.wasmi ? 4 : 16)) return;
   metered_t metered = {.store = wasm_store_new(metered_engine())};
   EXPECT(fuel_of(&metered) == 0 && consumed_by(&metered) == 0);
-  EXPECT(wasmrt_store_set_fuel(metered.store, 1000000));
+  set_fuel(&metered, 1000000);
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(metered_text, strlen(metered_text), &binary)) FAIL("text");
   wasm_module_t* module = wasm_module_new(metered.store, &binary);
