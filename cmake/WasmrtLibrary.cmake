@@ -12,15 +12,19 @@ list(JOIN WASMRT_BACKENDS "," features)
 set(cargo_output "${WASMRT_CARGO_TARGET_DIR}/release")
 
 # cargo knows best what is out of date, so it is always asked. The copies keep their time stamps when nothing changed;
-# they also keep this tree's choice of engines when cargo is run by hand with another.
+# they also keep this tree's choice of engines when cargo is run by hand with another. The static one is no copy: what it
+# has inside stays inside, see localize.cmake.
 add_custom_target(wasmrt-cargo ALL
   COMMAND "${WASMRT_CARGO}" build --release --locked --lib --no-default-features --features "${features}"
     --manifest-path "${PROJECT_SOURCE_DIR}/Cargo.toml" --target-dir "${WASMRT_CARGO_TARGET_DIR}"
   COMMAND "${CMAKE_COMMAND}" -E make_directory "${wasmrt_library_directory}"
   COMMAND "${CMAKE_COMMAND}" -E copy_if_different
     "${cargo_output}/libwasmrt.so" "${wasmrt_library_directory}/${wasmrt_shared_file}"
-  COMMAND "${CMAKE_COMMAND}" -E copy_if_different
-    "${cargo_output}/libwasmrt.a" "${wasmrt_library_directory}/libwasmrt.a"
+  COMMAND "${CMAKE_COMMAND}"
+    "-DINPUT=${cargo_output}/libwasmrt.a" "-DOUTPUT=${wasmrt_library_directory}/libwasmrt.a"
+    "-DLIBRARY=${wasmrt_library_directory}/${wasmrt_shared_file}"
+    "-DLINKER=${CMAKE_LINKER}" "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}" "-DNM=${CMAKE_NM}"
+    -P "${PROJECT_SOURCE_DIR}/cmake/localize.cmake"
   COMMAND "${CMAKE_COMMAND}" -E create_symlink ${wasmrt_shared_file} "${wasmrt_library_directory}/${wasmrt_soname}"
   COMMAND "${CMAKE_COMMAND}" -E create_symlink ${wasmrt_soname} "${wasmrt_library_directory}/libwasmrt.so"
   BYPRODUCTS

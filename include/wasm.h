@@ -1,7 +1,9 @@
 // wasm.h: the standard WebAssembly C API, as libwasmrt implements it.
 //
 // The functions, types and values are those of the standard (github.com/WebAssembly/wasm-c-api at 9d6b937); the comments
-// say what this library does. wasmrt.h adds what the standard leaves to implementations.
+// say what this library does. wasmrt.h adds what the standard leaves to implementations. A program that was written for the
+// standard's header, older ones included, needs no change. One that was written for V8's own copy, where arguments, results
+// and imports are arrays and not vectors, has to be edited: see docs/coming-from.md.
 //
 // Ownership. `own` in a comment: the receiver must delete what it got, with the `_delete` function of its type. `borrowed`:
 // it must not, and may use it as long as the comment says. A parameter stays the caller's unless its comment says that the
@@ -1495,7 +1497,8 @@ struct wasm_module_t *wasm_module_new(struct wasm_store_t *store,
 
 // Whether `binary` is a module that `wasm_module_new` would accept; if not, the last error says why. [Modules]
 //
-// Compiles nothing. NULL for the store or the bytes: false.
+// Keeps nothing. Takes far less time than `wasm_module_new` on an engine that is a compiler, and as long on an interpreter.
+// NULL for the store or the bytes: false.
 WASM_API_EXTERN
 bool wasm_module_validate(struct wasm_store_t *store,
                           const struct wasm_byte_vec_t *binary);
@@ -2217,6 +2220,14 @@ static inline wasm_valtype_t* wasm_valtype_new_f32(void) { return wasm_valtype_n
 static inline wasm_valtype_t* wasm_valtype_new_f64(void) { return wasm_valtype_new(WASM_F64); }
 static inline wasm_valtype_t* wasm_valtype_new_externref(void) { return wasm_valtype_new(WASM_EXTERNREF); }
 static inline wasm_valtype_t* wasm_valtype_new_funcref(void) { return wasm_valtype_new(WASM_FUNCREF); }
+
+// What older headers call external references, and a slip of theirs.
+
+#ifndef WASM_ANYREF
+#define WASM_ANYREF WASM_EXTERNREF
+#endif
+static inline wasm_valtype_t* wasm_valtype_new_anyref(void) { return wasm_valtype_new_externref(); }
+#define wasm_name_new_new_uninitialized wasm_name_new_uninitialized
 
 // Function types, own: `_P_R` takes P parameter types and R result types.
 

@@ -540,7 +540,8 @@ size_t wasmrt_engine_modules(const wasm_engine_t *engine);
 //
 // Every function of wasm.h and of this header that fails sets it, but for those that have nowhere to write to, NULL for `out`.
 // NULL as an answer, such as for a null element, sets nothing. Success does not clear it, `wasmrt_last_error_clear` does.
-// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread.
+// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread. Handlers of `atexit` and destructors that
+// run at the end of a thread find it as well.
 WASM_API_EXTERN
 const char *wasmrt_last_error_message(void);
 

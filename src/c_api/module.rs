@@ -43,7 +43,8 @@ pub unsafe extern "C" fn wasm_module_new(
 
 /// Whether `binary` is a module that `wasm_module_new` would accept; if not, the last error says why. [Modules]
 ///
-/// Compiles nothing. NULL for the store or the bytes: false.
+/// Keeps nothing. Takes far less time than `wasm_module_new` on an engine that is a compiler, and as long on an interpreter.
+/// NULL for the store or the bytes: false.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_validate(store: *mut wasm_store_t, binary: *const wasm_byte_vec_t) -> bool {
     // SAFETY: the caller's, or NULL.

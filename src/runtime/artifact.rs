@@ -5,6 +5,7 @@
 
 use super::engine::Engine;
 use super::error::{Error, ErrorKind, Result};
+use super::preamble;
 use std::borrow::Cow;
 
 const MAGIC: &[u8; 8] = b"\0wasmrt\x01";
@@ -39,7 +40,7 @@ pub fn read<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8])
         let what = if bytes.starts_with(b"\0asm") {
             "a WebAssembly binary; give it to wasm_module_new"
         } else {
-            "not a module serialized by this library"
+            preamble::describe(bytes).unwrap_or("not a module serialized by this library")
         };
         return Err(refusal(format!("expected the bytes of wasm_module_serialize, got {what}")));
     };

@@ -1,9 +1,11 @@
 //! What goes wrong, and each thread's record of the last thing that did.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::{CString, c_char};
+use std::cell::Cell;
+use std::ffi::{CString, c_char, c_void};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::ptr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Coarse classes of errors, stable numbers of `wasmrt.h`.
@@ -82,9 +84,53 @@ struct Last {
 }
 
 thread_local! {
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// The thread's last error, or null. What is thread-local and has a destructor is gone when handlers of `exit`, destructors of
+    /// C++ and those of `pthread_key_create` run, which want to know what failed as well. So this has none; `free_later` sees
+    /// to it that the last one is freed.
+    static LAST: Cell<*mut Last> = const { Cell::new(ptr::null_mut()) };
+    /// How many rounds of `pthread_key_create`'s destructors the thread's end has come to.
+    static ROUNDS: Cell<u8> = const { Cell::new(0) };
     /// Where in the sources this thread panicked last, if nobody has asked yet.
     static PANICKED_AT: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// The rounds of destructors in which errors stay, out of four. What is recorded after that is freed in the fourth.
+const ROUNDS_TO_STAY: u8 = 2;
+
+/// Makes `last` the thread's last error, and frees the former.
+fn replace(last: *mut Last) {
+    let former = LAST.replace(last);
+    free_later(last);
+    if !former.is_null() {
+        // SAFETY: from `Box::into_raw` in `record`, and it was in no other place than this thread's.
+        drop(unsafe { Box::from_raw(former) });
+    }
+}
+
+/// Has `last`, if it is not null, freed at the end of the thread; of the main thread, only if it ends before the process.
+fn free_later(last: *mut Last) {
+    static KEY: LazyLock<Option<libc::pthread_key_t>> = LazyLock::new(|| {
+        let mut key = 0;
+        // SAFETY: writes a key. The library stays loaded, and so does the destructor.
+        let made = unsafe { libc::pthread_key_create(&mut key, Some(end_thread)) } == 0;
+        made.then_some(key)
+    });
+    // Without a key, of which a process has some thousand, a thread leaves its last error behind.
+    if let Some(key) = *KEY {
+        // SAFETY: a key that is never deleted.
+        unsafe { libc::pthread_setspecific(key, last.cast()) };
+    }
+}
+
+/// Runs in each round in which the thread has an error: stays for those who come later, then frees it.
+unsafe extern "C" fn end_thread(last: *mut c_void) {
+    let round = ROUNDS.get().saturating_add(1);
+    ROUNDS.set(round);
+    if round <= ROUNDS_TO_STAY {
+        free_later(last.cast());
+    } else {
+        replace(ptr::null_mut());
+    }
 }
 
 /// Text as C gets it.
@@ -96,8 +142,7 @@ pub fn to_c(text: &str) -> CString {
 #[cold]
 pub fn record(error: &Error) {
     let last = Last { kind: error.kind, text: to_c(&error.message), offset: error.offset };
-    // A thread that is going away has no last error any more; there is nobody left to read it.
-    let _ = LAST.try_with(|place| *place.borrow_mut() = Some(last));
+    replace(Box::into_raw(Box::new(last)));
 }
 
 /// What a panic says.
@@ -132,11 +177,12 @@ pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
 }
 
 pub fn clear() {
-    let _ = LAST.try_with(|last| *last.borrow_mut() = None);
+    replace(ptr::null_mut());
 }
 
 fn last<R>(read: impl FnOnce(&Last) -> R) -> Option<R> {
-    LAST.try_with(|last| last.borrow().as_ref().map(read)).ok().flatten()
+    // SAFETY: null, or from `record`, and freed by this thread only, which is busy here.
+    unsafe { LAST.get().as_ref() }.map(read)
 }
 
 pub fn last_kind() -> Option<ErrorKind> {
@@ -149,5 +195,5 @@ pub fn last_offset() -> Option<u64> {
 
 /// The message of the thread's last error, valid until the next failure or [`clear`] on this thread; null if none.
 pub fn last_message() -> *const c_char {
-    last(|last| last.text.as_ptr()).unwrap_or(std::ptr::null())
+    last(|last| last.text.as_ptr()).unwrap_or(ptr::null())
 }

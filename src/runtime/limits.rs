@@ -114,10 +114,16 @@ impl Limits {
 
     /// Likewise for a table and its elements.
     pub fn table_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
-        if desired > MAX_TABLE_ELEMENTS {
-            return self.deny(Denial { resource: Resource::TableElements, asked: desired as u64 });
+        let growth = self.growing(Resource::TableElements, current, desired, maximum);
+        let (_, added) = self.last.get();
+        if desired <= MAX_TABLE_ELEMENTS || added == 0 {
+            return growth;
         }
-        self.growing(Resource::TableElements, current, desired, maximum)
+        // Within the store's limit, so that nothing traps.
+        self.growth_failed();
+        let denial = Denial { resource: Resource::TableElements, asked: desired as u64 };
+        self.note(denial);
+        Growth::Denied
     }
 
     fn growing(&self, resource: Resource, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
@@ -137,14 +143,18 @@ impl Limits {
 
     #[cold]
     fn deny(&self, denial: Denial) -> Growth {
-        self.denial.set(Some(denial));
-        if !self.warned.replace(true) {
-            log::warn(&self.describe(denial));
-        }
+        self.note(denial);
         match denial.resource {
             _ if !self.growth_traps.get() => Growth::Denied,
             Resource::TableElements => Growth::Trap(TrapCode::TableLimit),
             _ => Growth::Trap(TrapCode::MemoryLimit),
+        }
+    }
+
+    fn note(&self, denial: Denial) {
+        self.denial.set(Some(denial));
+        if !self.warned.replace(true) {
+            log::warn(&self.describe(denial));
         }
     }
 
@@ -195,7 +205,7 @@ impl Limits {
 
     fn describe(&self, Denial { resource, asked }: Denial) -> String {
         let (most, used, name) = (self.get(resource), self.used(resource), resource.name());
-        if resource == Resource::TableElements && asked > MAX_TABLE_ELEMENTS as u64 {
+        if resource == Resource::TableElements && asked > MAX_TABLE_ELEMENTS as u64 && asked <= most {
             return format!("a table cannot have {asked} elements; at most {MAX_TABLE_ELEMENTS} are possible");
         }
         format!("the store's limit is {most} {name}; {used} are in use, and {asked} more were asked for")

@@ -5,7 +5,7 @@
 //! - [`quiet_thread`], [`fork`]: threads that take no signals of the host's, and what a child process inherits
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
-//! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form
+//! - [`module`], [`preamble`], [`declarations`], [`artifact`]: modules, how they start, what they declare, their serialized form
 //! - [`instance`], [`entry`], [`func`], [`externs`]: linking, calls from C, functions and calls of the host's, globals, tables
 //!   and memories; [`guest`], [`float_mode`]: what a guest finds on the thread that it runs on
 //! - [`trap`], [`trap_sites`], [`error`], [`compile_error`]: what goes wrong inside and outside WebAssembly; [`log`]: what
@@ -33,6 +33,7 @@ pub mod log;
 pub mod module;
 pub mod module_limits;
 pub mod object;
+pub mod preamble;
 pub mod quiet_thread;
 pub mod store;
 pub mod trap;

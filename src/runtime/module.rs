@@ -4,8 +4,9 @@ use super::artifact;
 use super::compile_error::located;
 use super::declarations::Declarations;
 use super::engine::Engine;
-use super::error::{Error, ErrorKind, Result};
+use super::error::Result;
 use super::float_mode;
+use super::preamble;
 use crate::backend;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Module {
 
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
-        check_is_binary(wasm)?;
+        preamble::check(wasm)?;
         engine.module_limits.check(wasm)?;
         Module::compile_unbounded(engine, wasm)
     }
@@ -37,7 +38,7 @@ impl Module {
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        check_is_binary(wasm)?;
+        preamble::check(wasm)?;
         engine.module_limits.check(wasm)?;
         engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
         Declarations::parse(wasm).map(drop)
@@ -64,22 +65,4 @@ impl Drop for Module {
     fn drop(&mut self) {
         self.engine.module_gone();
     }
-}
-
-/// Engines have their own words, and some take text as well; `wasm.h` takes binaries.
-fn check_is_binary(wasm: &[u8]) -> Result<()> {
-    let problem = if wasm.starts_with(b"\0asm") {
-        return Ok(());
-    } else if wasm.is_empty() {
-        "no bytes at all".to_string()
-    } else if wasm.starts_with(b"(") || wasm.starts_with(b";;") {
-        "text; convert it with wasmrt_wat2wasm first".to_string()
-    } else if artifact::is_artifact(wasm) {
-        "a serialized module; give it to wasm_module_deserialize".to_string()
-    } else {
-        let start: Vec<_> = wasm.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("bytes that start with {}", start.join(" "))
-    };
-    let message = format!("expected a WebAssembly binary, which starts with 00 61 73 6d (\\0asm), got {problem}");
-    Err(Error::new(ErrorKind::Compile, message))
 }

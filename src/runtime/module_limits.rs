@@ -111,7 +111,7 @@ impl ModuleLimits {
 }
 
 /// The locals of a function that are not parameters.
-fn locals(body: &FunctionBody) -> u64 {
+pub fn locals(body: &FunctionBody) -> u64 {
     let groups = body.get_locals_reader().into_iter().flatten().map_while(|group| group.ok());
     groups.fold(0, |sum, (count, _)| sum + u64::from(count))
 }

@@ -60,12 +60,12 @@ TEST(the_offset_of_an_invalid_instruction) {
   fixture_delete(&fixture);
 }
 
-TEST(the_offset_of_every_truncation_is_inside) {
+TEST(the_offset_of_every_truncation_is_the_end) {
   fixture_t fixture = fixture_new();
   wasm_byte_vec_t binary = binary_from_wat(
       "(module (memory 1) (func $f (export \"f\") (param i32) (result i32) (local.get 0))"
-      "  (data (i32.const 0) \"abcdef\"))");
-  size_t known = 0, wrong = 0;
+      "  (data (i32.const 0) \"abcdef\") (@custom \"name\" \"abcdef\"))");
+  size_t wrong = 0;
   for (size_t size = 0; size < binary.size; size++) {
     wasm_byte_vec_t part = {size, binary.data};
     wasmrt_last_error_clear();
@@ -77,13 +77,75 @@ TEST(the_offset_of_every_truncation_is_inside) {
     }
     wrong++;
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_COMPILE);
-    uint64_t offset;
-    if (!wasmrt_last_error_offset(&offset)) continue;
-    known++;
-    CHECK(offset <= size);
+    offset_is(size);
+    CHECK_FAILS_WITH(!wasm_module_validate(fixture.store, &part), WASMRT_ERROR_COMPILE);
+    offset_is(size);
   }
-  CHECK(known * 2 > wrong);
+  CHECK(wrong * 2 > binary.size);
   wasm_byte_vec_delete(&binary);
+  fixture_delete(&fixture);
+}
+
+// What is compiled and validated is refused for this reason, at this place.
+static void check_wrong(fixture_t* fixture, const char* bytes, size_t size, uint64_t offset,
+                        const char* words) {
+  wasm_byte_vec_t binary = {size, (char*)bytes};
+  compile_wrong(fixture, &binary);
+  offset_is(offset);
+  CHECK_CONTAINS(wasmrt_last_error_message(), words);
+  CHECK_FAILS_WITH(!wasm_module_validate(fixture->store, &binary), WASMRT_ERROR_COMPILE);
+  offset_is(offset);
+  CHECK_CONTAINS(wasmrt_last_error_message(), words);
+}
+
+#define WRONG(bytes, offset, words) check_wrong(&fixture, bytes, sizeof(bytes) - 1, offset, words)
+
+TEST(what_is_no_module_is_named) {
+  fixture_t fixture = fixture_new();
+  // A component, with and without anything in it: what it is, and what to do.
+  WRONG("\0asm\x0d\0\1\0", 4, "component");
+  WRONG("\0asm\x0d\0\1\0\7\1\0", 4, "wasm32-wasip1");
+  WRONG("", 0, "no bytes");
+  WRONG("\0as", 3, "beginning");
+  WRONG("\0asm\1\0", 6, "beginning");
+  WRONG("\0asm\2\0\0\0", 4, "02 00 00 00");
+  WRONG("\0asm\1\0\1\0", 4, "01 00 01 00");
+  WRONG("\0asn\1\0\0\0", 0, "00 61 73 6e");
+  WRONG("(module)", 0, "wasmrt_wat2wasm");
+  WRONG("\xef\xbb\xbf\n (module)", 0, "wasmrt_wat2wasm");
+  WRONG("\x1f\x8b\x08\0\0\0\0\0", 0, "gzip");
+  WRONG("PK\3\4\0\0\0\0", 0, "zip");
+  WRONG("\177ELF\2\1\1\0", 0, "ELF");
+  WRONG("<!DOCTYPE html>", 0, "HTML");
+  WRONG("{\"error\": 404}", 0, "JSON");
+  WRONG("AGFzbQEAAAA=", 0, "base64");
+  // The others that are given modules say it, too.
+  wasm_byte_vec_t page = {15, (char*)"<!DOCTYPE html>"}, binary;
+  CHECK_FAILS_WITH(wasm_module_deserialize(fixture.store, &page) == NULL, WASMRT_ERROR_ARTIFACT);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "HTML");
+  CHECK_FAILS_WITH(!wasmrt_wat2wasm(page.data, page.size, &binary), WASMRT_ERROR_COMPILE);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "HTML");
+  CHECK_FAILS_WITH(!wasmrt_wat2wasm("(component)", 11, &binary), WASMRT_ERROR_COMPILE);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "wasm32-wasip1");
+  // A mark that some editors begin a text with is none of its characters.
+  CHECK(wasmrt_wat2wasm("\xef\xbb\xbf(module)", 11, &binary));
+  CHECK_INT(binary.size, 8);
+  wasm_byte_vec_delete(&binary);
+  fixture_delete(&fixture);
+}
+
+TEST(the_offset_of_a_section_is_its_number) {
+  fixture_t fixture = fixture_new();
+#define START "\0asm\1\0\0\0"
+  WRONG(START "\x0e\1\0", 8, "section 14");
+  WRONG(START "\x7f\x80\0", 8, "section 127");
+  WRONG(START "\xff\0", 8, "section 255");
+  WRONG(START "\1\1\0\0\2\1a\x2a\0", 15, "section 42");
+  WRONG(START "\3\1\0\1\1\0", 11, "type section is out of order");
+  WRONG(START "\1\1\0\1\1\0", 11, "type section is there twice");
+  WRONG(START "\1\4\1\x60\0\0" START, 14, "another module");
+  WRONG(START "\1\7\1\x60\0\0", 14, "3 bytes of the type section");
+#undef START
   fixture_delete(&fixture);
 }
 

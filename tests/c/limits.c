@@ -253,6 +253,31 @@ TEST(the_maximum_of_a_memory_is_no_limit_of_the_store) {
   fixture_delete(&fixture);
 }
 
+// Nor is the most that any table may have.
+TEST(what_no_table_can_have_is_no_limit_of_the_store) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (table $a 2 9 funcref) (table $b 2 funcref)"
+      "  (func (export \"a\") (param i32) (result i32)"
+      "    (table.grow $a (ref.null func) (local.get 0)))"
+      "  (func (export \"b\") (param i32) (result i32)"
+      "    (table.grow $b (ref.null func) (local.get 0))))");
+  CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
+  for (size_t i = 0; i < 2; i++) {
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), -1), -1);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), 9999999), -1);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, i), 1), 2);
+  }
+  check_usage(fixture.store, 0, 6, 1, 2, 0);
+  // Beyond both it is one.
+  set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 100);
+  wasm_val_t result, argument = I32(20000000);
+  CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), &argument, 1, &result, 1),
+                  WASMRT_TRAP_TABLE_LIMIT);
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 20000000), -1);
+  check_usage(fixture.store, 0, 6, 1, 2, 0);
+  fixture_delete(&fixture);
+}
+
 // ------------------------------------------------------------------------------------------------
 // The host's objects
 

@@ -59,6 +59,72 @@ TEST(module_validate_checks_types) {
   fixture_delete(&fixture);
 }
 
+// A text: `head`, `piece` so many times, `tail`.
+static wasm_byte_vec_t binary_repeating(const char* head, const char* piece, size_t times,
+                                        const char* tail) {
+  size_t length = strlen(piece), size = strlen(head) + times * length + strlen(tail);
+  char* wat = malloc(size + 1);
+  REQUIRE(wat);
+  strcpy(wat, head);
+  char* end = wat + strlen(head);
+  for (size_t i = 0; i < times; i++, end += length) memcpy(end, piece, length);
+  strcpy(end, tail);
+  wasm_byte_vec_t binary = binary_from_wat(wat);
+  free(wat);
+  return binary;
+}
+
+// What is valid may still be beyond what an engine compiles; then validation says that as well, in
+// the same words.
+TEST(module_validate_agrees_with_module_new) {
+  static const struct {
+    const char *head, *piece, *tail, *words;
+    size_t times;
+  } cases[] = {
+      {"(module (func) (func (local", " i32", ")))", "locals", 29999},
+      {"(module (func) (func (param i64) (local", " i32", ")))", "locals", 29999},
+      {"(module (func) (func (param i64) (local", " i32", ")))", "locals", 30000},
+      {"(module (func) (func (local", " i32", ")))", "locals", 49000},
+      {"(module (func) (func (local", " v128", ")))", "locals", 40000},
+      {"(module (func) (func (local", " i32", ")))", "locals", 50000},
+      {"(module (func) (func (local", " i32", ")))", "locals", 50001},
+      {"(module (func", " i32.const 1", " unreachable))", "operands", 70000},
+      {"(module (func (block i32.const 0 br_table", " 0", ")))", "br_table", 65521},
+      {"(module (func (block i32.const 0 br_table", " 0", ")))", "br_table", 65522},
+      {"(module (func (block unreachable br_table", " 0", ")))", "br_table", 70000},
+      {"(module (@custom \"webidl-bindings\" \"", "x", "\"))", "webidl-bindings", 1},
+      {"(module (func (result", " i32", ") unreachable))", "returns", 1001},
+  };
+  fixture_t fixture = fixture_new();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    wasm_byte_vec_t binary =
+        binary_repeating(cases[i].head, cases[i].piece, cases[i].times, cases[i].tail);
+    wasmrt_last_error_clear();
+    bool valid = wasm_module_validate(fixture.store, &binary);
+    char* message = strdup(valid ? "" : wasmrt_last_error_message());
+    wasmrt_error_kind_t kind = wasmrt_last_error_kind();
+    uint64_t offset = 0, other_offset = 0;
+    wasmrt_last_error_offset(&offset);
+    wasmrt_last_error_clear();
+    wasm_module_t* module = wasm_module_new(fixture.store, &binary);
+    if (!CHECK_INT(valid, module != NULL)) {
+      fprintf(stderr, "    case %zu: %s\n", i, valid ? wasmrt_last_error_message() : message);
+    } else if (!valid) {
+      CHECK_INT(wasmrt_last_error_kind(), kind);
+      CHECK_STR(wasmrt_last_error_message(), message);
+      CHECK_CONTAINS(message, cases[i].words);
+      wasmrt_last_error_offset(&other_offset);
+      CHECK_INT(other_offset, offset);
+    }
+    if (!valid && kind == WASMRT_ERROR_COMPILE && strcmp(cases[i].words, "locals") == 0)
+      CHECK_CONTAINS(message, "function 1");
+    free(message);
+    wasm_module_delete(module);
+    wasm_byte_vec_delete(&binary);
+  }
+  fixture_delete(&fixture);
+}
+
 // ------------------------------------------------------------------------------------------------
 // Reflection
 

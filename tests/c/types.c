@@ -27,6 +27,25 @@ TEST(valtype_new_constants) {
   }
 }
 
+// Programs compile against older headers' names of the same things, also as cases of a switch.
+TEST(names_of_older_headers) {
+  CHECK_INT(WASM_ANYREF, 128);
+  wasm_valtype_t* type = wasm_valtype_new_anyref();
+  bool found = false;
+  switch (wasm_valtype_kind(type)) {
+    case WASM_ANYREF: found = true; break;
+    case WASM_FUNCREF: break;
+    default: break;
+  }
+  CHECK(found);
+  CHECK(wasm_valtype_is_ref(type));
+  wasm_valtype_delete(type);
+  wasm_name_t name;
+  wasm_name_new_new_uninitialized(&name, 3);
+  CHECK_INT(name.size, 3);
+  wasm_name_delete(&name);
+}
+
 TEST(bad_kinds) {
   size_t accepted = 0;
   for (unsigned kind = 0; kind < 256; kind++) {

@@ -369,8 +369,30 @@ static bool is_untouched(const wasm_val_t* value) {
   return memcmp(&garbage, value, sizeof garbage) == 0;
 }
 
+// What kind of trap has a message that was predicted; any other is the host's.
+static wasmrt_trap_code_t code_of(const char* message) {
+  static const struct {
+    const char* message;
+    wasmrt_trap_code_t code;
+  } codes[] = {
+    {"unreachable", WASMRT_TRAP_UNREACHABLE},
+    {"out of bounds memory access", WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+    {"out of bounds table access", WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+    {"undefined element", WASMRT_TRAP_UNDEFINED_ELEMENT},
+    {"uninitialized element", WASMRT_TRAP_UNINITIALIZED_ELEMENT},
+    {"indirect call type mismatch", WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH},
+    {"integer divide by zero", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
+    {"integer overflow", WASMRT_TRAP_INTEGER_OVERFLOW},
+    {"call stack exhausted", WASMRT_TRAP_STACK_EXHAUSTED},
+  };
+  for (size_t i = 0; i < LENGTH_OF(codes); i++)
+    if (strcmp(message, codes[i].message) == 0) return codes[i].code;
+  return WASMRT_TRAP_HOST;
+}
+
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message) {
   object_t* object = adopt_new(trap, TRAP, store);
+  object->code = message ? code_of(message) : WASMRT_TRAP_ERROR;
   if (message) snprintf(object->message, sizeof object->message, "%s", message);
   return object;
 }
@@ -525,6 +547,10 @@ static void look_at_frame(const wasm_frame_t* frame, const store_t* store) {
     EXPECT_PTR(wasm_instance_get_host_info(instance), object->witness);
   }
   EXPECT(wasm_frame_func_index(frame) < MAX_EXPORTS + 4);
+  wasm_name_t name;
+  wasmrt_frame_module_name(frame, &name);
+  EXPECT_INT(name.size, 0);
+  wasm_byte_vec_delete(&name);
   size_t func_offset = wasm_frame_func_offset(frame), offset = wasm_frame_module_offset(frame);
   // Where the stack ends is nowhere in particular.
   if (func_offset >= offset && offset > 0)
@@ -536,11 +562,19 @@ static void expect_same_frame(const wasm_frame_t* one, const wasm_frame_t* other
   EXPECT_INT(wasm_frame_func_index(one), wasm_frame_func_index(other));
   EXPECT_INT(wasm_frame_func_offset(one), wasm_frame_func_offset(other));
   EXPECT_INT(wasm_frame_module_offset(one), wasm_frame_module_offset(other));
+  wasm_name_t name, other_name;
+  wasmrt_frame_func_name(one, &name);
+  wasmrt_frame_func_name(other, &other_name);
+  EXPECT_INT(name.size, other_name.size);
+  if (name.size > 0) expect_name(&name, other_name.data, other_name.size);
+  wasm_byte_vec_delete(&name);
+  wasm_byte_vec_delete(&other_name);
 }
 
 void step_trap_look(void) {
   object_t* object = pick(1u << TRAP);
   if (!object) return;
+  look_at_trap_extension(object);
   const wasm_trap_t* trap = wasm_ref_as_trap_const(object->pointer);
   wasm_message_t message;
   memset(&message, 0xa5, sizeof message);

@@ -222,6 +222,8 @@ struct object_t {
   instance_t* instance;  // of an instance, or where a function is from, or where a trap arose
   cell_t* cell;
   char message[48];  // of a trap; empty if not known
+  wasmrt_trap_code_t code;
+  int32_t status;
   unsigned module;   // index in the catalogue, of a module
 };
 
@@ -386,6 +388,7 @@ wasm_trap_t* host_callback_with_env(void* env, const wasm_val_vec_t* args, wasm_
 void env_finalizer(void* env);
 // Takes the trap into the model. `message` is NULL if any will do.
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
+void look_at_trap_extension(const object_t* object);
 
 #define STEPS(X)                                                                                  \
   X(step_engine_new)                                                                              \
@@ -404,7 +407,9 @@ object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
               X(step_wrong_kind) X(step_wrong_store) X(step_reflect) X(step_trap_look)            \
                 X(step_frame_keep) X(step_frame_delete) X(step_types) X(step_bad_types)           \
                   X(step_vectors) X(step_huge) X(step_nulls) X(step_values) X(step_look_at_all)   \
-                    X(step_dead_handle) X(step_abandon)
+                    X(step_dead_handle) X(step_abandon) X(step_limits)                            \
+                      X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
+                        X(step_configuration) X(step_process)
 
 #define DECLARE(name) void name(void);
 STEPS(DECLARE)

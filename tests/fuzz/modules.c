@@ -327,6 +327,8 @@ void step_module_new(void) {
   EXPECT_INT(wasm_module_validate(store->pointer, &entry->binary), possible);
   wasm_byte_vec_t cut = {entry->binary.size - 1, entry->binary.data};
   EXPECT_REFUSED_AS(WASMRT_ERROR_COMPILE, !wasm_module_validate(store->pointer, &cut));
+  uint64_t offset;
+  EXPECT(wasmrt_last_error_offset(&offset) && offset == cut.size);
   if (one_in(4)) EXPECT_REFUSED_AS(WASMRT_ERROR_COMPILE, !wasm_module_new(store->pointer, &cut));
   if (!possible) {
     EXPECT_REFUSED(!wasm_module_new(store->pointer, &entry->binary));

@@ -101,6 +101,49 @@ class Check:
         expect("libraries needed by the wholly static program", self.needed(directory / "wholly-static"), [])
         self.expect_greeting(directory / "wholly-static")
 
+    def beside(self):
+        """The static library shows nothing but its functions, and links beside another one of Rust, in any order."""
+        def symbols(*options):
+            listed = run("nm", "--defined-only", "--format=posix", *options).splitlines()
+            return sorted(line.split()[0] for line in listed if len(line.split()) > 2)
+
+        ours = self.library_directory / "libwasmrt.a"
+        expect("global symbols of the static library", symbols("--extern-only", ours),
+               symbols("-D", self.library_directory / self.soname))
+        sources = SOURCES / "beside"
+        directory = fresh(self.work / "beside")
+        other = directory / "libother.a"
+        run(self.options.rustc, "--edition=2024", "-O", "--crate-type=staticlib", "--crate-name=other",
+            sources / "other.rs", "-o", other)
+        system = ["-lpthread", "-ldl", "-lm"]
+        orders = [("first", ours, other), ("second", other, ours), ("pruned", "-Wl,--gc-sections", ours, other)]
+        for name, *link in orders:
+            run(self.options.compiler, *WARNINGS, f"-I{self.prefix / 'include'}", sources / "main.c", *link, *system,
+                "-o", directory / name)
+            for backend in self.options.backends.split(","):
+                # The other library says what panicked.
+                found = run(directory / name, env={**os.environ, "WASMRT_BACKEND": backend}, stderr=subprocess.DEVNULL)
+                expect(f"output of {name} on {backend}", found, "-1 49: 100 [integer divide by zero] -4900\n")
+
+    def readme(self):
+        """The README's program runs on each engine, and says which there are when asked for another."""
+        directory = fresh(self.work / "readme")
+        text = (SOURCES.parent.parent / "README.md").read_text()
+        (directory / "program.c").write_text(re.search(r"```c\n(.*?)```", text, re.DOTALL).group(1))
+        program = directory / "program"
+        run(self.options.compiler, "-std=c11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+            f"-I{self.prefix / 'include'}", directory / "program.c", f"-L{self.library_directory}", "-lwasmrt",
+            f"-Wl,-rpath,{self.library_directory}", "-o", program)
+        backends = self.options.backends.split(",")
+        for backend in backends:
+            found = run(program, env={**os.environ, "WASMRT_BACKEND": backend})
+            expect(f"output of the README's program on {backend}", found, "WebAssembly says 42\n")
+        unknown = {**os.environ, "WASMRT_BACKEND": "nope"}
+        done = subprocess.run([program], env=unknown, stdout=subprocess.PIPE, text=True)
+        expect("exit status without an engine", done.returncode, 1)
+        for word in ["nope", *backends]:
+            expect(f"\"{word}\" in {done.stdout!r}", word in done.stdout, True)
+
     def build_with_cmake(self, source, directory, *definitions):
         fresh(directory)
         run(self.options.cmake, "-S", source, "-B", directory, f"-DCMAKE_C_COMPILER={self.options.compiler}",
@@ -126,6 +169,8 @@ def main():
     checks = {
         "install": Check.install,
         "links": Check.links,
+        "beside": Check.beside,
+        "readme": Check.readme,
         "pkg-config": Check.pkg_config,
         "find-package": Check.find_package,
         "add-subdirectory": Check.add_subdirectory,
@@ -134,6 +179,7 @@ def main():
     parser.add_argument("check", choices=checks)
     parser.add_argument("--cmake", required=True)
     parser.add_argument("--compiler", required=True)
+    parser.add_argument("--rustc", required=True)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="build tree to install from")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="directory for everything that is made")
     parser.add_argument("--libdir", required=True, help="library directory under the prefix")

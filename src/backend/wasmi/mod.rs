@@ -9,11 +9,13 @@ use super::common::on_module;
 use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::module_limits;
 use crate::runtime::store::Store as RuntimeStore;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
 use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
+use wasmparser::{Parser, Payload};
 
 pub struct Wasmi;
 
@@ -149,29 +151,14 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
-            let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
-            self.validate(wasm).err().unwrap_or_else(error)
-        })?;
-        let (module, start) = match rewritten {
-            Some(rewritten) => {
-                if rewritten.start.is_some() {
-                    // Any function can be exported, but not any can be a start function.
-                    self.validate(wasm)?;
-                }
-                // An invalid module is better refused as it is than as it was rewritten.
-                let module = self.translate(&rewritten.wasm);
-                let module =
-                    module.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| without_place(error)))?;
-                (module, rewritten.start)
-            }
-            None => (self.translate(wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?, None),
-        };
+        let (module, start) = self.translated(wasm)?;
         Ok(Box::new(WasmiModule { module, wasm: wasm.into(), proposals: self.proposals.clone(), start }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        wasmi::Module::validate(&self.engine, wasm).map_err(in_words(ErrorKind::Compile))
+        self.is_valid(wasm)?;
+        // The engine does not translate everything that is valid.
+        self.translated(wasm).map(drop)
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
@@ -211,11 +198,78 @@ impl Module for WasmiModule {
 }
 
 impl WasmiEngine {
+    fn is_valid(&self, wasm: &[u8]) -> Result<()> {
+        wasmi::Module::validate(&self.engine, wasm).map_err(in_words(ErrorKind::Compile))
+    }
+
+    /// A module as the engine runs it, and the name of its start function, see [`WasmiModule`].
+    fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Option<String>)> {
+        let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
+            let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
+            self.is_valid(wasm).err().unwrap_or_else(error)
+        })?;
+        let (for_engine, start) = match rewritten {
+            Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.start),
+            None => (Cow::Borrowed(wasm), None),
+        };
+        if start.is_some() {
+            // Any function can be exported, but not any can be a start function.
+            self.is_valid(wasm)?;
+        }
+        // An invalid module is better refused as it is than as it was rewritten.
+        let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| beyond(wasm, without_place(error)));
+        Ok((self.translate(&for_engine).map_err(refusal)?, start))
+    }
+
     /// Has the engine translate a module, which is known to panic on some.
     fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
         // The engine is as usable afterwards as after an error: what it was translating is left out.
         on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
     }
+}
+
+/// An error about a valid module that the engine does not translate, in better words than its own.
+fn beyond(wasm: &[u8], mut error: Error) -> Error {
+    match error.message.as_str() {
+        "encountered function with too many function parameters" => {
+            error.message = format!("more than {MAX_LOCALS} parameters and locals, which is all that wasmi takes");
+            error.offset = too_many_locals(wasm).ok().flatten().map(|body| body as u64);
+        }
+        "translation requires more registers for a function than available" => {
+            error.message = "a function has more locals and operands at a time than wasmi has slots for, which are \
+                             65535; a v128 takes two"
+                .to_string();
+        }
+        _ => {}
+    }
+    error
+}
+
+/// As many locals as the engine takes, parameters included.
+const MAX_LOCALS: u64 = 30_000;
+
+/// Where the body of the first function begins that has more.
+fn too_many_locals(wasm: &[u8]) -> wasmparser::Result<Option<usize>> {
+    let (mut types, mut functions) = (Vec::new(), Vec::new().into_iter());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::TypeSection(section) => {
+                types =
+                    section.into_iter_err_on_gc_types().map(|ty| Ok(ty?.params().len())).collect::<Result<_, _>>()?;
+            }
+            Payload::FunctionSection(section) => {
+                functions = section.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter()
+            }
+            Payload::CodeSectionEntry(body) => {
+                let params = functions.next().and_then(|ty| types.get(ty as usize)).copied().unwrap_or(0);
+                if params as u64 + module_limits::locals(&body) > MAX_LOCALS {
+                    return Ok(Some(body.range().start));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// An error in a rewritten module is not where it says.

@@ -1,5 +1,6 @@
 //! The `wasmtime` backend: compiles WebAssembly to machine code.
 
+mod beyond;
 mod config;
 mod images;
 mod meter;
@@ -97,7 +98,8 @@ impl WasmtimeEngine {
     }
 
     fn check(&self, wasm: &[u8]) -> Result<()> {
-        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))
+        wasmtime::Module::validate(&self.engine, wasm).map_err(|error| in_words(ErrorKind::Compile, &error))?;
+        beyond::check(wasm)
     }
 }
 

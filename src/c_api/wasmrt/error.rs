@@ -35,7 +35,8 @@ pub enum wasmrt_error_kind_enum {
 ///
 /// Every function of wasm.h and of this header that fails sets it, but for those that have nowhere to write to, NULL for `out`.
 /// NULL as an answer, such as for a null element, sets nothing. Success does not clear it, `wasmrt_last_error_clear` does.
-/// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread.
+/// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread. Handlers of `atexit` and destructors that
+/// run at the end of a thread find it as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_last_error_message() -> *const c_char {
     error::last_message()

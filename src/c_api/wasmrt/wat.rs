@@ -3,8 +3,8 @@
 use crate::c_api::vector::{Vector, wasm_byte_vec_t};
 use crate::c_api::{answer, null};
 use crate::runtime;
-use crate::runtime::error::{Error, ErrorKind};
 use crate::runtime::float_mode::with_default;
+use crate::runtime::preamble;
 use std::ffi::c_char;
 
 /// Converts a module from the text format, `length` bytes at `text`, to the binary format, written to `out`, own.
@@ -23,8 +23,9 @@ pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out
         }
         // SAFETY: the caller's text, of that length.
         let text = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
+        let text = preamble::without_mark(text);
         let binary = with_default(|| wat::parse_bytes(text));
-        let binary = binary.map_err(|error| Error::new(ErrorKind::Compile, error.to_string()))?;
+        let binary = binary.map_err(|error| preamble::text_error(text, error.to_string()))?;
         Ok(Some(wasm_byte_vec_t::from_bytes(&binary)))
     });
     let found = binary.is_some();

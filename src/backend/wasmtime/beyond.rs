@@ -1,0 +1,48 @@
+//! What the engine finds valid, and then does not compile. Said by validation, so that it and compilation agree.
+
+use crate::runtime::error::{Error, ErrorKind, Result};
+use wasmparser::{FunctionBody, Operator, Parser, Payload};
+
+/// The targets that the engine takes in one `br_table`.
+const MAX_TARGETS: u32 = 65_520;
+
+/// Custom sections whose names alone the engine refuses.
+const FORMER_PROPOSALS: [&str; 2] = ["webidl-bindings", "wasm-interface-types"];
+
+/// Fails if the engine will not compile `wasm`, which is valid.
+pub fn check(wasm: &[u8]) -> Result<()> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Ok(payload) = payload else { break };
+        match payload {
+            // Each target takes a byte at least.
+            Payload::CodeSectionEntry(body) if body.range().len() > MAX_TARGETS as usize => check_body(&body)?,
+            Payload::CustomSection(section) if FORMER_PROPOSALS.contains(&section.name()) => {
+                let message =
+                    format!("wasmtime takes no module with a custom section \"{}\"; remove it", section.name());
+                return Err(refusal(message, section.range().start));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_body(body: &FunctionBody) -> Result<()> {
+    let operators = body.get_operators_reader().into_iter().flat_map(|operators| operators.into_iter_with_offsets());
+    for (operator, offset) in operators.flatten() {
+        if let Operator::BrTable { targets } = operator
+            && targets.len() > MAX_TARGETS
+        {
+            let message =
+                format!("br_table with {} targets, where wasmtime takes at most {MAX_TARGETS}", targets.len());
+            return Err(refusal(message, offset));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(message: String, offset: usize) -> Error {
+    let mut error = Error::new(ErrorKind::Compile, message);
+    error.offset = Some(offset as u64);
+    error
+}
