@@ -9,11 +9,12 @@ use super::{Backend, Engine, Module, Store};
 use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::store::Store as RuntimeStore;
+use rewrite::{Mode, Names};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
+use wasmi::CompilationMode;
 
 pub struct Wasmi;
 
@@ -34,9 +35,6 @@ impl Backend for Wasmi {
         config.wasm_wide_arithmetic(true);
         config.consume_fuel(options.fuel || options.interruption);
         config.compilation_mode(self.compilation_mode(options)?);
-        if options.interruption {
-            count_instructions(&mut config);
-        }
         if let Some(bytes) = options.max_wasm_stack {
             config.set_min_stack_height(bytes.min(STACK_PER_CALL));
             config.set_max_stack_height(bytes);
@@ -45,8 +43,12 @@ impl Backend for Wasmi {
         for (proposal, enabled) in &options.proposals {
             self.set_proposal(&mut config, *proposal, *enabled)?;
         }
+        let no_mutable_globals = options.proposals.iter().any(|proposal| *proposal == (Proposal::MutableGlobal, false));
+        let validator = no_mutable_globals.then(|| wasmi::Engine::new(&config));
+        // What is added to modules may be one that is exported.
+        config.wasm_mutable_global(true);
         let engine = wasmi::Engine::new(&config);
-        Ok(Box::new(WasmiEngine { engine, fuel: options.fuel, interruption: options.interruption }))
+        Ok(Box::new(WasmiEngine { engine, validator, fuel: options.fuel, interruption: options.interruption }))
     }
 }
 
@@ -91,29 +93,10 @@ impl Wasmi {
     }
 }
 
-/// Lets fuel count instructions alone, whatever they do. The engine cannot resume a `table.grow` that ran out of fuel, so what
-/// instructions copy costs nothing; those that may copy much cost the most that an instruction can.
-fn count_instructions(config: &mut wasmi::Config) {
-    config.fuel_cost(CustomFuelCosts {
-        bytes_copied_per_fuel: u32::MAX,
-        fuel_per_bytes_translated: 0,
-        fuel_per_bytes_validated: 0,
-    });
-    config.operator_cost(OperatorCost {
-        memory_grow: u8::MAX,
-        memory_fill: u8::MAX,
-        memory_copy: u8::MAX,
-        memory_init: u8::MAX,
-        table_grow: u8::MAX,
-        table_fill: u8::MAX,
-        table_copy: u8::MAX,
-        table_init: u8::MAX,
-        ..OperatorCost::default()
-    });
-}
-
 struct WasmiEngine {
     engine: wasmi::Engine,
+    /// Where it is to accept less than the other.
+    validator: Option<wasmi::Engine>,
     fuel: bool,
     interruption: bool,
 }
@@ -122,8 +105,8 @@ struct WasmiModule {
     module: wasmi::Module,
     /// The module itself: the engine cannot give its code back, so this is what gets serialized.
     wasm: Box<[u8]>,
-    /// The name under which the start function is exported, where it has to be, see [`rewrite`].
-    start: Option<String>,
+    /// What the rewritten module exports beside what this one does.
+    names: Names,
 }
 
 impl Engine for WasmiEngine {
@@ -132,29 +115,33 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
+        let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
+        let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
             let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
             self.validate(wasm).err().unwrap_or_else(error)
         })?;
-        let (module, start) = match rewritten {
+        if self.validator.is_some() || rewritten.as_ref().is_some_and(|rewritten| rewritten.has_more) {
+            self.validate(wasm)?;
+        }
+        let (module, names) = match rewritten {
             Some(rewritten) => {
-                if rewritten.start.is_some() {
-                    // Any function can be exported, but not any can be a start function.
-                    self.validate(wasm)?;
-                }
                 // An invalid module is better refused as it is than as it was rewritten.
                 let module = self.translate(&rewritten.wasm);
                 let module =
                     module.map_err(|error| self.validate(wasm).err().unwrap_or_else(|| without_place(error)))?;
-                (module, rewritten.start)
+                (module, rewritten.names)
             }
-            None => (self.translate(wasm).map_err(|error| self.validate(wasm).err().unwrap_or(error))?, None),
+            None => {
+                let module = self.translate(wasm);
+                (module.map_err(|error| self.validate(wasm).err().unwrap_or(error))?, Names::default())
+            }
         };
-        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), start }))
+        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), names }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        wasmi::Module::validate(&self.engine, wasm).map_err(in_words(ErrorKind::Compile))
+        let engine = self.validator.as_ref().unwrap_or(&self.engine);
+        wasmi::Module::validate(engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
@@ -170,10 +157,6 @@ impl Engine for WasmiEngine {
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.wasm)])
-    }
-
-    fn wasm(&self) -> Option<&[u8]> {
-        Some(&self.wasm)
     }
 
     /// The engine keeps no frames.

@@ -1,5 +1,6 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
+use super::rewrite::GROW_AGAIN;
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
@@ -41,8 +42,12 @@ impl wasmi::ResourceLimiter for Owner {
         Ok(())
     }
 
-    fn table_grow_failed(&mut self, _error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
+    fn table_grow_failed(&mut self, error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
         self.get().limits().growth_failed();
+        if matches!(error, wasmi::errors::TableError::OutOfFuel { .. }) {
+            // SAFETY: this is the limiter of stores of this backend.
+            unsafe { self.get().backend_as::<WasmiStore>() }.grow_stopped.set(true);
+        }
         Ok(())
     }
 
@@ -89,6 +94,10 @@ pub struct WasmiStore {
     stack_base: Cell<usize>,
     /// Where WebAssembly may be interrupted: it runs in slices.
     slices: Option<Slices>,
+    /// Whether it was a `table.grow` that ran out of fuel, see [`super::rewrite`].
+    grow_stopped: Cell<bool>,
+    /// Of each instance that accesses tables, the global that is 1 while an access runs, see [`super::rewrite`].
+    marks: RefCell<Vec<wasmi::Global>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: Box<wasmi::Store<Owner>>,
 }
@@ -104,7 +113,8 @@ impl WasmiStore {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
         let (references, stack_base) = (RefCell::default(), Cell::new(0));
-        WasmiStore { contexts, owner, references, stack_base, slices, _store: store }
+        let (grow_stopped, marks) = (Cell::new(false), RefCell::default());
+        WasmiStore { contexts, owner, references, stack_base, slices, grow_stopped, marks, _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -278,7 +288,11 @@ impl Store for WasmiStore {
             entered.and_then(|_entered| wasmi::Instance::new(self.context(), &module.module, &ordered))
         };
         let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
-        if let Some(start) = &module.start {
+        if let Some(mark) = &module.names.mark {
+            let mark = instance.get_global(self.context(), mark);
+            self.marks.borrow_mut().push(mark.expect("the mark was exported under this name"));
+        }
+        if let Some(start) = &module.names.start {
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
             // SAFETY: a function of this store; start functions have neither parameters nor results.
@@ -460,14 +474,18 @@ impl CallNumeric for WasmiStore {
                 Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
                 Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
                 Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-                Some(Code::TableOutOfBounds) => return Failure::TableTrap,
+                Some(Code::TableOutOfBounds) if self.take_mark() => TrapCode::TableOutOfBounds,
+                Some(Code::TableOutOfBounds) => TrapCode::UndefinedElement,
                 Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
                 Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
                 Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
                 Some(Code::BadConversionToInteger) => TrapCode::InvalidConversion,
                 Some(Code::StackOverflow) => TrapCode::StackExhausted,
                 Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-                Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
+                Some(Code::OutOfFuel) => {
+                    self.take_mark();
+                    TrapCode::OutOfFuel
+                }
                 Some(Code::GrowthOperationLimited) => {
                     self.owner().limits().denied().map_or(TrapCode::MemoryLimit, |(code, _)| code)
                 }
@@ -523,6 +541,15 @@ impl Slices {
 }
 
 impl WasmiStore {
+    /// Whether WebAssembly stopped at an access to a table. The mark of that is taken away.
+    #[cold]
+    fn take_mark(&self) -> bool {
+        // At most one is there: an access calls nothing.
+        let marks = self.marks.borrow();
+        let mark = marks.iter().rev().find(|mark| !matches!(mark.get(self.context()), wasmi::Val::I32(0)));
+        mark.is_some_and(|mark| mark.set(self.context(), wasmi::Val::I32(0)).is_ok())
+    }
+
     fn engine_fuel(&self) -> u64 {
         self.context().get_fuel().unwrap_or(0)
     }
@@ -547,17 +574,20 @@ impl WasmiStore {
                 ResumableCall::Finished => return Ok(()),
                 ResumableCall::HostTrap(trapped) => return Err(self.failure(trapped.into_host_error())),
                 ResumableCall::OutOfFuel(paused) => {
+                    // What is done a second time is not paid for again.
+                    let again = if self.grow_stopped.take() { GROW_AGAIN } else { 0 };
                     let stop = match self.owner().supervisor().and_then(|supervisor| supervisor.check()) {
                         Some(code) => Some(code),
                         None => match slices.take(self.engine_fuel(), paused.required_fuel()) {
                             Some(fuel) => {
-                                self.set_engine_fuel(fuel);
+                                self.set_engine_fuel(fuel.saturating_add(again));
                                 None
                             }
                             None => Some(TrapCode::OutOfFuel),
                         },
                     };
                     if let Some(code) = stop {
+                        self.take_mark();
                         return Err(Failure::Trap(code, Vec::new()).into());
                     }
                     call = paused.resume(self.context(), results);
