@@ -124,6 +124,8 @@ pub enum Failure {
     NotInstantiated(crate::runtime::error::Error),
     /// The store's limits did not allow an instance: what would have trapped, and the error that says more.
     Limit(TrapCode, crate::runtime::error::Error),
+    /// The engine made no instance, for a reason that has the code of a trap, and nothing has run.
+    Refused(TrapCode),
     /// Anything else.
     Error(crate::runtime::error::Error),
 }
@@ -139,6 +141,9 @@ impl Failure {
                     error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
                 }
                 Failure::NotInstantiated(error)
+            }
+            Failure::Trap(code @ (TrapCode::StackExhausted | TrapCode::MemoryLimit | TrapCode::TableLimit), _) => {
+                Failure::Refused(code)
             }
             other => other,
         }

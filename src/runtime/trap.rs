@@ -172,6 +172,7 @@ impl Store {
                 (trap.into_handle(self), frames)
             }
             Failure::Trap(code, frames) => (Trap::of_code(code).into_handle(self), frames),
+            Failure::Refused(code) => (Trap::of_code(code).into_handle(self), Vec::new()),
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
                 None => {

@@ -344,7 +344,7 @@ impl Grower {
 
     fn body(table: u32) -> Vec<u8> {
         // No locals, `local.get 0`, `local.get 1`, `table.grow`, `end`.
-        [vec![0, 0x20, 0, 0x20, 1, 0xfc, 16], leb128(table), vec![0x0b]].concat()
+        [vec![0, 0x20, 0, 0x20, 1, 0xfc, 15], leb128(table), vec![0x0b]].concat()
     }
 }
 
@@ -429,7 +429,7 @@ impl<'a> Body<'a> {
 fn may_access(bytes: &[u8], tables: usize) -> bool {
     let is_access = |pair: &[u8]| match pair[0] {
         0x25 | 0x26 => usize::from(pair[1]) < tables || pair[1] >= 0x80,
-        0xfc => matches!(pair[1], 12 | 14..=17) || pair[1] >= 0x80,
+        0xfc => matches!(pair[1], 12 | 14 | 15 | 17) || pair[1] >= 0x80,
         _ => false,
     };
     tables > 0 && bytes.windows(2).any(is_access)
@@ -591,7 +591,7 @@ mod tests {
                 (table.init 1 $e (local.get 0) (local.get 0) (local.get 0))
                 (drop (table.grow 2 (ref.func $s) (i64.const 1)))
                 (drop (table.grow 0 (table.get 0 (i32.const 0)) (i32.const 1)))
-                (table.grow 2 (ref.null func) (i64.const 1)) (drop) (table.size 1)))",
+                (drop (table.grow 2 (ref.null func) (i64.const 1))) (table.size 1)))",
         "(module (table 1 funcref) (func (param i32) (drop (table.get 0 (local.get 0)))
             (drop (table.grow 0 (ref.null func) (i32.const 1)))))",
     ];

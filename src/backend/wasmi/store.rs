@@ -284,10 +284,14 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
-            let entered = self.enter();
-            entered.and_then(|_entered| wasmi::Instance::new(self.context(), &module.module, &ordered))
+            let _entered = self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
+            wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
+                // Such traps are the start function's, or a segment's.
+                let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
+                let failure = self.explain(error);
+                Box::new(if ran { failure } else { failure.of_instantiation() })
+            })?
         };
-        let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
         if let Some(mark) = &module.names.mark {
             let mark = instance.get_global(self.context(), mark);
             self.marks.borrow_mut().push(mark.expect("the mark was exported under this name"));
