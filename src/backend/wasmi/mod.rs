@@ -43,10 +43,11 @@ impl Backend for Wasmi {
         for (proposal, enabled) in &options.proposals {
             self.set_proposal(&mut config, *proposal, *enabled)?;
         }
-        let no_mutable_globals = options.proposals.iter().any(|proposal| *proposal == (Proposal::MutableGlobal, false));
-        let validator = no_mutable_globals.then(|| wasmi::Engine::new(&config));
-        // What is added to modules may be one that is exported.
-        config.wasm_mutable_global(true);
+        // What is added to modules may be of these.
+        let used = [Proposal::MutableGlobal, Proposal::BulkMemory, Proposal::ReferenceTypes];
+        let lacking = options.proposals.iter().any(|(proposal, enabled)| used.contains(proposal) && !enabled);
+        let validator = lacking.then(|| wasmi::Engine::new(&config));
+        config.wasm_mutable_global(true).wasm_bulk_memory(true).wasm_reference_types(true);
         let engine = wasmi::Engine::new(&config);
         Ok(Box::new(WasmiEngine { engine, validator, fuel: options.fuel, interruption: options.interruption }))
     }

@@ -9,17 +9,21 @@
 //!   global of the instance, added to it, is 1 as long as an access runs.
 //! - `table.grow` where fuel is counted: wasmi 2.0.0 forgets to note where it was when it runs out of fuel there, and resumes
 //!   at the place that it noted last. That is right where the instruction is a function of its own: it begins again.
-//! - Start functions of modules that may be interrupted, or that have such a global: the engine runs them as part of
-//!   instantiation, where a call cannot be resumed, and without an instance to look at. Such a function becomes an export, to
-//!   be called afterwards.
+//! - Segments of modules that write functions into another instance's table: if a later one does not fit, wasmi 2.0.0 leaves
+//!   the instance unfinished, and its functions, which can be called through that table, read memory that is no instance. All
+//!   such segments become passive, and a function does what the engine would have done with them.
+//! - Start functions of modules that may be interrupted, or for which something else here has to be done first: the engine runs
+//!   them as part of instantiation, where a call cannot be resumed, and without an instance to look at. Such a function becomes
+//!   an export, to be called afterwards.
 
 use crate::runtime::declarations::{import_kind, write_leb128};
 use crate::runtime::types::ExternKind;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ExportSectionReader, FromReader, FunctionBody, Operator, OperatorsReader, Parser,
-    Payload, RefType, Result, SectionLimited, TypeRef,
+    BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
+    ElementSectionReader, ExportSectionReader, FromReader, FunctionBody, Operator, OperatorsReader, Parser, Payload,
+    RefType, Result, SectionLimited, TypeRef,
 };
 
 /// A module for the engine, where it is not the original.
@@ -33,6 +37,8 @@ pub struct Rewritten {
 /// Names under which a module exports what the original does not.
 #[derive(Default)]
 pub struct Names {
+    /// That of the function which does what the segments are for, before anything else.
+    pub init: Option<String>,
     /// The start function's, which is to be called when the instance is there.
     pub start: Option<String>,
     /// That of the global which tells whether an access to a table runs.
@@ -55,10 +61,13 @@ const FUNCTIONS: u8 = 3;
 const GLOBALS: u8 = 6;
 const EXPORTS: u8 = 7;
 const START: u8 = 8;
+const ELEMENTS: u8 = 9;
 const CODE: u8 = 10;
+const DATA: u8 = 11;
+const DATA_COUNT: u8 = 12;
 
 /// Where sections stand, by their numbers.
-const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, START, 9, 12, CODE, 11];
+const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
 
 fn place(id: u8) -> Option<usize> {
     ORDER.iter().position(|other| *other == id)
@@ -74,9 +83,12 @@ struct Outline<'a> {
     imported_functions: u32,
     /// Of each table, the type of its elements and whether its indices have 64 bits.
     tables: Vec<(RefType, bool)>,
+    imported_tables: u32,
     globals: u32,
     exports: Option<ExportSectionReader<'a>>,
     start: Option<u32>,
+    elements: Option<ElementSectionReader<'a>>,
+    data: Option<DataSectionReader<'a>>,
     /// The sections that something may be added to.
     type_entries: Entries<'a>,
     function_entries: Entries<'a>,
@@ -102,8 +114,10 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     }
     let edits = || bodies.iter().flat_map(|body| &body.edits);
     let marks = edits().any(|edit| matches!(edit, Edit::Mark(..)));
-    let start = outline.start.filter(|_| mode.interruption || marks);
-    if start.is_none() && bodies.iter().all(|body| !body.wants_local && body.edits.is_empty()) {
+    let segments = Segments::made_passive(&outline, wasm)?;
+    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some());
+    let changed = bodies.iter().any(|body| body.wants_local || !body.edits.is_empty());
+    if start.is_none() && segments.is_none() && !changed {
         return Ok(None);
     }
     // Of tables that there are; the engine refuses others.
@@ -111,25 +125,22 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         Edit::Grow(_, table, _) => Some((*table, *outline.tables.get(*table as usize)?)),
         _ => None,
     });
-    let added = Added::new(&outline, grown.collect(), marks, start)?;
+    let added = Added::new(&outline, grown.collect(), marks, start, segments)?;
     let mut out = wasm[..8].to_vec();
-    let mut missing = added.sections(&outline);
+    let mut replaced = added.sections(&outline, &bodies).into_iter().peekable();
     for (id, range) in sections {
-        // Where others have nothing to begin with, but here they have.
-        while let Some((new, _)) = missing.first()
-            && place(id) >= place(*new)
-        {
-            let (new, section) = missing.remove(0);
+        // Each in its place, also where the module has none.
+        while let Some((new, section)) = replaced.next_if(|(new, _)| place(id) >= place(*new)) {
             write_section(&mut out, new, &section);
         }
         match id {
-            CODE => write_section(&mut out, id, &added.code(&bodies)),
             START if start.is_some() => {}
             _ if added.replaces(id) => {}
             _ => write_section(&mut out, id, &wasm[range]),
         }
     }
-    let has_more = start.is_some() || marks || !added.growers.is_empty();
+    replaced.for_each(|(new, section)| write_section(&mut out, new, &section));
+    let has_more = start.is_some() || marks || !added.functions.is_empty();
     Ok(Some(Rewritten { wasm: out, names: added.names, has_more }))
 }
 
@@ -149,7 +160,10 @@ impl<'a> Outline<'a> {
                     let ty = import?.ty;
                     self.imported_functions += u32::from(import_kind(&ty) == ExternKind::Func);
                     match ty {
-                        TypeRef::Table(ty) => self.tables.push((ty.element_type, ty.table64)),
+                        TypeRef::Table(ty) => {
+                            self.tables.push((ty.element_type, ty.table64));
+                            self.imported_tables += 1;
+                        }
                         TypeRef::Global(_) => self.globals += 1,
                         _ => {}
                     }
@@ -174,6 +188,8 @@ impl<'a> Outline<'a> {
                 self.exports = Some(section);
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(section) => self.elements = Some(section),
+            Payload::DataSection(section) => self.data = Some(section),
             _ => {}
         }
         Ok(())
@@ -206,13 +222,106 @@ impl<'a> Entries<'a> {
     }
 
     /// The section with more of them.
-    fn with(&self, more: &[Vec<u8>]) -> Vec<u8> {
+    fn with<'b>(&self, more: impl ExactSizeIterator<Item = &'b [u8]>) -> Vec<u8> {
         let mut section = Vec::new();
         write_leb128(&mut section, self.count + more.len());
         section.extend_from_slice(self.bytes);
-        more.iter().for_each(|entry| section.extend_from_slice(entry));
+        more.for_each(|entry| section.extend_from_slice(entry));
         section
     }
+}
+
+/// A module's segments, with all that were active made passive.
+struct Segments {
+    /// The sections of elements and of data, the latter with its count.
+    elements: Vec<u8>,
+    data: Option<(u32, Vec<u8>)>,
+    /// The body of a function that does for each of the former what the engine would have done.
+    init: Vec<u8>,
+}
+
+impl Segments {
+    /// `None` if that is not needed: if no segment comes after one that writes to an imported table.
+    fn made_passive(outline: &Outline, wasm: &[u8]) -> Result<Option<Segments>> {
+        let Some(section) = outline.elements.clone().filter(|_| outline.imported_tables > 0) else { return Ok(None) };
+        let (mut shares, mut needed) = (false, false);
+        for segment in section.clone() {
+            if let ElementKind::Active { table_index, .. } = segment?.kind {
+                needed |= shares;
+                shares |= table_index.unwrap_or(0) < outline.imported_tables;
+            }
+        }
+        for segment in outline.data.clone().into_iter().flatten() {
+            needed |= shares && matches!(segment?.kind, DataKind::Active { .. });
+        }
+        if !needed {
+            return Ok(None);
+        }
+        // One group of locals: see `Body::wants_local`.
+        let mut init = LOCAL.to_vec();
+        let mut elements = leb128(section.count());
+        for (number, segment) in (0..).zip(section) {
+            let segment = segment?;
+            let ElementKind::Active { table_index, offset_expr } = segment.kind else {
+                elements.extend_from_slice(&wasm[segment.range]);
+                continue;
+            };
+            let count = match segment.items {
+                ElementItems::Functions(items) => {
+                    elements.extend([1, 0]);
+                    elements.extend_from_slice(&wasm[items.range()]);
+                    items.count()
+                }
+                ElementItems::Expressions(ty, items) => {
+                    elements.extend([5, element_type(ty)]);
+                    elements.extend_from_slice(&wasm[items.range()]);
+                    items.count()
+                }
+            };
+            let table = leb128(table_index.unwrap_or(0));
+            init.extend(copying(wasm, &offset_expr, count));
+            init.extend([&[0xfc, 12], &leb128(number)[..], &table, &[0xfc, 13], &leb128(number)].concat());
+        }
+        let data = outline.data.clone().map(|section| {
+            let mut data = leb128(section.count());
+            let count = section.count();
+            for (number, segment) in (0..).zip(section) {
+                let segment = segment?;
+                data.push(1);
+                data.extend(leb128(segment.data.len() as u32));
+                data.extend_from_slice(segment.data);
+                if let DataKind::Active { memory_index, offset_expr } = segment.kind {
+                    let (number, memory) = (leb128(number), leb128(memory_index));
+                    init.extend(copying(wasm, &offset_expr, segment.data.len() as u32));
+                    init.extend([&[0xfc, 8], &number[..], &memory, &[0xfc, 9], &number].concat());
+                }
+            }
+            Ok((count, data))
+        });
+        let data = data.transpose()?;
+        init.push(0x0b);
+        Ok(Some(Segments { elements, data, init }))
+    }
+}
+
+/// The operands to copy all of a segment: where to, from its start, and how much.
+fn copying(wasm: &[u8], offset: &ConstExpr, count: u32) -> Vec<u8> {
+    let offset = &wasm[offset.get_binary_reader().range()];
+    let mut operands = offset[..offset.len() - 1].to_vec();
+    operands.extend([0x41, 0, 0x41]);
+    // As a signed number.
+    let mut rest = count as i32;
+    while !(-64..64).contains(&rest) {
+        operands.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    operands.push((rest & 0x7f) as u8);
+    operands
+}
+
+/// The engine knows no other elements, and refuses tables of them.
+fn element_type(ty: RefType) -> u8 {
+    if ty.is_extern_ref() { 0x6f } else { 0x70 }
 }
 
 /// What a module gets that it does not have.
@@ -221,53 +330,68 @@ struct Added {
     start: Option<u32>,
     /// The number of the global that tells whether an access to a table runs.
     mark: Option<u32>,
-    /// The functions that grow tables: by table, their number and what they are made from.
-    growers: BTreeMap<u32, Grower>,
-}
-
-struct Grower {
-    function: u32,
-    element: RefType,
-    wide: bool,
+    /// The numbers of the functions that grow tables, by table.
+    growers: BTreeMap<u32, u32>,
+    segments: Option<Segments>,
+    /// The number of the function that does what those are for.
+    init: Option<u32>,
+    /// The types and bodies of all of these functions, in the order of their numbers.
+    functions: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Added {
-    fn new(outline: &Outline, grown: BTreeMap<u32, (RefType, bool)>, marks: bool, start: Option<u32>) -> Result<Added> {
+    fn new(
+        outline: &Outline,
+        grown: BTreeMap<u32, (RefType, bool)>,
+        marks: bool,
+        start: Option<u32>,
+        segments: Option<Segments>,
+    ) -> Result<Added> {
         let first = outline.imported_functions + outline.functions.len() as u32;
-        let growers = grown.into_iter().zip(first..);
-        let growers =
-            growers.map(|((table, (element, wide)), function)| (table, Grower { function, element, wide })).collect();
-        let [start_name, mark_name] = outline.unused_names(["start", "mark"])?;
-        let names = Names { start: start.map(|_| start_name), mark: marks.then_some(mark_name) };
-        Ok(Added { names, start, mark: marks.then_some(outline.globals), growers })
+        let growers = grown.keys().copied().zip(first..).collect();
+        let mut functions: Vec<_> =
+            grown.iter().map(|(table, (element, wide))| grower(*table, *element, *wide)).collect();
+        let init = segments.as_ref().map(|segments| {
+            functions.push((vec![0x60, 0, 0], segments.init.clone()));
+            first + functions.len() as u32 - 1
+        });
+        let [init_name, start_name, mark_name] = outline.unused_names(["init", "start", "mark"])?;
+        let names =
+            Names { init: init.map(|_| init_name), start: start.map(|_| start_name), mark: marks.then_some(mark_name) };
+        Ok(Added { names, start, mark: marks.then_some(outline.globals), growers, segments, init, functions })
     }
 
     fn replaces(&self, id: u8) -> bool {
         match id {
-            TYPES | FUNCTIONS => !self.growers.is_empty(),
+            TYPES | FUNCTIONS => !self.functions.is_empty(),
             GLOBALS => self.mark.is_some(),
-            EXPORTS => self.mark.is_some() || self.start.is_some(),
+            EXPORTS => self.mark.is_some() || self.start.is_some() || self.init.is_some(),
+            ELEMENTS => self.segments.is_some(),
+            DATA_COUNT | DATA => self.segments.as_ref().is_some_and(|segments| segments.data.is_some()),
+            CODE => true,
             _ => false,
         }
     }
 
-    /// The sections that are replaced, in order, by what they are and more.
-    fn sections(&self, outline: &Outline) -> Vec<(u8, Vec<u8>)> {
-        let section = |id| {
-            let more = match id {
-                TYPES => outline.type_entries.with(&self.growers.values().map(Grower::ty).collect::<Vec<_>>()),
-                FUNCTIONS => {
-                    let types = outline.types.len()..;
-                    let types = types.take(self.growers.len()).map(|ty| leb128(ty as u32)).collect::<Vec<_>>();
-                    outline.function_entries.with(&types)
-                }
-                // A mutable i32, 0 at first.
-                GLOBALS => outline.global_entries.with(&[vec![0x7f, 1, 0x41, 0, 0x0b]]),
-                _ => outline.export_entries.with(&self.exports()),
-            };
-            (id, more)
+    /// The sections that are replaced, in order.
+    fn sections(&self, outline: &Outline, bodies: &[Body]) -> Vec<(u8, Vec<u8>)> {
+        let data = self.segments.as_ref().and_then(|segments| segments.data.as_ref());
+        let section = |id| match id {
+            TYPES => outline.type_entries.with(self.functions.iter().map(|(ty, _)| &ty[..])),
+            FUNCTIONS => {
+                let first = outline.types.len() as u32;
+                let types: Vec<_> = (first..).take(self.functions.len()).map(leb128).collect();
+                outline.function_entries.with(types.iter().map(|ty| &ty[..]))
+            }
+            // A mutable i32, 0 at first.
+            GLOBALS => outline.global_entries.with([&[0x7f, 1, 0x41, 0, 0x0b][..]].into_iter()),
+            EXPORTS => outline.export_entries.with(self.exports().iter().map(|export| &export[..])),
+            ELEMENTS => self.segments.as_ref().map_or(Vec::new(), |segments| segments.elements.clone()),
+            DATA_COUNT => data.map_or(Vec::new(), |(count, _)| leb128(*count)),
+            DATA => data.map_or(Vec::new(), |(_, data)| data.clone()),
+            _ => self.code(bodies),
         };
-        [TYPES, FUNCTIONS, GLOBALS, EXPORTS].into_iter().filter(|id| self.replaces(*id)).map(section).collect()
+        ORDER.into_iter().filter(|id| self.replaces(*id)).map(|id| (id, section(id))).collect()
     }
 
     fn exports(&self) -> Vec<Vec<u8>> {
@@ -279,17 +403,25 @@ impl Added {
             export.extend(leb128(index));
             Some(export)
         };
-        let exports = [export(&self.names.start, 0, self.start), export(&self.names.mark, 3, self.mark)];
+        let exports = [
+            export(&self.names.init, 0, self.init),
+            export(&self.names.start, 0, self.start),
+            export(&self.names.mark, 3, self.mark),
+        ];
         exports.into_iter().flatten().collect()
     }
 
     fn code(&self, bodies: &[Body]) -> Vec<u8> {
         let mut section = Vec::with_capacity(bodies.iter().map(|body| body.bytes.len() + 8).sum());
-        write_leb128(&mut section, bodies.len() + self.growers.len());
-        let bodies = bodies.iter().map(|body| self.body(body));
-        for body in bodies.chain(self.growers.iter().map(|(table, _)| Grower::body(*table))) {
+        write_leb128(&mut section, bodies.len() + self.functions.len());
+        for body in bodies {
+            let body = self.body(body);
             write_leb128(&mut section, body.len());
             section.extend_from_slice(&body);
+        }
+        for (_, body) in &self.functions {
+            write_leb128(&mut section, body.len());
+            section.extend_from_slice(body);
         }
         section
     }
@@ -297,8 +429,6 @@ impl Added {
     fn body(&self, body: &Body) -> Vec<u8> {
         /// `i32.const 0`, `i32.or`.
         const APART: [u8; 3] = [0x41, 0, 0x72];
-        /// One group of locals: one i32.
-        const LOCAL: [u8; 3] = [1, 1, 0x7f];
         // `i32.const value`, `global.set`.
         let mark = |value: u8| [vec![0x41, value, 0x24], leb128(self.mark.unwrap_or(0))].concat();
         let mut rewritten = Vec::with_capacity(body.bytes.len() + 8);
@@ -320,9 +450,9 @@ impl Added {
                     done = end;
                 }
                 Edit::Grow(_, table, end) => {
-                    if let Some(grower) = self.growers.get(&table) {
+                    if let Some(function) = self.growers.get(&table) {
                         rewritten.push(0x10);
-                        rewritten.extend(leb128(grower.function));
+                        rewritten.extend(leb128(*function));
                         done = end;
                     }
                 }
@@ -333,19 +463,15 @@ impl Added {
     }
 }
 
-impl Grower {
-    /// The type of the instruction as a function.
-    fn ty(&self) -> Vec<u8> {
-        let index = if self.wide { 0x7e } else { 0x7f };
-        // The engine knows no other elements, and refuses tables of them.
-        let element = if self.element.is_extern_ref() { 0x6f } else { 0x70 };
-        vec![0x60, 2, element, index, 1, index]
-    }
+/// One group of locals: one i32.
+const LOCAL: [u8; 3] = [1, 1, 0x7f];
 
-    fn body(table: u32) -> Vec<u8> {
-        // No locals, `local.get 0`, `local.get 1`, `table.grow`, `end`.
-        [vec![0, 0x20, 0, 0x20, 1, 0xfc, 15], leb128(table), vec![0x0b]].concat()
-    }
+/// The type and the body of a function that grows a table.
+fn grower(table: u32, element: RefType, wide: bool) -> (Vec<u8>, Vec<u8>) {
+    let index = if wide { 0x7e } else { 0x7f };
+    let ty = vec![0x60, 2, element_type(element), index, 1, index];
+    // No locals, `local.get 0`, `local.get 1`, `table.grow`, `end`.
+    (ty, [vec![0, 0x20, 0, 0x20, 1, 0xfc, 15], leb128(table), vec![0x0b]].concat())
 }
 
 struct Body<'a> {

@@ -296,6 +296,9 @@ impl Store for WasmiStore {
             let mark = instance.get_global(self.context(), mark);
             self.marks.borrow_mut().push(mark.expect("the mark was exported under this name"));
         }
+        if let Some(init) = &module.names.init {
+            self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;
+        }
         if let Some(start) = &module.names.start {
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
@@ -552,6 +555,21 @@ impl WasmiStore {
         let marks = self.marks.borrow();
         let mark = marks.iter().rev().find(|mark| !matches!(mark.get(self.context()), wasmi::Val::I32(0)));
         mark.is_some_and(|mark| mark.set(self.context(), wasmi::Val::I32(0)).is_ok())
+    }
+
+    /// Runs what takes the place of a part of instantiation: it costs no fuel, and calls nothing.
+    fn run_free(&self, func: wasmi::Func) -> Result<(), Box<Failure>> {
+        let _entered = self.enter().map_err(|error| self.failure(error))?;
+        let fuel = self.engine_fuel();
+        self.set_engine_fuel(u64::MAX);
+        let answer = func.call(self.context(), &[], &mut []);
+        self.set_engine_fuel(fuel);
+        answer.map_err(|error| match self.explain(error) {
+            Failure::Trap(TrapCode::UndefinedElement, _) => {
+                Failure::Trap(TrapCode::TableOutOfBounds, Vec::new()).into()
+            }
+            failure => failure.into(),
+        })
     }
 
     fn engine_fuel(&self) -> u64 {
