@@ -754,6 +754,36 @@ mod tests {
     }
 
     #[test]
+    fn segments_become_code_where_a_later_one_may_fail() {
+        let with = |rest: &str| {
+            let text = format!("(module (import \"a\" \"t\" (table 9 funcref)) (table 1 funcref) (func $f) {rest})");
+            rewrite(&binary(&text), FUEL).and_then(|rewritten| {
+                let module = wasmi::Module::new(&wasmi::Engine::default(), &rewritten.wasm).expect("a valid module");
+                let init = rewritten.names.init?;
+                assert!(rewritten.has_more && module.get_export(&init).is_some_and(|init| init.func().is_some()));
+                Some(module)
+            })
+        };
+        let shared = "(elem (i32.const 0) $f)";
+        for rest in [
+            "(memory 1) (data (i32.const 0) \"\")",
+            "(memory i64 1) (data (i64.const 0) \"a\") (data \"b\") (start $f) (export \"init\" (func $f))",
+            "(elem (table 1) (i32.const 0) func $f)",
+            "(elem declare func $f) (elem funcref (ref.func $f)) (elem (i32.const 1) funcref (ref.null func))",
+        ] {
+            assert!(with(&format!("{shared} {rest}")).is_some(), "{rest}");
+        }
+        // Nothing comes after it, or what was written is the instance's own.
+        for rest in [
+            shared,
+            "(memory 1) (data \"a\") (elem (i32.const 0) $f)",
+            "(memory 1) (data (i32.const 0) \"a\") (elem (table 1) (i32.const 0) func $f)",
+        ] {
+            assert!(with(rest).is_none(), "{rest}");
+        }
+    }
+
+    #[test]
     fn every_way_to_write_an_access_is_seen() {
         let plain = binary(ACCESSES[1]);
         let at = plain.windows(2).position(|bytes| bytes == [0x25, 0]).expect("the access");
@@ -764,6 +794,14 @@ mod tests {
         assert!(may_access(&plain[at..], 1));
         // A constant, and a table that is not there.
         assert!(!may_access(&[0x41, 0x25, 0x6a, 0x25, 3], 3));
+    }
+
+    /// What cannot be shown without harm: functions that lose their stack pointer, and those of an instance that was never
+    /// finished. Should this fail, see whether a newer engine still has these defects.
+    #[test]
+    fn the_engine_is_the_one_with_the_other_defects() {
+        let packages = include_str!("../../../Cargo.lock");
+        assert!(packages.replace('\r', "").contains("name = \"wasmi\"\nversion = \"2.0.0\"\n"));
     }
 
     /// Should this fail, the engine tells accesses to tables and calls through them apart, or notes where it ran out of fuel:

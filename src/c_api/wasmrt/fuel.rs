@@ -12,9 +12,11 @@ use crate::runtime::store::Store;
 /// on, and calls succeed again once it has fuel. May be called from host functions. True; false and a last error if the
 /// engine has no fuel, or for NULL.
 ///
-/// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. On wasmi instructions that copy or fill
-/// also pay for every 64 bytes; together with interruption they cost 255 instead, however much they copy. A little that does
-/// not suffice for the next step may be left when it runs out.
+/// On wasmtime an instruction costs 1, and `nop`, `drop`, `block` and `loop` nothing. On wasmi
+/// instructions that copy, fill or grow pay another unit for every 64 bytes, or 16 elements of a
+/// table, unless they trap or give -1 anyway; those that access a table or grow one cost 4 more.
+/// With interruption it is the same. A little that does not suffice for the next step may be left
+/// when it runs out.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_fuel(store: *mut wasm_store_t, fuel: u64) -> bool {
     // SAFETY: the caller's store, or NULL.
