@@ -427,9 +427,10 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // pay for them. So the last one may move more than there was fuel for. With native debug info they
 // cost what any other does.
 //
-// On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being
-// 4; together with interruption they cost 255 instead, however much they copy. A little that does
-// not suffice for the next step may be left when it runs out.
+// On wasmi instructions that copy, fill or grow pay another unit for every 64 bytes, or 16 elements
+// of a table, unless they trap or give -1 anyway; those that access a table or grow one cost 4 more.
+// With interruption it is the same. A little that does not suffice for the next step may be left
+// when it runs out.
 WASM_API_EXTERN
 bool wasmrt_store_set_fuel(wasm_store_t *store,
                            uint64_t fuel);
@@ -460,8 +461,9 @@ bool wasmrt_store_fuel_consumed(const wasm_store_t *store,
 //
 // WebAssembly that runs then, or is called or instantiated later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
 // overloaded, also in calls that host functions make; until the deadline is set anew. Host functions are not stopped, nor is a
-// single instruction that copies much memory; the guest stops after them. May be called from host functions. True; false
-// and a last error if the engine has no interruption, or for NULL.
+// single instruction that copies much memory; the guest stops after them. Nor is what instantiation does beside the start
+// function: it takes as long as the instance's memory and data need, which `WASMRT_LIMIT_MEMORY_BYTES` bounds, and traps when
+// it is done. May be called from host functions. True; false and a last error if the engine has no interruption, or for NULL.
 WASM_API_EXTERN
 bool wasmrt_store_set_deadline(wasm_store_t *store,
                                uint64_t nanoseconds);

@@ -82,9 +82,6 @@ impl Module for MockModule {
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.0)])
     }
-    fn wasm(&self) -> Option<&[u8]> {
-        Some(&self.0)
-    }
     fn identity(&self) -> usize {
         identity(&self.0)
     }
@@ -397,14 +394,14 @@ impl MockStore {
                     things.tables[instance.tables[table as usize]]
                         .elements
                         .get(index)
-                        .ok_or(Failure::TableTrap)?
+                        .ok_or_else(|| trap(TrapCode::TableOutOfBounds))?
                         .clone()
                 }
                 Operator::TableSet { table } => {
                     let (value, index) = (pop(), pop().number() as usize);
                     let mut things = self.things.borrow_mut();
                     let elements = &mut things.tables[instance.tables[table as usize]].elements;
-                    *elements.get_mut(index).ok_or(Failure::TableTrap)? = value;
+                    *elements.get_mut(index).ok_or_else(|| trap(TrapCode::TableOutOfBounds))? = value;
                     continue;
                 }
                 Operator::MemorySize { mem } => Value::Number(
@@ -430,7 +427,8 @@ impl MockStore {
                     let index = pop().number() as usize;
                     let table = instance.tables[table_index as usize];
                     let element = self.things.borrow().tables[table].elements.get(index).cloned();
-                    let Value::Func(func) = element.ok_or(Failure::TableTrap)? else { panic!("a table of functions") };
+                    let element = element.ok_or_else(|| trap(TrapCode::UndefinedElement))?;
+                    let Value::Func(func) = element else { panic!("a table of functions") };
                     let func = func.ok_or_else(|| trap(TrapCode::UninitializedElement))?;
                     if self.things.borrow().funcs[func].ty != instance.types[type_index as usize] {
                         return Err(trap(TrapCode::IndirectCallTypeMismatch));
@@ -593,7 +591,8 @@ impl Store for MockStore {
     }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity {
-        let exports = Declarations::parse(module.wasm().expect("kept")).expect("parsed before").exports;
+        let module = (module as &dyn Any).downcast_ref::<MockModule>().expect("a module of this backend");
+        let exports = Declarations::parse(&module.0).expect("parsed before").exports;
         let export = exports.iter().find(|export| export.name == name).expect("declared");
         let instance = self.things.borrow().instances[position(instance)].clone();
         let space = match kind {

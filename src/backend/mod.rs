@@ -88,11 +88,6 @@ pub trait Module: Any + Send + Sync {
     /// What [`Engine::deserialize`] makes the module from, in two pieces: large ones are not copied to be put together.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]>;
 
-    /// The module's bytes, if the backend keeps them; one that returns [`Failure::TableTrap`] does.
-    fn wasm(&self) -> Option<&[u8]> {
-        None
-    }
-
     /// A number that tells this module from every other living one in frames of traps; 0 where there are no frames.
     fn identity(&self) -> usize;
 }
@@ -128,14 +123,14 @@ pub type FuncKey = (usize, usize);
 pub enum Failure {
     /// WebAssembly trapped.
     Trap(TrapCode, Vec<RawFrame>),
-    /// WebAssembly touched a table beyond its end, and the engine does not tell how or where.
-    TableTrap,
     /// A host function trapped; its trap is the store's pending one.
     Host(Vec<RawFrame>),
     /// The engine made no instance, and nothing has run.
     NotInstantiated(crate::runtime::error::Error),
     /// The store's limits did not allow an instance: what would have trapped, and the error that says more.
     Limit(TrapCode, crate::runtime::error::Error),
+    /// The engine made no instance, for a reason that has the code of a trap, and nothing has run.
+    Refused(TrapCode),
     /// Anything else.
     Error(crate::runtime::error::Error),
 }
@@ -151,6 +146,9 @@ impl Failure {
                     error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
                 }
                 Failure::NotInstantiated(error)
+            }
+            Failure::Trap(code @ (TrapCode::StackExhausted | TrapCode::MemoryLimit | TrapCode::TableLimit), _) => {
+                Failure::Refused(code)
             }
             other => other,
         }

@@ -1053,7 +1053,7 @@ fn results_of_the_wrong_kind_are_released() {
 }
 
 #[test]
-fn table_traps_are_told_apart_by_the_module() {
+fn calls_through_tables_trap_otherwise_than_accesses() {
     let world = World::new();
     unsafe {
         let instance = world.instance(

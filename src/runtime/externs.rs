@@ -182,7 +182,7 @@ fn check_carried(ty: ValType, what: &str) -> Result<()> {
 /// Runs what needs memory or table elements. If the store's limits forbid it, they say why.
 fn limited<R>(store: &Store, body: impl FnOnce() -> Result<R>) -> Result<R> {
     let limits = store.limits();
-    limits.forget_denial();
+    limits.watch();
     let before = limits.snapshot();
     body().map_err(|error| {
         // Not every engine says when it could not come by what it had asked for.

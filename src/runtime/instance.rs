@@ -3,11 +3,9 @@
 use super::declarations::{Export, Import, Source};
 use super::error::{Error, ErrorKind, Result};
 use super::func::Func;
-use super::limits::Resource;
 use super::module::Module;
 use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
 use super::store::Store;
-use super::trap::TrapCode;
 use super::types::ExternType;
 use crate::backend::{Entity, Failure};
 use std::cell::OnceCell;
@@ -54,34 +52,36 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
     let before = limits.snapshot();
-    limits.forget_denial();
+    limits.watch();
     // Counted first: the start function may make instances, too. Should it trap, the store keeps this one all the same.
     for (resource, count) in module.declarations.resources() {
         limits.add(resource, count);
     }
     // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
-    unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
+    let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
         let (refused, failure) = match *failure {
             Failure::NotInstantiated(error) => match limits.denied() {
                 Some((code, refusal)) => (true, Failure::Limit(code, refusal)),
                 None => (true, Failure::NotInstantiated(error)),
             },
-            // A limit that traps, before there was a frame.
-            Failure::Trap(TrapCode::MemoryLimit | TrapCode::TableLimit, ref frames) if frames.is_empty() => {
-                (true, *failure)
-            }
-            _ => (false, *failure),
+            Failure::Refused(code) => (true, Failure::Trap(code, Vec::new())),
+            failure => (false, failure),
         };
-        let nothing_made = [Resource::MemoryBytes, Resource::TableElements]
-            .into_iter()
-            .all(|resource| limits.used(resource) == before[resource as usize]);
-        if refused && (nothing_made || store.backend().frees_failed_instances()) {
+        if refused && store.backend().frees_failed_instances() {
             limits.restore(before);
         } else if refused {
-            limits.remove(Resource::Instances, 1);
+            // Memories and tables that were made before the refusal stay.
+            for (resource, count) in module.declarations.resources() {
+                limits.remove(resource, count.saturating_sub(limits.granted(resource)));
+            }
         }
         Box::new(failure)
-    })
+    })?;
+    // Large memories and much data take a while in which engines do not ask.
+    match store.supervisor().and_then(|supervisor| supervisor.check()) {
+        Some(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+        None => Ok(instance),
+    }
 }
 
 /// Checks the imports against what the module asks for. The error has a line for everything that is wrong.

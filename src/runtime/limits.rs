@@ -39,11 +39,17 @@ impl Resource {
 /// memory for four billion.
 const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
+/// What no memory can have: a program has half of the addresses at most. Engines give what is beyond all addresses as what is
+/// just below their end, or do not ask about it.
+const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
+
 pub struct Limits {
     most: [Cell<u64>; Resource::ALL.len()],
     used: [Cell<u64>; Resource::ALL.len()],
     /// Whether a guest's growth beyond a limit traps, where it gives -1 otherwise.
     pub growth_traps: Cell<bool>,
+    /// Memories and tables that were allowed to be made or to grow since [`Limits::watch`].
+    granted: [Cell<u64>; 2],
     /// What was counted last, in case that the engine fails to come by it.
     last: Cell<(Resource, u64)>,
     /// What the last growth was denied, if it was.
@@ -70,6 +76,7 @@ impl Default for Limits {
             most: [const { Cell::new(u64::MAX) }; Resource::ALL.len()],
             used: [const { Cell::new(0) }; Resource::ALL.len()],
             growth_traps: Cell::new(false),
+            granted: [const { Cell::new(0) }; 2],
             last: Cell::new((Resource::MemoryBytes, 0)),
             denial: Cell::new(None),
             warned: Cell::new(false),
@@ -92,10 +99,15 @@ impl Limits {
 
     /// Whether so many more may come; counts nothing.
     pub fn check(&self, resource: Resource, more: u64) -> Result<()> {
-        if self.used(resource).saturating_add(more) <= self.get(resource) {
+        if self.is_room(resource, more) {
             return Ok(());
         }
         Err(self.refusal(Denial { resource, asked: more }))
+    }
+
+    /// There is always room for nothing, also where more is in use than a limit that was lowered.
+    fn is_room(&self, resource: Resource, more: u64) -> bool {
+        more == 0 || self.used(resource).saturating_add(more) <= self.get(resource)
     }
 
     pub fn add(&self, resource: Resource, more: u64) {
@@ -109,11 +121,23 @@ impl Limits {
     /// A memory asks to grow from `current` to `desired` bytes, or is made with so many. Beyond `maximum`, its own, the engine
     /// will refuse.
     pub fn memory_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
+        if desired > MAX_MEMORY_BYTES {
+            // No machine has it, and no limit has to forbid it.
+            self.last.set((Resource::MemoryBytes, 0));
+            self.denial.set(None);
+            return Growth::Denied;
+        }
         self.growing(Resource::MemoryBytes, current, desired, maximum)
     }
 
     /// Likewise for a table and its elements.
     pub fn table_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
+        if desired > u32::MAX as usize {
+            // The table's own indices forbid it, which engines tell before they ask or afterwards.
+            self.last.set((Resource::TableElements, 0));
+            self.denial.set(None);
+            return Growth::Denied;
+        }
         let growth = self.growing(Resource::TableElements, current, desired, maximum);
         let (_, added) = self.last.get();
         if desired <= MAX_TABLE_ELEMENTS || added == 0 {
@@ -133,11 +157,12 @@ impl Limits {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Growth::Allowed;
         }
-        if self.used(resource).saturating_add(more) > self.get(resource) {
+        if !self.is_room(resource, more) {
             return self.deny(Denial { resource, asked: more });
         }
         self.add(resource, more);
         self.last.set((resource, more));
+        self.granted[resource as usize].update(|granted| granted + 1);
         Growth::Allowed
     }
 
@@ -162,6 +187,7 @@ impl Limits {
     pub fn growth_failed(&self) {
         let (resource, more) = self.last.replace((Resource::MemoryBytes, 0));
         self.remove(resource, more);
+        self.granted[resource as usize].update(|granted| granted.saturating_sub(1));
     }
 
     /// A table got no memory: the growth that was allowed last did not come about, if so many bytes are what it needed.
@@ -184,12 +210,22 @@ impl Limits {
         }
     }
 
-    /// Forgets what was denied before, so that [`Limits::denied`] speaks of what comes.
-    pub fn forget_denial(&self) {
+    /// Forgets what was allowed and denied before, so that [`Limits::granted`] and [`Limits::denied`] speak of what comes.
+    pub fn watch(&self) {
         self.denial.set(None);
+        self.granted.iter().for_each(|granted| granted.set(0));
     }
 
-    /// If the last growth since [`Limits::forget_denial`] was denied: the trap that it is, and why, in words.
+    /// How many memories or tables were made since [`Limits::watch`], if none grew.
+    pub fn granted(&self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
+            Resource::Tables => self.granted[Resource::TableElements as usize].get(),
+            _ => 0,
+        }
+    }
+
+    /// If the last growth since [`Limits::watch`] was denied: the trap that it is, and why, in words.
     pub fn denied(&self) -> Option<(TrapCode, Error)> {
         let denial = self.denial.get()?;
         let code = match denial.resource {

@@ -56,7 +56,7 @@ impl Module {
         let (outline, payload) = artifact::read(engine, bytes)?;
         // SAFETY: the envelope was written by this version of the library for this engine's settings.
         let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
-        let declarations = Declarations::parse(inner.wasm().unwrap_or(outline))?;
+        let declarations = Declarations::parse(outline)?;
         Ok(Module::new(engine, inner, declarations))
     }
 }

@@ -4,7 +4,6 @@ use super::error::{self, Error, ErrorKind};
 use super::instance::Instance;
 use super::object::{Body, Handle, HostData, Object};
 use super::store::{Store, StoreHandle};
-use super::trap_sites::table_trap;
 use crate::backend::{Failure, RawFrame};
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -167,16 +166,13 @@ impl Store {
                 let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
                 return trap.into_handle(self);
             }
-            Failure::TableTrap => {
-                let trap = Trap::of_code(table_trap(entry));
-                (trap.into_handle(self), Vec::new())
-            }
             Failure::Trap(code @ (TrapCode::MemoryLimit | TrapCode::TableLimit), frames) => {
                 let message = self.limits().denied().map_or(code.message().to_string(), |(_, e)| e.message.clone());
                 let trap = Trap::new(Cause::Code(code), message.into_bytes());
                 (trap.into_handle(self), frames)
             }
             Failure::Trap(code, frames) => (Trap::of_code(code).into_handle(self), frames),
+            Failure::Refused(code) => (Trap::of_code(code).into_handle(self), Vec::new()),
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
                 None => {

@@ -2,15 +2,9 @@
 //!
 //! A call through a table beyond its end is an "undefined element", any other access an "out of bounds table access"; and
 //! which kind of reference was null depends on who used it. Where an engine says where it trapped, the instruction there
-//! decides ([`TrapSites`]). Where it does not, what can have been reached may ([`table_trap`]).
+//! decides.
 
-use super::declarations::import_kind;
-use super::instance::Instance;
-use super::object::Object;
 use super::trap::TrapCode;
-use super::types::ExternKind;
-use std::collections::{HashMap, HashSet};
-use std::ptr::NonNull;
 use wasmparser::{Operator, Payload};
 
 /// What an instruction does that a trap may be about.
@@ -54,7 +48,7 @@ impl TrapSites {
     pub fn of(wasm: &[u8]) -> TrapSites {
         let mut sites = TrapSites::default();
         // An error means an invalid module, which the engine refuses with a better message.
-        let _ = each_operator(wasm, |_, operator, offset| {
+        let _ = each_operator(wasm, |operator, offset| {
             sites.0.extend(Site::of(operator).map(|site| (offset as u32, site)));
         });
         sites
@@ -96,103 +90,18 @@ impl TrapSites {
     }
 }
 
-/// Calls `visit` with every instruction of a module: the index of its function, itself, and its offset in the module.
-fn each_operator(wasm: &[u8], mut visit: impl FnMut(u32, &Operator, usize)) -> wasmparser::Result<()> {
-    let mut function = 0;
+/// Calls `visit` with every instruction of a module, and its offset in the module.
+fn each_operator(wasm: &[u8], mut visit: impl FnMut(&Operator, usize)) -> wasmparser::Result<()> {
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    function += u32::from(import_kind(&import?.ty) == ExternKind::Func);
-                }
+        if let Payload::CodeSectionEntry(body) = payload? {
+            let mut operators = body.get_operators_reader()?;
+            while !operators.eof() {
+                let (operator, offset) = operators.read_with_offset()?;
+                visit(&operator, offset);
             }
-            Payload::CodeSectionEntry(body) => {
-                let mut operators = body.get_operators_reader()?;
-                while !operators.eof() {
-                    let (operator, offset) = operators.read_with_offset()?;
-                    visit(function, &operator, offset);
-                }
-                function += 1;
-            }
-            _ => {}
         }
     }
     Ok(())
-}
-
-/// What a function does, as far as tables are concerned.
-#[derive(Default)]
-struct Summary {
-    calls: Vec<u32>,
-    calls_through_tables: bool,
-    accesses_tables: bool,
-}
-
-fn summaries(wasm: &[u8]) -> HashMap<u32, Summary> {
-    let mut summaries: HashMap<u32, Summary> = HashMap::new();
-    let _ = each_operator(wasm, |function, operator, _| {
-        let summary = summaries.entry(function).or_default();
-        match operator {
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                summary.calls.push(*function_index);
-            }
-            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => summary.calls_through_tables = true,
-            _ => summary.accesses_tables |= Site::of(operator) == Some(Site::Table),
-        }
-    });
-    summaries
-}
-
-/// Which trap it was, if an access to a table beyond its end is all that an engine tells: `entry` is the instance and the index
-/// of the function that was called.
-///
-/// If that function, and all that it calls by name, never call through a table, it was an access. Otherwise anything may have
-/// been reached; a call through the table is by far the more common.
-pub fn table_trap(entry: Option<(NonNull<Object>, u32)>) -> TrapCode {
-    let mut known = HashMap::new();
-    let mut seen = HashSet::new();
-    let mut waiting: Vec<_> = entry.into_iter().collect();
-    let mut accesses = false;
-    while let Some((object, index)) = waiting.pop() {
-        if !seen.insert((object, index)) {
-            continue;
-        }
-        // SAFETY: instances are retained by their store, which is in use.
-        let Some(instance) = unsafe { object.as_ref() }.as_instance() else { continue };
-        if let Some(imported) = instance.imported_function(index) {
-            match imported {
-                Some(origin) => waiting.push(origin),
-                // A host function traps by itself; a function of nobody knows where could be anything.
-                None if instance.is_host_import(index) => {}
-                None => return TrapCode::UndefinedElement,
-            }
-            continue;
-        }
-        let Some(wasm) = instance.module.inner.wasm() else { return TrapCode::UndefinedElement };
-        let functions = known.entry(wasm.as_ptr()).or_insert_with(|| summaries(wasm));
-        let Some(summary) = functions.get(&index) else { continue };
-        if summary.calls_through_tables {
-            return TrapCode::UndefinedElement;
-        }
-        accesses |= summary.accesses_tables;
-        waiting.extend(summary.calls.iter().map(|callee| (object, *callee)));
-    }
-    if accesses { TrapCode::TableOutOfBounds } else { TrapCode::UndefinedElement }
-}
-
-impl Instance {
-    /// `None` if the function at `index` is the module's own; else where the imported one comes from, if that is known.
-    fn imported_function(&self, index: u32) -> Option<Option<(NonNull<Object>, u32)>> {
-        Some(self.function_import(index)?.as_func()?.origin())
-    }
-
-    fn is_host_import(&self, index: u32) -> bool {
-        self.function_import(index).and_then(Object::as_func).is_some_and(|func| func.is_host())
-    }
-
-    fn function_import(&self, index: u32) -> Option<&Object> {
-        self.imports.iter().map(|import| &**import).filter(|import| import.as_func().is_some()).nth(index as usize)
-    }
 }
 
 #[cfg(test)]

@@ -751,3 +751,78 @@ TEST(bulk_instructions_in_a_loop) {
     }
   }
 }
+
+// What fuel a function takes, with and without interruption: with as much it comes to the same end,
+// with less it runs out. What is left and what is consumed are always what was given.
+TEST(fuel_is_exact) {
+  static const struct {
+    const char* body;
+    uint64_t least, most;  // units, where a unit is 64 bytes or up to 64 elements
+    wasmrt_trap_code_t code;
+  } cases[] = {
+      {"(memory.fill (i32.const 0) (i32.const 1) (i32.const 6400))", 100, 110, 0},
+      {"(memory.copy (i32.const 0) (i32.const 1) (i32.const 128000))", 2000, 2010, 0},
+      {"(memory.init $d (i32.const 0) (i32.const 0) (i32.const 3))", 1, 10, 0},
+      {"(table.fill (i32.const 0) (ref.null func) (i32.const 6400))", 100, 410, 0},
+      {"(table.copy (i32.const 0) (i32.const 0) (i32.const 6400))", 100, 410, 0},
+      {"(drop (table.grow (ref.null func) (i32.const 64000)))", 1000, 4010, 0},
+      {"(drop (table.grow (ref.null func) (i32.const 640000)))", 10000, 40010, 0},
+      {"(drop (table.get (i32.const 1)))", 2, 10, 0},
+      // What traps or fails in any case costs what an instruction costs.
+      {"(memory.fill (i32.const 0) (i32.const 1) (i32.const -1))", 1, 10,
+       WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+      {"(memory.copy (i32.const 1) (i32.const 0) (i32.const 131072))", 1, 10,
+       WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+      {"(memory.init $d (i32.const 0) (i32.const 0) (i32.const 65536))", 1, 10,
+       WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+      {"(table.fill (i32.const 0) (ref.null func) (i32.const -1))", 1, 10,
+       WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+      {"(table.copy (i32.const 1) (i32.const 0) (i32.const 6400))", 1, 10,
+       WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+      {"(drop (table.grow (ref.null func) (i32.const -1)))", 1, 10, 0},
+      {"(drop (memory.grow (i32.const -1)))", 1, 10, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char wat[600];
+    snprintf(wat, sizeof wat,
+             "(module (memory 2) (table 6400 funcref) (data $d \"abc\")"
+             "  (func (export \"f\") %s))",
+             cases[i].body);
+    uint64_t costs[2] = {0, 0};
+    for (int interruption = 0; interruption < 2; interruption++) {
+      fixture_t fixture = fixture_with(
+          wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL, NULL);
+      if (!backend_is(fixture.engine, "wasmi")) {  // wasmtime's account is tested elsewhere
+        fixture_delete(&fixture);
+        continue;
+      }
+      wasm_module_t* module = module_from_wat(fixture.store, wat);
+      const uint64_t enough = 1000000;
+      for (int short_of = -1; short_of < 6; short_of++) {
+        uint64_t fuel = short_of < 0 ? enough : costs[interruption] - (uint64_t)short_of;
+        if (short_of > 0 && costs[interruption] < (uint64_t)short_of) break;
+        wasm_store_t* store = wasm_store_new(fixture.engine);
+        CHECK(wasmrt_store_set_fuel(store, fuel));
+        wasm_instance_t* instance = instantiate(store, module, NULL, 0);
+        CHECK_INT(consumed_of(store), 0);
+        wasm_extern_vec_t exports;
+        wasm_instance_exports(instance, &exports);
+        wasm_trap_t* trap = call_plain(wasm_extern_as_func(exports.data[0]));
+        wasmrt_trap_code_t code = short_of > 0 ? WASMRT_TRAP_OUT_OF_FUEL : cases[i].code;
+        if (!CHECK_INT(trap ? wasmrt_trap_code(trap) : 0, code))
+          fprintf(stderr, "    %d short of it, in %s\n", short_of, cases[i].body);
+        wasm_trap_delete(trap);
+        CHECK_INT(fuel_of(store) + consumed_of(store), fuel);
+        if (short_of < 0) costs[interruption] = consumed_of(store);
+        wasm_extern_vec_delete(&exports);
+        wasm_instance_delete(instance);
+        wasm_store_delete(store);
+      }
+      if (!CHECK(costs[interruption] >= cases[i].least && costs[interruption] <= cases[i].most))
+        fprintf(stderr, "    %" PRIu64 " in %s\n", costs[interruption], cases[i].body);
+      wasm_module_delete(module);
+      fixture_delete(&fixture);
+    }
+    CHECK_INT(costs[1], costs[0]);
+  }
+}

@@ -349,3 +349,89 @@ TEST(a_failed_instantiation_keeps_its_effects) {
   offer_delete(&offer);
   fixture_delete(&fixture);
 }
+
+// Functions that came into a table before a later segment did not fit are whole: they have their
+// instance's globals, memory, tables and other functions.
+TEST(functions_of_an_instance_that_failed_are_whole) {
+  static const char* const last[] = {
+      "(data (i32.const 65536) \"x\")",
+      "(data (i32.const 0) \"fits\") (data (i32.const 70000) \"x\")",
+      "(elem (table $own) (i32.const 4) func $global)",
+      "(elem (i32.const 9) func $global $global)",
+      "(elem (table $other) (i32.const 3) externref (ref.null extern))",
+      "(func $start unreachable) (start $start)",
+      "(data (i32.const 100) \"x\") (func $start unreachable) (start $start)",
+  };
+  for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
+    fixture_t fixture = fixture_from_wat(
+        "(module (type $t (func (result i32))) (table (export \"t\") 10 funcref)"
+        "  (func (export \"call\") (param i32) (result i32)"
+        "    (call_indirect (type $t) (local.get 0))))");
+    char wat[2000];
+    snprintf(wat, sizeof wat,
+             "(module (import \"\" \"t\" (table 10 funcref)) (memory 1)"
+             "  (table $own 3 funcref) (table $other 3 externref)"
+             "  (global $g (mut i32) (i32.const 42))"
+             "  (elem (table 0) (i32.const 2) func $global $memory $call $table)"
+             "  (elem $passive func $global) (elem declare func $call)"
+             "  (func $global (result i32) (global.set $g (i32.add (global.get $g) (i32.const 1)))"
+             "    (global.get $g))"
+             "  (func $memory (result i32) (i32.store (i32.const 8) (i32.const 5))"
+             "    (i32.load (i32.const 8)))"
+             "  (func $call (result i32) (call $memory))"
+             "  (func $table (result i32) (table.size $own)) %s)",
+             last[i]);
+    wasm_module_t* module = module_from_wat(fixture.store, wat);
+    wasm_extern_t* imports[1] = {fixture.exports.data[0]};
+    wasm_extern_vec_t import_vec = WASM_ARRAY_VEC(imports);
+    wasm_trap_t* trap = NULL;
+    CHECK_NULL(wasm_instance_new(fixture.store, module, &import_vec, &trap));
+    CHECK_TRAP(trap, i < 2   ? "out of bounds memory access"
+                     : i < 5 ? "out of bounds table access"
+                             : "unreachable");
+    wasm_module_delete(module);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 2), 43);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 2), 44);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 3), 5);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 4), 5);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 5), 3);
+    fixture_delete(&fixture);
+  }
+}
+
+// The same segments where they fit, at places that globals and arithmetic tell, and the start
+// function after them.
+TEST(segments_of_an_instance_with_an_imported_table) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (type $t (func (result i32))) (table (export \"t\") 10 funcref)"
+      "  (global (export \"base\") i32 (i32.const 4))"
+      "  (func (export \"call\") (param i32) (result i32)"
+      "    (call_indirect (type $t) (local.get 0))))");
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"\" \"t\" (table 10 funcref)) (import \"\" \"base\" (global $base i32))"
+      "  (memory $m 1) (table $own 200 externref) (data $passive \"passive\")"
+      "  (elem (global.get $base) $a $b) (elem (table 0) (i32.const 9) funcref (ref.func $b))"
+      "  (data (i32.add (global.get $base) (i32.const 60)) \"*\") (data (i32.const 100)"
+      "    \"0123456789012345678901234567890123456789012345678901234567890123456789\")"
+      "  (func $a (result i32) (i32.load8_u (i32.const 64)))"
+      "  (func $b (result i32) (i32.load8_u (i32.const 1)))"
+      "  (func $start (i32.store8 (i32.const 1) (i32.load8_u (i32.const 169))))"
+      "  (start $start)"
+      "  (func (export \"init\") (memory.init $passive (i32.const 0) (i32.const 0) (i32.const 7))"
+      "    (i32.store8 (i32.const 1) (i32.load8_u (i32.const 3)))))");
+  wasm_extern_t* imports[2] = {fixture.exports.data[0], fixture.exports.data[1]};
+  wasm_instance_t* instance = instantiate(fixture.store, module, imports, 2);
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 2), 4), '*');
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 2), 5), '9');
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 2), 9), '9');
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  CHECK_INT(exports.size, 1);
+  CHECK_NO_TRAP(call_plain(wasm_extern_as_func(exports.data[0])));
+  CHECK_INT(call_i32_i32(fixture_func(&fixture, 2), 5), 's');
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}

@@ -248,6 +248,75 @@ TEST(growth_is_done_once) {
   fixture_delete(&fixture);
 }
 
+// Instructions that move much are many: a guest stops after the one that is running. Were they
+// counted as one each, whatever they move, some forty would be done before anybody asks.
+TEST(a_guest_that_moves_memory_stops_after_an_instruction) {
+  size_t mebibytes = repetitions(128, 8);
+  static const char* const moves[] = {"memory.fill (i32.const 0) (i32.const 1)",
+                                      "memory.copy (i32.const 0) (i32.const 1)"};
+  for (size_t i = 0; i < 2; i++) {
+    char wat[800];
+    snprintf(wat, sizeof wat,
+             "(module (memory %zu) (global $n (export \"n\") (mut i32) (i32.const 0))"
+             "  (func (export \"loop\") (loop (%s (i32.const %zu))"
+             "    (global.set $n (i32.add (global.get $n) (i32.const 1))) (br 0))))",
+             mebibytes * 16, moves[i], (mebibytes << 20) - 1);
+    fixture_t fixture = interruptible_fixture(wat);
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, millisecond));
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_DEADLINE);
+    wasm_val_t done;
+    wasm_global_get(fixture_global(&fixture, 0), &done);
+    if (!under_valgrind() && !under_thread_sanitizer()) CHECK(done.of.i32 < 20);
+    fixture_delete(&fixture);
+  }
+}
+
+// Tables grow by all amounts, between other instructions in all amounts, so that slices end before,
+// at and after growth; what is in them is right.
+TEST(tables_grow_across_slices) {
+  for (int with_fuel = 0; with_fuel < 2; with_fuel++) {
+    fixture_t fixture = fixture_with(
+        wasmrt_config_set_interruption, with_fuel ? wasmrt_config_set_fuel : NULL,
+        "(module (table $t 0 funcref) (table $wide i64 0 externref) (elem declare func $f)"
+        "  (func $f (export \"f\") (param $times i32) (result i32)"
+        "    (local $i i32) (local $wrong i32) (local $size i32)"
+        "    (loop $next"
+        "      (local.set $wrong (i32.add (local.get $wrong) (i32.ne (local.get $size)"
+        "        (table.grow $t (ref.func $f) (i32.mul (local.get $i) (i32.const 7))))))"
+        "      (local.set $wrong (i32.add (local.get $wrong) (i32.ne (local.get $size)"
+        "        (i32.wrap_i64 (table.grow $wide (ref.null extern)"
+        "          (i64.extend_i32_u (i32.mul (local.get $i) (i32.const 7))))))))"
+        "      (local.set $size (i32.add (local.get $size)"
+        "        (i32.mul (local.get $i) (i32.const 7))))"
+        "      (if (local.get $size) (then (local.set $wrong (i32.add (local.get $wrong)"
+        "        (ref.is_null (table.get $t (i32.sub (local.get $size) (i32.const 1))))))))"
+        "      (local.set $i (i32.add (local.get $i) (i32.const 1)))"
+        "      (br_if $next (i32.lt_u (local.get $i) (local.get $times))))"
+        "    (i32.add (local.get $wrong) (i32.ne (local.get $size) (table.size $t)))))");
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, 600 * 1000 * millisecond));
+    if (with_fuel) CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), (int32_t)repetitions(1500, 100)), 0);
+    fixture_delete(&fixture);
+  }
+}
+
+// An instantiation that took longer than it may is none, though nothing asks while it is made.
+TEST(an_instantiation_counts_against_the_deadline) {
+  char wat[300];
+  snprintf(wat, sizeof wat, "(module (memory %zu) (data (i32.const 0) \"x\"))",
+           repetitions(4000, 400));
+  fixture_t fixture = interruptible_fixture(NULL);
+  wasm_module_t* module = module_from_wat(fixture.store, wat);
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, 1));
+  wasm_trap_t* trap = NULL;
+  CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+  CHECK_TRAP_CODE(trap, WASMRT_TRAP_DEADLINE);
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+  wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
 TEST(recursion_without_end_exhausts_the_stack_as_ever) {
   fixture_t fixture = interruptible_fixture("(module (func $f (export \"f\") (call $f)))");
   CHECK(wasmrt_store_set_deadline(fixture.store, 600 * 1000 * millisecond));

@@ -421,10 +421,157 @@ TEST(the_second_of_an_instance_is_too_much) {
     CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_INSTANCES), 0);
     CHECK(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES) <= 3 * PAGE);
     CHECK(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS) <= 100);
+    // What was made before the refusal is there, or it is not: it counts as what it is.
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES),
+              wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORIES) * PAGE);
+    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS),
+              wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLES) * 60);
     if (backend_is(fixture.engine, "wasmtime")) check_usage(fixture.store, 0, 0, 0, 0, 0);
     wasm_module_delete(module);
     fixture_delete(&fixture);
   }
+}
+
+// A start function that runs into a limit has run: its instance stays, and what the host made in
+// the middle of it.
+static wasm_trap_t* make_a_table(void* env, const wasm_val_vec_t* arguments,
+                                 wasm_val_vec_t* results) {
+  (void)arguments;
+  (void)results;
+  wasm_tabletype_t* type = tabletype(WASM_FUNCREF, 5, 5);
+  wasm_table_t* table = wasm_table_new(env, type, NULL);
+  CHECK(table != NULL);
+  wasm_table_delete(table);
+  wasm_tabletype_delete(type);
+  return NULL;
+}
+
+TEST(a_start_function_that_hits_a_limit_stays_counted) {
+  fixture_t fixture = fixture_new();
+  CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 5 * PAGE);
+  set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 21);
+  set_limit(fixture.store, WASMRT_LIMIT_INSTANCES, 3);
+  wasm_func_t* host = host_func(fixture.store, "", "", make_a_table, fixture.store);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  wasm_extern_vec_t import_vec = WASM_ARRAY_VEC(imports);
+  static const char* const growths[] = {"(memory.grow (i32.const 100))",
+                                        "(table.grow (ref.null func) (i32.const 100))",
+                                        "(memory.grow (i32.const 4))"};
+  const wasmrt_trap_code_t codes[] = {WASMRT_TRAP_MEMORY_LIMIT, WASMRT_TRAP_TABLE_LIMIT,
+                                      WASMRT_TRAP_MEMORY_LIMIT};
+  for (uint64_t i = 0; i < 3; i++) {
+    char wat[500];
+    snprintf(wat, sizeof wat,
+             "(module (import \"\" \"\" (func $host)) (memory 1) (table 2 funcref)"
+             "  (func $start (call $host) (drop %s)) (start $start))",
+             growths[i]);
+    wasm_module_t* module = module_from_wat(fixture.store, wat);
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, &import_vec, &trap) == NULL,
+                     WASMRT_ERROR_LIMIT);
+    CHECK_TRAP_CODE(trap, codes[i]);
+    check_usage(fixture.store, (i + 1) * PAGE, (i + 1) * 7, i + 1, (i + 1) * 2, i + 1);
+    wasm_module_delete(module);
+  }
+  check_not_instantiated(fixture.store, "(module)", "instances");
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+}
+
+// A limit may be lower than what is there: then nothing may come, but nothing may.
+TEST(what_adds_nothing_fits_below_a_lowered_limit) {
+  fixture_t fixture = fixture_from_wat("(module (memory 2) (memory 2) (table 5 funcref))");
+  for (size_t i = 0; i < LIMITS; i++)
+    if (every_limit[i] != WASMRT_LIMIT_INSTANCES) set_limit(fixture.store, every_limit[i], 1);
+  wasm_module_t* module = module_from_wat(fixture.store, "(module (func))");
+  wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
+  wasm_module_delete(module);
+  check_usage(fixture.store, 4 * PAGE, 5, 2, 1, 2);
+  check_not_instantiated(fixture.store, "(module (memory 0))", "memories");
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORIES, 3);
+  set_limit(fixture.store, WASMRT_LIMIT_TABLES, 2);
+  module = module_from_wat(fixture.store, "(module (memory 0) (table 0 funcref))");
+  wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
+  wasm_module_delete(module);
+  check_usage(fixture.store, 4 * PAGE, 5, 3, 2, 3);
+  set_limit(fixture.store, WASMRT_LIMIT_MEMORIES, 4);
+  check_not_instantiated(fixture.store, "(module (memory 1))", "memory");
+  set_limit(fixture.store, WASMRT_LIMIT_INSTANCES, 2);
+  check_not_instantiated(fixture.store, "(module)", "instances");
+  fixture_delete(&fixture);
+}
+
+// Calls of one nested deeply, and an instantiation when no more may be.
+typedef struct nest_t {
+  fixture_t* fixture;
+  wasm_module_t* module;
+  bool tried;
+} nest_t;
+
+static wasm_trap_t* nest(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  (void)arguments;
+  (void)results;
+  nest_t* state = env;
+  wasm_trap_t* trap = call_plain(fixture_func(state->fixture, 0));
+  if (trap && !state->tried) {
+    state->tried = true;
+    uint64_t before[LIMITS];
+    wasm_store_t* store = state->fixture->store;
+    for (size_t i = 0; i < LIMITS; i++) before[i] = wasmrt_store_usage(store, every_limit[i]);
+    wasm_trap_t* refusal = NULL;
+    wasm_instance_t* instance = wasm_instance_new(store, state->module, NULL, &refusal);
+    CHECK_INT(wasmrt_store_usage(store, WASMRT_LIMIT_INSTANCES),
+              before[WASMRT_LIMIT_INSTANCES] + (instance != NULL));
+    CHECK_INT(wasmrt_store_usage(store, WASMRT_LIMIT_MEMORIES),
+              before[WASMRT_LIMIT_MEMORIES] + (instance != NULL));
+    if (!instance) CHECK_TRAP_CODE(refusal, WASMRT_TRAP_STACK_EXHAUSTED);
+    wasm_instance_delete(instance);
+  }
+  return trap;
+}
+
+TEST(an_instance_refused_for_nesting_is_not_counted) {
+  fixture_t fixture = fixture_new();
+  nest_t state = {&fixture, module_from_wat(fixture.store, "(module (memory 1))"), false};
+  fixture_load_with_host(&fixture,
+                         "(module (import \"\" \"\" (func $nest))"
+                         "  (func (export \"f\") (call $nest)))",
+                         nest, &state);
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_STACK_EXHAUSTED);
+  CHECK(state.tried);
+  wasm_module_delete(state.module);
+  fixture_delete(&fixture);
+}
+
+// Beyond what a memory or table can be there is -1, as the specification says, and no limit.
+TEST(what_cannot_be_is_no_matter_of_limits) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (memory i64 1) (memory 1) (memory i64 0) (table 1 funcref)"
+      "  (table i64 1 7 externref) (table i64 0 funcref)"
+      "  (func (export \"0\") (result i64) (memory.grow 0 (i64.const -1)))"
+      "  (func (export \"1\") (result i64) (i64.extend_i32_s (memory.grow 1 (i32.const -1))))"
+      "  (func (export \"2\") (result i64) (memory.grow 2 (i64.const -1)))"
+      "  (func (export \"3\") (result i64) (memory.grow 0 (i64.const 0x800000000000)))"
+      "  (func (export \"4\") (result i64)"
+      "    (i64.extend_i32_s (table.grow 0 (ref.null func) (i32.const -1))))"
+      "  (func (export \"5\") (result i64) (table.grow 1 (ref.null extern) (i64.const -1)))"
+      "  (func (export \"6\") (result i64) (table.grow 1 (ref.null extern) (i64.const 7)))"
+      "  (func (export \"7\") (result i64) (table.grow 1 (ref.null extern) (i64.const 10000000)))"
+      "  (func (export \"8\") (result i64) (table.grow 2 (ref.null func) (i64.const -1))))");
+  for (int traps = 0; traps < 2; traps++) {
+    CHECK(wasmrt_store_set_growth_trap(fixture.store, traps));
+    for (size_t i = 0; i < 9; i++) {
+      wasm_val_t result = I64(0);
+      if (!CHECK_NO_TRAP(call(fixture_func(&fixture, i), NULL, 0, &result, 1)) ||
+          !CHECK_INT(result.of.i64, -1))
+        fprintf(stderr, "    of function %zu, where growth %s\n", i, traps ? "traps" : "fails");
+    }
+    check_usage(fixture.store, 2 * PAGE, 2, 1, 3, 3);
+    set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 3 * PAGE);
+    set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 3);
+  }
+  fixture_delete(&fixture);
 }
 
 TEST(instances_beyond_a_limit_where_growth_traps) {

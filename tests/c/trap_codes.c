@@ -169,6 +169,163 @@ TEST(proposals_of_one_engine) {
                             WASMRT_TRAP_UNCAUGHT_EXCEPTION);
 }
 
+// One function that calls through a table and accesses it, in every way, and its neighbours: what
+// it did last decides.
+static const char* accessing =
+    "(module (type $t (func)) (table $t (export \"t\") 10 funcref) (table $e 10 externref)"
+    "  (elem $s func $nothing) (func $nothing) (memory 1)"
+    "  (func $f (export \"f\") (param $what i32)"
+    "    (table.set $t (i32.const 3) (table.get $t (i32.const 3)))"
+    "    (block $init (block $copy (block $fill (block $set (block $get (block $call"
+    "      (br_table $call $get $set $fill $copy $init (local.get $what)))"
+    "      (call_indirect $t (type $t) (i32.const 10)))"
+    "      (drop (table.get $e (i32.const 10))))"
+    "      (table.set $t (i32.const -1) (ref.null func)))"
+    "      (table.fill $e (i32.const 9) (ref.null extern) (i32.const 2)))"
+    "      (table.copy $t $t (i32.const 9) (i32.const 0) (i32.const 2)))"
+    "    (table.init $t $s (i32.const 0) (i32.const 1) (i32.const 1)))"
+    "  (func (export \"tail\") (param i32) (return_call $f (local.get 0))))";
+
+static void check_accesses(const wasm_func_t* func) {
+  static const wasmrt_trap_code_t codes[] = {
+      WASMRT_TRAP_UNDEFINED_ELEMENT,   WASMRT_TRAP_TABLE_OUT_OF_BOUNDS,
+      WASMRT_TRAP_TABLE_OUT_OF_BOUNDS, WASMRT_TRAP_TABLE_OUT_OF_BOUNDS,
+      WASMRT_TRAP_TABLE_OUT_OF_BOUNDS, WASMRT_TRAP_TABLE_OUT_OF_BOUNDS};
+  // In any order: none leaves anything behind for the next.
+  for (int32_t round = 0; round < 60; round++) {
+    wasm_val_t what = I32(round * 7 % 6);
+    CHECK_TRAP_CODE(call(func, &what, 1, NULL, 0), codes[what.of.i32]);
+  }
+}
+
+TEST(an_access_and_a_call_are_told_apart) {
+  static const config_switch_t switches[] = {NULL, wasmrt_config_set_fuel,
+                                             wasmrt_config_set_interruption};
+  for (size_t i = 0; i < 3; i++) {
+    fixture_t fixture = fixture_with(switches[i], NULL, NULL);
+    if (i == 1) CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
+    fixture_load(&fixture, accessing, NULL, 0);
+    check_accesses(fixture_func(&fixture, 1));
+    check_accesses(fixture_func(&fixture, 2));
+    // From another instance, which does nothing itself.
+    wasm_module_t* module = module_from_wat(
+        fixture.store, "(module (import \"\" \"\" (func $f (param i32))) (table 1 funcref)"
+                       "  (elem (i32.const 0) $f) (func (export \"f\") (param i32)"
+                       "    (call_indirect (param i32) (local.get 0) (i32.const 0))))");
+    wasm_extern_t* imports[1] = {fixture.exports.data[1]};
+    wasm_instance_t* instance = instantiate(fixture.store, module, imports, 1);
+    wasm_extern_vec_t exports;
+    wasm_instance_exports(instance, &exports);
+    check_accesses(wasm_extern_as_func(exports.data[0]));
+    wasm_extern_vec_delete(&exports);
+    wasm_instance_delete(instance);
+    wasm_module_delete(module);
+    fixture_delete(&fixture);
+  }
+}
+
+TEST(an_access_in_a_start_function_is_told_apart) {
+  static const struct {
+    const char* start;
+    wasmrt_trap_code_t code;
+  } cases[] = {{"(drop (table.get (i32.const 1)))", WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+               {"(call_indirect (i32.const 1))", WASMRT_TRAP_UNDEFINED_ELEMENT}};
+  fixture_t fixture = fixture_new();
+  for (size_t i = 0; i < 2; i++) {
+    char wat[500];
+    snprintf(wat, sizeof wat,
+             "(module (table 1 funcref) (func $s (drop (table.get (i32.const 0))) %s) (start $s)"
+             "  (func (export \"start\")) (func (export \"mark\")))",
+             cases[i].start);
+    wasm_module_t* module = module_from_wat(fixture.store, wat);
+    wasm_exporttype_vec_t exports;
+    wasm_module_exports(module, &exports);
+    CHECK_INT(exports.size, 2);
+    wasm_exporttype_vec_delete(&exports);
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
+    CHECK_TRAP_CODE(trap, cases[i].code);
+    wasm_module_delete(module);
+  }
+  fixture_delete(&fixture);
+}
+
+// A module that uses what another has more of stays invalid.
+TEST(what_tells_accesses_is_not_the_modules) {
+  fixture_t fixture = fixture_with(wasmrt_config_set_fuel, NULL, NULL);
+  static const char* const parts[] = {"(drop (global.get 1))", "(global.set 1 (i32.const 1))",
+                                      "(call 1)", "(drop (ref.func 1))"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    char wat[500];
+    snprintf(wat, sizeof wat,
+             "(module (table 1 funcref) (global i32 (i32.const 0)) (func"
+             "  (drop (table.get (i32.const 0)))"
+             "  (drop (table.grow (ref.null func) (i32.const 1))) %s))",
+             parts[i]);
+    wasm_byte_vec_t binary = binary_from_wat(wat);
+    CHECK_FAILS_WITH(wasm_module_new(fixture.store, &binary) == NULL, WASMRT_ERROR_COMPILE);
+    wasm_byte_vec_delete(&binary);
+  }
+  fixture_delete(&fixture);
+}
+
+// Fuel runs out in the middle of accesses; the next trap is a call all the same.
+TEST(an_access_without_fuel_is_not_taken_for_the_next_trap) {
+  for (int interruption = 0; interruption < 2; interruption++) {
+    fixture_t fixture = fixture_with(
+        wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL,
+        "(module (table 20000 funcref)"
+        "  (func (export \"fill\")"
+        "    (table.fill (i32.const 0) (ref.null func) (i32.const 20000)))"
+        "  (func (export \"call\") (call_indirect (i32.const 20000))))");
+    for (uint64_t fuel = 0; fuel < 1000; fuel += 5) {
+      CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
+      CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_OUT_OF_FUEL);
+      CHECK(wasmrt_store_set_fuel(fixture.store, 100));
+      CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_UNDEFINED_ELEMENT);
+    }
+    fixture_delete(&fixture);
+  }
+}
+
+static wasm_trap_t* do_nothing(void* env, const wasm_val_vec_t* arguments,
+                               wasm_val_vec_t* results) {
+  (void)env;
+  (void)arguments;
+  (void)results;
+  return NULL;
+}
+
+// What a trap costs has nothing to do with the module. Were each import looked at for each call,
+// or the module read, for each trap, this would take minutes.
+TEST(traps_of_a_large_module_are_cheap) {
+  enum { MANY = 4000 };
+  char* wat = malloc(MANY * 100);
+  REQUIRE(wat);
+  char* end = wat + sprintf(wat, "(module ");
+  for (int i = 0; i < MANY; i++) end += sprintf(end, "(import \"\" \"\" (func))");
+  end += sprintf(end, "(table 1 funcref) (func (export \"get\") (drop (table.get (i32.const 1))) ");
+  for (int i = 0; i < 2 * MANY; i++) end += sprintf(end, "(call %d)", i);
+  end += sprintf(end, ") (func (export \"call\") (call_indirect (i32.const 1)))");
+  for (int i = 0; i < MANY; i++) end += sprintf(end, "(func (call %d))", i);
+  sprintf(end, ")");
+  fixture_t fixture = fixture_new();
+  wasm_func_t* host = host_func(fixture.store, "", "", do_nothing, NULL);
+  wasm_extern_t** imports = malloc(MANY * sizeof *imports);
+  REQUIRE(imports);
+  for (int i = 0; i < MANY; i++) imports[i] = wasm_func_as_extern(host);
+  fixture_load(&fixture, wat, imports, MANY);
+  size_t times = repetitions(20000, 200);
+  for (size_t i = 0; i < times; i++) {
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TABLE_OUT_OF_BOUNDS);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_UNDEFINED_ELEMENT);
+  }
+  free(imports);
+  free(wat);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+}
+
 // The codes of fuel, deadlines, interrupts and limits, once more in one place.
 TEST(what_the_host_bounds) {
   fixture_t fixture =

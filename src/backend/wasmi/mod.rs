@@ -11,10 +11,11 @@ use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::error::{Error, ErrorKind, Result};
 use crate::runtime::module_limits;
 use crate::runtime::store::Store as RuntimeStore;
+use rewrite::{Mode, Names};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
-use wasmi::{CompilationMode, CustomFuelCosts, OperatorCost};
+use wasmi::CompilationMode;
 use wasmparser::{Parser, Payload};
 
 pub struct Wasmi;
@@ -36,9 +37,6 @@ impl Backend for Wasmi {
         config.wasm_wide_arithmetic(true);
         config.consume_fuel(options.fuel || options.interruption);
         config.compilation_mode(self.compilation_mode(options)?);
-        if options.interruption {
-            count_instructions(&mut config);
-        }
         if let Some(bytes) = options.max_wasm_stack {
             config.set_min_stack_height(bytes.min(STACK_PER_CALL));
             config.set_max_stack_height(bytes);
@@ -47,9 +45,14 @@ impl Backend for Wasmi {
         for (proposal, enabled) in &options.proposals {
             self.set_proposal(&mut config, *proposal, *enabled)?;
         }
+        // What is added to modules may be of these.
+        let used = [Proposal::MutableGlobal, Proposal::BulkMemory, Proposal::ReferenceTypes];
+        let lacking = options.proposals.iter().any(|(proposal, enabled)| used.contains(proposal) && !enabled);
+        let validator = lacking.then(|| wasmi::Engine::new(&config));
+        config.wasm_mutable_global(true).wasm_bulk_memory(true).wasm_reference_types(true);
         let engine = wasmi::Engine::new(&config);
         let (fuel, interruption, proposals) = (options.fuel, options.interruption, proposals(options));
-        Ok(Box::new(WasmiEngine { engine, fuel, interruption, proposals }))
+        Ok(Box::new(WasmiEngine { engine, validator, fuel, interruption, proposals }))
     }
 }
 
@@ -105,29 +108,10 @@ fn proposals(options: &Options) -> Vec<u8> {
     Proposal::all().filter(enabled).map(|proposal| proposal as u8).collect()
 }
 
-/// Lets fuel count instructions alone, whatever they do. The engine cannot resume a `table.grow` that ran out of fuel, so what
-/// instructions copy costs nothing; those that may copy much cost the most that an instruction can.
-fn count_instructions(config: &mut wasmi::Config) {
-    config.fuel_cost(CustomFuelCosts {
-        bytes_copied_per_fuel: u32::MAX,
-        fuel_per_bytes_translated: 0,
-        fuel_per_bytes_validated: 0,
-    });
-    config.operator_cost(OperatorCost {
-        memory_grow: u8::MAX,
-        memory_fill: u8::MAX,
-        memory_copy: u8::MAX,
-        memory_init: u8::MAX,
-        table_grow: u8::MAX,
-        table_fill: u8::MAX,
-        table_copy: u8::MAX,
-        table_init: u8::MAX,
-        ..OperatorCost::default()
-    });
-}
-
 struct WasmiEngine {
     engine: wasmi::Engine,
+    /// Where it is to accept less than the other.
+    validator: Option<wasmi::Engine>,
     fuel: bool,
     interruption: bool,
     proposals: Vec<u8>,
@@ -139,8 +123,8 @@ struct WasmiModule {
     wasm: Box<[u8]>,
     /// The numbers of the proposals that the module may use.
     proposals: Vec<u8>,
-    /// The name under which the start function is exported, where it has to be, see [`rewrite`].
-    start: Option<String>,
+    /// What the rewritten module exports beside what this one does.
+    names: Names,
 }
 
 impl Engine for WasmiEngine {
@@ -151,8 +135,8 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let (module, start) = self.translated(wasm)?;
-        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), proposals: self.proposals.clone(), start }))
+        let (module, names) = self.translated(wasm)?;
+        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), proposals: self.proposals.clone(), names }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -187,10 +171,6 @@ impl Module for WasmiModule {
         Ok([proposals.into(), Cow::Borrowed(&self.wasm)])
     }
 
-    fn wasm(&self) -> Option<&[u8]> {
-        Some(&self.wasm)
-    }
-
     /// The engine keeps no frames.
     fn identity(&self) -> usize {
         0
@@ -199,26 +179,27 @@ impl Module for WasmiModule {
 
 impl WasmiEngine {
     fn is_valid(&self, wasm: &[u8]) -> Result<()> {
-        wasmi::Module::validate(&self.engine, wasm).map_err(in_words(ErrorKind::Compile))
+        let engine = self.validator.as_ref().unwrap_or(&self.engine);
+        wasmi::Module::validate(engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 
-    /// A module as the engine runs it, and the name of its start function, see [`WasmiModule`].
-    fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Option<String>)> {
-        let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
+    /// A module as the engine runs it, and what it exports beside what the original does.
+    fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Names)> {
+        let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
+        let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
             let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
             self.is_valid(wasm).err().unwrap_or_else(error)
         })?;
-        let (for_engine, start) = match rewritten {
-            Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.start),
-            None => (Cow::Borrowed(wasm), None),
-        };
-        if start.is_some() {
-            // Any function can be exported, but not any can be a start function.
+        if self.validator.is_some() || rewritten.as_ref().is_some_and(|rewritten| rewritten.has_more) {
             self.is_valid(wasm)?;
         }
+        let (for_engine, names) = match rewritten {
+            Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.names),
+            None => (Cow::Borrowed(wasm), Names::default()),
+        };
         // An invalid module is better refused as it is than as it was rewritten.
         let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| beyond(wasm, without_place(error)));
-        Ok((self.translate(&for_engine).map_err(refusal)?, start))
+        Ok((self.translate(&for_engine).map_err(refusal)?, names))
     }
 
     /// Has the engine translate a module, which is known to panic on some.

@@ -1,5 +1,6 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
+use super::rewrite::GROW_AGAIN;
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls, in_words};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
@@ -42,8 +43,12 @@ impl wasmi::ResourceLimiter for Owner {
         Ok(())
     }
 
-    fn table_grow_failed(&mut self, _error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
+    fn table_grow_failed(&mut self, error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
         self.get().limits().growth_failed();
+        if matches!(error, wasmi::errors::TableError::OutOfFuel { .. }) {
+            // SAFETY: this is the limiter of stores of this backend.
+            unsafe { self.get().backend_as::<WasmiStore>() }.grow_stopped.set(true);
+        }
         Ok(())
     }
 
@@ -85,6 +90,10 @@ pub struct WasmiStore {
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
     /// Where WebAssembly may be interrupted: it runs in slices.
     slices: Option<Slices>,
+    /// Whether it was a `table.grow` that ran out of fuel, see [`super::rewrite`].
+    grow_stopped: Cell<bool>,
+    /// Of each instance that accesses tables, the global that is 1 while an access runs, see [`super::rewrite`].
+    marks: RefCell<Vec<wasmi::Global>>,
     /// Owns what `contexts` points into; not touched otherwise.
     _store: Box<wasmi::Store<Owner>>,
 }
@@ -99,7 +108,8 @@ impl WasmiStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        WasmiStore { contexts, owner, references: RefCell::default(), slices, _store: store }
+        let (grow_stopped, marks) = (Cell::new(false), RefCell::default());
+        WasmiStore { contexts, owner, references: RefCell::default(), slices, grow_stopped, marks, _store: store }
     }
 
     /// See [`Contexts::innermost`].
@@ -251,11 +261,22 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
-            let entered = self.enter();
-            entered.and_then(|_entered| wasmi::Instance::new(self.context(), &module.module, &ordered))
+            let _entered = self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
+            wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
+                // Such traps are the start function's, or a segment's.
+                let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
+                let failure = self.explain(error);
+                Box::new(if ran { failure } else { failure.of_instantiation() })
+            })?
         };
-        let instance = instance.map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
-        if let Some(start) = &module.start {
+        if let Some(mark) = &module.names.mark {
+            let mark = instance.get_global(self.context(), mark);
+            self.marks.borrow_mut().push(mark.expect("the mark was exported under this name"));
+        }
+        if let Some(init) = &module.names.init {
+            self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;
+        }
+        if let Some(start) = &module.names.start {
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
             // SAFETY: a function of this store; start functions have neither parameters nor results.
@@ -437,14 +458,18 @@ impl CallNumeric for WasmiStore {
                 Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
                 Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
                 Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-                Some(Code::TableOutOfBounds) => return Failure::TableTrap,
+                Some(Code::TableOutOfBounds) if self.take_mark() => TrapCode::TableOutOfBounds,
+                Some(Code::TableOutOfBounds) => TrapCode::UndefinedElement,
                 Some(Code::IndirectCallToNull) => TrapCode::UninitializedElement,
                 Some(Code::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
                 Some(Code::IntegerOverflow) => TrapCode::IntegerOverflow,
                 Some(Code::BadConversionToInteger) => TrapCode::InvalidConversion,
                 Some(Code::StackOverflow) => TrapCode::StackExhausted,
                 Some(Code::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-                Some(Code::OutOfFuel) => TrapCode::OutOfFuel,
+                Some(Code::OutOfFuel) => {
+                    self.take_mark();
+                    TrapCode::OutOfFuel
+                }
                 Some(Code::GrowthOperationLimited) => {
                     self.owner().limits().denied().map_or(TrapCode::MemoryLimit, |(code, _)| code)
                 }
@@ -500,6 +525,30 @@ impl Slices {
 }
 
 impl WasmiStore {
+    /// Whether WebAssembly stopped at an access to a table. The mark of that is taken away.
+    #[cold]
+    fn take_mark(&self) -> bool {
+        // At most one is there: an access calls nothing.
+        let marks = self.marks.borrow();
+        let mark = marks.iter().rev().find(|mark| !matches!(mark.get(self.context()), wasmi::Val::I32(0)));
+        mark.is_some_and(|mark| mark.set(self.context(), wasmi::Val::I32(0)).is_ok())
+    }
+
+    /// Runs what takes the place of a part of instantiation: it costs no fuel, and calls nothing.
+    fn run_free(&self, func: wasmi::Func) -> Result<(), Box<Failure>> {
+        let _entered = self.enter().map_err(|error| self.failure(error))?;
+        let fuel = self.engine_fuel();
+        self.set_engine_fuel(u64::MAX);
+        let answer = func.call(self.context(), &[], &mut []);
+        self.set_engine_fuel(fuel);
+        answer.map_err(|error| match self.explain(error) {
+            Failure::Trap(TrapCode::UndefinedElement, _) => {
+                Failure::Trap(TrapCode::TableOutOfBounds, Vec::new()).into()
+            }
+            failure => failure.into(),
+        })
+    }
+
     fn engine_fuel(&self) -> u64 {
         self.context().get_fuel().unwrap_or(0)
     }
@@ -524,17 +573,20 @@ impl WasmiStore {
                 ResumableCall::Finished => return Ok(()),
                 ResumableCall::HostTrap(trapped) => return Err(self.failure(trapped.into_host_error())),
                 ResumableCall::OutOfFuel(paused) => {
+                    // What is done a second time is not paid for again.
+                    let again = if self.grow_stopped.take() { GROW_AGAIN } else { 0 };
                     let stop = match self.owner().supervisor().and_then(|supervisor| supervisor.check()) {
                         Some(code) => Some(code),
                         None => match slices.take(self.engine_fuel(), paused.required_fuel()) {
                             Some(fuel) => {
-                                self.set_engine_fuel(fuel);
+                                self.set_engine_fuel(fuel.saturating_add(again));
                                 None
                             }
                             None => Some(TrapCode::OutOfFuel),
                         },
                     };
                     if let Some(code) = stop {
+                        self.take_mark();
                         return Err(Failure::Trap(code, Vec::new()).into());
                     }
                     call = paused.resume(self.context(), results);

@@ -19,9 +19,10 @@ use crate::runtime::store::Store;
 /// pay for them. So the last one may move more than there was fuel for. With native debug info they
 /// cost what any other does.
 ///
-/// On wasmi instructions that copy or fill also pay for every 64 bytes, an element of a table being
-/// 4; together with interruption they cost 255 instead, however much they copy. A little that does
-/// not suffice for the next step may be left when it runs out.
+/// On wasmi instructions that copy, fill or grow pay another unit for every 64 bytes, or 16 elements
+/// of a table, unless they trap or give -1 anyway; those that access a table or grow one cost 4 more.
+/// With interruption it is the same. A little that does not suffice for the next step may be left
+/// when it runs out.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_fuel(store: *mut wasm_store_t, fuel: u64) -> bool {
     // SAFETY: the caller's store, or NULL.

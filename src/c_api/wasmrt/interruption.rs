@@ -23,8 +23,9 @@ pub struct wasmrt_interrupt_t {
 ///
 /// WebAssembly that runs then, or is called or instantiated later, traps with `WASMRT_TRAP_DEADLINE`, within 50 ms on a machine that is not
 /// overloaded, also in calls that host functions make; until the deadline is set anew. Host functions are not stopped, nor is a
-/// single instruction that copies much memory; the guest stops after them. May be called from host functions. True; false
-/// and a last error if the engine has no interruption, or for NULL.
+/// single instruction that copies much memory; the guest stops after them. Nor is what instantiation does beside the start
+/// function: it takes as long as the instance's memory and data need, which `WASMRT_LIMIT_MEMORY_BYTES` bounds, and traps when
+/// it is done. May be called from host functions. True; false and a last error if the engine has no interruption, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_deadline(store: *mut wasm_store_t, nanoseconds: u64) -> bool {
     // SAFETY: the caller's store, or NULL.
