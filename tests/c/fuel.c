@@ -792,7 +792,10 @@ TEST(fuel_is_exact) {
     for (int interruption = 0; interruption < 2; interruption++) {
       fixture_t fixture = fixture_with(
           wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL, NULL);
-      if (!backend_is(fixture.engine, "wasmi")) {  // wasmtime's account is tested elsewhere
+      // There an instruction that moves something costs some 10 in itself, and what a function
+      // consumed until it trapped is not known.
+      bool on_wasmtime = backend_is(fixture.engine, "wasmtime");
+      if (on_wasmtime && cases[i].code) {
         fixture_delete(&fixture);
         continue;
       }
@@ -818,7 +821,8 @@ TEST(fuel_is_exact) {
         wasm_instance_delete(instance);
         wasm_store_delete(store);
       }
-      if (!CHECK(costs[interruption] >= cases[i].least && costs[interruption] <= cases[i].most))
+      uint64_t most = cases[i].most + (on_wasmtime ? 20 : 0);
+      if (!CHECK(costs[interruption] >= cases[i].least && costs[interruption] <= most))
         fprintf(stderr, "    %" PRIu64 " in %s\n", costs[interruption], cases[i].body);
       wasm_module_delete(module);
       fixture_delete(&fixture);
