@@ -11,6 +11,7 @@
 //!   somebody should know of all the same
 
 pub mod artifact;
+pub mod compile_cost;
 pub mod compile_error;
 pub mod config;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct Module {
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         check_is_binary(wasm)?;
-        engine.module_limits.check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
         let inner = engine.inner.compile(wasm).map_err(|error| located(wasm, error))?;
         let declarations = Declarations::parse(wasm)?;
         Ok(Module::new(engine, inner, declarations))
@@ -31,7 +31,7 @@ impl Module {
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
         check_is_binary(wasm)?;
-        engine.module_limits.check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
         engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
         Declarations::parse(wasm).map(drop)
     }

@@ -1,6 +1,7 @@
 //! The `wasmi` backend: a portable interpreter, quick to start and small.
 
 mod calls;
+mod constants;
 mod rewrite;
 mod store;
 mod types;
@@ -132,6 +133,7 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
+        constants::check(wasm)?;
         let rewritten = rewrite::rewrite(wasm, self.interruption).map_err(|unreadable| {
             let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
             self.validate(wasm).err().unwrap_or_else(error)
@@ -154,6 +156,7 @@ impl Engine for WasmiEngine {
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
+        constants::check(wasm)?;
         wasmi::Module::validate(&self.engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 

@@ -96,6 +96,10 @@ impl Engine for WasmtimeEngine {
         Ok(Box::new(store::WasmtimeStore::new(&self.engine, owner, self.interruption)))
     }
 
+    fn compiles(&self) -> bool {
+        true
+    }
+
     fn ticks(&self) -> bool {
         true
     }
