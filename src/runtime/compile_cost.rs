@@ -162,13 +162,15 @@ impl Frame {
 const LONG: u64 = 40;
 const CALLS_ENGINE: u64 = 10;
 /// Units for a value that is passed to a call or comes from one.
-const PASSED: u64 = 2;
+const PASSED: u64 = 3;
 /// Units for a function, its entry from the host, and an element or a global that is not known before instantiation.
-pub const FUNCTION: u64 = 16;
-pub const ENTRY: u64 = 40;
-pub const INITIALIZED: u64 = 10;
+const FUNCTION: u64 = 28;
+const ENTRY: u64 = 40;
+pub(super) const INITIALIZED: u64 = 10;
+/// Units for an object that a constant expression makes: all are made by one function.
+const MADE: u64 = 100;
 /// Units for a value of a signature, where code is made that converts between the host's and the guest's.
-const CONVERTED: u64 = 8;
+const CONVERTED: u64 = 12;
 /// Units for a value that a block or a branch carries.
 const CARRIED: u64 = 2;
 /// Units for a local that changes where control flow meets, besides one for each branch to there.
@@ -250,17 +252,17 @@ impl Meter {
                 Operator::End => break,
                 Operator::GlobalGet { .. } => cost.add(Part::Instructions, INITIALIZED),
                 Operator::RefFunc { .. } => cost.add(Part::Instructions, INITIALIZED),
-                Operator::RefI31 => cost.add(Part::Instructions, LONG),
+                Operator::RefI31 => cost.add(Part::Instructions, MADE),
                 Operator::StructNew { struct_type_index } | Operator::StructNewDefault { struct_type_index } => {
-                    cost.add(Part::Instructions, LONG);
+                    cost.add(Part::Instructions, MADE);
                     cost.add(Part::Calls, self.shape(struct_type_index).new.into());
                 }
                 Operator::ArrayNewFixed { array_type_index, array_size } => {
                     let each = u64::from(self.shape(array_type_index).new);
-                    cost.add(Part::Instructions, LONG);
+                    cost.add(Part::Instructions, MADE);
                     cost.add(Part::Calls, each.saturating_mul(array_size.into()));
                 }
-                Operator::ArrayNew { .. } | Operator::ArrayNewDefault { .. } => cost.add(Part::Instructions, LONG),
+                Operator::ArrayNew { .. } | Operator::ArrayNewDefault { .. } => cost.add(Part::Instructions, MADE),
                 _ => {}
             }
             terms += 1;
@@ -343,6 +345,9 @@ impl Meter {
             pass.add(Part::Locals, again / 64);
         }
         pass.add(Part::Instructions, pass.long.saturating_mul(pass.long) / 32);
+        // Each value that is carried is looked at again at other places that carry some.
+        let carried = pass.found.cost.0[Part::Values as usize] / CARRIED;
+        pass.add(Part::Values, carried.saturating_mul(carried) >> 16);
         let bytes = (bytes.len() as u64).max(1);
         for (part, count) in [(Part::Joins, pass.joins), (Part::Handlers, pass.handled)] {
             pass.add(part, CROWDED.saturating_mul(count).saturating_mul(count) / bytes);
@@ -610,6 +615,106 @@ fn label(catch: &Catch) -> u32 {
     match *catch {
         Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
             label
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmparser::{Parser, Payload};
+
+    /// What the functions of a module cost.
+    fn found(text: &str) -> Vec<Found> {
+        let wasm = wat::parse_str(text).expect("valid text");
+        let mut meter = Meter::default();
+        let mut found = Vec::new();
+        for payload in Parser::new(0).parse_all(&wasm) {
+            match payload.expect("valid") {
+                Payload::TypeSection(section) => {
+                    section.into_iter().flatten().for_each(|group| group.types().for_each(|ty| meter.add_type(ty)));
+                }
+                Payload::FunctionSection(section) => {
+                    section.into_iter().flatten().for_each(|ty| meter.add_function(ty))
+                }
+                Payload::TagSection(section) => {
+                    section.into_iter().flatten().for_each(|tag| meter.add_tag(tag.func_type_idx));
+                }
+                Payload::GlobalSection(section) => {
+                    section.into_iter().flatten().for_each(|global| meter.add_global(global.ty.content_type));
+                }
+                Payload::CodeSectionEntry(body) => found.push(meter.read(found.len() as u32, &body)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn part(body: &str, part: Part) -> u64 {
+        let text = format!(
+            "(module (type $s (struct (field i32 i32))) (tag $t (param i32)) (func $two (result i32 i32) unreachable)
+            (func $f (param i32) (local i32 i32) {body}))"
+        );
+        found(&text)[1].cost.0[part as usize]
+    }
+
+    #[test]
+    fn locals_that_change_are_counted_once_for_each_join() {
+        let set = "local.get 0 local.set 1";
+        // Nothing meets where nothing branches.
+        for body in [set.to_string(), format!("block {set} end"), format!("loop {set} end")] {
+            assert_eq!(part(&body, Part::Joins), if body.starts_with("loop") { 2 } else { 0 }, "{body}");
+        }
+        let once = part(&format!("block local.get 0 br_if 0 {set} end"), Part::Joins);
+        assert_eq!(once, JOINED + 1);
+        for (body, joins) in [
+            (format!("block local.get 0 br_if 0 {set} {set} end"), once),
+            (format!("block local.get 0 br_if 0 {set} end block local.get 0 br_if 0 {set} end"), 2 * once),
+            (format!("block local.get 0 br_if 0 block local.get 0 br_if 0 {set} end {set} end"), 2 * once),
+            (format!("block local.get 0 br_if 0 {set} local.get 0 local.set 2 end"), 2 * once),
+            (format!("block local.get 0 br_if 0 local.get 0 br_if 0 {set} end"), once + 1),
+            // Entries of a branch table that say the same are one.
+            (format!("block local.get 0 br_table 0 0 0 {set} end"), once),
+            (format!("local.get 0 if {set} end"), JOINED),
+            (format!("local.get 0 if {set} else {set} end"), JOINED),
+        ] {
+            assert_eq!(part(&body, Part::Joins), joins, "{body}");
+        }
+    }
+
+    #[test]
+    fn values_are_counted_where_they_go() {
+        for (body, of, units) in [
+            ("block (result i32) i32.const 1 end drop", Part::Values, CARRIED),
+            ("block (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, 2 * CARRIED),
+            ("loop (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, CARRIED),
+            ("call $two drop drop", Part::Calls, 1 + 2 * PASSED),
+            ("struct.new_default $s drop", Part::Calls, 1 + 6),
+            ("block try_table (catch_all 0) call $two drop drop end end", Part::Handlers, HANDLED),
+            ("block try_table (catch_all 0) end call $two drop drop end", Part::Handlers, 0),
+        ] {
+            assert_eq!(part(body, of), units, "{body}");
+        }
+        // Results that wait for the end while calls are made.
+        let waiting =
+            |count: usize| part(&format!("{} {}", "call $two ".repeat(count), "drop ".repeat(2 * count)), Part::Calls);
+        assert!(waiting(2000) > 4 * waiting(1000) / 2 + 1000, "{} {}", waiting(2000), waiting(1000));
+    }
+
+    #[test]
+    fn nesting_is_the_deepest() {
+        let deep = found("(module (func) (func block loop end end block end) (func i32.const 0 if else end))");
+        assert_eq!(deep.iter().map(|found| found.nesting).collect::<Vec<_>>(), [0, 2, 1]);
+    }
+
+    #[test]
+    fn what_is_malformed_is_no_harm() {
+        // Ends without beginnings, branches to nowhere, locals that are not there, a table that does not end.
+        for code in
+            [&[0, 0x0b, 0x0b, 0x0b][..], &[0, 0x0c, 9, 0x0b], &[0, 0x20, 99, 0x0b], &[0, 0x0e, 0xff], &[0xff], &[]]
+        {
+            let body = FunctionBody::new(wasmparser::BinaryReader::new(code, 0));
+            Meter::default().read(7, &body);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The internal abstraction between the C API and the engines: what both know, and the only thing both know.
 //!
 //! - [`config`], [`engine`]: what an engine is to be like, and engines; [`store`]: what a store keeps and for how long
-//! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
+//! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`], [`compile_cost`]: and what is compiled
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
 //! - [`module`], [`declarations`], [`artifact`]: modules, what they declare, their serialized form

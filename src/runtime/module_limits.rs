@@ -276,4 +276,168 @@ mod tests {
         }
         assert!(check(ModuleLimit::Bytes, 8).is_err());
     }
+
+    fn refusal(limits: &ModuleLimits, text: &str, compiles: bool) -> Option<String> {
+        let error = limits.check(&wat::parse_str(text).expect("valid text"), compiles).err()?;
+        assert_eq!(error.kind, ErrorKind::Limit);
+        Some(error.message)
+    }
+
+    /// Text for each number below `count`.
+    fn each(count: usize, text: impl Fn(usize) -> String) -> String {
+        (0..count).map(text).collect()
+    }
+
+    fn valued(count: usize) -> String {
+        "i32 ".repeat(count)
+    }
+
+    /// Modules that would take a compiler minutes or gigabytes, and what the refusal names.
+    fn bombs() -> Vec<(&'static str, String)> {
+        let values = valued(1000);
+        let zeros = "i32.const 0 ".repeat(1000);
+        vec![
+            (
+                "function 0, most of it for locals that change in loops and branches",
+                format!(
+                    "(func (local {}) {} {})",
+                    valued(1000),
+                    each(1000, |local| format!("loop local.get {local} i32.const 1 i32.add local.set {local} ")),
+                    each(1000, |local| format!("local.get {local} br_if 0 end "))
+                ),
+            ),
+            (
+                "most of it for locals that change in loops and branches",
+                format!(
+                    "(func (param i32) (local {}) {} local.get 0 br_table {} {})",
+                    valued(500),
+                    "block ".repeat(500),
+                    each(500, |label| format!("{label} ")),
+                    each(500, |local| format!("end local.get 0 local.set {} ", local + 1))
+                ),
+            ),
+            ("function 0 has 40000 blocks", format!("(func {} {})", "block ".repeat(40_000), "end ".repeat(40_000))),
+            (
+                "values that blocks and branches carry",
+                format!(
+                    "(type $t (func (param {values}) (result {values}))) (func {zeros} {} {})",
+                    "loop (type $t) end ".repeat(1000),
+                    "drop ".repeat(1000)
+                ),
+            ),
+            (
+                "values that blocks and branches carry",
+                format!(
+                    "(func (param i32) block (result {values}) {zeros} {} end {})",
+                    "local.get 0 br_if 0 ".repeat(2000),
+                    "drop ".repeat(1000)
+                ),
+            ),
+            (
+                "arguments and results of calls",
+                format!(
+                    "(type $t (func (param {values}) (result {values}))) (func $f (type $t) unreachable)
+                     (func {zeros} {} {})",
+                    "call $f ".repeat(1000),
+                    "drop ".repeat(1000)
+                ),
+            ),
+            (
+                "locals times blocks",
+                format!(
+                    "(func (local {}) {} {})",
+                    valued(5000),
+                    "i32.const 0 if end ".repeat(5000),
+                    each(5000, |local| format!("local.get {local} drop "))
+                ),
+            ),
+            (
+                "exception handlers around calls",
+                format!(
+                    "(func $f block {} {} {} end)",
+                    "try_table (catch_all 0) ".repeat(300),
+                    "call $f ".repeat(300),
+                    "end ".repeat(300)
+                ),
+            ),
+            ("instructions", format!("(table 1 funcref) (func {})", "i32.const 0 call_indirect ".repeat(30_000))),
+            (
+                "arguments and results of calls",
+                format!(
+                    "(type $s (struct {})) (func {})",
+                    "(field anyref) ".repeat(1000),
+                    "struct.new_default $s drop ".repeat(1000)
+                ),
+            ),
+            ("the module, of", format!("(func $f) (elem func {})", "$f ".repeat(200_000))),
+            ("instructions", format!("(func (local {})) ", valued(50_000)).repeat(400)),
+            (
+                "a constant expression of the module has 20001 terms",
+                format!("(global i32 i32.const 0 {})", "i32.const 1 i32.add ".repeat(10_000)),
+            ),
+        ]
+    }
+
+    #[test]
+    fn bombs_are_refused_by_default() {
+        let limits = ModuleLimits::default();
+        for (reason, fields) in bombs().into_iter() {
+            let message = refusal(&limits, &format!("(module {fields})"), true);
+            let message = message.unwrap_or_else(|| panic!("nothing refused; expected \"{reason}\""));
+            assert!(message.contains(reason), "{message} where {reason} was expected");
+        }
+    }
+
+    /// Another kind of engine takes no more than in proportion, but for values that are copied.
+    #[test]
+    fn costs_count_where_they_matter() {
+        let mut refused = 0;
+        for (reason, fields) in bombs() {
+            let text = format!("(module {fields})");
+            let wide = fields.contains("(type $t");
+            let always = wide || reason.contains("constant") || fields.contains("(field");
+            if let Some(message) = refusal(&ModuleLimits::default(), &text, false) {
+                assert!(message.contains(reason), "{message}");
+                assert!(always || fields.contains("(result i32 i32"), "{message}");
+                refused += 1;
+            } else {
+                assert!(!wide, "{reason}");
+            }
+            // Whoever asks for them gets them.
+            let mut limits = ModuleLimits::default();
+            limits.set(ModuleLimit::CostPerByte, DEFAULT_COST_PER_BYTE);
+            assert!(refusal(&limits, &text, false).is_some(), "{reason}");
+        }
+        assert!(refused >= 4, "{refused}");
+    }
+
+    #[test]
+    fn what_is_lifted_is_not_refused() {
+        let mut limits = ModuleLimits::default();
+        for limit in
+            [ModuleLimit::Nesting, ModuleLimit::FunctionCost, ModuleLimit::CostPerByte, ModuleLimit::ConstantTerms]
+        {
+            limits.set(limit, u64::MAX);
+        }
+        for (reason, fields) in bombs() {
+            assert!(refusal(&limits, &format!("(module {fields})"), true).is_none(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn costs_are_exact() {
+        let text = "(module (func (param i32) loop local.get 0 local.tee 0 br_if 0 end))";
+        let allowing = |limit, value| {
+            let mut limits = ModuleLimits::default();
+            limits.set(limit, value);
+            refusal(&limits, text, true)
+        };
+        let message = allowing(ModuleLimit::FunctionCost, 0).expect("beyond the limit");
+        let cost: u64 = message.split(' ').find_map(|word| word.parse().ok().filter(|cost| *cost > 1)).expect("a cost");
+        assert!(allowing(ModuleLimit::FunctionCost, cost).is_none(), "{message}");
+        assert!(allowing(ModuleLimit::FunctionCost, cost - 1).is_some(), "{message}");
+        assert!(allowing(ModuleLimit::Nesting, 1).is_none());
+        assert!(allowing(ModuleLimit::Nesting, 0).is_some_and(|message| message.contains("function 0 has 1 blocks")));
+        assert!(allowing(ModuleLimit::CostPerByte, 0).is_some_and(|message| message.contains("for each byte")));
+    }
 }
