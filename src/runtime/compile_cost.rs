@@ -481,10 +481,10 @@ impl Meter {
                 self.call(pass, self.tag(*tag_index));
             }
             ThrowRef => self.call(pass, Shape::default()),
-            GlobalGet { global_index } | GlobalSet { global_index } => {
-                if self.globals.get(*global_index as usize) == Some(&true) {
-                    pass.long(LONG);
-                }
+            GlobalGet { global_index } | GlobalSet { global_index }
+                if self.globals.get(*global_index as usize) == Some(&true) =>
+            {
+                pass.long(LONG)
             }
             TableGet { .. } | TableSet { .. } => pass.long(LONG),
             MemoryCopy { .. }

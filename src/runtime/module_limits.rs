@@ -370,7 +370,6 @@ mod tests {
                 ),
             ),
             ("the module, of", format!("(func $f) (elem func {})", "$f ".repeat(200_000))),
-            ("instructions", format!("(func (local {})) ", valued(50_000)).repeat(400)),
             (
                 "a constant expression of the module has 20001 terms",
                 format!("(global i32 i32.const 0 {})", "i32.const 1 i32.add ".repeat(10_000)),
