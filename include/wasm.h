@@ -63,8 +63,6 @@ static inline void assertions(void) {
 }
 
 
-#define INITIALIZED 10
-
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
   // It cannot.

@@ -400,15 +400,16 @@ WASM_API_EXTERN
 bool wasmrt_config_enable_cpu_feature(wasm_config_t *config,
                                       const char *name);
 
-// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of
-// `wasmrt_module_limit_enum`, `value` the most that is allowed. A module beyond it is refused before it is
-// compiled, by `wasm_module_new` and `wasm_module_validate` alike, with a last error of kind
-// `WASMRT_ERROR_LIMIT` that names the function, its number and the limit's.
+// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant
+// of `wasmrt_module_limit_enum`, `value` the most that is allowed. A module beyond it is refused
+// before it is compiled, by `wasm_module_new` and `wasm_module_validate` alike, with a last error of
+// kind `WASMRT_ERROR_LIMIT` that says what is too much, in which function, and what is allowed.
 //
-// On by default are types, nesting, both costs and constant terms, so that any module takes some 10 seconds and
-// 1 GB for each of its megabytes at most; the others are `WASMRT_UNLIMITED`, which also lifts those. wasmi, which
-// makes no machine code, takes time in proportion to a module's size: there nesting and costs count only if they
-// are set, and costs also where a signature has more than 64 values.
+// On by default are types, nesting, both costs and constant terms, so that a module takes some 10
+// seconds and 1 GB for each of its megabytes at most. The others are `WASMRT_UNLIMITED`, which also
+// lifts those. wasmi makes no machine code and takes time in proportion to a module's size: there
+// nesting and costs count only if they are set, and costs also where a signature has more than 64
+// values.
 WASM_API_EXTERN
 bool wasmrt_config_set_module_limit(wasm_config_t *config,
                                     wasmrt_module_limit_t limit,
