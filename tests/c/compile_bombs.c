@@ -272,7 +272,8 @@ static const shape_t shapes[] = {
     {"terms of a constant expression", constant_terms, 400, 22000},
 };
 
-// In the child: exits with 0 if it was compiled, with 1 if it was refused, with the rest if neither was so.
+// In the child: exits with 0 if it was compiled, with 1 if the limits refused it, with 3 or 5 if the
+// engine did, in validation or after.
 static void compile(bytes_t bytes) {
   struct rlimit limit = {8000000000, 8000000000};
   if (setrlimit(RLIMIT_AS, &limit)) _exit(2);
@@ -312,8 +313,8 @@ TEST(small_ones_are_compiled_and_large_ones_refused) {
       CHECK_INT(few, 0);
       CHECK_INT(many, 1);
     } else {
-      CHECK(few == 0 || few == 3);
       // An engine's own bounds may come after validation.
+      CHECK(few == 0 || few == 3 || few == 5);
       CHECK(many == 0 || many == 1 || many == 3 || many == 5);
     }
   }
