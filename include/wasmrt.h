@@ -114,6 +114,20 @@ typedef enum wasmrt_module_limit_enum {
   // The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows with this more than in
   // proportion.
   WASMRT_MODULE_LIMIT_FUNCTION_BYTES = 4,
+  // Blocks, loops and ifs within each other in one function. By default 17,000.
+  WASMRT_MODULE_LIMIT_NESTING = 5,
+  // What one function will cost to compile, or the code that initialises an instance: a number that
+  // is told from the bytes, in units of what a plain instruction costs, about 2 microseconds and
+  // 250 bytes of memory. It grows with locals that change in loops and branches, locals times
+  // blocks, values that blocks and branches carry, arguments and results of calls, handlers around
+  // calls, fields of structures. By default 16,000,000.
+  WASMRT_MODULE_LIMIT_FUNCTION_COST = 6,
+  // The same for the whole module, for each byte of it; one of less than 128 KiB counts as that
+  // large. By default 8. Modules that compilers make have 1 or 2.
+  WASMRT_MODULE_LIMIT_COST_PER_BYTE = 7,
+  // Terms of one constant expression: an initializer of a global or a table, an element, the offset
+  // of a segment. By default 20,000; on wasmi 1,000 in any case.
+  WASMRT_MODULE_LIMIT_CONSTANT_TERMS = 8,
 } wasmrt_module_limit_enum;
 
 // How much a compiler optimises.
@@ -405,9 +419,16 @@ WASM_API_EXTERN
 bool wasmrt_config_enable_cpu_feature(wasm_config_t *config,
                                       const char *name);
 
-// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant of `wasmrt_module_limit_enum`, `value` the most that is
-// allowed, `WASMRT_UNLIMITED` by default but for types. A module beyond it is refused before it is compiled, with a last error of kind
-// `WASMRT_ERROR_LIMIT`.
+// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant
+// of `wasmrt_module_limit_enum`, `value` the most that is allowed. A module beyond it is refused
+// before it is compiled, by `wasm_module_new` and `wasm_module_validate` alike, with a last error of
+// kind `WASMRT_ERROR_LIMIT` that says what is too much, in which function, and what is allowed.
+//
+// On by default are types, nesting, both costs and constant terms, so that a module takes some 10
+// seconds and 1 GB for each of its megabytes at most. The others are `WASMRT_UNLIMITED`, which also
+// lifts those. wasmi makes no machine code and takes time in proportion to a module's size: there
+// nesting and costs count only if they are set, and costs also where a signature has more than 64
+// values.
 WASM_API_EXTERN
 bool wasmrt_config_set_module_limit(wasm_config_t *config,
                                     wasmrt_module_limit_t limit,

@@ -75,6 +75,11 @@ pub trait Engine: Send + Sync {
     /// `owner` stays at its address until after the store is dropped; it is not looked at before this returns.
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>>;
 
+    /// Whether it makes machine code, which takes more than in proportion to a module's size where the module is made for it.
+    fn compiles(&self) -> bool {
+        false
+    }
+
     /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need ticks now and then.
     fn ticks(&self) -> bool {
         false

@@ -1,7 +1,9 @@
 //! The internal abstraction between the C API and the engines: what both know, and the only thing both know.
 //!
-//! - [`config`], [`engine`], [`trial`]: what an engine is to be like, engines, and whether they work; [`store`]: what a store keeps and for how long
-//! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`]: and what is compiled
+//! - [`config`], [`engine`], [`trial`]: what an engine is to be like, engines, and whether they work; [`store`]: what a store
+//!   keeps and for how long
+//! - [`limits`], [`interruption`]: what bounds a guest in space and in time; [`module_limits`], [`compile_cost`]: and what is
+//!   compiled
 //! - [`quiet_thread`], [`fork`]: threads that take no signals of the host's, and what a child process inherits
 //! - [`object`]: what a reference of `wasm.h` points to; identity, counts, host info; [`graveyard`]: what remains of it
 //! - [`types`], [`value`]: types and values in the layout of C
@@ -12,6 +14,7 @@
 //!   somebody should know of all the same
 
 pub mod artifact;
+pub mod compile_cost;
 pub mod compile_error;
 pub mod config;
 #[cfg(test)]

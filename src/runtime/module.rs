@@ -20,7 +20,7 @@ pub struct Module {
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         preamble::check(wasm)?;
-        engine.module_limits.check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
         Module::compile_unbounded(engine, wasm)
     }
 
@@ -39,7 +39,7 @@ impl Module {
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
         preamble::check(wasm)?;
-        engine.module_limits.check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
         engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
         Declarations::parse(wasm).map(drop)
     }

@@ -1,73 +1,9 @@
 // What bounds the compilation of modules, and modules made to be dear to compile.
+#include "bytes.h"
 #include "configured.h"
 
 #include <sys/resource.h>
 #include <time.h>
-
-// ------------------------------------------------------------------------------------------------
-// Binaries, written byte by byte
-
-typedef struct bytes_t {
-  unsigned char* data;
-  size_t size, room;
-} bytes_t;
-
-static void put(bytes_t* bytes, unsigned char byte) {
-  if (bytes->size == bytes->room) {
-    bytes->room = bytes->room ? 2 * bytes->room : 4096;
-    bytes->data = realloc(bytes->data, bytes->room);
-    REQUIRE(bytes->data);
-  }
-  bytes->data[bytes->size++] = byte;
-}
-
-static void put_number(bytes_t* bytes, uint64_t number) {
-  do {
-    unsigned char low = number & 0x7f;
-    number >>= 7;
-    put(bytes, number ? low | 0x80 : low);
-  } while (number);
-}
-
-static void put_all(bytes_t* bytes, const char* data, size_t size) {
-  for (size_t i = 0; i < size; i++) put(bytes, (unsigned char)data[i]);
-}
-
-static void put_repeated(bytes_t* bytes, const char* data, size_t size, size_t times) {
-  for (size_t i = 0; i < times; i++) put_all(bytes, data, size);
-}
-
-#define PUT(bytes, literal) put_all((bytes), (literal), sizeof(literal) - 1)
-#define REPEAT(bytes, literal, times) \
-  put_repeated((bytes), (literal), sizeof(literal) - 1, (times))
-
-static bytes_t module_begin(void) {
-  bytes_t module = {NULL, 0, 0};
-  PUT(&module, "\0asm\1\0\0\0");
-  return module;
-}
-
-// Appends a section and frees its content.
-static void put_section(bytes_t* module, unsigned char number, bytes_t content) {
-  put(module, number);
-  put_number(module, content.size);
-  put_all(module, (const char*)content.data, content.size);
-  free(content.data);
-}
-
-// A module with one function, () -> () and exported as "f", of this body (locals included).
-static bytes_t module_of_body(bytes_t body) {
-  bytes_t module = module_begin(), code = {NULL, 0, 0};
-  PUT(&module, "\1\4\1\x60\0\0");
-  PUT(&module, "\3\2\1\0");
-  PUT(&module, "\7\5\1\1f\0\0");
-  put_number(&code, 1);
-  put_number(&code, body.size);
-  put_all(&code, (const char*)body.data, body.size);
-  free(body.data);
-  put_section(&module, 10, code);
-  return module;
-}
 
 // ------------------------------------------------------------------------------------------------
 // The limits
@@ -119,10 +55,54 @@ TEST(each_limit_at_and_beyond) {
   CHECK(compiles_within(WASMRT_MODULE_LIMIT_BYTES, 8, "(module)"));
 }
 
+// What compiling costs is told from the bytes: on any backend, once a limit of it is set.
+TEST(costs) {
+  static const char nested[] = "(module (func block loop i32.const 0 if end end end))";
+  CHECK(compiles_within(WASMRT_MODULE_LIMIT_NESTING, 3, nested));
+  CHECK(!compiles_within(WASMRT_MODULE_LIMIT_NESTING, 2, nested));
+  CHECK_CONTAINS(wasmrt_last_error_message(), "function 0 has 3 blocks");
+  CHECK(compiles_within(WASMRT_MODULE_LIMIT_FUNCTION_COST, 1000, nested));
+  CHECK(!compiles_within(WASMRT_MODULE_LIMIT_FUNCTION_COST, 2, nested));
+  CHECK_CONTAINS(wasmrt_last_error_message(), "function 0, most of it for instructions");
+  CHECK(compiles_within(WASMRT_MODULE_LIMIT_COST_PER_BYTE, 1, nested));
+  CHECK(!compiles_within(WASMRT_MODULE_LIMIT_COST_PER_BYTE, 0, nested));
+  static const char constant[] = "(module (global i32 i32.const 1 i32.const 2 i32.add))";
+  CHECK(compiles_within(WASMRT_MODULE_LIMIT_CONSTANT_TERMS, 3, constant));
+  CHECK(!compiles_within(WASMRT_MODULE_LIMIT_CONSTANT_TERMS, 2, constant));
+}
+
+// wasmi would recurse over them, whatever the configuration allows; in validation too.
+TEST(long_constant_expressions) {
+  wasm_config_t* config = wasm_config_new();
+  CHECK(wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_CONSTANT_TERMS, WASMRT_UNLIMITED));
+  fixture_t lifted = fixture_from_config(config), fixture = fixture_new();
+  bytes_t module = module_begin(), globals = {NULL, 0, 0};
+  PUT(&globals, "\1\x7f\0\x41\0");
+  REPEAT(&globals, "\x41\1\x6a", 100000);
+  put(&globals, 0x0b);
+  put_section(&module, 6, globals);
+  wasm_byte_vec_t binary = {module.size, (char*)module.data};
+  CHECK_FAILS_WITH(!wasm_module_validate(fixture.store, &binary), WASMRT_ERROR_LIMIT);
+  CHECK_FAILS_WITH(wasm_module_new(fixture.store, &binary) == NULL, WASMRT_ERROR_LIMIT);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "200001 terms");
+  if (backend_is(lifted.engine, "wasmi")) {
+    CHECK_FAILS_WITH(!wasm_module_validate(lifted.store, &binary), WASMRT_ERROR_LIMIT);
+    CHECK_FAILS_WITH(wasm_module_new(lifted.store, &binary) == NULL, WASMRT_ERROR_LIMIT);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmi backend takes 1000");
+  } else {
+    wasm_module_t* compiled = wasm_module_new(lifted.store, &binary);
+    CHECK(compiled != NULL);
+    wasm_module_delete(compiled);
+  }
+  free(module.data);
+  fixture_delete(&fixture);
+  fixture_delete(&lifted);
+}
+
 TEST(bad_input) {
   wasm_config_t* config = wasm_config_new();
   CHECK_FAILS(!wasmrt_config_set_module_limit(NULL, WASMRT_MODULE_LIMIT_BYTES, 1));
-  CHECK_FAILS(!wasmrt_config_set_module_limit(config, 5, 1));
+  CHECK_FAILS(!wasmrt_config_set_module_limit(config, 9, 1));
   CHECK_FAILS(!wasmrt_config_set_module_limit(config, 255, 1));
   wasm_config_delete(config);
 }

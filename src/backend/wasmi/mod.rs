@@ -1,6 +1,7 @@
 //! The `wasmi` backend: a portable interpreter, quick to start and small.
 
 mod calls;
+mod constants;
 mod rewrite;
 mod store;
 mod types;
@@ -185,6 +186,7 @@ impl WasmiEngine {
 
     /// A module as the engine runs it, and what it exports beside what the original does.
     fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Names)> {
+        constants::check(wasm)?;
         let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
         let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
             let error = || Error::new(ErrorKind::Compile, unreadable.to_string());

@@ -183,6 +183,10 @@ impl Engine for WasmtimeEngine {
         Ok(Box::new(store::WasmtimeStore::new(engine, owner, *fuel, *interruption, *stack, probe)))
     }
 
+    fn compiles(&self) -> bool {
+        true
+    }
+
     fn ticks(&self) -> bool {
         true
     }
