@@ -165,12 +165,14 @@ const CALLS_ENGINE: u64 = 10;
 const PASSED: u64 = 3;
 /// Units for a function, its entry from the host, and an element or a global that is not known before instantiation.
 const FUNCTION: u64 = 28;
-const ENTRY: u64 = 40;
+const ENTRY: u64 = 20;
 pub(super) const INITIALIZED: u64 = 10;
 /// Units for an object that a constant expression makes: all are made by one function.
 const MADE: u64 = 100;
-/// Units for a value of a signature, where code is made that converts between the host's and the guest's.
-const CONVERTED: u64 = 12;
+/// Units for code that converts between the host's and the guest's values, of a signature with so many of them.
+fn converted(values: u64) -> u64 {
+    20 + 2 * values + values * values / 256
+}
 /// Units for a value that a block or a branch carries.
 const CARRIED: u64 = 2;
 /// Units for a local that changes where control flow meets, besides one for each branch to there.
@@ -238,7 +240,7 @@ impl Meter {
     /// What the code costs that goes with each type.
     pub fn types(&self) -> Cost {
         let mut cost = Cost::default();
-        cost.add(Part::Calls, CONVERTED * self.types.iter().map(Shape::values).sum::<u64>());
+        cost.add(Part::Calls, self.types.iter().map(|ty| converted(ty.values())).sum());
         cost
     }
 
@@ -307,7 +309,7 @@ impl Meter {
         pass.add(Part::Instructions, FUNCTION);
         pass.add(Part::Calls, shape.values());
         if self.escapes.get(index as usize) == Some(&true) {
-            pass.add(Part::Calls, ENTRY + CONVERTED * shape.values());
+            pass.add(Part::Calls, ENTRY + converted(shape.values()));
         }
         pass.references = shape.references;
         let mut declared = 0;
