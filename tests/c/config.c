@@ -80,11 +80,13 @@ TEST(numbers_that_mean_something) {
     bool proposal = number >= 1 && number <= WASMRT_PROPOSAL_THREADS;
     CHECK_INT(wasmrt_config_set_proposal(config, (uint8_t)number, true), proposal);
     CHECK_INT(wasmrt_config_set_proposal(config, (uint8_t)number, false), proposal);
-    bool limit = number <= WASMRT_MODULE_LIMIT_FUNCTION_BYTES;
+    bool limit = number <= WASMRT_MODULE_LIMIT_CONSTANT_TERMS;
     CHECK_INT(wasmrt_config_set_module_limit(config, (uint8_t)number, 5), limit);
   }
   CHECK_FAILS_WITH(!wasmrt_config_set_proposal(config, 0, true), WASMRT_ERROR_MISUSE);
-  CHECK_FAILS_WITH(!wasmrt_config_set_module_limit(config, 5, 1), WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(
+      !wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_CONSTANT_TERMS + 1, 1),
+      WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_proposal(NULL, WASMRT_PROPOSAL_SIMD, true),
                    WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_module_limit(NULL, 0, 1), WASMRT_ERROR_MISUSE);
