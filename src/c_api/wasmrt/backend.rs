@@ -14,18 +14,18 @@ pub unsafe extern "C" fn wasmrt_backend_count() -> usize {
     BACKENDS.len()
 }
 
-/// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is beyond the last;
-/// that is an answer, not an error.
+/// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is
+/// beyond the last; that is an answer, not an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
     BACKENDS.get(index).map_or(std::ptr::null(), |backend| backend.name().as_ptr())
 }
 
-/// Chooses the backend of the engines made with this configuration, by name. Takes precedence over the environment variable
-/// `WASMRT_BACKEND`.
+/// Chooses the backend of the engines made with this configuration, by name. Takes precedence over
+/// the environment variable `WASMRT_BACKEND`.
 ///
-/// False and a last error, which lists those there are, if the library has no such backend, or if an argument is NULL; the
-/// configuration is then as before.
+/// False and a last error, which lists those there are, if the library has no such backend, or if
+/// an argument is NULL; the configuration is then as before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_backend(config: *mut wasm_config_t, name: *const c_char) -> bool {
     answer("wasmrt_config_set_backend", false, || {

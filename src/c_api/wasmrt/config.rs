@@ -17,18 +17,21 @@ pub enum wasmrt_compiler_enum {
     WASMRT_COMPILER_DEFAULT = 0,
     /// wasmtime: optimised machine code.
     WASMRT_COMPILER_CRANELIFT = 1,
-    /// wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks references other than to functions,
-    /// the proposals function-references, gc, exceptions, tail-call, wide-arithmetic and relaxed-simd, and much of simd.
+    /// wasmtime: machine code in one pass, compiled several times faster, running slower. Lacks
+    /// references other than to functions, the proposals function-references, gc, exceptions,
+    /// tail-call, wide-arithmetic and relaxed-simd, and much of simd.
     WASMRT_COMPILER_WINCH = 2,
     /// wasmtime: portable bytecode, interpreted; for where machine code may not be made.
     WASMRT_COMPILER_PULLEY = 3,
     /// wasmi: everything is translated when the module is made.
     WASMRT_COMPILER_EAGER = 4,
-    /// wasmi: everything is validated when the module is made, a function translated when first called. Modules are made several
-    /// times faster, but a defect of wasmi's translator, which otherwise fails `wasm_module_new`, then ends the process: for modules
-    /// that are trusted. Not with fuel or interruption.
+    /// wasmi: everything is validated when the module is made, a function translated when first
+    /// called. Modules are made several times faster, but a defect of wasmi's translator, which
+    /// otherwise fails `wasm_module_new`, then ends the process: for modules that are trusted. Not
+    /// with fuel or interruption.
     WASMRT_COMPILER_LAZY_TRANSLATION = 5,
-    /// wasmi: a function is validated and translated when first called; an invalid one traps then. Otherwise as lazy translation.
+    /// wasmi: a function is validated and translated when first called; an invalid one traps then.
+    /// Otherwise as lazy translation.
     WASMRT_COMPILER_LAZY = 6,
 }
 
@@ -65,7 +68,8 @@ pub enum wasmrt_profiling_enum {
 /// A proposal; the numbers are those of `wasmrt_proposal_enum`.
 pub type wasmrt_proposal_t = u8;
 
-/// Proposals to WebAssembly, also those that have become part of it. All that a backend has are on unless said otherwise.
+/// Proposals to WebAssembly, also those that have become part of it. All that a backend has are on
+/// unless said otherwise.
 #[repr(C)]
 pub enum wasmrt_proposal_enum {
     WASMRT_PROPOSAL_MUTABLE_GLOBAL = 1,
@@ -105,13 +109,14 @@ pub enum wasmrt_module_limit_enum {
     WASMRT_MODULE_LIMIT_BYTES = 0,
     /// Functions, imported and own. At most 1,000,000 in any case.
     WASMRT_MODULE_LIMIT_FUNCTIONS = 1,
-    /// Types. By default 100,000, at most 1,000,000 in any case. Different ones are dear on wasmtime: 100,000 of them take some 10
-    /// seconds and 1 GB.
+    /// Types. By default 100,000, at most 1,000,000 in any case. Different ones are dear on wasmtime:
+    /// 100,000 of them take some 10 seconds and 1 GB.
     WASMRT_MODULE_LIMIT_TYPES = 2,
-    /// Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi somewhat fewer.
+    /// Locals of a function, without its parameters. At most 50,000, with them, in any case; on wasmi
+    /// somewhat fewer.
     WASMRT_MODULE_LIMIT_LOCALS = 3,
-    /// The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows with this more than in
-    /// proportion.
+    /// The code of one function, in bytes. At most 7,654,321 in any case. What a compiler takes grows
+    /// with this more than in proportion.
     WASMRT_MODULE_LIMIT_FUNCTION_BYTES = 4,
     /// Blocks, loops and ifs within each other in one function. By default 17,000.
     WASMRT_MODULE_LIMIT_NESTING = 5,
@@ -132,13 +137,14 @@ pub enum wasmrt_module_limit_enum {
 /// No limit.
 pub const WASMRT_UNLIMITED: u64 = u64::MAX;
 
-/// Chooses the compiler: a constant of `wasmrt_compiler_enum`. Environment: `WASMRT_COMPILER`, one of cranelift, winch, pulley,
-/// eager, lazy-translation, lazy.
+/// Chooses the compiler: a constant of `wasmrt_compiler_enum`. Environment: `WASMRT_COMPILER`, one
+/// of cranelift, winch, pulley, eager, lazy-translation, lazy.
 ///
-/// As for all functions of configuration: true if the value means something; else, or if the configuration is NULL, false and
-/// a last error, and the configuration is as before. Whether the backend can do what is asked for,
-/// `wasm_engine_new_with_config` says: if not, it gives NULL and a last error of kind `WASMRT_ERROR_UNSUPPORTED`. Nothing is
-/// ignored. A configuration is used by one thread at a time.
+/// As for all functions of configuration: true if the value means something; else, or if the
+/// configuration is NULL, false and a last error, and the configuration is as before. Whether the
+/// backend can do what is asked for, `wasm_engine_new_with_config` says: if not, it gives NULL and
+/// a last error of kind `WASMRT_ERROR_UNSUPPORTED`. Nothing is ignored. A configuration is used by
+/// one thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_compiler(config: *mut wasm_config_t, compiler: wasmrt_compiler_t) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -149,8 +155,8 @@ pub unsafe extern "C" fn wasmrt_config_set_compiler(config: *mut wasm_config_t, 
     })
 }
 
-/// Chooses how much the compiler optimises: a constant of `wasmrt_optimization_enum`. Not on wasmi, nor with Winch. Environment:
-/// `WASMRT_OPTIMIZATION`, one of none, speed, speed-and-size.
+/// Chooses how much the compiler optimises: a constant of `wasmrt_optimization_enum`. Not on wasmi,
+/// nor with Winch. Environment: `WASMRT_OPTIMIZATION`, one of none, speed, speed-and-size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_optimization(
     config: *mut wasm_config_t,
@@ -164,7 +170,8 @@ pub unsafe extern "C" fn wasmrt_config_set_optimization(
     })
 }
 
-/// Turns a proposal on or off: a constant of `wasmrt_proposal_enum`. A module that uses one that is off is invalid.
+/// Turns a proposal on or off: a constant of `wasmrt_proposal_enum`. A module that uses one that is
+/// off is invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_proposal(
     config: *mut wasm_config_t,
@@ -191,8 +198,9 @@ pub unsafe extern "C" fn wasmrt_config_set_fuel(config: *mut wasm_config_t, enab
     })
 }
 
-/// Lets WebAssembly be stopped while it runs: see `wasmrt_store_set_deadline`, `wasmrt_store_set_call_timeout` and
-/// `wasmrt_interrupt_new`. Off by default; what it costs stands in docs/wasmrt.md.
+/// Lets WebAssembly be stopped while it runs: see `wasmrt_store_set_deadline`,
+/// `wasmrt_store_set_call_timeout` and `wasmrt_interrupt_new`. Off by default; what it costs stands
+/// in docs/wasmrt.md.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_interruption(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -203,13 +211,14 @@ pub unsafe extern "C" fn wasmrt_config_set_interruption(config: *mut wasm_config
     })
 }
 
-/// Bounds the stack of WebAssembly, in bytes, from 1 to 1 GiB; beyond it calls trap. Environment: `WASMRT_MAX_WASM_STACK`.
+/// Bounds the stack of WebAssembly, in bytes, from 1 to 1 GiB; beyond it calls trap. Environment:
+/// `WASMRT_MAX_WASM_STACK`.
 ///
 /// On wasmtime, default 524,288, it is part of the calling thread's stack, which guests that run
-/// inside each other share. The last 128 KiB of a stack, of small ones half, are left to the host and
-/// the engine in any case. A size that does not fit into the system's limit for stacks (`ulimit -s`)
-/// is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many deep as
-/// there are thousands of bytes in it.
+/// inside each other share. The last 128 KiB of a stack, of small ones half, are left to the host
+/// and the engine in any case. A size that does not fit into the system's limit for stacks (`ulimit
+/// -s`) is refused. On wasmi, default 1,000,000, it is the interpreter's own; calls nest as many
+/// deep as there are thousands of bytes in it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_config_t, bytes: usize) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -220,8 +229,9 @@ pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_conf
     })
 }
 
-/// The address space reserved for each memory, in bytes; a memory that outgrows it moves. Not on wasmi. Default on 64-bit
-/// machines 4 GiB, where nothing moves and the fewest checks are made. Environment: `WASMRT_MEMORY_RESERVATION`.
+/// The address space reserved for each memory, in bytes; a memory that outgrows it moves. Not on
+/// wasmi. Default on 64-bit machines 4 GiB, where nothing moves and the fewest checks are made.
+/// Environment: `WASMRT_MEMORY_RESERVATION`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_config_t, bytes: u64) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -232,8 +242,8 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_
     })
 }
 
-/// The inaccessible address space after each memory, in bytes; more of it saves checks. Not on wasmi. Default on 64-bit machines
-/// 32 MiB.
+/// The inaccessible address space after each memory, in bytes; more of it saves checks. Not on
+/// wasmi. Default on 64-bit machines 32 MiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_config_t, bytes: u64) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -244,12 +254,13 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_c
     })
 }
 
-/// Whether memories start as copy-on-write images of a module's data where the operating system can do that. On by default on
-/// wasmtime; cannot be turned on on wasmi.
+/// Whether memories start as copy-on-write images of a module's data where the operating system can
+/// do that. On by default on wasmtime; cannot be turned on on wasmi.
 ///
-/// The image of a module takes a file descriptor for each memory that has data, as long as the module or an instance of it is
-/// there. Where less than a quarter of those that the process may have are free, modules are compiled without an image, and
-/// each instance copies the data. A serialized module keeps what it was compiled with.
+/// The image of a module takes a file descriptor for each memory that has data, as long as the
+/// module or an instance of it is there. Where less than a quarter of those that the process may
+/// have are free, modules are compiled without an image, and each instance copies the data. A
+/// serialized module keeps what it was compiled with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -260,12 +271,12 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut was
     })
 }
 
-/// Sets room for instances aside when the engine is made, to be used again and again: instances are then made faster, and there
-/// can be no more of them in all stores together. Not on wasmi.
+/// Sets room for instances aside when the engine is made, to be used again and again: instances are
+/// then made faster, and there can be no more of them in all stores together. Not on wasmi.
 ///
-/// `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each memory and `table_elements` each
-/// table. 0 for any: the engine's default (1000 of each, 4 GiB, 20,000 elements). At most 1,000,000 of each. Address space is
-/// reserved for all of it at once.
+/// `instances`, `memories` and `tables` count those of all stores, `memory_bytes` bounds each
+/// memory and `table_elements` each table. 0 for any: the engine's default (1000 of each, 4 GiB,
+/// 20,000 elements). At most 1,000,000 of each. Address space is reserved for all of it at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pooling(
     config: *mut wasm_config_t,
@@ -283,12 +294,13 @@ pub unsafe extern "C" fn wasmrt_config_set_pooling(
     })
 }
 
-/// Whether a module's functions are compiled on several threads. On by default on wasmtime; cannot be turned on on wasmi.
-/// Environment: `WASMRT_PARALLEL_COMPILATION`, 0 or 1.
+/// Whether a module's functions are compiled on several threads. On by default on wasmtime; cannot
+/// be turned on on wasmi. Environment: `WASMRT_PARALLEL_COMPILATION`, 0 or 1.
 ///
-/// The threads are made for a module that is large enough, no more at a time than there are processors, and end with its
-/// compilation. The calling thread compiles what is small, and everything if no thread can be made, or if this is off: that
-/// takes 0.5 MiB of its stack. If it has less, a small module gets a thread too, unless this is off.
+/// The threads are made for a module that is large enough, no more at a time than there are
+/// processors, and end with its compilation. The calling thread compiles what is small, and
+/// everything if no thread can be made, or if this is off: that takes 0.5 MiB of its stack. If it
+/// has less, a small module gets a thread too, unless this is off.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -299,8 +311,8 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
     })
 }
 
-/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on wasmi, nor with Winch or Pulley.
-/// A module whose DWARF sections are damaged may be refused then.
+/// Whether native debuggers get the module's DWARF sections, translated. Off by default. Not on
+/// wasmi, nor with Winch or Pulley. A module whose DWARF sections are damaged may be refused then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -311,8 +323,8 @@ pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t
     })
 }
 
-/// What a profiler is told of compiled code: a constant of `wasmrt_profiling_enum`. Not on wasmi. Environment: `WASMRT_PROFILING`,
-/// one of none, perfmap, jitdump.
+/// What a profiler is told of compiled code: a constant of `wasmrt_profiling_enum`. Not on wasmi.
+/// Environment: `WASMRT_PROFILING`, one of none, perfmap, jitdump.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_profiling(
     config: *mut wasm_config_t,
@@ -327,8 +339,8 @@ pub unsafe extern "C" fn wasmrt_config_set_profiling(
     })
 }
 
-/// Makes results the same on every machine: one bit pattern for all NaNs that instructions produce, and one result for each
-/// relaxed SIMD instruction. Off by default. Not on wasmi, nor with Winch.
+/// Makes results the same on every machine: one bit pattern for all NaNs that instructions produce,
+/// and one result for each relaxed SIMD instruction. Off by default. Not on wasmi, nor with Winch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -339,12 +351,14 @@ pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_confi
     })
 }
 
-/// Compiles for another machine, given as a target triple such as "x86_64-unknown-linux-gnu". Not on wasmi.
+/// Compiles for another machine, given as a target triple such as "x86_64-unknown-linux-gnu". Not
+/// on wasmi.
 ///
-/// Modules of such an engine can be serialized, to be deserialized there by the same version of this library, with the same
-/// configuration but for the target; they can be instantiated here only if this machine is of that kind. Only for processor
-/// architectures that the library was built for: this machine's, "pulley64" and its kin, and the others if it was built with
-/// cargo's feature `all-arch`.
+/// Modules of such an engine can be serialized, to be deserialized there by the same version of
+/// this library, with the same configuration but for the target; they can be instantiated here only
+/// if this machine is of that kind. Only for processor architectures that the library was built
+/// for: this machine's, "pulley64" and its kin, and the others if it was built with cargo's feature
+/// `all-arch`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, triple: *const c_char) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -356,11 +370,11 @@ pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, tr
     })
 }
 
-/// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as "has_avx2". Not on wasmi, nor with
-/// Pulley.
+/// Lets compiled code use a feature of the processor, by Cranelift's name for it, such as
+/// "has_avx2". Not on wasmi, nor with Pulley.
 ///
-/// Without a target, those that this machine has are used anyway. One that the machine lacks is refused, unless a target is
-/// given.
+/// Without a target, those that this machine has are used anyway. One that the machine lacks is
+/// refused, unless a target is given.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_config_t, name: *const c_char) -> bool {
     // SAFETY: the caller's configuration, or NULL.
@@ -372,16 +386,17 @@ pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_conf
     })
 }
 
-/// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a constant
-/// of `wasmrt_module_limit_enum`, `value` the most that is allowed. A module beyond it is refused
-/// before it is compiled, by `wasm_module_new` and `wasm_module_validate` alike, with a last error of
-/// kind `WASMRT_ERROR_LIMIT` that says what is too much, in which function, and what is allowed.
+/// Bounds the modules that the engine compiles, not those that it deserializes: `limit` is a
+/// constant of `wasmrt_module_limit_enum`, `value` the most that is allowed. A module beyond it is
+/// refused before it is compiled, by `wasm_module_new` and `wasm_module_validate` alike, with a
+/// last error of kind `WASMRT_ERROR_LIMIT` that says what is too much, in which function, and what
+/// is allowed.
 ///
 /// On by default are types, nesting, both costs and constant terms, so that a module takes some 10
-/// seconds and 1 GB for each of its megabytes at most. The others are `WASMRT_UNLIMITED`, which also
-/// lifts those. wasmi makes no machine code and takes time in proportion to a module's size: there
-/// nesting and costs count only if they are set, and costs also where a signature has more than 64
-/// values.
+/// seconds and 1 GB for each of its megabytes at most. The others are `WASMRT_UNLIMITED`, which
+/// also lifts those. wasmi makes no machine code and takes time in proportion to a module's size:
+/// there nesting and costs count only if they are set, and costs also where a signature has more
+/// than 64 values.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_module_limit(
     config: *mut wasm_config_t,

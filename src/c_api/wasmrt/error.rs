@@ -33,9 +33,10 @@ pub enum wasmrt_error_kind_enum {
 
 /// What went wrong last on this thread, in words, in UTF-8; NULL if nothing did.
 ///
-/// Every function of wasm.h and of this header that fails sets it, but for those that have nowhere to write to, NULL for `out`.
-/// NULL as an answer, such as for a null element, sets nothing. Success does not clear it, `wasmrt_last_error_clear` does.
-/// Borrowed, valid until the next failure or `wasmrt_last_error_clear` on this thread. Handlers of `atexit` and destructors that
+/// Every function of wasm.h and of this header that fails sets it, but for those that have nowhere
+/// to write to, NULL for `out`. NULL as an answer, such as for a null element, sets nothing.
+/// Success does not clear it, `wasmrt_last_error_clear` does. Borrowed, valid until the next
+/// failure or `wasmrt_last_error_clear` on this thread. Handlers of `atexit` and destructors that
 /// run at the end of a thread find it as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_last_error_message() -> *const c_char {
@@ -48,11 +49,12 @@ pub unsafe extern "C" fn wasmrt_last_error_kind() -> wasmrt_error_kind_t {
     error::last_kind().map_or(wasmrt_error_kind_enum::WASMRT_ERROR_NONE as u8, |kind| kind as u8)
 }
 
-/// Where in a module the thread's last error is, if it was about one: the offset in bytes from the start of the binary, written
-/// to `offset`.
+/// Where in a module the thread's last error is, if it was about one: the offset in bytes from the
+/// start of the binary, written to `offset`.
 ///
-/// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of kind
-/// `WASMRT_ERROR_COMPILE`. False otherwise, or if `offset` is NULL; nothing is written then. Sets no error of its own.
+/// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of
+/// kind `WASMRT_ERROR_COMPILE`. False otherwise, or if `offset` is NULL; nothing is written then.
+/// Sets no error of its own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_last_error_offset(offset: *mut u64) -> bool {
     // SAFETY: the caller's, writable, or NULL.

@@ -55,7 +55,8 @@ pub enum wasmrt_trap_code_enum {
     WASMRT_TRAP_DEADLINE = 33,
     /// A `wasmrt_interrupt_t` of the store was triggered.
     WASMRT_TRAP_INTERRUPTED = 34,
-    /// The store's limit of memory bytes, where growth beyond it traps, or when it forbade an instance.
+    /// The store's limit of memory bytes, where growth beyond it traps, or when it forbade an
+    /// instance.
     WASMRT_TRAP_MEMORY_LIMIT = 35,
     /// The store's limit of table elements, likewise.
     WASMRT_TRAP_TABLE_LIMIT = 36,
@@ -63,8 +64,8 @@ pub enum wasmrt_trap_code_enum {
     WASMRT_TRAP_HOST = 64,
     /// A host function's wish to end the program: `wasmrt_trap_new_exit`.
     WASMRT_TRAP_EXIT = 65,
-    /// The call was wrong, not WebAssembly: arguments or imports were, and nothing has run, or a host function left a wrong
-    /// result. The last error tells its kind.
+    /// The call was wrong, not WebAssembly: arguments or imports were, and nothing has run, or a host
+    /// function left a wrong result. The last error tells its kind.
     WASMRT_TRAP_ERROR = 66,
 }
 
@@ -105,8 +106,8 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
     }
 }
 
-/// What kind of trap this is: a constant of `wasmrt_trap_code_enum`, the same on every backend. NULL: `WASMRT_TRAP_NONE` and a
-/// last error.
+/// What kind of trap this is: a constant of `wasmrt_trap_code_enum`, the same on every backend.
+/// NULL: `WASMRT_TRAP_NONE` and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_code(trap: *const wasm_trap_t) -> wasmrt_trap_code_t {
     let none = wasmrt_trap_code_enum::WASMRT_TRAP_NONE as u8;
@@ -114,11 +115,11 @@ pub unsafe extern "C" fn wasmrt_trap_code(trap: *const wasm_trap_t) -> wasmrt_tr
     answer("wasmrt_trap_code", none, || unsafe { Ok(number(from_c(trap)?.1.cause) as u8) })
 }
 
-/// A trap with which a host function ends the program in the guest, own, to be returned from that function. Its code is
-/// `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
+/// A trap with which a host function ends the program in the guest, own, to be returned from that
+/// function. Its code is `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
 ///
-/// `status` comes back from `wasmrt_trap_exit_status`, to whoever called the guest. NULL for the store gives NULL and a last
-/// error.
+/// `status` comes back from `wasmrt_trap_exit_status`, to whoever called the guest. NULL for the
+/// store gives NULL and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_new_exit(store: *mut wasm_store_t, status: i32) -> *mut wasm_trap_t {
     // SAFETY: the caller's store, or NULL.
@@ -130,8 +131,8 @@ pub unsafe extern "C" fn wasmrt_trap_new_exit(store: *mut wasm_store_t, status: 
 
 /// The status of a trap made by `wasmrt_trap_new_exit`, written to `status`.
 ///
-/// True if the trap is one. False if not, with nothing written; that is an answer, not an error. NULL for an argument: false
-/// and a last error.
+/// True if the trap is one. False if not, with nothing written; that is an answer, not an error.
+/// NULL for an argument: false and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, status: *mut i32) -> bool {
     // SAFETY: the caller's trap, and a place to write to, or NULL.
@@ -145,9 +146,10 @@ pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, statu
 
 /// A trap with a message that carries data of the host's, own, for a host function to return.
 ///
-/// The message stays the caller's, as for `wasm_trap_new`; NULL is an empty one. Whoever gets the trap, from the call into WebAssembly, gets `data`
-/// back with `wasmrt_trap_data`. `finalizer`, if not NULL, is called once with `data` when the last handle to the trap is
-/// deleted, or at once if this function fails. Beside it, host info of the trap is free for other use. NULL for the store
+/// The message stays the caller's, as for `wasm_trap_new`; NULL is an empty one. Whoever gets the
+/// trap, from the call into WebAssembly, gets `data` back with `wasmrt_trap_data`. `finalizer`, if
+/// not NULL, is called once with `data` when the last handle to the trap is deleted, or at once if
+/// this function fails. Beside it, host info of the trap is free for other use. NULL for the store
 /// gives NULL and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_new_with_data(
@@ -164,8 +166,8 @@ pub unsafe extern "C" fn wasmrt_trap_new_with_data(
     })
 }
 
-/// The data of a trap made by `wasmrt_trap_new_with_data`: borrowed, valid as long as the trap. NULL for any other trap. NULL
-/// gives NULL and a last error.
+/// The data of a trap made by `wasmrt_trap_new_with_data`: borrowed, valid as long as the trap.
+/// NULL for any other trap. NULL gives NULL and a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_void {
     // SAFETY: the caller's trap, or NULL.
@@ -178,8 +180,8 @@ fn give(store: &crate::runtime::store::Store, trap: Trap) -> *mut wasm_trap_t {
 
 /// Writes the name of a frame's function to `out`, own: what the module's name section calls it.
 ///
-/// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL
-/// for `out`: nothing is written. On wasmi traps have no frames.
+/// Empty if the module does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame:
+/// empty, and a last error. NULL for `out`: nothing is written. On wasmi traps have no frames.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_frame_func_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
     // SAFETY: the caller's frame, or NULL.
@@ -191,8 +193,8 @@ pub unsafe extern "C" fn wasmrt_frame_func_name(frame: *const wasm_frame_t, out:
 
 /// Writes the name of a frame's module to `out`, own: what its name section calls it.
 ///
-/// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty, and a last error. NULL for
-/// `out`: nothing is written.
+/// Empty if it does not say. Must be passed to `wasm_byte_vec_delete`. NULL for the frame: empty,
+/// and a last error. NULL for `out`: nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_frame_module_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
     // SAFETY: the caller's frame, or NULL.

@@ -7,7 +7,8 @@ const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_V
     Err(_) => panic!("the version has a zero in it"),
 };
 
-/// The version of the library, as in "1.2.3": static. Compare with `WASMRT_VERSION`, the version of the header.
+/// The version of the library, as in "1.2.3": static. Compare with `WASMRT_VERSION`, the version of
+/// the header.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_version() -> *const c_char {
     VERSION.as_ptr()

@@ -7,10 +7,11 @@ use crate::runtime::float_mode::with_default;
 use crate::runtime::preamble;
 use std::ffi::c_char;
 
-/// Converts a module from the text format, `length` bytes at `text`, to the binary format, written to `out`, own.
+/// Converts a module from the text format, `length` bytes at `text`, to the binary format, written
+/// to `out`, own.
 ///
-/// A binary is passed through. True; `out` must then be passed to `wasm_byte_vec_delete`. False and a last error, which
-/// names line and column, if the text is wrong, or NULL; `out` is then empty.
+/// A binary is passed through. True; `out` must then be passed to `wasm_byte_vec_delete`. False and
+/// a last error, which names line and column, if the text is wrong, or NULL; `out` is then empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out: *mut wasm_byte_vec_t) -> bool {
     let binary = answer("wasmrt_wat2wasm", None, || {
