@@ -280,7 +280,7 @@ mod tests {
     fn refusal(limits: &ModuleLimits, text: &str, compiles: bool) -> Option<String> {
         let error = limits.check(&wat::parse_str(text).expect("valid text"), compiles).err()?;
         assert_eq!(error.kind, ErrorKind::Limit);
-        Some(error.message)
+        Some(error.message.clone())
     }
 
     /// Text for each number below `count`.
