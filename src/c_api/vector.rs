@@ -3,7 +3,7 @@
 //! Their memory comes from `malloc`, so that data a C program allocated itself can be taken over and released here.
 
 use crate::runtime::object::{Handle, Object};
-use crate::runtime::value::{Val, free_data};
+use crate::runtime::value::{MALLOC_ALIGNMENT, Val, free_data};
 
 /// What a vector holds: how to copy and release one element.
 ///
@@ -123,7 +123,8 @@ impl<T: Element> Parts<T> {
             return Parts::EMPTY;
         }
         let bytes = size.checked_mul(size_of::<T>()).and_then(|bytes| bytes.checked_add(T::EXTRA));
-        let data = bytes.map_or(std::ptr::null_mut(), allocate);
+        // Some allocators align less where less is asked for, see `free_data`.
+        let data = bytes.map_or(std::ptr::null_mut(), |bytes| allocate(bytes.max(MALLOC_ALIGNMENT)));
         if data.is_null() {
             let message = format!("no memory for a vector of {size} elements");
             crate::runtime::error::record(&crate::runtime::error::Error::new(

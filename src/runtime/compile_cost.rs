@@ -79,8 +79,9 @@ struct Shape {
     results: u32,
     /// What one that is made from scratch costs.
     new: u32,
-    /// Whether there are references among the parameters.
+    /// Whether there are references among the parameters, and among the results.
     references: bool,
+    gives_references: bool,
 }
 
 impl Shape {
@@ -161,6 +162,10 @@ impl Frame {
 /// engine.
 const LONG: u64 = 40;
 const CALLS_ENGINE: u64 = 10;
+/// Units for an instruction that reads a segment, which is a function of its own where fuel is counted.
+const SEGMENT: u64 = 80;
+/// What such a function, or one that moves something, takes and gives.
+const MOVES: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
 /// Units for a value that is passed to a call or comes from one.
 const PASSED: u64 = 3;
 /// Units for a function, its entry from the host, and an element or a global that is not known before instantiation.
@@ -191,7 +196,9 @@ impl Meter {
         self.types.push(match &ty.composite_type.inner {
             CompositeInnerType::Func(ty) => {
                 let references = ty.params().iter().any(ValType::is_reference_type);
-                Shape { params: ty.params().len() as u32, results: ty.results().len() as u32, new: 0, references }
+                let gives_references = ty.results().iter().any(ValType::is_reference_type);
+                let (params, results) = (ty.params().len() as u32, ty.results().len() as u32);
+                Shape { params, results, new: 0, references, gives_references }
             }
             CompositeInnerType::Struct(ty) => {
                 let new = ty.fields.iter().map(|field_type| field(&field_type.element_type)).sum();
@@ -245,7 +252,7 @@ impl Meter {
     }
 
     /// What a constant expression costs, and how many terms it has. Those of plain constants are known before instantiation.
-    pub fn expression(&self, expression: &ConstExpr) -> (Cost, u64) {
+    pub fn expression(&mut self, expression: &ConstExpr) -> (Cost, u64) {
         let mut cost = Cost::default();
         let mut terms = 0;
         let mut operators = expression.get_operators_reader();
@@ -253,7 +260,10 @@ impl Meter {
             match operator {
                 Operator::End => break,
                 Operator::GlobalGet { .. } => cost.add(Part::Instructions, INITIALIZED),
-                Operator::RefFunc { .. } => cost.add(Part::Instructions, INITIALIZED),
+                Operator::RefFunc { function_index } => {
+                    cost.add(Part::Instructions, INITIALIZED);
+                    self.add_entry(function_index);
+                }
                 Operator::RefI31 => cost.add(Part::Instructions, MADE),
                 Operator::StructNew { struct_type_index } | Operator::StructNewDefault { struct_type_index } => {
                     cost.add(Part::Instructions, MADE);
@@ -338,9 +348,17 @@ impl Meter {
             let Ok(operator) = operators.read() else { break };
             let opcode = bytes.get(at - begin).copied().unwrap_or(0);
             pass.height = pass.height.saturating_add_signed(i64::from(PUSHED[usize::from(opcode)]));
+            pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
+            let blocks = pass.blocks;
             self.step(&mut pass, at, &operator, locals);
+            pass.waiting = pass.waiting.saturating_add((pass.blocks - blocks).saturating_mul(pass.height));
         }
         pass.add(Part::Locals, pass.touched.saturating_mul(pass.blocks) / 32);
+        // Values that wait on the operand stack are in that table as well. References are noted at each call, too, in lists.
+        pass.add(Part::Locals, pass.waiting / if pass.held { 2 } else { 32 });
+        if pass.held {
+            pass.add(Part::Calls, pass.outlived / 4);
+        }
         // Where there are references, those that live are looked for again in each loop.
         if pass.references {
             let again = pass.touched.saturating_mul(pass.blocks).saturating_mul(pass.loops as u64);
@@ -357,6 +375,12 @@ impl Meter {
         pass.found
     }
 }
+
+const TABLE_GET: u8 = 0x25;
+const REF_NULL: u8 = 0xd0;
+const REF_FUNC: u8 = 0xd2;
+/// The first byte of the garbage collector's instructions.
+const GC: u8 = 0xfb;
 
 /// By first byte of an instruction: how many more values there are on the operand stack after it.
 const PUSHED: [i8; 256] = {
@@ -393,6 +417,11 @@ struct Pass {
     handlers: u64,
     /// Values on the operand stack, about: instructions whose number of operands varies are taken to leave as many as they find.
     height: u64,
+    /// For each block, the values that wait on the operand stack meanwhile; and for each call.
+    waiting: u64,
+    outlived: u64,
+    /// Whether there may be references on the operand stack.
+    held: bool,
     /// Instructions that make much code.
     long: u64,
     /// The deepest nesting of loops.
@@ -489,15 +518,29 @@ impl Meter {
                 pass.long(LONG)
             }
             TableGet { .. } | TableSet { .. } => pass.long(LONG),
-            MemoryCopy { .. }
-            | MemoryFill { .. }
-            | MemoryInit { .. }
-            | MemoryGrow { .. }
-            | DataDrop { .. }
-            | ElemDrop { .. } => {
-                pass.add(Part::Instructions, CALLS_ENGINE / 2);
+            // Calls of functions, where fuel is counted; those of segments are of a function for each.
+            MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, MOVES),
+            MemoryInit { .. } => {
+                pass.add(Part::Instructions, SEGMENT);
+                self.call(pass, MOVES);
             }
-            TableCopy { .. } | TableFill { .. } | TableInit { .. } | TableGrow { .. } => pass.long(CALLS_ENGINE),
+            MemoryGrow { .. } | DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, CALLS_ENGINE / 2),
+            TableCopy { .. } | TableFill { .. } | TableGrow { .. } => {
+                pass.long(CALLS_ENGINE);
+                self.call(pass, MOVES);
+            }
+            TableInit { .. } => {
+                pass.long(CALLS_ENGINE + SEGMENT);
+                self.call(pass, MOVES);
+            }
+            ArrayNewData { .. } | ArrayNewElem { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => {
+                pass.long(LONG + SEGMENT);
+                self.call(pass, MOVES);
+            }
+            ArrayCopy { .. } | ArrayFill { .. } => {
+                pass.long(LONG);
+                self.call(pass, MOVES);
+            }
             StructNew { struct_type_index } | StructNewDefault { struct_type_index } => {
                 pass.long(LONG);
                 pass.add(Part::Calls, self.shape(*struct_type_index).new.into());
@@ -517,12 +560,6 @@ impl Meter {
             | ArraySet { .. }
             | ArrayNew { .. }
             | ArrayNewDefault { .. }
-            | ArrayNewData { .. }
-            | ArrayNewElem { .. }
-            | ArrayCopy { .. }
-            | ArrayFill { .. }
-            | ArrayInitData { .. }
-            | ArrayInitElem { .. }
             | RefTestNonNull { .. }
             | RefTestNullable { .. }
             | RefCastNonNull { .. }
@@ -603,6 +640,8 @@ impl Meter {
         pass.height = pass.height.saturating_sub(shape.params.into());
         // What stays on the operand stack has to outlive the call.
         pass.add(Part::Calls, PASSED * shape.values() + pass.height / 128);
+        pass.outlived = pass.outlived.saturating_add(pass.height);
+        pass.held |= shape.gives_references;
         pass.height += u64::from(shape.results);
         if pass.handlers > 0 {
             pass.blocks += 1;

@@ -38,6 +38,9 @@ impl Engine {
     /// Makes an engine that may turn out to be good for nothing, which is a refusal of what is configured.
     fn make_and_try(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let asked = config.options.in_words();
+        let Options { pooling, memory_reservation, memory_guard, max_wasm_stack, .. } = &config.options;
+        let asks_for_space =
+            pooling.is_some() || memory_reservation.is_some() || memory_guard.is_some() || max_wasm_stack.is_some();
         let refusal = |cause: &str| {
             let name = backend.name().to_string_lossy();
             let message = format!("the {name} backend runs nothing with what is configured, {asked}: {cause}");
@@ -45,7 +48,11 @@ impl Engine {
         };
         let made = catch_unwind(AssertUnwindSafe(|| {
             let engine = Engine::make(backend, config)?;
-            trial::run(&engine).map_err(|error| refusal(&error.message))?;
+            trial::run(&engine).map_err(|error| match error.kind {
+                // What the system lacks at the moment, if the configuration does not ask for much.
+                ErrorKind::Limit if !asks_for_space => error,
+                _ => refusal(&error.message),
+            })?;
             Ok(engine)
         }));
         made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))

@@ -74,10 +74,27 @@ mod arch {
         ])
     };
 
-    /// Whether sums are as they are in the default mode: reading the register would take ten times as long on some processors. Which
-    /// exceptions are masked this does not tell.
+    /// Reading the register takes ten times as long on some processors as looking at what it does. Sums do not tell whether
+    /// exceptions are masked, and would raise them; but those who unmask them do so for the older unit, too, whose register is quickly
+    /// read.
     #[inline(always)]
     pub fn is_default() -> bool {
+        /// All exceptions, masked.
+        const MASKED: u16 = 0x3f;
+        let mut older = std::mem::MaybeUninit::<u16>::uninit();
+        // SAFETY: writes the register to a place for it.
+        let older = unsafe {
+            asm!("fnstcw [{}]", in(reg) older.as_mut_ptr(), options(nostack, preserves_flags));
+            older.assume_init()
+        };
+        if older & MASKED == MASKED { sums_are_right() } else { read().0 & CONTROL == DEFAULT.0 }
+    }
+
+    /// What is below says which exceptions there have been.
+    const CONTROL: u32 = 0xffc0;
+
+    #[inline(always)]
+    fn sums_are_right() -> bool {
         let equal: u32;
         // SAFETY: reads the table, which is aligned as these instructions demand.
         unsafe {
@@ -89,7 +106,7 @@ mod arch {
                 table = sym SUMS,
                 sums = out(xmm_reg) _,
                 equal = out(reg) equal,
-                options(readonly, nostack, preserves_flags)
+                options(readonly, nostack)
             );
         }
         equal == 0b1111
@@ -111,7 +128,7 @@ mod arch {
 
     #[cfg(test)]
     pub fn flushes_to_zero(mode: Mode) -> bool {
-        mode.0 & 0xffc0 == flush_to_zero().0
+        mode.0 & CONTROL == flush_to_zero().0
     }
 
     pub fn write(mode: Mode) {

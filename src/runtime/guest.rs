@@ -30,13 +30,17 @@ struct Stack {
     base: usize,
 }
 
+/// How many stacks besides its own a thread remembers: more coroutines at a time take longer.
+const OTHERS: usize = 32;
+
 struct Thread {
     /// The stack that was used last.
     stack: Cell<Stack>,
     /// The thread's own.
     own: Cell<(usize, usize)>,
-    /// The last one that was not.
-    other: Cell<(usize, usize)>,
+    /// The last ones that were not, and how many there have been.
+    others: [Cell<(usize, usize)>; OTHERS],
+    count: Cell<usize>,
 }
 
 thread_local! {
@@ -44,7 +48,8 @@ thread_local! {
         Thread {
             stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
             own: Cell::new((0, 0)),
-            other: Cell::new((0, 0)),
+            others: [const { Cell::new((0, 0)) }; OTHERS],
+            count: Cell::new(0),
         }
     };
 }
@@ -139,15 +144,15 @@ pub fn stack_left() -> Option<usize> {
 
 /// The bounds of the stack that `here` is in.
 fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
-    let (mut start, mut end) = own_bounds_of(thread);
-    if (start..end).contains(&here) {
+    let (start, end) = own_bounds_of(thread);
+    let known = std::iter::once((start, end)).chain(thread.others.iter().map(Cell::get));
+    if let Some((start, end)) = known.into_iter().find(|(start, end)| (*start..*end).contains(&here)) {
         return start..end;
     }
-    (start, end) = thread.other.get();
-    if !(start..end).contains(&here) {
-        (start, end) = mapping_around(here).unwrap_or((here - UNKNOWN, here + 1));
-        thread.other.set((start, end));
-    }
+    let (start, end) = mapping_around(here).unwrap_or((here - UNKNOWN, here + 1));
+    let count = thread.count.get();
+    thread.others[count % OTHERS].set((start, end));
+    thread.count.set(count.wrapping_add(1));
     start..end
 }
 
@@ -165,7 +170,7 @@ fn own_bounds() -> Option<(usize, usize)> {
     // SAFETY: the attributes are written before they are read, and freed after; the other places are to be written to.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
+            return own_bounds_by_limit();
         }
         let (mut start, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
         let told = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) == 0
@@ -174,6 +179,18 @@ fn own_bounds() -> Option<(usize, usize)> {
         // Some versions of the C library count the guard as part of the stack.
         told.then(|| (start.addr() + guard.min(size), start.addr() + size))
     }
+}
+
+/// Bounds within those of the main thread's stack, which the C library reads from files that may not be there: half of what the system
+/// allows is taken to be left.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn own_bounds_by_limit() -> Option<(usize, usize)> {
+    let here = stack_pointer();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: asks for numbers, and gives a place to write to.
+    let known = unsafe { libc::gettid() == libc::getpid() && libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 };
+    let half = usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(8 << 20) / 2;
+    known.then(|| (here - half, here + half))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -162,6 +162,12 @@ impl Supervisor {
 
     /// Why WebAssembly is to stop now, if it is.
     pub fn check(&self) -> Option<TrapCode> {
+        // A callback may have forked, and this be the child.
+        if ABANDONED.load(Ordering::Relaxed)
+            && let Err(error) = revive()
+        {
+            super::log::warn(&error.message);
+        }
         let triggered = self.interrupt.triggered.load(Ordering::Acquire);
         if triggered > self.interrupt.handled.load(Ordering::Acquire) {
             self.reported.set(triggered);

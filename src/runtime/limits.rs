@@ -187,7 +187,7 @@ impl Limits {
     pub fn growth_failed(&self) {
         let (resource, more) = self.last.replace((Resource::MemoryBytes, 0));
         self.remove(resource, more);
-        self.granted[resource as usize].update(|granted| granted.saturating_sub(1));
+        self.granted[resource as usize].update(|granted| granted.saturating_sub(u64::from(more > 0)));
     }
 
     /// A table got no memory: the growth that was allowed last did not come about, if so many bytes are what it needed.

@@ -135,14 +135,14 @@ impl ModuleLimits {
                     for table in section.into_iter().flatten() {
                         start.add(Part::Instructions, table.ty.initial.min(1 << 20) / 32);
                         if let TableInit::Expr(expression) = &table.init {
-                            self.admit_expression(&meter, &mut start, expression)?;
+                            self.admit_expression(&mut meter, &mut start, expression)?;
                         }
                     }
                 }
                 Payload::GlobalSection(section) => {
                     for global in section.into_iter().flatten() {
                         meter.add_global(global.ty.content_type);
-                        self.admit_expression(&meter, &mut start, &global.init_expr)?;
+                        self.admit_expression(&mut meter, &mut start, &global.init_expr)?;
                     }
                 }
                 Payload::ExportSection(section) if costs => {
@@ -158,7 +158,7 @@ impl ModuleLimits {
                         start.add(Part::Instructions, INITIALIZED);
                         let mut known = false;
                         if let ElementKind::Active { offset_expr, .. } = &element.kind {
-                            self.admit_expression(&meter, &mut start, offset_expr)?;
+                            self.admit_expression(&mut meter, &mut start, offset_expr)?;
                             known = true;
                         }
                         match element.items {
@@ -173,7 +173,7 @@ impl ModuleLimits {
                             ElementItems::Expressions(_, items) => {
                                 for expression in items.into_iter().flatten() {
                                     start.add(Part::Instructions, INITIALIZED);
-                                    self.admit_expression(&meter, &mut start, &expression)?;
+                                    self.admit_expression(&mut meter, &mut start, &expression)?;
                                 }
                             }
                         }
@@ -183,7 +183,7 @@ impl ModuleLimits {
                     for data in section.into_iter().flatten() {
                         if let DataKind::Active { offset_expr, .. } = &data.kind {
                             start.add(Part::Instructions, 2 * INITIALIZED);
-                            self.admit_expression(&meter, &mut start, offset_expr)?;
+                            self.admit_expression(&mut meter, &mut start, offset_expr)?;
                         }
                     }
                 }
@@ -224,7 +224,7 @@ impl ModuleLimits {
         Ok(())
     }
 
-    fn admit_expression(&self, meter: &Meter, start: &mut Cost, expression: &ConstExpr) -> Result<()> {
+    fn admit_expression(&self, meter: &mut Meter, start: &mut Cost, expression: &ConstExpr) -> Result<()> {
         let (cost, terms) = meter.expression(expression);
         let name = || "a constant expression of the module has".to_string();
         self.admit(ModuleLimit::ConstantTerms, terms, name, "terms")?;

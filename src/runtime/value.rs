@@ -203,7 +203,7 @@ impl ValVec {
 }
 
 /// What `malloc` aligns to.
-const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
+pub const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
 
 /// Frees the data of a vector of C. What `malloc` cannot have given is left alone: a [`LentRoom`], and names that some clients
 /// give up inside of something of their own.

@@ -144,6 +144,43 @@ static bytes_t results_that_wait(size_t count) {
   return with_body(with_types(0, 1), 1, NULL, body);
 }
 
+// Values that wait on the operand stack over many blocks, made by an instruction of this size.
+static bytes_t waiting(const char* instruction, size_t size, size_t count) {
+  bytes_t body = with_locals(1);
+  for (size_t i = 0; i < count; i++) put_all(&body, instruction, size);
+  REPEAT(&body, "\x20\0\x04\x40\x0b", 5 * count);
+  REPEAT(&body, "\x1a", count);
+  return with_body(with_types(0, 0), 0, NULL, body);
+}
+
+static bytes_t numbers_that_wait(size_t count) {
+  return waiting("\x20\0", 2, count);
+}
+
+static bytes_t references_that_wait(size_t count) {
+  return waiting("\xd0\x6f", 2, count);
+}
+
+// Functions with 1,000 parameters and results that the host can get from a table.
+static bytes_t functions_in_elements(size_t count) {
+  bytes_t module = with_types(1000, 1000), functions = {NULL, 0, 0}, elements = {NULL, 0, 0};
+  bytes_t code = {NULL, 0, 0};
+  put_number(&functions, count);
+  REPEAT(&functions, "\1", count);
+  put_section(&module, 3, functions);
+  PUT(&elements, "\1\5\x70");
+  put_number(&elements, count);
+  for (size_t i = 0; i < count; i++) {
+    put_with(&elements, 0xd2, i);
+    put(&elements, 0x0b);
+  }
+  put_section(&module, 9, elements);
+  put_number(&code, count);
+  REPEAT(&code, "\3\0\0\x0b", count);
+  put_section(&module, 10, code);
+  return module;
+}
+
 static bytes_t locals_and_blocks(size_t count) {
   bytes_t body = with_locals(count);
   REPEAT(&body, "\x20\0\x04\x40\x0b", count);
@@ -260,6 +297,9 @@ static const shape_t shapes[] = {
     {"calls with 1,000 arguments and results", wide_calls, 20, 5000},
     {"functions with 1,000 parameters and results", wide_functions, 50, 10000},
     {"results that wait for other calls", results_that_wait, 1000, 100000},
+    {"numbers that wait over blocks", numbers_that_wait, 100, 20000},
+    {"references that wait over blocks", references_that_wait, 50, 8000},
+    {"functions that elements refer to", functions_in_elements, 10, 500},
     {"locals times blocks", locals_and_blocks, 500, 20000},
     {"handlers around calls", handlers, 30, 300},
     {"indirect calls", indirect_calls, 1000, 50000},

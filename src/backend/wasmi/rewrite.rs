@@ -18,8 +18,7 @@
 
 use crate::runtime::declarations::{import_kind, write_leb128};
 use crate::runtime::types::ExternKind;
-use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
     ElementSectionReader, ExportSectionReader, FromReader, FunctionBody, Operator, OperatorsReader, Parser, Payload,
@@ -140,7 +139,9 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         }
     }
     replaced.for_each(|(new, section)| write_section(&mut out, new, &section));
-    let has_more = start.is_some() || marks || !added.functions.is_empty();
+    // Groups of no locals are dropped where one is added, and may be what is wrong with a function.
+    let drops = bodies.iter().any(|body| body.wants_local && body.code_at > 1);
+    let has_more = start.is_some() || marks || !added.functions.is_empty() || drops;
     Ok(Some(Rewritten { wasm: out, names: added.names, has_more }))
 }
 
@@ -198,7 +199,7 @@ impl<'a> Outline<'a> {
     /// These names, or like ones that no export has.
     fn unused_names<const N: usize>(&self, names: [&str; N]) -> Result<[String; N]> {
         let exports = self.exports.clone().into_iter().flatten();
-        let taken = exports.map(|export| Ok(export?.name)).collect::<Result<FxHashSet<_>>>()?;
+        let taken = exports.map(|export| Ok(export?.name)).collect::<Result<HashSet<_>>>()?;
         Ok(names.map(|name| {
             let mut name = name.to_string();
             while taken.contains(name.as_str()) {

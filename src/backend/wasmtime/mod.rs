@@ -113,6 +113,7 @@ struct WasmtimeModule {
 struct Sites {
     places: Places,
     traps: TrapSites,
+    has_start: bool,
 }
 
 impl Sites {
@@ -154,7 +155,8 @@ impl Engine for WasmtimeEngine {
                 Ok((code.map_err(|error| in_words(ErrorKind::Compile, &error))?, places))
             })
         })?;
-        Ok(Box::new(WasmtimeModule { code, sites: Arc::new(Sites { places, traps: TrapSites::of(wasm) }) }))
+        let sites = Sites { places, traps: TrapSites::of(wasm), has_start: has_start(wasm) };
+        Ok(Box::new(WasmtimeModule { code, sites: Arc::new(sites) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -165,9 +167,11 @@ impl Engine for WasmtimeEngine {
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
         let (places, rest) = split_part(artifact).ok_or_else(damaged)?;
-        let (traps, code) = split_part(rest).ok_or_else(damaged)?;
+        let (traps, rest) = split_part(rest).ok_or_else(damaged)?;
+        let (has_start, code) = split_part(rest).ok_or_else(damaged)?;
         let places = Places::from_bytes(places).ok_or_else(damaged)?;
-        let sites = Arc::new(Sites { places, traps: TrapSites::from_bytes(traps).ok_or_else(damaged)? });
+        let traps = TrapSites::from_bytes(traps).ok_or_else(damaged)?;
+        let sites = Arc::new(Sites { places, traps, has_start: has_start == [1] });
         // SAFETY: as promised by the caller.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
@@ -197,14 +201,14 @@ impl Engine for WasmtimeEngine {
 }
 
 impl Module for WasmtimeModule {
-    /// The places and the trap sites, each preceded by its length, then the engine's artifact.
+    /// The places, the trap sites and whether there is a start function, each preceded by its length, then the engine's artifact.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
             Code::Module(module) => image(module),
             Code::Foreign(artifact) => artifact,
         };
         let mut sites = Vec::new();
-        for part in [self.sites.places.to_bytes(), self.sites.traps.to_bytes()] {
+        for part in [self.sites.places.to_bytes(), self.sites.traps.to_bytes(), vec![self.sites.has_start.into()]] {
             sites.extend((part.len() as u32).to_le_bytes());
             sites.extend(part);
         }
@@ -218,6 +222,13 @@ impl Module for WasmtimeModule {
             Code::Foreign(_) => 0,
         }
     }
+}
+
+fn has_start(wasm: &[u8]) -> bool {
+    let payloads = wasmparser::Parser::new(0).parse_all(wasm);
+    payloads
+        .map_while(|payload| payload.ok())
+        .any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
 }
 
 /// A part preceded by its length, and what comes after it.

@@ -25,15 +25,18 @@ pub struct LimitPlace {
 
 /// A small module of the engine's, whose instances lead to the place.
 #[derive(Default)]
-pub struct Probe(OnceLock<Option<Module>>);
+pub struct Probe(OnceLock<Module>);
 
 impl Probe {
     fn module(&self, engine: &wasmtime::Engine) -> Option<&Module> {
         /// `(module (func (export "")))`
         const WASM: &[u8] =
             b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x04\x01\0\0\0\x0a\x04\x01\x02\0\x0b";
-        let compile = || super::pool::run(0, || Module::from_binary(engine, WASM)).ok();
-        self.0.get_or_init(compile).as_ref()
+        if self.0.get().is_none() {
+            // What fails now may work the next time.
+            let _ = self.0.set(super::pool::run(0, || Module::from_binary(engine, WASM)).ok()?);
+        }
+        self.0.get()
     }
 }
 
@@ -83,12 +86,16 @@ impl LimitPlace {
         context: StoreContextMut<'_, Owner>,
         most: usize,
         stack: &StackLimit,
+        has_start: bool,
     ) -> Result<NonNull<Cell<usize>>, Stopped> {
         match self.known.get() {
             Some(place) => Ok(place),
-            // Nothing is in its place yet, and what the engine will put there is on this stack: guests get too much of it at most
-            // once, for further ones are not let in beyond their own limit.
-            None if !context.data().get().is_nested() && stack_pointer().saturating_sub(most) >= stack.floor => {
+            // Without a start function only code of the engine's runs, which needs little. Else nothing may be in its place yet, and what
+            // the engine will put there is on this stack: guests get too much of it at most once, for further ones are not let in
+            // beyond their own limit.
+            None if !has_start
+                || !context.data().get().is_nested() && stack_pointer().saturating_sub(most) >= stack.floor =>
+            {
                 Ok(NonNull::from(&self.unused))
             }
             None => self.find_by_probe(context),

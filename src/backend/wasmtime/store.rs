@@ -365,27 +365,31 @@ impl Store for WasmtimeStore {
             let message = "the module was compiled for another machine; it can only be serialized here";
             return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };
-        if !module.sites.is_empty() {
-            self.sites.borrow_mut().insert(identity(code), module.sites.clone());
+        match module.sites.is_empty() {
+            true => _ = self.sites.borrow_mut().remove(&identity(code)),
+            false => _ = self.sites.borrow_mut().insert(identity(code), module.sites.clone()),
         }
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
         let enter = || {
             let (guest, limit) = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
-            let place = self.stack_limit.of_instance(self.context(), self.stack, &limit)?;
+            let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
             // SAFETY: this store's.
             Ok::<_, Stopped>(unsafe { stack::Entered::new((guest, limit), place) })
         };
+        let overdrawn = self.is_overdrawn();
         let instance = enter()
             .map_err(wasmtime::Error::from)
             .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
         match instance {
-            Ok(_) if self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
+            Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
             Err(error) => {
-                // With a backtrace, the start function has run.
-                let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some();
+                // With a backtrace, the start function has run; with the others, at least code that prepares the instance.
+                let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some()
+                    || error.is::<Trap>()
+                    || error.is::<wasmtime::GcHeapOutOfMemory<()>>();
                 let failure = self.explain(error);
                 Err(Box::new(if ran { failure } else { failure.of_instantiation() }))
             }
