@@ -77,3 +77,25 @@ TEST(a_callback_forks) {
   }
   fixture_delete(&fixture);
 }
+
+// The thread that deadlines need is not in the child: the guest goes on there, and is stopped.
+TEST(a_callback_forks_before_a_deadline) {
+  fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL, NULL);
+  pid_t child = -1;
+  fflush(NULL);
+  fixture_load_with_host(&fixture,
+                         "(module (import \"\" \"\" (func $fork))"
+                         "  (func (export \"f\") (call $fork) (loop (br 0))))",
+                         fork_in_callback, &child);
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, 100 * 1000 * 1000));
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+  bool right = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE;
+  if (child == 0) _exit(right ? 0 : 1);
+  CHECK(right);
+  wasm_trap_delete(trap);
+  REQUIRE(child > 0);
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_INT(status, 0);
+  fixture_delete(&fixture);
+}
