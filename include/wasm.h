@@ -426,6 +426,8 @@ typedef struct wasm_extern_vec_t {
   struct wasm_extern_t **data;
 } wasm_extern_vec_t;
 
+
+
 // Writes an empty vector of bytes to `out`, without looking at what was there. [Vectors]
 //
 // An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.

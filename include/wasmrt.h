@@ -5,7 +5,7 @@
 //
 // The process is the host's. Nothing is printed. Threads of the library's own block all signals:
 // wasmtime compiles larger modules in some, which are gone when the module is made, and has one
-// for deadlines, which sleeps while no guest runs.
+// for deadlines, which sleeps while no call is in progress.
 //
 // Forks. The child of a fork may go on with all that its parent made, if at that moment no other
 // thread was inside a function of the library. If one may have been, the child makes an engine of
@@ -129,7 +129,7 @@ typedef enum wasmrt_module_limit_enum {
   // is told from the bytes, in units of what a plain instruction costs, about 2 microseconds and
   // 250 bytes of memory. It grows with locals that change in loops and branches, locals times
   // blocks, values that blocks and branches carry, arguments and results of calls, handlers around
-  // calls, fields of structures. By default 16,000,000.
+  // calls, fields of structures. By default 20,000,000.
   WASMRT_MODULE_LIMIT_FUNCTION_COST = 6,
   // The same for the whole module, for each byte of it; one of less than 128 KiB counts as that
   // large. By default 8. Modules that compilers make have 1 or 2.

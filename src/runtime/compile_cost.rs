@@ -162,6 +162,8 @@ impl Frame {
 /// engine.
 const LONG: u64 = 40;
 const CALLS_ENGINE: u64 = 10;
+/// Units for an element that is written where an array is made, besides what a field costs.
+const ELEMENT: u64 = 30;
 /// Units for an instruction that reads a segment, which is a function of its own where fuel is counted.
 const SEGMENT: u64 = 80;
 /// What such a function, or one that moves something, takes and gives.
@@ -270,7 +272,7 @@ impl Meter {
                     cost.add(Part::Calls, self.shape(struct_type_index).new.into());
                 }
                 Operator::ArrayNewFixed { array_type_index, array_size } => {
-                    let each = u64::from(self.shape(array_type_index).new);
+                    let each = ELEMENT + u64::from(self.shape(array_type_index).new);
                     cost.add(Part::Instructions, MADE);
                     cost.add(Part::Calls, each.saturating_mul(array_size.into()));
                 }
@@ -365,9 +367,11 @@ impl Meter {
             pass.add(Part::Locals, again / 64);
         }
         pass.add(Part::Instructions, pass.long.saturating_mul(pass.long) / 32);
-        // Each value that is carried is looked at again at other places that carry some.
+        // Each value that is carried is looked at again at other places that carry some, and each result in other blocks.
         let carried = pass.found.cost.0[Part::Values as usize] / CARRIED;
         pass.add(Part::Values, carried.saturating_mul(carried) >> 16);
+        pass.add(Part::Values, pass.results.saturating_mul(pass.blocks) / 256);
+        pass.add(Part::Joins, pass.joins.saturating_mul(pass.blocks) / 4096);
         let bytes = (bytes.len() as u64).max(1);
         for (part, count) in [(Part::Joins, pass.joins), (Part::Handlers, pass.handled)] {
             pass.add(part, CROWDED.saturating_mul(count).saturating_mul(count) / bytes);
@@ -422,6 +426,8 @@ struct Pass {
     outlived: u64,
     /// Whether there may be references on the operand stack.
     held: bool,
+    /// Results of loops, and of blocks where control flow meets.
+    results: u64,
     /// Instructions that make much code.
     long: u64,
     /// The deepest nesting of loops.
@@ -524,7 +530,8 @@ impl Meter {
                 pass.add(Part::Instructions, SEGMENT);
                 self.call(pass, MOVES);
             }
-            MemoryGrow { .. } | DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, CALLS_ENGINE / 2),
+            MemoryGrow { .. } => pass.long(CALLS_ENGINE),
+            DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, CALLS_ENGINE / 2),
             TableCopy { .. } | TableFill { .. } | TableGrow { .. } => {
                 pass.long(CALLS_ENGINE);
                 self.call(pass, MOVES);
@@ -547,7 +554,7 @@ impl Meter {
             }
             ArrayNewFixed { array_type_index, array_size } => {
                 pass.long(LONG);
-                let each = u64::from(self.shape(*array_type_index).new);
+                let each = ELEMENT + u64::from(self.shape(*array_type_index).new);
                 pass.add(Part::Calls, each.saturating_mul((*array_size).into()));
             }
             StructGet { .. }
@@ -605,6 +612,9 @@ impl Meter {
         if kind == Kind::Loop {
             self.loops.push(begin);
             pass.loops = pass.loops.max(self.loops.len());
+            // In each loop all loops around it are looked at again, several times.
+            let around = self.loops.len() as u64;
+            pass.add(Part::Joins, around * around / 2000);
         }
         let height = pass.height.saturating_sub(params.into());
         self.frames.push(Frame { begin, kind, params, results, height, ..Frame::default() });
@@ -620,6 +630,9 @@ impl Meter {
         pass.height = frame.height + u64::from(frame.results);
         let Some(around) = self.frames.last_mut() else { return };
         around.changed += frame.changed;
+        if frame.kind == Kind::Loop || frame.joins() {
+            pass.results += u64::from(frame.results);
+        }
         if frame.joins() {
             let changed = frame.changed.max(0) as u64;
             pass.joins = pass.joins.saturating_add(changed);

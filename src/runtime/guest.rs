@@ -30,17 +30,11 @@ struct Stack {
     base: usize,
 }
 
-/// How many stacks besides its own a thread remembers: more coroutines at a time take longer.
-const OTHERS: usize = 32;
-
 struct Thread {
     /// The stack that was used last.
     stack: Cell<Stack>,
     /// The thread's own.
     own: Cell<(usize, usize)>,
-    /// The last ones that were not, and how many there have been.
-    others: [Cell<(usize, usize)>; OTHERS],
-    count: Cell<usize>,
 }
 
 thread_local! {
@@ -48,8 +42,6 @@ thread_local! {
         Thread {
             stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
             own: Cell::new((0, 0)),
-            others: [const { Cell::new((0, 0)) }; OTHERS],
-            count: Cell::new(0),
         }
     };
 }
@@ -116,8 +108,10 @@ fn change_stack(thread: &Thread, here: usize) -> (usize, usize) {
     let floor = bounds.start + RESERVE.min(bounds.len() / 2);
     let stack = Stack { floor, size: bounds.end - floor, base: 0 };
     let former = thread.stack.replace(stack);
-    // A stack on which nothing runs need not be gone back to.
-    (floor, if former.base == 0 { 0 } else { Box::into_raw(Box::new(former)).expose_provenance() | BOXED })
+    // The thread's own stack stays as it is. Another is looked up whenever a first guest comes to it, since it may have become
+    // smaller by then; so it is left for good when that guest is over.
+    let stays = former.base == 0 && bounds.end == thread.own.get().1;
+    (floor, if stays { 0 } else { Box::into_raw(Box::new(former)).expose_provenance() | BOXED })
 }
 
 #[inline(always)]
@@ -145,14 +139,10 @@ pub fn stack_left() -> Option<usize> {
 /// The bounds of the stack that `here` is in.
 fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
     let (start, end) = own_bounds_of(thread);
-    let known = std::iter::once((start, end)).chain(thread.others.iter().map(Cell::get));
-    if let Some((start, end)) = known.into_iter().find(|(start, end)| (*start..*end).contains(&here)) {
+    if (start..end).contains(&here) {
         return start..end;
     }
     let (start, end) = mapping_around(here).unwrap_or((here - UNKNOWN, here + 1));
-    let count = thread.count.get();
-    thread.others[count % OTHERS].set((start, end));
-    thread.count.set(count.wrapping_add(1));
     start..end
 }
 

@@ -51,7 +51,7 @@ pub struct ModuleLimits {
 /// compiler makes code for each.
 const DEFAULT_TYPES: u64 = 100_000;
 const DEFAULT_NESTING: u64 = 17_000;
-const DEFAULT_FUNCTION_COST: u64 = 16_000_000;
+const DEFAULT_FUNCTION_COST: u64 = 20_000_000;
 const DEFAULT_COST_PER_BYTE: u64 = 8;
 const DEFAULT_CONSTANT_TERMS: u64 = 20_000;
 

@@ -124,7 +124,7 @@ pub enum wasmrt_module_limit_enum {
     /// is told from the bytes, in units of what a plain instruction costs, about 2 microseconds and
     /// 250 bytes of memory. It grows with locals that change in loops and branches, locals times
     /// blocks, values that blocks and branches carry, arguments and results of calls, handlers around
-    /// calls, fields of structures. By default 16,000,000.
+    /// calls, fields of structures. By default 20,000,000.
     WASMRT_MODULE_LIMIT_FUNCTION_COST = 6,
     /// The same for the whole module, for each byte of it; one of less than 128 KiB counts as that
     /// large. By default 8. Modules that compilers make have 1 or 2.
