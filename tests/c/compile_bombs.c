@@ -181,6 +181,32 @@ static bytes_t functions_in_elements(size_t count) {
   return module;
 }
 
+// One after the other.
+static bytes_t results_of_ifs(size_t count) {
+  bytes_t body = with_locals(1);
+  REPEAT(&body, "\x20\0\x04\x7f\x41\0\x05\x41\0\x0b\x1a", count);
+  return with_body(with_types(0, 0), 0, NULL, body);
+}
+
+static bytes_t loops_with_branches(size_t count) {
+  bytes_t body = with_locals(1);
+  REPEAT(&body, "\3\x40", count);
+  REPEAT(&body, "\x20\0\x0d\0\x0b", count);
+  return with_body(with_types(0, 0), 0, NULL, body);
+}
+
+// Arrays of 1,000 elements that are on the operand stack.
+static bytes_t arrays_made(size_t count) {
+  bytes_t module = module_begin(), types = {NULL, 0, 0}, body = with_locals(0);
+  PUT(&types, "\2\x60\0\0\x5e\x7f\1");
+  put_section(&module, 1, types);
+  for (size_t i = 0; i < count; i++) {
+    REPEAT(&body, "\x41\0", 1000);
+    PUT(&body, "\xfb\x08\1\xe8\7\x1a");
+  }
+  return with_body(module, 0, NULL, body);
+}
+
 static bytes_t locals_and_blocks(size_t count) {
   bytes_t body = with_locals(count);
   REPEAT(&body, "\x20\0\x04\x40\x0b", count);
@@ -300,6 +326,9 @@ static const shape_t shapes[] = {
     {"numbers that wait over blocks", numbers_that_wait, 100, 20000},
     {"references that wait over blocks", references_that_wait, 50, 8000},
     {"functions that elements refer to", functions_in_elements, 10, 500},
+    {"ifs with results", results_of_ifs, 500, 30000},
+    {"loops with branches", loops_with_branches, 50, 8000},
+    {"arrays of 1,000 elements", arrays_made, 3, 1000},
     {"locals times blocks", locals_and_blocks, 500, 20000},
     {"handlers around calls", handlers, 30, 300},
     {"indirect calls", indirect_calls, 1000, 50000},
