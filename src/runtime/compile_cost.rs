@@ -329,12 +329,12 @@ impl Meter {
             declared += u64::from(count);
             pass.references |= ty.is_reference_type();
         }
-        pass.add(Part::Instructions, declared / 16);
         // Beyond the number of locals that engines allow there is nothing to measure.
         let locals = usize::try_from(declared).unwrap_or(usize::MAX).saturating_add(shape.params as usize);
         if locals > MAX_LOCALS {
             return pass.found;
         }
+        pass.add(Part::Instructions, declared / 16);
         if self.locals.len() < locals {
             self.locals.resize(locals, Local::default());
         }
