@@ -374,8 +374,9 @@ static int exploded(const shape_t* shape, size_t count) {
 }
 
 TEST(small_ones_are_compiled_and_large_ones_refused) {
-  const char* backend = getenv("WASMRT_BACKEND");
-  bool machine_code = !backend || strcmp(backend, "wasmtime") == 0;
+  wasm_engine_t* engine = wasm_engine_new();
+  bool machine_code = backend_is(engine, "wasmtime");
+  wasm_engine_delete(engine);
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     int few = exploded(&shapes[i], shapes[i].few), many = exploded(&shapes[i], shapes[i].many);
     if (machine_code) {
