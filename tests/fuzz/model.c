@@ -405,7 +405,8 @@ void step_dead_handle(void) {
   object_t* object = run.expected && one_in(2) ? run.expected->host : pick(ANY_KIND);
   if (!object || object->handles != 1 || object->loose != 1) return;
   delete_loose(object);
-  bool waits = waits_for_the_end_of_a_call(object);
+  // While a finalizer runs, others that go with its object may still be held by the list of them.
+  bool waits = run.finalizing == 0 && waits_for_the_end_of_a_call(object);
   if (!object->gone && !waits) return;
   wasm_ref_t* ref = object->pointer;
   switch (below(waits ? 4 : 7)) {
