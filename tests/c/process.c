@@ -574,7 +574,7 @@ TEST_IN_CHILD(a_serialized_module_and_no_file_descriptor) {
                      WASMRT_ERROR_LIMIT);
     CHECK_CONTAINS(wasmrt_last_error_message(), strerror(EMFILE));
     CHECK_CONTAINS(wasmrt_last_error_message(), "ulimit -n");
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_copy_on_write");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "turn copy-on-write off in the configuration");
     REQUIRE(setrlimit(RLIMIT_NOFILE, &former) == 0);
   }
   check_data(fixture.store, module, 1);
@@ -601,11 +601,11 @@ TEST_IN_CHILD(memories_without_address_space_are_refused_with_what_to_do) {
     }
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     CHECK_CONTAINS(wasmrt_last_error_message(), strerror(ENOMEM));
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_reservation");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "configure a smaller memory reservation");
     CHECK_CONTAINS(wasmrt_last_error_message(), "vm.max_map_count");
     wasm_memorytype_t* type = memorytype(1, 1);
     CHECK_FAILS_WITH(wasm_memory_new(fixture.store, type) == NULL, WASMRT_ERROR_LIMIT);
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_reservation");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "configure a smaller memory reservation");
     wasm_memorytype_delete(type);
     wasm_module_delete(module);
   }
