@@ -35,7 +35,7 @@ def tracked():
     if listed.returncode != 0 or not names:  # a source archive
         names = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
     left_out = re.compile(r"(build|target|\.git)/|.*/__pycache__/")
-    return sorted(name for name in names if not left_out.match(name) and (ROOT / name).is_file())
+    return sorted(name for name in set(names) if not left_out.match(name) and (ROOT / name).is_file())
 
 
 def anchors(text):
@@ -75,8 +75,8 @@ class Tree:
         return False
 
     def has_word(self, word):
-        """Whether it is a name of the sources, a pattern for some (vectors_*), or what they end in (_delete, MISUSE)."""
-        pattern = re.escape(word.lstrip("_")).replace(r"\*", r"\w*")
+        """Whether it is a name of the sources, a pattern for some (vectors_*), or their beginning or end (MISUSE)."""
+        pattern = re.escape(word.lstrip("_")).replace(r"\*", r"\w*") + (r"\w+" if word.endswith("_") else "")
         return word in self.words or re.search(rf"^(?:\w*_)?{pattern}$", self.all_words, re.MULTILINE)
 
 
@@ -143,7 +143,7 @@ def check(document, tree):
         for package in re.findall(r"cargo .*(?:-p|--package) ([\w-]+)", code):
             report(number, f"package {package}: not in the workspace", package in tree.packages or package in ("wasmtime", "wasmi"))
         for token in re.split(r"[\s=]+", code):
-            token = token.strip("().,;:'\"[]")
+            token = token.lstrip("('\"[").rstrip(").,;:'\"]")
             if elsewhere(token) or re.match(r"[a-z]+://|[-/~<$]|build/|target/|PREFIX", token):
                 continue
             top = token.split("/")[0]
@@ -158,7 +158,7 @@ def check(document, tree):
                     if len(word) > 3 and ("_" in word or not word.islower()) and not elsewhere(word):
                         report(number, f"{word}: not in the sources", tree.has_word(word))
         for variable in re.findall(r"\bWASMRT_\w+", code):
-            report(number, f"{variable}: not in the sources", tree.has_word(variable) or variable.endswith("_"))
+            report(number, f"{variable}: not in the sources", tree.has_word(variable))
     return sorted(set(wrong))
 
 

@@ -3,9 +3,9 @@
 
 use super::store::{Context, WasmiStore, engine_func, invoke};
 use crate::backend::common::{HostObject, Owner};
-use crate::runtime::func::Func as FuncObject;
-use crate::runtime::types::{FuncType, ValKind};
-use crate::runtime::value::{LentRoom, Val, ValUnion};
+use crate::runtime::base::types::{FuncType, ValKind};
+use crate::runtime::core::func::Func as FuncObject;
+use crate::runtime::core::value::{LentRoom, Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 

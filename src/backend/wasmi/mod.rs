@@ -6,12 +6,12 @@ mod rewrite;
 mod store;
 mod types;
 
-use super::common::on_module;
-use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::module_limits;
-use crate::runtime::store::Store as RuntimeStore;
+use crate::backend::common::on_module;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
+use crate::runtime::binary::module_limits;
+use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
+use crate::runtime::core::store::Store as RuntimeStore;
 use rewrite::{Mode, Names};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -67,11 +67,14 @@ impl Wasmi {
             // Translation would be paid for with the guest's fuel, and in the middle of calls.
             Some(compiler) if metered && matches!(compiler, Compiler::Lazy | Compiler::LazyTranslation) => {
                 let name = compiler.name();
-                return Err(unsupported(self, &format!("the compiler \"{name}\" together with fuel or interruption")));
+                return Err(unsupported(
+                    self.name(),
+                    &format!("the compiler \"{name}\" together with fuel or interruption"),
+                ));
             }
             Some(Compiler::LazyTranslation) => CompilationMode::LazyTranslation,
             Some(Compiler::Lazy) => CompilationMode::Lazy,
-            Some(other) => return Err(unsupported(self, &format!("the compiler \"{}\"", other.name()))),
+            Some(other) => return Err(unsupported(self.name(), &format!("the compiler \"{}\"", other.name()))),
         })
     }
 
@@ -91,7 +94,7 @@ impl Wasmi {
             Proposal::Memory64 => config.wasm_memory64(enabled),
             Proposal::WideArithmetic => config.wasm_wide_arithmetic(enabled),
             Proposal::CustomPageSizes => config.wasm_custom_page_sizes(enabled),
-            other if enabled => return Err(unsupported(self, &format!("the proposal \"{}\"", other.name()))),
+            other if enabled => return Err(unsupported(self.name(), &format!("the proposal \"{}\"", other.name()))),
             _ => config,
         };
         Ok(())

@@ -1,9 +1,9 @@
 //! The engine's configuration, from the options of the runtime.
 
 use super::in_words;
-use crate::backend::Backend;
-use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
-use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
+use crate::runtime::core::engine_traits::Backend;
 use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
@@ -75,7 +75,7 @@ fn costs() -> OperatorCost {
 
 fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
     let compiler = options.compiler.unwrap_or(Compiler::Cranelift);
-    let refused = |what: &str| Err(unsupported(backend, what));
+    let refused = |what: &str| Err(unsupported(backend.name(), what));
     match compiler {
         Compiler::Winch if options.optimization.is_some() => {
             return refused("an optimisation level together with the compiler \"winch\", which does not optimise");
@@ -165,7 +165,7 @@ fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationCon
         let what = format!(
             "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
         );
-        return Err(unsupported(backend, &what));
+        return Err(unsupported(backend.name(), &what));
     }
     let mut pool = PoolingAllocationConfig::new();
     if pooling.instances != 0 {

@@ -11,12 +11,12 @@ mod texts;
 mod types;
 
 use self::images::Image;
-use super::common::on_module;
-use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Options, Proposal, Setting};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::trap_sites::TrapSites;
+use crate::backend::common::on_module;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Options, Proposal, Setting};
+use crate::runtime::binary::trap_sites::TrapSites;
+use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
+use crate::runtime::core::store::Store as RuntimeStore;
 use meter::Places;
 use std::borrow::Cow;
 use std::ffi::CStr;
