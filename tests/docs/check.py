@@ -143,8 +143,8 @@ def check(document, tree):
         for package in re.findall(r"cargo .*(?:-p|--package) ([\w-]+)", code):
             report(number, f"package {package}: not in the workspace", package in tree.packages or package in ("wasmtime", "wasmi"))
         for token in re.split(r"[\s=]+", code):
-            token = token.lstrip("('\"[").rstrip(").,;:'\"]")
-            if elsewhere(token) or re.match(r"[a-z]+://|[-/~<$]|build/|target/|PREFIX", token):
+            token = token.lstrip("('\"[").rstrip("().,;:'\"]")
+            if elsewhere(token) or re.match(r"[a-z]+://|[-/~<$]|\./|build/|target/|PREFIX", token):
                 continue
             top = token.split("/")[0]
             if re.fullmatch(r"[\w*.-]+(/[\w*.-]+)*/?", token) and (
