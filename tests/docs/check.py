@@ -85,22 +85,19 @@ def elsewhere(name):
 
 
 def code_of(text):
-    """Pieces of code with their line numbers."""
-    fenced, lines = False, text.splitlines()
+    """Pieces of code: line number, text, and whether it is a line of its own (a command) or within a sentence."""
+    fenced = False
     plain = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
+        plain.append("")
         if line.startswith("```"):
             fenced = not fenced
-        elif fenced:
-            pass
-        elif line.startswith("    ") and not line.lstrip().startswith(("-", "*")):
+        elif not fenced and line.startswith("    ") and not line.lstrip().startswith(("-", "*")):
             yield number, line.split("#")[0].strip(), True
-        else:
-            plain.append((number, line))
-            continue
-        plain.append((number, ""))
+        elif not fenced:
+            plain[-1] = line
     # Inline code may go over the end of a line, not over that of a paragraph.
-    joined = "\n".join(line for _, line in plain)
+    joined = "\n".join(plain)
     for span in re.finditer(r"(?<!`)`([^`]+?)`(?!`)", joined):
         if "\n\n" not in span[1]:
             yield joined.count("\n", 0, span.start()) + 1, span[1].replace("\n", " "), False
@@ -113,53 +110,64 @@ def links_of(text):
                 yield number, target
 
 
-def check(document, tree):
-    """What is wrong in a document: pairs of a line number and a message."""
-    text, folder = document.read_text(), document.parent
-    wrong = []
+def wrong_links(document):
+    text = document.read_text()
     for number, target in links_of(text):
         path, _, anchor = target.partition("#")
-        linked = (folder / path) if path else document
+        linked = (document.parent / path) if path else document
         if not linked.exists():
-            wrong.append((number, f"link to {target}: no such file"))
+            yield number, f"link to {target}: no such file"
         elif anchor and linked.suffix == ".md" and anchor not in anchors(linked.read_text()):
-            wrong.append((number, f"link to {target}: no such heading"))
+            yield number, f"link to {target}: no such heading"
 
-    def report(number, what, there_is):
-        if not there_is:
-            wrong.append((number, what))
 
-    for number, code, command in code_of(text):
-        code = code.replace("\\|", "|")
-        for target in re.findall(r"(?:^|&& )make ([a-z][\w-]*)", code):
-            report(number, f"make {target}: no such target", target in tree.targets)
-        if "ctest" in code or re.match(r"-[LR] ", code):
-            for label in re.findall(r"-L '?\^?([\w-]+)", code):
-                report(number, f"ctest -L {label}: no such label", label in tree.labels or label == "LABEL")
-            for pattern in re.findall(r"-R '?([^' ]+)", code):
-                for name in pattern.split("|"):
-                    name = name.strip("^$-")
-                    report(number, f"ctest -R {name}: no such test", name in tree.build_files or name == "NAME")
-        for package in re.findall(r"cargo .*(?:-p|--package) ([\w-]+)", code):
-            report(number, f"package {package}: not in the workspace", package in tree.packages or package in ("wasmtime", "wasmi"))
-        for token in re.split(r"[\s=]+", code):
-            token = token.lstrip("('\"[").rstrip("().,;:'\"]")
-            if elsewhere(token) or re.match(r"[a-z]+://|[-/~<$]|\./|build/|target/|PREFIX", token):
-                continue
-            top = token.split("/")[0]
-            if re.fullmatch(r"[\w*.-]+(/[\w*.-]+)*/?", token) and (
-                    "/" in token and (top in tree.folders or top in ("..", "tools")) or FILE.fullmatch(token)):
-                is_there = (tree.has_path(token, folder) or
-                            "/" not in token and fnmatch.filter(tree.basenames, token) or
-                            command and "/" not in token)  # a command may write it
-                report(number, f"{token}: no such file", is_there)
-            elif not command and re.fullmatch(r"[\w*]+(?:(?:::|->|\.)[\w*]+)*", token):
-                for word in re.findall(r"[\w*]*[A-Za-z_][\w*]*", token):
-                    if len(word) > 3 and ("_" in word or not word.islower()) and not elsewhere(word):
-                        report(number, f"{word}: not in the sources", tree.has_word(word))
-        for variable in re.findall(r"\bWASMRT_\w+", code):
-            report(number, f"{variable}: not in the sources", tree.has_word(variable))
-    return sorted(set(wrong))
+def wrong_commands(code, tree):
+    """Targets, labels, tests and packages that a command names."""
+    for target in re.findall(r"(?:^|&& )make ([a-z][\w-]*)", code):
+        if target not in tree.targets:
+            yield f"make {target}: no such target"
+    if "ctest" in code or re.match(r"-[LR] ", code):
+        for label in re.findall(r"-L '?\^?([\w-]+)", code):
+            if label not in tree.labels | {"LABEL"}:
+                yield f"ctest -L {label}: no such label"
+        for pattern in re.findall(r"-R '?([^' ]+)", code):
+            for name in pattern.split("|"):
+                if name.strip("^$-") not in tree.build_files and name != "NAME":
+                    yield f"ctest -R {name}: no such test"
+    for package in re.findall(r"cargo .*(?:-p|--package) ([\w-]+)", code):
+        if package not in tree.packages | {"wasmtime", "wasmi"}:
+            yield f"package {package}: not in the workspace"
+
+
+def wrong_names(code, command, folder, tree):
+    """Files and identifiers. In commands, identifiers are not looked at, nor files that the command may write."""
+    for token in re.split(r"[\s=]+", code):
+        token = token.lstrip("('\"[").rstrip("().,;:'\"]")
+        # Other than names of this tree: addresses, options, absolute paths, variables, what is built or made up.
+        if elsewhere(token) or re.match(r"[a-z]+://|[-/~<$]|\./|build/|target/|PREFIX", token):
+            continue
+        is_path = "/" in token and token.split("/")[0] in tree.folders | {".."}
+        if re.fullmatch(r"[\w*./-]+", token) and (is_path or FILE.fullmatch(token)):
+            known = tree.has_path(token, folder) or fnmatch.filter(tree.basenames, token)
+            if not known and (is_path or not command):
+                yield f"{token}: no such file"
+        elif not command and re.fullmatch(r"[\w*]+(?:(?:::|->|\.)[\w*]+)*", token):
+            for word in re.findall(r"[\w*]*[A-Za-z_][\w*]*", token):
+                if len(word) > 3 and ("_" in word or not word.islower()) and not elsewhere(word) and not tree.has_word(word):
+                    yield f"{word}: not in the sources"
+    for variable in re.findall(r"\bWASMRT_\w+", code):
+        if not tree.has_word(variable):
+            yield f"{variable}: not in the sources"
+
+
+def check(document, tree):
+    """What is wrong in a document: pairs of a line number and a message."""
+    wrong = set(wrong_links(document))
+    for number, code, command in code_of(document.read_text()):
+        code = code.replace("\\|", "|")  # as tables need it
+        messages = [*wrong_commands(code, tree), *wrong_names(code, command, document.parent, tree)]
+        wrong.update((number, message) for message in messages)
+    return sorted(wrong)
 
 
 def control(tree):
