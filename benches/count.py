@@ -48,7 +48,7 @@ def total(path):
         return None
     if "Trigger: Client Request" not in text:
         return None
-    # Not its "summary", which is wrong after the counters were set to zero.
+    # Not its "summary", which is wrong once the counters were set to zero.
     return int(re.search(r"^totals: (\d+)", text, re.MULTILINE).group(1))
 
 

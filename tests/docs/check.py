@@ -2,8 +2,8 @@
 """Checks that everything that the Markdown documents name exists: links and their anchors, files, functions and other
 identifiers, environment variables, make targets, ctest labels and tests, cargo packages.
 
-Apart from links, only code is checked, `inline` and indented. Blocks between ``` are programs, which other tests compile.
-With --control, checks that every wrong line of wrong.md is reported.
+Apart from links, only code is checked, `inline` and indented. Blocks between ``` are programs, which other tests
+compile. With --control, checks that every wrong line of wrong.md is reported.
 """
 
 import argparse
@@ -153,7 +153,8 @@ def wrong_names(code, command, folder, tree):
                 yield f"{token}: no such file"
         elif not command and re.fullmatch(r"[\w*]+(?:(?:::|->|\.)[\w*]+)*", token):
             for word in re.findall(r"[\w*]*[A-Za-z_][\w*]*", token):
-                if len(word) > 3 and ("_" in word or not word.islower()) and not elsewhere(word) and not tree.has_word(word):
+                telling = len(word) > 3 and ("_" in word or not word.islower())
+                if telling and not elsewhere(word) and not tree.has_word(word):
                     yield f"{word}: not in the sources"
     for variable in re.findall(r"\bWASMRT_\w+", code):
         if not tree.has_word(variable):
