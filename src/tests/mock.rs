@@ -589,7 +589,9 @@ impl Store for MockStore {
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
         let module = (module as &dyn Any).downcast_ref::<MockModule>().expect("a module of this backend");
         let instance = self.instantiate_module(&module.0, imports);
-        instance.map(Entity::new).map_err(|failure| Box::new(failure.of_instantiation()))
+        instance
+            .map(Entity::new)
+            .map_err(|failure| Box::new(failure.of_instantiation(|message| message.contains("import"))))
     }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity {

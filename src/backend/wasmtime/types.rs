@@ -1,6 +1,6 @@
 //! Types and values between the runtime and wasmtime.
 
-use super::in_words;
+use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;

@@ -1,5 +1,6 @@
 //! How C calls functions, be they the host's or the engine's.
 
+use super::arity::{ByArity, by_arity};
 use super::engine_traits::{CallNumeric, Failure};
 use super::func::{Func, check_value};
 use super::interruption::Supervisor;
@@ -9,6 +10,7 @@ use super::trap::{Cause, Trap};
 use super::value::{Exactly, LentRoom, Val, ValVec, heap_room, with_lent_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -33,53 +35,35 @@ pub fn entry(store: &Store, body: &Body) -> Entry {
 /// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
 #[cold]
 pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
-    let mut error = wrong_kind(object, "a function");
+    let error = wrong_kind(object, "a function");
     if object.is_deleted() {
-        error.message.insert_str(0, "wasm_func_call: ");
         crate::runtime::base::error::record(&error);
         return std::ptr::null_mut();
     }
     guarded(object, |store| Err(store.error_trap(error)), |_, trap| trap)
 }
 
-/// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`, and
-/// so is whether all of them are of type i32, `ONLY_I32`: calls with numbers only then need no loops, and most of them need
-/// not look up what is what. `None` for others.
-macro_rules! by_arity {
-    ($ty:expr, $expression:expr) => {
-        crate::runtime::core::entry::by_arity!($ty, $expression, 0 1 2 3 4 5 6)
-    };
-    ($ty:expr, $expression:expr, $($params:literal)*) => {
-        match ($ty.numeric, $ty.only_i32, $ty.params.len(), $ty.results.len()) {
-            $(
-                (true, true, $params, 0) => crate::runtime::core::entry::by_arity!(true, $params, 0, $expression),
-                (true, true, $params, 1) => crate::runtime::core::entry::by_arity!(true, $params, 1, $expression),
-                (true, true, $params, 2) => crate::runtime::core::entry::by_arity!(true, $params, 2, $expression),
-                (true, false, $params, 0) => crate::runtime::core::entry::by_arity!(false, $params, 0, $expression),
-                (true, false, $params, 1) => crate::runtime::core::entry::by_arity!(false, $params, 1, $expression),
-                (true, false, $params, 2) => crate::runtime::core::entry::by_arity!(false, $params, 2, $expression),
-            )*
-            _ => None,
-        }
-    };
-    ($only_i32:literal, $params:literal, $results:literal, $expression:expr) => {
-        Some({
-            const ONLY_I32: bool = $only_i32;
-            const PARAMS: usize = $params;
-            const RESULTS: usize = $results;
-            $expression
-        })
-    };
-}
-pub(crate) use by_arity;
-
 /// The entry of functions of a type in an engine whose stores are `S`.
 pub fn engine_entry<S: CallNumeric>(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_engine::<S, ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    struct EngineEntry<S>(PhantomData<S>);
+    impl<S: CallNumeric> ByArity for EngineEntry<S> {
+        type Out = Entry;
+        fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Entry {
+            enter_engine::<S, ONLY_I32, PARAMS, RESULTS>
+        }
+    }
+    by_arity(ty, EngineEntry::<S>(PhantomData)).unwrap_or(enter_any)
 }
 
 fn host_entry(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_host::<ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    struct HostEntry;
+    impl ByArity for HostEntry {
+        type Out = Entry;
+        fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Entry {
+            enter_host::<ONLY_I32, PARAMS, RESULTS>
+        }
+    }
+    by_arity(ty, HostEntry).unwrap_or(enter_any)
 }
 
 unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(

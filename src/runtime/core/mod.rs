@@ -1,6 +1,7 @@
 //! The object graph: stores and all that is in them, what it is made from, and what an engine has to do for it. The files
 //! refer to each other in a circle, as the objects do.
 
+pub mod arity;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;

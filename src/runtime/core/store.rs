@@ -138,7 +138,8 @@ impl Store {
     /// It is an `S`.
     #[inline(always)]
     pub unsafe fn backend_as<S: engine_traits::Store>(&self) -> &S {
-        // SAFETY: as promised by the caller.
+        debug_assert_eq!(self.backend().type_name(), std::any::type_name::<S>());
+        // SAFETY: the backend's store is an `S`.
         unsafe { &*(&raw const **self.backend).cast::<S>() }
     }
 
