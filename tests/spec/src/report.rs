@@ -272,7 +272,7 @@ pub fn document(tree: &Path, summaries: &[Summary], write: bool) -> Result<bool,
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     let current = written.starts_with(&introduction) && sections.iter().all(|section| written.contains(section));
     if !current {
-        println!("FAILED: docs/conformance.md is not what comes out; --write writes it");
+        println!("FAILED: the results differ from docs/conformance.md; --write updates it");
     }
     Ok(current)
 }
