@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures wasmrt beside other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
+"""Compares wasmrt with other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
 
 Fetches and builds what it compares with, from package registries, into build/benches and build/peers; that takes some
 minutes the first time. The figures stay in build/benches/results; --only measures some of them anew.
@@ -134,7 +134,7 @@ def prepare():
         get_module(name)
     command("cargo", "build", "--quiet", "--release", "--locked", cwd=ROOT / "benches/peers",
             env=dict(os.environ, CARGO_TARGET_DIR=str(PEERS)))
-    # Only its size is looked at.
+    # Only its size is measured.
     command("cargo", "build", "--quiet", "--release", "--locked", "--no-default-features", "--features", "wasmi",
             "--package", "wasmrt", cwd=ROOT, env=dict(os.environ, CARGO_TARGET_DIR=str(WORK / "wasmi-alone")))
 
@@ -241,7 +241,7 @@ def duration(nanoseconds):
 
 
 def ratio(ours, theirs):
-    """How many times as much theirs is; bold where ours is not better."""
+    """The ratio of theirs to ours; bold if ours is worse."""
     if not isinstance(ours, float) or not isinstance(theirs, float) or ours == 0:
         return "–"
     words = f"{theirs / ours:.2g}×" if theirs / ours < 10 else f"{theirs / ours:.0f}×"
@@ -333,7 +333,7 @@ def aims_table(counts):
 
 
 def slower_rows(counts):
-    """Rows of which an engine's own C API takes fewer instructions."""
+    """Rows for which an engine's own C API takes fewer instructions."""
     return [f"- {engine}: {ROWS[row]}: {grouped(found)} against {grouped(counts[ENGINES[engine][1]][row])}"
             for engine in ENGINES for row, found in counts[ENGINES[engine][0]].items()
             if isinstance(found, float) and isinstance(counts[ENGINES[engine][1]].get(row), float)
