@@ -1,6 +1,6 @@
 //! The functions of `wasmrt.h`: what the standard leaves to each implementation.
 
-// In the order of the header: choosing and setting up an engine, bounding a guest, knowing what went wrong.
+// In the order of the header: choosing and setting up an engine, bounding a guest, knowing what went wrong, giving it a system.
 pub mod version;
 pub mod backend;
 pub mod config;
@@ -11,3 +11,4 @@ pub mod error;
 pub mod trap;
 pub mod log;
 pub mod wat;
+pub mod wasi;
