@@ -65,6 +65,116 @@ static inline void assertions(void) {
 }
 
 
+#define MAX_RESULTS 2
+
+// The flag of lookups that follow a symbolic link at the path's end.
+#define SYMLINK_FOLLOW 1
+
+#define FD_DATASYNC (1 << 0)
+
+#define FD_READ (1 << 1)
+
+#define FD_SEEK (1 << 2)
+
+#define FD_FDSTAT_SET_FLAGS (1 << 3)
+
+#define FD_SYNC (1 << 4)
+
+#define FD_TELL (1 << 5)
+
+#define FD_WRITE (1 << 6)
+
+#define FD_ADVISE (1 << 7)
+
+#define FD_ALLOCATE (1 << 8)
+
+#define PATH_CREATE_DIRECTORY (1 << 9)
+
+#define PATH_CREATE_FILE (1 << 10)
+
+#define PATH_LINK_SOURCE (1 << 11)
+
+#define PATH_LINK_TARGET (1 << 12)
+
+#define PATH_OPEN (1 << 13)
+
+#define FD_READDIR (1 << 14)
+
+#define PATH_READLINK (1 << 15)
+
+#define PATH_RENAME_SOURCE (1 << 16)
+
+#define PATH_RENAME_TARGET (1 << 17)
+
+#define PATH_FILESTAT_GET (1 << 18)
+
+#define PATH_FILESTAT_SET_SIZE (1 << 19)
+
+#define PATH_FILESTAT_SET_TIMES (1 << 20)
+
+#define FD_FILESTAT_GET (1 << 21)
+
+#define FD_FILESTAT_SET_SIZE (1 << 22)
+
+#define FD_FILESTAT_SET_TIMES (1 << 23)
+
+#define PATH_SYMLINK (1 << 24)
+
+#define PATH_REMOVE_DIRECTORY (1 << 25)
+
+#define PATH_UNLINK_FILE (1 << 26)
+
+#define POLL_FD_READWRITE (1 << 27)
+
+// Of every file and stream.
+#define ANY_FILE ((FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET) | POLL_FD_READWRITE)
+
+// Of what has a position.
+#define SEEKABLE ((FD_SEEK | FD_TELL) | FD_ADVISE)
+
+// Beside `FD_WRITE`, of a file in a directory that may be written to.
+#define WRITABLE_FILE ((((FD_DATASYNC | FD_SYNC) | FD_ALLOCATE) | FD_FILESTAT_SET_SIZE) | FD_FILESTAT_SET_TIMES)
+
+// Of a directory that may be read.
+#define DIRECTORY ((((PATH_OPEN | FD_READDIR) | PATH_READLINK) | PATH_FILESTAT_GET) | FD_FILESTAT_GET)
+
+// Of one that may be written to, beside these.
+#define WRITABLE_DIRECTORY (((((((((((PATH_CREATE_DIRECTORY | PATH_CREATE_FILE) | PATH_LINK_SOURCE) | PATH_LINK_TARGET) | PATH_RENAME_SOURCE) | PATH_RENAME_TARGET) | PATH_FILESTAT_SET_SIZE) | PATH_FILESTAT_SET_TIMES) | FD_FILESTAT_SET_TIMES) | PATH_SYMLINK) | PATH_REMOVE_DIRECTORY) | PATH_UNLINK_FILE)
+
+#define APPEND 1
+
+#define DSYNC 2
+
+#define NONBLOCK 4
+
+#define RSYNC 8
+
+#define SYNC 16
+
+#define ALL 31
+
+#define CREAT 1
+
+#define EXCL 4
+
+#define TRUNC 8
+
+#define ATIM 1
+
+#define ATIM_NOW 2
+
+#define MTIM 4
+
+#define MTIM_NOW 8
+
+#define CLOCKS 4
+
+// How many buffers a call reads or writes at most; those behind are left for the guest's next call.
+#define MAX_BUFFERS 256
+
+// The longest path, which is what Linux has. Longer ones are refused before anything is done with them.
+#define MAX_PATH 4095
+
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
   // It cannot.
