@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Descriptor {
     pub kind: Kind,
     pub filetype: FileType,
+    /// Whether the host's descriptor is one that waits. What guests open does not.
+    pub waits: bool,
     /// As `fd_fdstat_set_flags` set them.
     pub flags: Cell<u16>,
     /// What may be done with it, and with what is opened through it.
@@ -78,7 +80,8 @@ impl Capture {
 
 impl Descriptor {
     fn new(kind: Kind, filetype: FileType, rights: u64) -> Descriptor {
-        Descriptor { kind, filetype, flags: Cell::new(0), rights: Cell::new(rights), inheriting: Cell::new(0) }
+        let (flags, inheriting) = (Cell::new(0), Cell::new(0));
+        Descriptor { kind, filetype, waits: true, flags, rights: Cell::new(rights), inheriting }
     }
 
     /// A standard stream. What it captures is shared with `capture`.
@@ -121,7 +124,7 @@ impl Descriptor {
         } else if parent_writable {
             rights |= rights::FD_FILESTAT_SET_TIMES | rights::FD_SYNC | rights::FD_DATASYNC;
         }
-        Descriptor::new(Kind::File(Arc::new(file)), filetype, rights)
+        Descriptor { waits: false, ..Descriptor::new(Kind::File(Arc::new(file)), filetype, rights) }
     }
 
     pub fn directory(dir: Arc<File>, writable: bool, preopen: Option<String>) -> Descriptor {

@@ -133,8 +133,8 @@ fn gather<'a>(buffers: &Buffers, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
 
 fn read_file(call: Call, descriptor: &Descriptor, file: &File, buffers: &Buffers) -> Answer<usize> {
     let nonblocking = descriptor.is_nonblocking();
-    let waits = may_wait(descriptor);
     // Where nothing can stop the guest, the system waits as well.
+    let waits = may_wait(descriptor) && descriptor.waits;
     let mut wait_first = waits && (nonblocking || call.supervisor().is_some());
     loop {
         if wait_first {
@@ -252,7 +252,7 @@ fn write_file(file: &File, parts: &[libc::iovec], append: bool) -> Result<usize,
 /// Writes to what may have to wait, and whose other end may be gone: that is an error, and no signal.
 fn write_stream(call: Call, descriptor: &Descriptor, file: &File, buffers: &mut Buffers) -> Answer<usize> {
     let nonblocking = descriptor.is_nonblocking();
-    let mut wait_first = nonblocking || call.supervisor().is_some();
+    let mut wait_first = descriptor.waits && (nonblocking || call.supervisor().is_some());
     let mut done = 0;
     loop {
         let answer = (|| {

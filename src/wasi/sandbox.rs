@@ -50,9 +50,11 @@ pub struct Open {
 
 /// Opens a file or directory. Does not wait for the other end of a FIFO, and makes no terminal the process's own.
 pub fn open(dir: &File, path: &str, how: Open) -> Result<File> {
+    if how.directory {
+        return open_directory(dir, path, how);
+    }
     // Creating and truncating need a file that can be written.
     let write = how.write || how.create || how.truncate;
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | if how.directory { libc::O_DIRECTORY } else { 0 };
     let mut options = OpenOptions::new();
     options
         .read(how.read || !write)
@@ -63,8 +65,18 @@ pub fn open(dir: &File, path: &str, how: Open) -> Result<File> {
         ._cap_fs_ext_follow(FollowSymlinks::follow(how.follow))
         ._cap_fs_ext_sync(how.sync)
         ._cap_fs_ext_dsync(how.dsync)
-        .custom_flags(flags);
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     Ok(cap::open(dir, Path::new(path), &options)?)
+}
+
+fn open_directory(dir: &File, path: &str, how: Open) -> Result<File> {
+    let path = Path::new(path);
+    let place = if how.follow { cap::open_dir(dir, path)? } else { cap::open_dir_nofollow(dir, path)? };
+    if how.write {
+        return Err(Errno::IsDir);
+    }
+    // That is a place only, which cannot be listed.
+    Ok(reopen_directory(&place)?)
 }
 
 pub fn stat(dir: &File, path: &str, follow: bool) -> Result<FileStat> {
