@@ -67,9 +67,9 @@ static inline void assertions(void) {
 
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
-  // It cannot.
+  // It cannot be changed.
   WASM_CONST,
-  // It can.
+  // It can be changed.
   WASM_VAR,
 } wasm_mutability_enum;
 
@@ -92,16 +92,18 @@ typedef enum wasm_externkind_enum {
   WASM_EXTERN_TAG = 4,
 } wasm_externkind_enum;
 
-// A configuration for an engine, filled by functions of wasmrt.h. Must eventually be passed to
-// `wasm_engine_new_with_config` or to `wasm_config_delete`.
+// The settings of an engine; functions of wasmrt.h change them.
+//
+// Must eventually be passed to `wasm_engine_new_with_config` or `wasm_config_delete`.
 typedef struct wasm_config_t wasm_config_t;
 
-// An engine: what compiles and runs. Stores and modules of one engine go together; a program rarely needs a second.
+// An engine compiles and runs modules. Stores and modules of one engine go together; a program rarely needs a second
+// engine.
 //
-// Usable from any thread. Must eventually be passed to `wasm_engine_delete`; its stores and modules live on.
+// May be used from any thread. Must eventually be passed to `wasm_engine_delete`; its stores and modules outlive it.
 typedef struct wasm_engine_t wasm_engine_t;
 
-// What a module offers: a name, and the type of what is exported under it.
+// An export of a module: its name and its type.
 //
 // Functions: `wasm_exporttype_new`, `_delete`, `_copy`, `_name`, `_type`, and those of its vector. Must eventually
 // be passed to `wasm_exporttype_delete` if owned.
@@ -109,28 +111,29 @@ typedef struct wasm_exporttype_t wasm_exporttype_t;
 
 // Something that can be imported or exported: a function, global, table, memory or tag.
 //
-// A view of, or viewed as, the object of that kind. Functions: `wasm_extern_kind`, `_type`, the casts, those of
-// every reference, and those of its vector. Must eventually be passed to `wasm_extern_delete` if owned.
+// It is a view of the object of that kind. Functions: `wasm_extern_kind`, `_type`, the casts, those of every
+// reference, and those of its vector. Must eventually be passed to `wasm_extern_delete` if owned.
 typedef struct wasm_extern_t wasm_extern_t;
 
-// The type of something that can be imported or exported: a function, global, table, memory or tag.
+// The type of an extern: of a function, global, table, memory or tag.
 //
-// A view of, or viewed as, the type of that kind; there is no constructor of its own.
+// It is a view of the type of that kind, and has no constructor of its own. Functions: `wasm_externtype_kind`,
+// `_delete`, `_copy`, those of its vector, and the casts.
 typedef struct wasm_externtype_t wasm_externtype_t;
 
-// An object with no meaning but its identity and its host info, for passing to WebAssembly as an externref.
+// An object that has only its identity and its host info, to be passed to WebAssembly as an externref.
 //
 // Functions: `wasm_foreign_new`, and those of every reference. Must eventually be passed to
 // `wasm_foreign_delete`.
 typedef struct wasm_foreign_t wasm_foreign_t;
 
-// A frame of a trap's backtrace: where in which function of which instance. It outlives its trap.
+// A frame of a trap's backtrace: a place in a function of an instance. It outlives its trap.
 //
 // Functions: `wasm_frame_delete`, `_copy`, `_instance`, `_func_index`, `_func_offset`, `_module_offset`, and those
 // of its vector. Must eventually be passed to `wasm_frame_delete` if owned.
 typedef struct wasm_frame_t wasm_frame_t;
 
-// A function: an export of an instance, one that WebAssembly passed out as a reference, or one of the host's.
+// A function: an export of an instance, a host function, or one that WebAssembly passed out as a reference.
 //
 // Functions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`, `_result_arity`,
 // and those of every reference and extern. Must eventually be passed to `wasm_func_delete` if owned.
@@ -138,8 +141,8 @@ typedef struct wasm_func_t wasm_func_t;
 
 // The type of a function: the types of its parameters and of its results.
 //
-// Functions: `wasm_functype_new`, `_delete`, `_copy`, `_params`, `_results`, those of its vector, and the
-// casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_functype_delete` if owned.
+// Functions: `wasm_functype_new`, `_delete`, `_copy`, `_params`, `_results`, those of its vector, and the casts
+// from and to `wasm_externtype_t`. Must eventually be passed to `wasm_functype_delete` if owned.
 typedef struct wasm_functype_t wasm_functype_t;
 
 // A global: a value that instances and the host share.
@@ -154,13 +157,13 @@ typedef struct wasm_global_t wasm_global_t;
 // casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_globaltype_delete` if owned.
 typedef struct wasm_globaltype_t wasm_globaltype_t;
 
-// What a module asks for: the names of a module and of something in it, and the type of that.
+// An import of a module: the names of a module and of something in it, and the type of that.
 //
 // Functions: `wasm_importtype_new`, `_delete`, `_copy`, `_module`, `_name`, `_type`, and those of its vector. Must
 // eventually be passed to `wasm_importtype_delete` if owned.
 typedef struct wasm_importtype_t wasm_importtype_t;
 
-// An instance of a module: its state, with imports bound.
+// An instance of a module: its state, with its imports bound.
 //
 // Functions: `wasm_instance_new`, `_exports`, and those of every reference. Must eventually be passed to
 // `wasm_instance_delete`. What an instance holds is freed with its store.
@@ -178,25 +181,28 @@ typedef struct wasm_memory_t wasm_memory_t;
 // `wasm_externtype_t`. Must eventually be passed to `wasm_memorytype_delete` if owned.
 typedef struct wasm_memorytype_t wasm_memorytype_t;
 
-// A compiled module, for the store it was made with and for every other store of its engine.
+// A compiled module, for the store that it was created in and, by `wasm_module_share`, for every other store of its
+// engine.
 //
 // Functions: `wasm_module_new`, `_validate`, `_imports`, `_exports`, `_serialize`, `_deserialize`, `_share`,
 // `_obtain`, and those of every reference. Must eventually be passed to `wasm_module_delete`.
 typedef struct wasm_module_t wasm_module_t;
 
-// A reference to an object of any kind; every handle can be viewed as one (`wasm_func_as_ref` and so on), and back.
+// A reference to an object of any kind. Every handle can be viewed as one, by `wasm_func_as_ref` and its like, and
+// back.
 //
-// Any of them can be passed to WebAssembly as an externref and comes back the same.
+// Any reference can be passed to WebAssembly as an externref, and comes back the same.
 typedef struct wasm_ref_t wasm_ref_t;
 
-// A module that can be taken to other threads, see `wasm_module_share`. Owned; must be passed to
-// `wasm_shared_module_delete`. Usable from any thread.
+// A module that can be taken to other threads, see `wasm_module_share`.
+//
+// May be used from any thread. Must eventually be passed to `wasm_shared_module_delete`.
 typedef struct wasm_shared_module_t wasm_shared_module_t;
 
-// A store: instances and all that belongs to them.
+// A store holds instances and everything that belongs to them. Objects of different stores do not mix.
 //
-// A store, and everything in it, is used by one thread at a time; it may move between threads. Objects of different stores
-// do not mix. Deleting handles is allowed from any thread. Must eventually be passed to `wasm_store_delete`.
+// A store and everything in it may be used by one thread at a time, not always the same one; handles may be deleted
+// from any thread. Must eventually be passed to `wasm_store_delete`.
 typedef struct wasm_store_t wasm_store_t;
 
 // A table of references.
@@ -217,7 +223,7 @@ typedef struct wasm_tabletype_t wasm_tabletype_t;
 // `wasm_externtype_t`. Must eventually be passed to `wasm_tagtype_delete` if owned.
 typedef struct wasm_tagtype_t wasm_tagtype_t;
 
-// Why a call did not come to its end: WebAssembly trapped, a host function returned a trap, or the call itself
+// The reason why a call did not complete: WebAssembly trapped, a host function returned a trap, or the call itself
 // was wrong.
 //
 // Functions: `wasm_trap_new`, `_message`, `_origin`, `_trace`, and those of every reference. Must eventually be
@@ -226,34 +232,34 @@ typedef struct wasm_trap_t wasm_trap_t;
 
 // The type of a value.
 //
-// There is one immutable object per type, which lives for ever: deleting one is allowed and does nothing.
+// There is one immutable object per type, which lives forever: deleting it is allowed and does nothing.
 //
 // Functions: `wasm_valtype_new`, `_delete`, `_copy`, `_kind`, and those of its vector.
 typedef struct wasm_valtype_t wasm_valtype_t;
 
-// A byte: `char`, as strings are.
+// A byte: `char`, as in strings.
 typedef char wasm_byte_t;
 
 // A vector of bytes. A vector that is owned owns its elements too.
 //
 // Functions: `wasm_byte_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_byte_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   wasm_byte_t *data;
 } wasm_byte_vec_t;
 
-// A kind of value; the numbers are those of `wasm_valkind_enum`, and `WASMRT_V128` of wasmrt.h.
+// A kind of value: a constant of `wasm_valkind_enum`, or `WASMRT_V128` and its neighbours in wasmrt.h.
 typedef uint8_t wasm_valkind_t;
 
 // A vector of value types. A vector that is owned owns its elements too.
 //
 // Functions: `wasm_valtype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_valtype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_valtype_t **data;
 } wasm_valtype_vec_t;
 
@@ -261,9 +267,9 @@ typedef struct wasm_valtype_vec_t {
 //
 // Functions: `wasm_functype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_functype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_functype_t **data;
 } wasm_functype_vec_t;
 
@@ -271,22 +277,22 @@ typedef struct wasm_functype_vec_t {
 //
 // Functions: `wasm_globaltype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_globaltype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_globaltype_t **data;
 } wasm_globaltype_vec_t;
 
-// Whether a global can be changed; the numbers are those of `wasm_mutability_enum`.
+// The mutability of a global: a constant of `wasm_mutability_enum`.
 typedef uint8_t wasm_mutability_t;
 
 // A vector of table types. A vector that is owned owns its elements too.
 //
 // Functions: `wasm_tabletype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_tabletype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_tabletype_t **data;
 } wasm_tabletype_vec_t;
 
@@ -304,9 +310,9 @@ typedef struct wasm_limits_t {
 //
 // Functions: `wasm_memorytype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_memorytype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_memorytype_t **data;
 } wasm_memorytype_vec_t;
 
@@ -314,9 +320,9 @@ typedef struct wasm_memorytype_vec_t {
 //
 // Functions: `wasm_tagtype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_tagtype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_tagtype_t **data;
 } wasm_tagtype_vec_t;
 
@@ -324,22 +330,22 @@ typedef struct wasm_tagtype_vec_t {
 //
 // Functions: `wasm_externtype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_externtype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_externtype_t **data;
 } wasm_externtype_vec_t;
 
-// A kind of extern; the numbers are those of `wasm_externkind_enum`.
+// A kind of extern: a constant of `wasm_externkind_enum`.
 typedef uint8_t wasm_externkind_t;
 
 // A vector of import types. A vector that is owned owns its elements too.
 //
 // Functions: `wasm_importtype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_importtype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_importtype_t **data;
 } wasm_importtype_vec_t;
 
@@ -351,9 +357,9 @@ typedef struct wasm_byte_vec_t wasm_name_t;
 //
 // Functions: `wasm_exporttype_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_exporttype_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_exporttype_t **data;
 } wasm_exporttype_vec_t;
 
@@ -378,9 +384,9 @@ typedef struct wasm_val_t {
 //
 // Functions: `wasm_val_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_val_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_val_t *data;
 } wasm_val_vec_t;
 
@@ -388,29 +394,32 @@ typedef struct wasm_val_vec_t {
 //
 // Functions: `wasm_frame_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_frame_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_frame_t **data;
 } wasm_frame_vec_t;
 
-// A message: a name whose `size` counts a terminating zero.
+// The message of a trap: a name whose `size` counts a terminating zero.
 typedef wasm_name_t wasm_message_t;
 
-// A host function. `args` are the library's, borrowed for the call. `results` have room for as many values as the
-// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. A vector
-// that is put in their place, from `wasm_val_vec_new`, is taken over: values that it lacks are zero or null, surplus
-// ones are released. Returns NULL, or an owned trap, which becomes the result of the call. May call back into the store
-// that calls it. Must not leave by an exception or `longjmp`.
+// A host function. Returns NULL, or an owned trap, which becomes the result of the call.
+//
+// `args` are borrowed for the call. `results` has as many elements as the function's type has results, each zero or null;
+// the library owns what is written to them. A vector from `wasm_val_vec_new` that is put in its place is taken: missing
+// values are zero or null, surplus ones are released.
+//
+// The function may call back into the store that calls it. It must not leave by an exception or `longjmp`.
 typedef struct wasm_trap_t *(*wasm_func_callback_t)(const struct wasm_val_vec_t *args,
                                                     struct wasm_val_vec_t *results);
 
-// As `wasm_func_callback_t`, with the environment that `wasm_func_new_with_env` was given.
+// A host function with an environment: `env` is what `wasm_func_new_with_env` was given. Otherwise the same as
+// `wasm_func_callback_t`.
 typedef struct wasm_trap_t *(*wasm_func_callback_with_env_t)(void *env,
                                                              const struct wasm_val_vec_t *args,
                                                              struct wasm_val_vec_t *results);
 
-// A number of elements of a table, or an index of one.
+// A number of elements of a table, or an index into one.
 typedef uint32_t wasm_table_size_t;
 
 // A number of pages of 65,536 bytes.
@@ -420,1223 +429,1333 @@ typedef uint32_t wasm_memory_pages_t;
 //
 // Functions: `wasm_extern_vec_new`, `_new_empty`, `_new_uninitialized`, `_copy`, `_delete`.
 typedef struct wasm_extern_vec_t {
-  // Number of elements.
+  // The number of elements.
   size_t size;
-  // The elements; not looked at if there are none.
+  // The elements; not read if `size` is 0.
   struct wasm_extern_t **data;
 } wasm_extern_vec_t;
 
 
 
-// Writes an empty vector of bytes to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of bytes. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_byte_vec_new_empty(struct wasm_byte_vec_t *out);
 
-// Writes a vector of `size` elements (bytes) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (bytes), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_byte_vec_delete`
-// eventually. NULL for `out`: nothing happens.
-WASM_API_EXTERN
-void wasm_byte_vec_new_uninitialized(struct wasm_byte_vec_t *out,
-                                     size_t size);
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_byte_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
+WASM_API_EXTERN void wasm_byte_vec_new_uninitialized(struct wasm_byte_vec_t *out, size_t size);
 
-// Writes a vector with the `size` elements (bytes) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (bytes) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_byte_vec_new_uninitialized`. Must be passed to `wasm_byte_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_byte_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_byte_vec_new(struct wasm_byte_vec_t *out,
                        size_t size,
                        const wasm_byte_t data[]);
 
-// Writes a copy of the vector `source` (bytes) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (bytes), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_byte_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_byte_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_byte_vec_copy(struct wasm_byte_vec_t *out,
                         const struct wasm_byte_vec_t *source);
 
-// Deletes a vector of bytes and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (bytes) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
-WASM_API_EXTERN
-void wasm_byte_vec_delete(struct wasm_byte_vec_t *vector);
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
+WASM_API_EXTERN void wasm_byte_vec_delete(struct wasm_byte_vec_t *vector);
 
-// A configuration with every default, own. [Configuration]
+// Creates a configuration with the default of every setting, own. [Configuration]
 WASM_API_EXTERN struct wasm_config_t *wasm_config_new(void);
 
-// Deletes a configuration. Takes ownership. NULL: nothing happens. [Configuration]
+// Deletes a configuration. Takes ownership. Does nothing for NULL. [Configuration]
 WASM_API_EXTERN void wasm_config_delete(struct wasm_config_t *config);
 
-// An engine with the default configuration, own. [Engine]
+// Creates an engine with the default configuration, own. [Engine]
 //
-// The environment variable `WASMRT_BACKEND` chooses the backend by name. NULL and a last error, which lists those there
-// are, if it names none of them.
+// The environment variable `WASMRT_BACKEND` names the backend. If the library has no backend of that name, the result is
+// NULL, and the last error lists the backends that there are.
 WASM_API_EXTERN
 struct wasm_engine_t *wasm_engine_new(void);
 
-// An engine with a configuration, own. Takes the configuration, also when it fails. [Engine]
+// Creates an engine with a configuration, own. Takes `config`. [Engine]
 //
-// NULL and a last error if the engine cannot do what is configured, or as for `wasm_engine_new` where the configuration
-// names no backend. With any option but fuel, interruption, parallel compilation and limits of modules, a small module is
-// compiled and called first: an engine on which nothing would work is refused. NULL for the configuration: the default one.
+// Returns NULL with a last error if the backend cannot do what is configured; if no backend is configured, also as
+// `wasm_engine_new` does. NULL for `config` means the default configuration.
+//
+// If a setting other than fuel, interruption, parallel compilation or a limit of modules is not the default, the function
+// compiles and calls a small module first, and fails if that fails.
 WASM_API_EXTERN
 struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_config_t *config);
 
-// Deletes an engine. Takes ownership; stores and modules of it live on. NULL: nothing happens. May be called from any
-// thread. [Engine]
-WASM_API_EXTERN
-void wasm_engine_delete(struct wasm_engine_t *engine);
+// Deletes an engine. Takes ownership. Stores and modules of the engine outlive it. [Engine]
+//
+// Does nothing for NULL. May be called from any thread.
+WASM_API_EXTERN void wasm_engine_delete(struct wasm_engine_t *engine);
 
-// An empty store, own. NULL for the engine gives NULL and a last error. [Store]
+// Creates an empty store, own. Returns NULL with a last error for NULL. [Store]
 WASM_API_EXTERN struct wasm_store_t *wasm_store_new(struct wasm_engine_t *engine);
 
-// Deletes a store. Takes ownership. NULL: nothing happens. [Store]
+// Deletes a store. Takes ownership. Does nothing for NULL. [Store]
 //
-// What is in it lives on while there are handles to any of it, and goes with the last of them.
+// What is in the store lives as long as there are handles to anything in it.
 WASM_API_EXTERN void wasm_store_delete(struct wasm_store_t *store);
 
-// A value type, own. [Value Types]
+// Returns the value type of a kind, own. [Value Types]
 //
-// NULL and a last error if `kind` is no kind of value.
-WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_new(wasm_valkind_t kind);
+// Returns NULL with a last error if `kind` is neither a constant of `wasm_valkind_enum` nor `WASMRT_V128`.
+WASM_API_EXTERN
+struct wasm_valtype_t *wasm_valtype_new(wasm_valkind_t kind);
 
-// Deletes a value type: nothing happens, see `wasm_valtype_t`. [Value Types]
+// Deletes a value type, which does nothing: see `wasm_valtype_t`. [Value Types]
 WASM_API_EXTERN void wasm_valtype_delete(struct wasm_valtype_t *ty);
 
-// A copy of a value type, own; the same object, see `wasm_valtype_t`. NULL gives NULL. [Value Types]
+// Copies a value type, own: returns the same object, see `wasm_valtype_t`. Returns NULL for NULL. [Value Types]
 WASM_API_EXTERN
 struct wasm_valtype_t *wasm_valtype_copy(const struct wasm_valtype_t *ty);
 
-// The kind of a value type. NULL: `WASM_I32` (0) and a last error. [Value Types]
+// Returns the kind of a value type. Returns `WASM_I32` (0) with a last error for NULL. [Value Types]
 //
-// Types that the standard has no constant for are reflected as `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of
-// wasmrt.h; narrower references, such as `(ref func)`, as the kind they are part of.
+// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of
+// wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that they are part of.
 WASM_API_EXTERN
 wasm_valkind_t wasm_valtype_kind(const struct wasm_valtype_t *ty);
 
-// Writes an empty vector of value types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of value types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_valtype_vec_new_empty(struct wasm_valtype_vec_t *out);
 
-// Writes a vector of `size` elements (value types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (value types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_valtype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_valtype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_valtype_vec_new_uninitialized(struct wasm_valtype_vec_t *out,
                                         size_t size);
 
-// Writes a vector with the `size` elements (value types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (value types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_valtype_vec_new_uninitialized`. Must be passed to `wasm_valtype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_valtype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_valtype_vec_new(struct wasm_valtype_vec_t *out,
                           size_t size,
                           struct wasm_valtype_t *const data[]);
 
-// Writes a copy of the vector `source` (value types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (value types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_valtype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_valtype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_valtype_vec_copy(struct wasm_valtype_vec_t *out,
                            const struct wasm_valtype_vec_t *source);
 
-// Deletes a vector of value types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (value types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_valtype_vec_delete(struct wasm_valtype_vec_t *vector);
 
-// Deletes a function type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes a function type. Takes ownership. Does nothing for NULL. [Function Types]
 WASM_API_EXTERN void wasm_functype_delete(struct wasm_functype_t *ty);
 
-// A copy of a function type, own. [Types]
+// Copies a function type, own. Returns NULL for NULL. [Function Types]
 //
-// Must be passed to `wasm_functype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_functype_delete`.
 WASM_API_EXTERN struct wasm_functype_t *wasm_functype_copy(const struct wasm_functype_t *ty);
 
-// Writes an empty vector of function types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of function types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_functype_vec_new_empty(struct wasm_functype_vec_t *out);
 
-// Writes a vector of `size` elements (function types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (function types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_functype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_functype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_functype_vec_new_uninitialized(struct wasm_functype_vec_t *out,
                                          size_t size);
 
-// Writes a vector with the `size` elements (function types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (function types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_functype_vec_new_uninitialized`. Must be passed to `wasm_functype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_functype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_functype_vec_new(struct wasm_functype_vec_t *out,
                            size_t size,
                            struct wasm_functype_t *const data[]);
 
-// Writes a copy of the vector `source` (function types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (function types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_functype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_functype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_functype_vec_copy(struct wasm_functype_vec_t *out,
                             const struct wasm_functype_vec_t *source);
 
-// Deletes a vector of function types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (function types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_functype_vec_delete(struct wasm_functype_vec_t *vector);
 
-// A function type, own. [Function Types]
+// Creates a function type, own. [Function Types]
 //
-// Takes both vectors and leaves them empty, so that deleting them later is harmless. NULL for a vector means empty. NULL
-// and a last error if an element is NULL.
+// Takes both vectors and leaves them empty, so that deleting them later does no harm. NULL for a vector means an empty
+// one. Returns NULL with a last error if an element is NULL.
 WASM_API_EXTERN
 struct wasm_functype_t *wasm_functype_new(struct wasm_valtype_vec_t *params,
                                           struct wasm_valtype_vec_t *results);
 
-// The types of a function type's parameters: borrowed, valid as long as the function type. [Function Types]
+// Returns the types of a function type's parameters: borrowed, valid as long as the function type. [Function Types]
 //
-// NULL gives NULL and a last error.
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_valtype_vec_t *wasm_functype_params(const struct wasm_functype_t *ty);
 
-// The types of a function type's results: borrowed, valid as long as the function type. [Function Types]
+// Returns the types of a function type's results: borrowed, valid as long as the function type. [Function Types]
 //
-// NULL gives NULL and a last error.
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_valtype_vec_t *wasm_functype_results(const struct wasm_functype_t *ty);
 
-// Deletes a global type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes a global type. Takes ownership. Does nothing for NULL. [Global Types]
 WASM_API_EXTERN void wasm_globaltype_delete(struct wasm_globaltype_t *ty);
 
-// A copy of a global type, own. [Types]
+// Copies a global type, own. Returns NULL for NULL. [Global Types]
 //
-// Must be passed to `wasm_globaltype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_globaltype_delete`.
 WASM_API_EXTERN struct wasm_globaltype_t *wasm_globaltype_copy(const struct wasm_globaltype_t *ty);
 
-// Writes an empty vector of global types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of global types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_globaltype_vec_new_empty(struct wasm_globaltype_vec_t *out);
 
-// Writes a vector of `size` elements (global types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (global types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_globaltype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_globaltype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_globaltype_vec_new_uninitialized(struct wasm_globaltype_vec_t *out,
                                            size_t size);
 
-// Writes a vector with the `size` elements (global types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (global types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_globaltype_vec_new_uninitialized`. Must be passed to `wasm_globaltype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_globaltype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_globaltype_vec_new(struct wasm_globaltype_vec_t *out,
                              size_t size,
                              struct wasm_globaltype_t *const data[]);
 
-// Writes a copy of the vector `source` (global types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (global types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_globaltype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_globaltype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_globaltype_vec_copy(struct wasm_globaltype_vec_t *out,
                               const struct wasm_globaltype_vec_t *source);
 
-// Deletes a vector of global types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (global types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_globaltype_vec_delete(struct wasm_globaltype_vec_t *vector);
 
-// A global type, own. Takes `content`. [Global Types]
+// Creates a global type, own. Takes `content`. [Global Types]
 //
-// NULL and a last error if `content` is NULL or `mutability` is neither `WASM_CONST` nor `WASM_VAR`.
+// Returns NULL with a last error if `content` is NULL, or if `mutability` is neither `WASM_CONST` nor `WASM_VAR`.
 WASM_API_EXTERN
 struct wasm_globaltype_t *wasm_globaltype_new(struct wasm_valtype_t *content,
                                               wasm_mutability_t mutability);
 
-// The type of a global's content: borrowed. NULL gives NULL and a last error. [Global Types]
+// Returns the type of a global's content, borrowed. Returns NULL with a last error for NULL. [Global Types]
 WASM_API_EXTERN
 const struct wasm_valtype_t *wasm_globaltype_content(const struct wasm_globaltype_t *ty);
 
-// Whether a global can be changed. NULL: `WASM_CONST` (0) and a last error. [Global Types]
+// Returns whether a global can be changed: a constant of `wasm_mutability_enum`. [Global Types]
+//
+// Returns `WASM_CONST` (0) with a last error for NULL.
 WASM_API_EXTERN wasm_mutability_t wasm_globaltype_mutability(const struct wasm_globaltype_t *ty);
 
-// Deletes a table type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes a table type. Takes ownership. Does nothing for NULL. [Table Types]
 WASM_API_EXTERN void wasm_tabletype_delete(struct wasm_tabletype_t *ty);
 
-// A copy of a table type, own. [Types]
+// Copies a table type, own. Returns NULL for NULL. [Table Types]
 //
-// Must be passed to `wasm_tabletype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_tabletype_delete`.
 WASM_API_EXTERN struct wasm_tabletype_t *wasm_tabletype_copy(const struct wasm_tabletype_t *ty);
 
-// Writes an empty vector of table types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of table types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_tabletype_vec_new_empty(struct wasm_tabletype_vec_t *out);
 
-// Writes a vector of `size` elements (table types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (table types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_tabletype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_tabletype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tabletype_vec_new_uninitialized(struct wasm_tabletype_vec_t *out,
                                           size_t size);
 
-// Writes a vector with the `size` elements (table types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (table types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_tabletype_vec_new_uninitialized`. Must be passed to `wasm_tabletype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_tabletype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_tabletype_vec_new(struct wasm_tabletype_vec_t *out,
                             size_t size,
                             struct wasm_tabletype_t *const data[]);
 
-// Writes a copy of the vector `source` (table types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (table types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_tabletype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_tabletype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tabletype_vec_copy(struct wasm_tabletype_vec_t *out,
                              const struct wasm_tabletype_vec_t *source);
 
-// Deletes a vector of table types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (table types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_tabletype_vec_delete(struct wasm_tabletype_vec_t *vector);
 
-// A table type, own. Takes `element`; `limits` stay the caller's. [Table Types]
+// Creates a table type, own. Takes `element`, but not `limits`, which are in elements. [Table Types]
 //
-// NULL and a last error if either is NULL, if `element` is no reference type, or if the minimum is above the maximum.
+// Returns NULL with a last error if an argument is NULL, if `element` is not a reference type, or if the minimum is above
+// the maximum.
 WASM_API_EXTERN
 struct wasm_tabletype_t *wasm_tabletype_new(struct wasm_valtype_t *element,
                                             const struct wasm_limits_t *limits);
 
-// The type of a table's elements: borrowed. NULL gives NULL and a last error. [Table Types]
+// Returns the type of a table's elements, borrowed. Returns NULL with a last error for NULL. [Table Types]
 WASM_API_EXTERN
 const struct wasm_valtype_t *wasm_tabletype_element(const struct wasm_tabletype_t *ty);
 
-// The limits of a table's size, in elements: borrowed, valid as long as the table type. [Table Types]
+// Returns the limits of a table's size, in elements: borrowed, valid as long as the table type. [Table Types]
 //
-// NULL gives NULL and a last error.
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_limits_t *wasm_tabletype_limits(const struct wasm_tabletype_t *ty);
 
-// Deletes a memory type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes a memory type. Takes ownership. Does nothing for NULL. [Memory Types]
 WASM_API_EXTERN void wasm_memorytype_delete(struct wasm_memorytype_t *ty);
 
-// A copy of a memory type, own. [Types]
+// Copies a memory type, own. Returns NULL for NULL. [Memory Types]
 //
-// Must be passed to `wasm_memorytype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_memorytype_delete`.
 WASM_API_EXTERN struct wasm_memorytype_t *wasm_memorytype_copy(const struct wasm_memorytype_t *ty);
 
-// Writes an empty vector of memory types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of memory types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_memorytype_vec_new_empty(struct wasm_memorytype_vec_t *out);
 
-// Writes a vector of `size` elements (memory types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (memory types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_memorytype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_memorytype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_memorytype_vec_new_uninitialized(struct wasm_memorytype_vec_t *out,
                                            size_t size);
 
-// Writes a vector with the `size` elements (memory types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (memory types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_memorytype_vec_new_uninitialized`. Must be passed to `wasm_memorytype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_memorytype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_memorytype_vec_new(struct wasm_memorytype_vec_t *out,
                              size_t size,
                              struct wasm_memorytype_t *const data[]);
 
-// Writes a copy of the vector `source` (memory types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (memory types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_memorytype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_memorytype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_memorytype_vec_copy(struct wasm_memorytype_vec_t *out,
                               const struct wasm_memorytype_vec_t *source);
 
-// Deletes a vector of memory types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (memory types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_memorytype_vec_delete(struct wasm_memorytype_vec_t *vector);
 
-// A memory type, own; `limits`, in pages of 65,536 bytes, stay the caller's. [Memory Types]
+// Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes. [Memory Types]
 //
-// NULL and a last error if they are NULL, if the minimum is above the maximum, or either above 65,536 pages.
+// Returns NULL with a last error if `limits` is NULL, if the minimum is above the maximum, or if either is above 65,536
+// pages.
 WASM_API_EXTERN
 struct wasm_memorytype_t *wasm_memorytype_new(const struct wasm_limits_t *limits);
 
-// The limits of a memory's size, in pages: borrowed, valid as long as the memory type. [Memory Types]
+// Returns the limits of a memory's size, in pages: borrowed, valid as long as the memory type. [Memory Types]
 //
-// NULL gives NULL and a last error.
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_limits_t *wasm_memorytype_limits(const struct wasm_memorytype_t *ty);
 
-// Deletes a tag type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes a tag type. Takes ownership. Does nothing for NULL. [Tag Types]
 WASM_API_EXTERN void wasm_tagtype_delete(struct wasm_tagtype_t *ty);
 
-// A copy of a tag type, own. [Types]
+// Copies a tag type, own. Returns NULL for NULL. [Tag Types]
 //
-// Must be passed to `wasm_tagtype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_tagtype_delete`.
 WASM_API_EXTERN struct wasm_tagtype_t *wasm_tagtype_copy(const struct wasm_tagtype_t *ty);
 
-// Writes an empty vector of tag types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of tag types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_tagtype_vec_new_empty(struct wasm_tagtype_vec_t *out);
 
-// Writes a vector of `size` elements (tag types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (tag types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_tagtype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_tagtype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tagtype_vec_new_uninitialized(struct wasm_tagtype_vec_t *out,
                                         size_t size);
 
-// Writes a vector with the `size` elements (tag types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (tag types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_tagtype_vec_new_uninitialized`. Must be passed to `wasm_tagtype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_tagtype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_tagtype_vec_new(struct wasm_tagtype_vec_t *out,
                           size_t size,
                           struct wasm_tagtype_t *const data[]);
 
-// Writes a copy of the vector `source` (tag types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (tag types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_tagtype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_tagtype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tagtype_vec_copy(struct wasm_tagtype_vec_t *out,
                            const struct wasm_tagtype_vec_t *source);
 
-// Deletes a vector of tag types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (tag types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
-WASM_API_EXTERN
-void wasm_tagtype_vec_delete(struct wasm_tagtype_vec_t *vector);
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
+WASM_API_EXTERN void wasm_tagtype_vec_delete(struct wasm_tagtype_vec_t *vector);
 
-// A tag type, own. Takes `ty`. NULL and a last error if that is NULL. [Tag Types]
+// Creates a tag type, own. Takes `ty`. Returns NULL with a last error for NULL. [Tag Types]
 WASM_API_EXTERN struct wasm_tagtype_t *wasm_tagtype_new(struct wasm_functype_t *ty);
 
-// The function type of a tag: borrowed, valid as long as the tag type. NULL gives NULL and a last error. [Tag Types]
+// Returns the function type of a tag: borrowed, valid as long as the tag type. [Tag Types]
+//
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_functype_t *wasm_tagtype_functype(const struct wasm_tagtype_t *ty);
 
-// Deletes an extern type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes an extern type. Takes ownership. Does nothing for NULL. [Extern Types]
 WASM_API_EXTERN void wasm_externtype_delete(struct wasm_externtype_t *ty);
 
-// A copy of an extern type, own. [Types]
+// Copies an extern type, own. Returns NULL for NULL. [Extern Types]
 //
-// Must be passed to `wasm_externtype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_externtype_delete`.
 WASM_API_EXTERN struct wasm_externtype_t *wasm_externtype_copy(const struct wasm_externtype_t *ty);
 
-// Writes an empty vector of extern types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of extern types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_externtype_vec_new_empty(struct wasm_externtype_vec_t *out);
 
-// Writes a vector of `size` elements (extern types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (extern types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_externtype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_externtype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_externtype_vec_new_uninitialized(struct wasm_externtype_vec_t *out,
                                            size_t size);
 
-// Writes a vector with the `size` elements (extern types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (extern types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_externtype_vec_new_uninitialized`. Must be passed to `wasm_externtype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_externtype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_externtype_vec_new(struct wasm_externtype_vec_t *out,
                              size_t size,
                              struct wasm_externtype_t *const data[]);
 
-// Writes a copy of the vector `source` (extern types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (extern types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_externtype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_externtype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_externtype_vec_copy(struct wasm_externtype_vec_t *out,
                               const struct wasm_externtype_vec_t *source);
 
-// Deletes a vector of extern types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (extern types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_externtype_vec_delete(struct wasm_externtype_vec_t *vector);
 
-// The kind of an extern type. NULL: `WASM_EXTERN_FUNC` (0) and a last error. [Extern Types]
-WASM_API_EXTERN wasm_externkind_t wasm_externtype_kind(const struct wasm_externtype_t *ty);
-
-// Views a function type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL. [Extern Types]
 WASM_API_EXTERN
-struct wasm_externtype_t *wasm_functype_as_externtype(struct wasm_functype_t *ty);
+wasm_externkind_t wasm_externtype_kind(const struct wasm_externtype_t *ty);
 
-// Views a function type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a function type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
+WASM_API_EXTERN struct wasm_externtype_t *wasm_functype_as_externtype(struct wasm_functype_t *ty);
+
+// Views a function type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_functype_as_externtype_const(const struct wasm_functype_t *ty);
 
-// Views an extern type as a function type: borrowed, the same object. [Extern Types]
+// Views an extern type as a function type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_functype_t *wasm_externtype_as_functype(struct wasm_externtype_t *ty);
 
-// Views an extern type as a function type: borrowed, the same object. [Extern Types]
+// Views an extern type as a function type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_functype_t *wasm_externtype_as_functype_const(const struct wasm_externtype_t *ty);
 
-// Views a global type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a global type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 struct wasm_externtype_t *wasm_globaltype_as_externtype(struct wasm_globaltype_t *ty);
 
-// Views a global type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a global type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_globaltype_as_externtype_const(const struct wasm_globaltype_t *ty);
 
-// Views an extern type as a global type: borrowed, the same object. [Extern Types]
+// Views an extern type as a global type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 struct wasm_globaltype_t *wasm_externtype_as_globaltype(struct wasm_externtype_t *ty);
 
-// Views an extern type as a global type: borrowed, the same object. [Extern Types]
+// Views an extern type as a global type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_globaltype_t *wasm_externtype_as_globaltype_const(const struct wasm_externtype_t *ty);
 
-// Views a table type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a table type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_externtype_t *wasm_tabletype_as_externtype(struct wasm_tabletype_t *ty);
 
-// Views a table type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a table type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_tabletype_as_externtype_const(const struct wasm_tabletype_t *ty);
 
-// Views an extern type as a table type: borrowed, the same object. [Extern Types]
+// Views an extern type as a table type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_tabletype_t *wasm_externtype_as_tabletype(struct wasm_externtype_t *ty);
 
-// Views an extern type as a table type: borrowed, the same object. [Extern Types]
+// Views an extern type as a table type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_tabletype_t *wasm_externtype_as_tabletype_const(const struct wasm_externtype_t *ty);
 
-// Views a memory type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a memory type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 struct wasm_externtype_t *wasm_memorytype_as_externtype(struct wasm_memorytype_t *ty);
 
-// Views a memory type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a memory type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_memorytype_as_externtype_const(const struct wasm_memorytype_t *ty);
 
-// Views an extern type as a memory type: borrowed, the same object. [Extern Types]
+// Views an extern type as a memory type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 struct wasm_memorytype_t *wasm_externtype_as_memorytype(struct wasm_externtype_t *ty);
 
-// Views an extern type as a memory type: borrowed, the same object. [Extern Types]
+// Views an extern type as a memory type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_memorytype_t *wasm_externtype_as_memorytype_const(const struct wasm_externtype_t *ty);
 
-// Views a tag type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a tag type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_externtype_t *wasm_tagtype_as_externtype(struct wasm_tagtype_t *ty);
 
-// Views a tag type as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]
+// Views a tag type as an extern type: the same object, borrowed. [Extern Types]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_tagtype_as_externtype_const(const struct wasm_tagtype_t *ty);
 
-// Views an extern type as a tag type: borrowed, the same object. [Extern Types]
+// Views an extern type as a tag type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_tagtype_t *wasm_externtype_as_tagtype(struct wasm_externtype_t *ty);
 
-// Views an extern type as a tag type: borrowed, the same object. [Extern Types]
+// Views an extern type as a tag type: the same object, borrowed. [Extern Types]
 //
-// NULL if it is of another kind, or NULL; that is an answer, not an error.
+// Returns NULL if it is of another kind or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_tagtype_t *wasm_externtype_as_tagtype_const(const struct wasm_externtype_t *ty);
 
-// Deletes an import type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes an import type. Takes ownership. Does nothing for NULL. [Import Types]
 WASM_API_EXTERN void wasm_importtype_delete(struct wasm_importtype_t *ty);
 
-// A copy of an import type, own. [Types]
+// Copies an import type, own. Returns NULL for NULL. [Import Types]
 //
-// Must be passed to `wasm_importtype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_importtype_delete`.
 WASM_API_EXTERN struct wasm_importtype_t *wasm_importtype_copy(const struct wasm_importtype_t *ty);
 
-// Writes an empty vector of import types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of import types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_importtype_vec_new_empty(struct wasm_importtype_vec_t *out);
 
-// Writes a vector of `size` elements (import types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (import types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_importtype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_importtype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_importtype_vec_new_uninitialized(struct wasm_importtype_vec_t *out,
                                            size_t size);
 
-// Writes a vector with the `size` elements (import types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (import types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_importtype_vec_new_uninitialized`. Must be passed to `wasm_importtype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_importtype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_importtype_vec_new(struct wasm_importtype_vec_t *out,
                              size_t size,
                              struct wasm_importtype_t *const data[]);
 
-// Writes a copy of the vector `source` (import types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (import types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_importtype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_importtype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_importtype_vec_copy(struct wasm_importtype_vec_t *out,
                               const struct wasm_importtype_vec_t *source);
 
-// Deletes a vector of import types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (import types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_importtype_vec_delete(struct wasm_importtype_vec_t *vector);
 
-// An import type, own. Takes all three; the names are left empty. [Import Types]
+// Creates an import type, own. Takes all three arguments and leaves the names empty. [Import Types]
 //
-// A terminating zero of a name is stripped, one of them. NULL for a name means empty; NULL for the type gives NULL and a
-// last error.
+// One terminating zero of each name is removed, if there is any. NULL for a name means an empty one. Returns NULL with a
+// last error if `ty` is NULL.
 WASM_API_EXTERN
 struct wasm_importtype_t *wasm_importtype_new(wasm_name_t *module,
                                               wasm_name_t *name,
                                               struct wasm_externtype_t *ty);
 
-// The module name of an import: borrowed, valid as long as the import type. NULL gives NULL and a last error.
-// [Import Types]
+// Returns the name of the module that an import is from: borrowed, valid as long as the import type. [Import Types]
+//
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const wasm_name_t *wasm_importtype_module(const struct wasm_importtype_t *ty);
 
-// The name of an import in its module: borrowed, valid as long as the import type. NULL gives NULL and a last error.
-// [Import Types]
+// Returns the name of an import in its module: borrowed, valid as long as the import type. [Import Types]
+//
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const wasm_name_t *wasm_importtype_name(const struct wasm_importtype_t *ty);
 
-// The type of what is imported: borrowed, valid as long as the import type. NULL gives NULL and a last error.
-// [Import Types]
+// Returns the type of an import: borrowed, valid as long as the import type. [Import Types]
+//
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_importtype_type(const struct wasm_importtype_t *ty);
 
-// Deletes an export type. Takes ownership. NULL: nothing happens. [Types]
+// Deletes an export type. Takes ownership. Does nothing for NULL. [Export Types]
 WASM_API_EXTERN void wasm_exporttype_delete(struct wasm_exporttype_t *ty);
 
-// A copy of an export type, own. [Types]
+// Copies an export type, own. Returns NULL for NULL. [Export Types]
 //
-// Must be passed to `wasm_exporttype_delete` eventually. NULL gives NULL.
+// The copy must eventually be passed to `wasm_exporttype_delete`.
 WASM_API_EXTERN struct wasm_exporttype_t *wasm_exporttype_copy(const struct wasm_exporttype_t *ty);
 
-// Writes an empty vector of export types to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of export types. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_exporttype_vec_new_empty(struct wasm_exporttype_vec_t *out);
 
-// Writes a vector of `size` elements (export types) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (export types), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_exporttype_vec_delete`
-// eventually. NULL for `out`: nothing happens.
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_exporttype_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_exporttype_vec_new_uninitialized(struct wasm_exporttype_vec_t *out,
                                            size_t size);
 
-// Writes a vector with the `size` elements (export types) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (export types) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_exporttype_vec_new_uninitialized`. Must be passed to `wasm_exporttype_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_exporttype_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_exporttype_vec_new(struct wasm_exporttype_vec_t *out,
                              size_t size,
                              struct wasm_exporttype_t *const data[]);
 
-// Writes a copy of the vector `source` (export types) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (export types), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_exporttype_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_exporttype_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_exporttype_vec_copy(struct wasm_exporttype_vec_t *out,
                               const struct wasm_exporttype_vec_t *source);
 
-// Deletes a vector of export types and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (export types) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
 WASM_API_EXTERN
 void wasm_exporttype_vec_delete(struct wasm_exporttype_vec_t *vector);
 
-// An export type, own. Takes both; the name is left empty. [Export Types]
+// Creates an export type, own. Takes both arguments and leaves the name empty. [Export Types]
 //
-// A terminating zero of the name is stripped, one of them. NULL for the name means empty; NULL for the type gives NULL
-// and a last error.
+// One terminating zero of the name is removed, if there is any. NULL for the name means an empty one. Returns NULL with a
+// last error if `ty` is NULL.
 WASM_API_EXTERN
 struct wasm_exporttype_t *wasm_exporttype_new(wasm_name_t *name,
                                               struct wasm_externtype_t *ty);
 
-// The name of an export: borrowed, valid as long as the export type. NULL gives NULL and a last error. [Export Types]
-WASM_API_EXTERN
-const wasm_name_t *wasm_exporttype_name(const struct wasm_exporttype_t *ty);
+// Returns the name of an export: borrowed, valid as long as the export type. [Export Types]
+//
+// Returns NULL with a last error for NULL.
+WASM_API_EXTERN const wasm_name_t *wasm_exporttype_name(const struct wasm_exporttype_t *ty);
 
-// The type of what is exported: borrowed, valid as long as the export type. NULL gives NULL and a last error.
-// [Export Types]
+// Returns the type of an export: borrowed, valid as long as the export type. [Export Types]
+//
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_exporttype_type(const struct wasm_exporttype_t *ty);
 
-// Releases the reference that a value owns, if any, and leaves null. NULL: nothing happens. [Values]
+// Releases the reference that a value owns, if any, and leaves a null reference. Does nothing for NULL. [Values]
 WASM_API_EXTERN
 void wasm_val_delete(struct wasm_val_t *value);
 
-// Writes a copy of a value to `out`, own, without looking at what was there; a reference is copied too. [Values]
+// Sets `*out` to a copy of a value, own; a reference is copied too. [Values]
 //
-// NULL for `source`: a null reference is written. NULL for `out`: nothing happens.
-WASM_API_EXTERN
-void wasm_val_copy(struct wasm_val_t *out,
-                   const struct wasm_val_t *source);
+// If `source` is NULL, the copy is a null reference. Does nothing if `out` is NULL.
+WASM_API_EXTERN void wasm_val_copy(struct wasm_val_t *out, const struct wasm_val_t *source);
 
-// Writes an empty vector of values to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of values. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_val_vec_new_empty(struct wasm_val_vec_t *out);
 
-// Writes a vector of `size` elements (values) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (values), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_val_vec_delete`
-// eventually. NULL for `out`: nothing happens.
-WASM_API_EXTERN
-void wasm_val_vec_new_uninitialized(struct wasm_val_vec_t *out,
-                                    size_t size);
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_val_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
+WASM_API_EXTERN void wasm_val_vec_new_uninitialized(struct wasm_val_vec_t *out, size_t size);
 
-// Writes a vector with the `size` elements (values) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (values) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_val_vec_new_uninitialized`. Must be passed to `wasm_val_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_val_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_val_vec_new(struct wasm_val_vec_t *out,
                       size_t size,
                       const struct wasm_val_t data[]);
 
-// Writes a copy of the vector `source` (values) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (values), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_val_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_val_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_val_vec_copy(struct wasm_val_vec_t *out,
                        const struct wasm_val_vec_t *source);
 
-// Deletes a vector of values and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (values) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
-WASM_API_EXTERN
-void wasm_val_vec_delete(struct wasm_val_vec_t *vector);
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
+WASM_API_EXTERN void wasm_val_vec_delete(struct wasm_val_vec_t *vector);
 
-// Deletes a handle to a reference. [References]
+// Deletes a handle to a reference. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_ref_delete(struct wasm_ref_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_ref_delete(struct wasm_ref_t *handle);
 
-// Another handle to the same object (a reference), own. [References]
+// Creates another handle to a reference, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_ref_delete` eventually. NULL gives NULL. May be called from any thread.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_ref_delete`. May be called from any thread.
 WASM_API_EXTERN struct wasm_ref_t *wasm_ref_copy(const struct wasm_ref_t *handle);
 
-// Whether two handles refer to the same object (a reference). [References]
+// Returns whether two handles refer to the same object (a reference). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN bool wasm_ref_same(const struct wasm_ref_t *one, const struct wasm_ref_t *other);
 
-// The host info of an object (a reference), borrowed; NULL if none was set. [References]
+// Returns the host info of a reference, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_ref_get_host_info(const struct wasm_ref_t *handle);
 
-// Sets the host info of an object (a reference): any pointer of the host's. [References]
+// Sets the host info of a reference to any pointer. [References]
 //
-// As `wasm_ref_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_ref_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *handle, void *info);
 
-// Sets the host info of an object (a reference) and what releases it. [References]
+// Sets the host info of a reference, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_ref_set_host_info_with_finalizer(struct wasm_ref_t *handle,
                                            void *info,
                                            void (*finalizer)(void *arg1));
 
-// Deletes a frame. Takes ownership. NULL: nothing happens. [Types]
-WASM_API_EXTERN void wasm_frame_delete(struct wasm_frame_t *ty);
+// Deletes a frame. Takes ownership. Does nothing for NULL. [Frames]
+WASM_API_EXTERN void wasm_frame_delete(struct wasm_frame_t *frame);
 
-// A copy of a frame, own. [Types]
+// Copies a frame, own. Returns NULL for NULL. [Frames]
 //
-// Must be passed to `wasm_frame_delete` eventually. NULL gives NULL.
-WASM_API_EXTERN struct wasm_frame_t *wasm_frame_copy(const struct wasm_frame_t *ty);
+// The copy must eventually be passed to `wasm_frame_delete`.
+WASM_API_EXTERN struct wasm_frame_t *wasm_frame_copy(const struct wasm_frame_t *frame);
 
-// Writes an empty vector of frames to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of frames. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_frame_vec_new_empty(struct wasm_frame_vec_t *out);
 
-// Writes a vector of `size` elements (frames) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (frames), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_frame_vec_delete`
-// eventually. NULL for `out`: nothing happens.
-WASM_API_EXTERN
-void wasm_frame_vec_new_uninitialized(struct wasm_frame_vec_t *out,
-                                      size_t size);
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_frame_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
+WASM_API_EXTERN void wasm_frame_vec_new_uninitialized(struct wasm_frame_vec_t *out, size_t size);
 
-// Writes a vector with the `size` elements (frames) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (frames) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_frame_vec_new_uninitialized`. Must be passed to `wasm_frame_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_frame_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_frame_vec_new(struct wasm_frame_vec_t *out,
                         size_t size,
                         struct wasm_frame_t *const data[]);
 
-// Writes a copy of the vector `source` (frames) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (frames), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_frame_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_frame_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_frame_vec_copy(struct wasm_frame_vec_t *out,
                          const struct wasm_frame_vec_t *source);
 
-// Deletes a vector of frames and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (frames) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
-WASM_API_EXTERN
-void wasm_frame_vec_delete(struct wasm_frame_vec_t *vector);
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
+WASM_API_EXTERN void wasm_frame_vec_delete(struct wasm_frame_vec_t *vector);
 
-// The instance that the frame ran in: borrowed, valid as long as the frame. [Frames]
+// Returns the instance that a frame ran in: borrowed, valid as long as the frame. [Frames]
 //
-// NULL if it cannot be told: during the start function of an instance, which is not there yet, or where several instances
-// of one module call each other through tables. NULL gives NULL and a last error.
+// Returns NULL if the instance is not known: during its start function, when it does not exist yet, or if several
+// instances of one module call each other through tables. Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 struct wasm_instance_t *wasm_frame_instance(const struct wasm_frame_t *frame);
 
-// The index of the frame's function in its module, imported functions first. NULL: 0 and a last error. [Frames]
+// Returns the index of a frame's function in its module, where imported functions come first. [Frames]
+//
+// Returns 0 with a last error for NULL.
 WASM_API_EXTERN
 uint32_t wasm_frame_func_index(const struct wasm_frame_t *frame);
 
-// Where in the function, in bytes from the start of its body in the module. NULL: 0 and a last error. [Frames]
+// Returns where in its function a frame is, in bytes from the start of the function's body in the binary. [Frames]
+//
+// Returns 0 with a last error for NULL.
 WASM_API_EXTERN
 size_t wasm_frame_func_offset(const struct wasm_frame_t *frame);
 
-// Where in the module, in bytes from its start. NULL: 0 and a last error. [Frames]
+// Returns where in its module a frame is, in bytes from the start of the binary. [Frames]
+//
+// Returns 0 with a last error for NULL.
 WASM_API_EXTERN size_t wasm_frame_module_offset(const struct wasm_frame_t *frame);
 
-// Deletes a handle to a trap. [References]
+// Deletes a handle to a trap. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_trap_delete(struct wasm_trap_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_trap_delete(struct wasm_trap_t *handle);
 
-// Another handle to the same object (a trap), own. [References]
+// Creates another handle to a trap, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_trap_delete` eventually. NULL gives NULL. May be called from any thread.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_trap_delete`. May be called from any thread.
 WASM_API_EXTERN struct wasm_trap_t *wasm_trap_copy(const struct wasm_trap_t *handle);
 
-// Whether two handles refer to the same object (a trap). [References]
+// Returns whether two handles refer to the same object (a trap). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN bool wasm_trap_same(const struct wasm_trap_t *one, const struct wasm_trap_t *other);
 
-// The host info of an object (a trap), borrowed; NULL if none was set. [References]
+// Returns the host info of a trap, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_trap_get_host_info(const struct wasm_trap_t *handle);
 
-// Sets the host info of an object (a trap): any pointer of the host's. [References]
+// Sets the host info of a trap to any pointer. [References]
 //
-// As `wasm_trap_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_trap_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *handle, void *info);
 
-// Sets the host info of an object (a trap) and what releases it. [References]
+// Sets the host info of a trap, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_trap_set_host_info_with_finalizer(struct wasm_trap_t *handle,
                                             void *info,
                                             void (*finalizer)(void *arg1));
 
-// Views a trap as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a trap as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_trap_as_ref(struct wasm_trap_t *handle);
 
-// Views a trap as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a trap as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN const struct wasm_ref_t *wasm_trap_as_ref_const(const struct wasm_trap_t *handle);
 
-// Views a `wasm_ref_t` as a trap: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a trap: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_trap_t *wasm_ref_as_trap(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a trap: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a trap: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_trap_t *wasm_ref_as_trap_const(const struct wasm_ref_t *view);
 
-// A trap with a message, own, for a host function to return. [Traps]
+// Creates a trap with a message, own, for a host function to return. [Traps]
 //
-// The message stays the caller's; it may end with a zero or not, and be empty; NULL is empty. NULL for the store gives
-// NULL and a last error.
+// Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL with a last error if
+// `store` is NULL.
 WASM_API_EXTERN
 struct wasm_trap_t *wasm_trap_new(struct wasm_store_t *store,
                                   const wasm_message_t *message);
 
-// Writes a trap's message to `out`, own: zero-terminated, with exactly one zero, which `size` counts. [Traps]
+// Sets `*out` to the message of a trap, own. It ends with exactly one zero, which `size` counts. [Traps]
 //
-// A trap of WebAssembly's has the words of the specification for its cause, on every backend ("unreachable", "integer
-// divide by zero", ...); a host function's trap the message it was made with. Must be passed to `wasm_byte_vec_delete`.
-// NULL for the trap: `out` is empty, and there is a last error.
+// If WebAssembly trapped, the message is that of the specification for the cause, on every backend: "unreachable",
+// "integer divide by zero" and so on. The trap of a host function has the message that it was created with. The message
+// must eventually be passed to `wasm_byte_vec_delete`. It is empty, with a last error, if `trap` is NULL.
 WASM_API_EXTERN
 void wasm_trap_message(const struct wasm_trap_t *trap,
                        wasm_message_t *out);
 
-// The innermost frame of a trap's backtrace, own: where it arose. [Traps]
+// Returns the innermost frame of a trap's backtrace, own: the place where it arose. [Traps]
 //
-// NULL if there are no frames: the trap has not been through WebAssembly, or the backend keeps none, as wasmi. NULL gives
-// NULL and a last error. Must be passed to `wasm_frame_delete`.
+// Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend (wasmi) keeps none.
+// Returns NULL with a last error for NULL. The frame must eventually be passed to `wasm_frame_delete`.
 WASM_API_EXTERN
 struct wasm_frame_t *wasm_trap_origin(const struct wasm_trap_t *trap);
 
-// Writes a trap's backtrace to `out`, own: its frames, innermost first. [Traps]
+// Sets `*out` to the backtrace of a trap, own: its frames, the innermost first. [Traps]
 //
-// Empty where `wasm_trap_origin` is NULL. Must be passed to `wasm_frame_vec_delete`.
-WASM_API_EXTERN void wasm_trap_trace(const struct wasm_trap_t *trap, struct wasm_frame_vec_t *out);
-
-// Deletes a handle to a foreign object. [References]
-//
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
+// The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if `wasm_trap_origin` returns NULL, with a
+// last error if `trap` is NULL.
 WASM_API_EXTERN
-void wasm_foreign_delete(struct wasm_foreign_t *handle);
+void wasm_trap_trace(const struct wasm_trap_t *trap,
+                     struct wasm_frame_vec_t *out);
 
-// Another handle to the same object (a foreign object), own. [References]
+// Deletes a handle to a foreign object. Takes ownership. Does nothing for NULL. [References]
 //
-// Must be passed to `wasm_foreign_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_foreign_t *wasm_foreign_copy(const struct wasm_foreign_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_foreign_delete(struct wasm_foreign_t *handle);
 
-// Whether two handles refer to the same object (a foreign object). [References]
+// Creates another handle to a foreign object, own. Returns NULL for NULL. [References]
 //
-// Both NULL: true; one NULL: false.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_foreign_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_foreign_t *wasm_foreign_copy(const struct wasm_foreign_t *handle);
+
+// Returns whether two handles refer to the same object (a foreign object). [References]
+//
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_foreign_same(const struct wasm_foreign_t *one,
                        const struct wasm_foreign_t *other);
 
-// The host info of an object (a foreign object), borrowed; NULL if none was set. [References]
+// Returns the host info of a foreign object, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_foreign_get_host_info(const struct wasm_foreign_t *handle);
 
-// Sets the host info of an object (a foreign object): any pointer of the host's. [References]
+// Sets the host info of a foreign object to any pointer. [References]
 //
-// As `wasm_foreign_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_foreign_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *handle, void *info);
 
-// Sets the host info of an object (a foreign object) and what releases it. [References]
+// Sets the host info of a foreign object, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_foreign_set_host_info_with_finalizer(struct wasm_foreign_t *handle,
                                                void *info,
                                                void (*finalizer)(void *arg1));
 
-// Views a foreign object as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
-WASM_API_EXTERN
-struct wasm_ref_t *wasm_foreign_as_ref(struct wasm_foreign_t *handle);
+// Views a foreign object as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
+WASM_API_EXTERN struct wasm_ref_t *wasm_foreign_as_ref(struct wasm_foreign_t *handle);
 
-// Views a foreign object as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a foreign object as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_foreign_as_ref_const(const struct wasm_foreign_t *handle);
 
-// Views a `wasm_ref_t` as a foreign object: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a foreign object: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_foreign_t *wasm_ref_as_foreign(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a foreign object: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a foreign object: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_foreign_t *wasm_ref_as_foreign_const(const struct wasm_ref_t *view);
 
-// A foreign object, own. NULL for the store gives NULL and a last error. [Foreign Objects]
+// Creates a foreign object, own. Returns NULL with a last error for NULL. [Foreign Objects]
 WASM_API_EXTERN struct wasm_foreign_t *wasm_foreign_new(struct wasm_store_t *store);
 
-// Deletes a handle to a module. [References]
+// Deletes a handle to a module. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_module_delete(struct wasm_module_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_module_delete(struct wasm_module_t *handle);
 
-// Another handle to the same object (a module), own. [References]
+// Creates another handle to a module, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_module_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_module_t *wasm_module_copy(const struct wasm_module_t *handle);
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_module_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_module_t *wasm_module_copy(const struct wasm_module_t *handle);
 
-// Whether two handles refer to the same object (a module). [References]
+// Returns whether two handles refer to the same object (a module). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_module_same(const struct wasm_module_t *one,
                       const struct wasm_module_t *other);
 
-// The host info of an object (a module), borrowed; NULL if none was set. [References]
+// Returns the host info of a module, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_module_get_host_info(const struct wasm_module_t *handle);
 
-// Sets the host info of an object (a module): any pointer of the host's. [References]
+// Sets the host info of a module to any pointer. [References]
 //
-// As `wasm_module_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_module_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *handle, void *info);
 
-// Sets the host info of an object (a module) and what releases it. [References]
+// Sets the host info of a module, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_module_set_host_info_with_finalizer(struct wasm_module_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
-// Views a module as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a module as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_module_as_ref(struct wasm_module_t *handle);
 
-// Views a module as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a module as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_module_as_ref_const(const struct wasm_module_t *handle);
 
-// Views a `wasm_ref_t` as a module: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a module: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_module_t *wasm_ref_as_module(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a module: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a module: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_module_t *wasm_ref_as_module_const(const struct wasm_ref_t *view);
 
-// Compiles a module, own. [Modules]
+// Compiles a module, own. Does not take `binary`. [Modules]
 //
-// `binary` stays the caller's. NULL and a last error, which says where and why, if it is malformed or invalid, or uses
-// what the engine lacks. Text is not accepted; see `wasmrt_wat2wasm`.
+// Returns NULL if the binary is malformed or invalid, or uses what the engine does not support; the last error says where
+// and why. Does not accept the text format: see `wasmrt_wat2wasm`. Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_new(struct wasm_store_t *store,
                                       const struct wasm_byte_vec_t *binary);
 
-// Whether `binary` is a module that `wasm_module_new` would accept; if not, the last error says why. [Modules]
+// Returns whether `wasm_module_new` would accept `binary`; if not, the last error says why. [Modules]
 //
-// Keeps nothing. Takes far less time than `wasm_module_new` on an engine that is a compiler, and as long on an interpreter.
-// NULL for the store or the bytes: false.
+// Nothing is kept. On an engine that compiles, this is much faster than `wasm_module_new`; on an interpreter, it takes as
+// long. Returns false with a last error for NULL.
 WASM_API_EXTERN
 bool wasm_module_validate(struct wasm_store_t *store,
                           const struct wasm_byte_vec_t *binary);
 
-// Writes the types of a module's imports to `out`, own, in declared order. [Modules]
+// Sets `*out` to the types of a module's imports, own, in declared order. [Modules]
 //
-// Must be passed to `wasm_importtype_vec_delete`. NULL for the module: `out` is empty, and there is a last error.
+// The vector must eventually be passed to `wasm_importtype_vec_delete`. It is empty, with a last error, if `module` is
+// NULL.
 WASM_API_EXTERN
 void wasm_module_imports(const struct wasm_module_t *module,
                          struct wasm_importtype_vec_t *out);
 
-// Writes the types of a module's exports to `out`, own, in declared order. [Modules]
+// Sets `*out` to the types of a module's exports, own, in declared order. [Modules]
 //
-// Must be passed to `wasm_exporttype_vec_delete`. NULL for the module: `out` is empty, and there is a last error.
+// The vector must eventually be passed to `wasm_exporttype_vec_delete`. It is empty, with a last error, if `module` is
+// NULL.
 WASM_API_EXTERN
 void wasm_module_exports(const struct wasm_module_t *module,
                          struct wasm_exporttype_vec_t *out);
 
-// Writes a module in a form that `wasm_module_deserialize` reads again without compiling to `out`, own. [Modules]
+// Serializes a module: sets `*out` to bytes, own, that `wasm_module_deserialize` reads without compiling again. [Modules]
 //
-// The bytes name the library's version, the backend and its settings, and carry a checksum. Must be passed to
-// `wasm_byte_vec_delete`. NULL for the module: `out` is empty, and there is a last error.
+// The bytes name the library's version, the backend and its settings, and carry a checksum. They must eventually be passed
+// to `wasm_byte_vec_delete`. The vector is empty, with a last error, on failure, or if `module` is NULL.
 WASM_API_EXTERN
 void wasm_module_serialize(const struct wasm_module_t *module,
                            struct wasm_byte_vec_t *out);
 
-// Makes a module, own, from the bytes of `wasm_module_serialize`, which stay the caller's. [Modules]
+// Creates a module, own, from the bytes of `wasm_module_serialize`. Does not take `bytes`. [Modules]
 //
-// NULL and a last error if they are damaged, incomplete, or from another version, backend or configuration. The checksum
-// guards against accidents, not against malice: serialized modules may hold machine code, so read only your own.
+// Returns NULL with a last error if the bytes are damaged, incomplete, or from another version, backend or configuration,
+// and for NULL. The checksum detects accidents, not attacks: serialized modules may hold machine code, so read only your
+// own.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_deserialize(struct wasm_store_t *store,
                                               const struct wasm_byte_vec_t *bytes);
 
-// A form of a module that can be taken to other threads, own. NULL gives NULL and a last error. [Modules]
+// Creates a form of a module, own, that can be taken to other threads. [Modules]
 //
-// Nothing is copied or compiled again. Must be passed to `wasm_shared_module_delete`.
+// Nothing is copied or compiled again. Returns NULL with a last error for NULL. The result must eventually be passed to
+// `wasm_shared_module_delete`.
 WASM_API_EXTERN
 struct wasm_shared_module_t *wasm_module_share(const struct wasm_module_t *module);
 
-// A module for `store` from a shared one, own. The shared one stays the caller's. [Modules]
+// Creates a module of `store`, own, from a shared one. Does not take `shared`. [Modules]
 //
-// NULL and a last error if either is NULL, or if the store is of another engine.
+// Returns NULL with a last error if the store belongs to another engine, and for NULL.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_obtain(struct wasm_store_t *store,
                                          const struct wasm_shared_module_t *shared);
 
-// Deletes a shared module. Takes ownership. NULL: nothing happens. May be called from any thread. [Modules]
+// Deletes a shared module. Takes ownership. Does nothing for NULL. May be called from any thread. [Modules]
 WASM_API_EXTERN
 void wasm_shared_module_delete(struct wasm_shared_module_t *shared);
 
-// Deletes a handle to a function. [References]
+// Deletes a handle to a function. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_func_delete(struct wasm_func_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_func_delete(struct wasm_func_t *handle);
 
-// Another handle to the same object (a function), own. [References]
+// Creates another handle to a function, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_func_delete` eventually. NULL gives NULL. May be called from any thread.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_func_delete`. May be called from any thread.
 WASM_API_EXTERN struct wasm_func_t *wasm_func_copy(const struct wasm_func_t *handle);
 
-// Whether two handles refer to the same object (a function). [References]
+// Returns whether two handles refer to the same object (a function). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN bool wasm_func_same(const struct wasm_func_t *one, const struct wasm_func_t *other);
 
-// The host info of an object (a function), borrowed; NULL if none was set. [References]
+// Returns the host info of a function, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_func_get_host_info(const struct wasm_func_t *handle);
 
-// Sets the host info of an object (a function): any pointer of the host's. [References]
+// Sets the host info of a function to any pointer. [References]
 //
-// As `wasm_func_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_func_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *handle, void *info);
 
-// Sets the host info of an object (a function) and what releases it. [References]
+// Sets the host info of a function, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_func_set_host_info_with_finalizer(struct wasm_func_t *handle,
                                             void *info,
                                             void (*finalizer)(void *arg1));
 
-// Views a function as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a function as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_func_as_ref(struct wasm_func_t *handle);
 
-// Views a function as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a function as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN const struct wasm_ref_t *wasm_func_as_ref_const(const struct wasm_func_t *handle);
 
-// Views a `wasm_ref_t` as a function: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a function: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_func_t *wasm_ref_as_func(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a function: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a function: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_func_t *wasm_ref_as_func_const(const struct wasm_ref_t *view);
 
-// Views a function as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a function as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_extern_t *wasm_func_as_extern(struct wasm_func_t *handle);
 
-// Views a function as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a function as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_extern_t *wasm_func_as_extern_const(const struct wasm_func_t *handle);
 
-// Views a `wasm_extern_t` as a function: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a function: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_func_t *wasm_extern_as_func(struct wasm_extern_t *view);
 
-// Views a `wasm_extern_t` as a function: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a function: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_func_t *wasm_extern_as_func_const(const struct wasm_extern_t *view);
 
-// A host function, own. The type stays the caller's. [Function Instances]
+// Creates a host function, own. Does not take `ty`. [Function Instances]
 //
-// NULL and a last error if an argument is NULL, or if the type has values that `wasm_val_t` cannot carry. Must be passed
-// to `wasm_func_delete`.
+// Returns NULL with a last error if an argument is NULL, or if the type has values that `wasm_val_t` cannot carry. The
+// function must eventually be passed to `wasm_func_delete`.
 WASM_API_EXTERN
 struct wasm_func_t *wasm_func_new(struct wasm_store_t *store,
                                   const struct wasm_functype_t *ty,
                                   wasm_func_callback_t callback);
 
-// A host function, own, that is called with `env`. The type stays the caller's. [Function Instances]
+// Creates a host function, own, that is called with `env`. Takes `env`, but not `ty`. [Function Instances]
 //
-// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store, on the thread
-// that lets go of it; at once if this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
+// `finalizer`, unless NULL, is called once with `env` when the function is freed, at the latest with its store, on the
+// thread that frees it; at once if `wasm_func_new_with_env` fails. `env` may be NULL. Fails as `wasm_func_new` does.
 WASM_API_EXTERN
 struct wasm_func_t *wasm_func_new_with_env(struct wasm_store_t *store,
                                            const struct wasm_functype_t *ty,
@@ -1644,536 +1763,592 @@ struct wasm_func_t *wasm_func_new_with_env(struct wasm_store_t *store,
                                            void *env,
                                            void (*finalizer)(void *arg1));
 
-// The type of a function, own. NULL gives NULL and a last error. [Function Instances]
+// Returns the type of a function, own. Returns NULL with a last error for NULL. [Function Instances]
 //
-// Must be passed to `wasm_functype_delete`.
-WASM_API_EXTERN struct wasm_functype_t *wasm_func_type(const struct wasm_func_t *func);
+// The type must eventually be passed to `wasm_functype_delete`.
+WASM_API_EXTERN
+struct wasm_functype_t *wasm_func_type(const struct wasm_func_t *func);
 
-// How many parameters a function has. NULL: 0 and a last error. [Function Instances]
-WASM_API_EXTERN size_t wasm_func_param_arity(const struct wasm_func_t *func);
+// Returns the number of a function's parameters. Returns 0 with a last error for NULL. [Function Instances]
+WASM_API_EXTERN
+size_t wasm_func_param_arity(const struct wasm_func_t *func);
 
-// How many results a function has. NULL: 0 and a last error. [Function Instances]
-WASM_API_EXTERN size_t wasm_func_result_arity(const struct wasm_func_t *func);
+// Returns the number of a function's results. Returns 0 with a last error for NULL. [Function Instances]
+WASM_API_EXTERN
+size_t wasm_func_result_arity(const struct wasm_func_t *func);
 
-// Calls a function. [Function Instances]
+// Calls a function. Returns NULL, or a trap, own. [Function Instances]
 //
-// Arguments stay the caller's, and must be as many and of the kinds as the type says. Results are written to `results`
-// without looking at what was there, own; those beyond the vector are dropped, and elements beyond the results are not
-// touched. NULL for a vector means empty. Returns NULL, or a trap, own, with nothing written: what WebAssembly or a host
-// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function, or one
-// that was deleted: NULL, nothing happens, and there is a last error. May be called from host functions, also of the same
-// store. What they delete, be it this function or the store, goes when the call is over.
+// Does not take `args`, whose number and kinds must be those of the function's type. On success the results are written to
+// the elements of `results`, own. Results for which `results` has no element are released, elements for which there is
+// no result are left as they are. The two may be the same array. NULL for a vector means an empty one.
+//
+// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong and nothing has run.
+// If `func` is NULL or was deleted, nothing runs either: returns NULL with a last error.
+//
+// Host functions may call this, also for the store that calls them. What they delete, even the running function or its
+// store, is freed when the call is over.
 WASM_API_EXTERN
 struct wasm_trap_t *wasm_func_call(const struct wasm_func_t *func,
                                    const struct wasm_val_vec_t *args,
                                    struct wasm_val_vec_t *results);
 
-// Deletes a handle to a global. [References]
+// Deletes a handle to a global. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_global_delete(struct wasm_global_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_global_delete(struct wasm_global_t *handle);
 
-// Another handle to the same object (a global), own. [References]
+// Creates another handle to a global, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_global_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_global_t *wasm_global_copy(const struct wasm_global_t *handle);
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_global_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_global_t *wasm_global_copy(const struct wasm_global_t *handle);
 
-// Whether two handles refer to the same object (a global). [References]
+// Returns whether two handles refer to the same object (a global). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_global_same(const struct wasm_global_t *one,
                       const struct wasm_global_t *other);
 
-// The host info of an object (a global), borrowed; NULL if none was set. [References]
+// Returns the host info of a global, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_global_get_host_info(const struct wasm_global_t *handle);
 
-// Sets the host info of an object (a global): any pointer of the host's. [References]
+// Sets the host info of a global to any pointer. [References]
 //
-// As `wasm_global_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_global_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *handle, void *info);
 
-// Sets the host info of an object (a global) and what releases it. [References]
+// Sets the host info of a global, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_global_set_host_info_with_finalizer(struct wasm_global_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
-// Views a global as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a global as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_global_as_ref(struct wasm_global_t *handle);
 
-// Views a global as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a global as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_global_as_ref_const(const struct wasm_global_t *handle);
 
-// Views a `wasm_ref_t` as a global: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a global: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_global_t *wasm_ref_as_global(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a global: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a global: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_global_t *wasm_ref_as_global_const(const struct wasm_ref_t *view);
 
-// Views a global as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a global as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_extern_t *wasm_global_as_extern(struct wasm_global_t *handle);
 
-// Views a global as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a global as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_extern_t *wasm_global_as_extern_const(const struct wasm_global_t *handle);
 
-// Views a `wasm_extern_t` as a global: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a global: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_global_t *wasm_extern_as_global(struct wasm_extern_t *view);
 
-// Views a `wasm_extern_t` as a global: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a global: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_global_t *wasm_extern_as_global_const(const struct wasm_extern_t *view);
 
-// A global with an initial value, own. Type and value stay the caller's. [Global Instances]
+// Creates a global with an initial value, own. Does not take `ty` or `value`. [Global Instances]
 //
-// NULL and a last error if an argument is NULL, or if the value is not of the type or refers to another store's object.
+// Returns NULL with a last error if an argument is NULL, if the value is not of the type, or if it refers to an object of
+// another store.
 WASM_API_EXTERN
 struct wasm_global_t *wasm_global_new(struct wasm_store_t *store,
                                       const struct wasm_globaltype_t *ty,
                                       const struct wasm_val_t *value);
 
-// The type of a global, own. NULL gives NULL and a last error. Must be passed to `wasm_globaltype_delete`.
-// [Global Instances]
-WASM_API_EXTERN
-struct wasm_globaltype_t *wasm_global_type(const struct wasm_global_t *global);
-
-// Writes a global's value to `out`, own, without looking at what was there. [Global Instances]
+// Returns the type of a global, own. Returns NULL with a last error for NULL. [Global Instances]
 //
-// A reference in it must be released, as by `wasm_val_delete`. On failure (NULL, or a value that `wasm_val_t` cannot
-// carry) a null reference is written, and there is a last error. NULL for `out`: nothing happens.
+// The type must eventually be passed to `wasm_globaltype_delete`.
+WASM_API_EXTERN struct wasm_globaltype_t *wasm_global_type(const struct wasm_global_t *global);
+
+// Sets `*out` to the value of a global, own. [Global Instances]
+//
+// A reference in the value must eventually be released, by `wasm_val_delete` for instance. On failure the value is a null
+// reference, and there is a last error: if `global` is NULL, or has a value that `wasm_val_t` cannot carry. Does nothing if
+// `out` is NULL.
 WASM_API_EXTERN
 void wasm_global_get(const struct wasm_global_t *global,
                      struct wasm_val_t *out);
 
-// Sets a global. The value stays the caller's; a reference in it is copied. [Global Instances]
+// Sets the value of a global. Does not take `value`; a reference in it is copied. [Global Instances]
 //
-// If the global is constant, or the value not of its type or of another store, nothing is written and there is a last
-// error; likewise for NULL.
+// The global is unchanged, and there is a last error, if it is constant, if the value is not of its type or refers to an
+// object of another store, or if an argument is NULL.
 WASM_API_EXTERN
 void wasm_global_set(struct wasm_global_t *global,
                      const struct wasm_val_t *value);
 
-// Deletes a handle to a table. [References]
+// Deletes a handle to a table. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_table_delete(struct wasm_table_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_table_delete(struct wasm_table_t *handle);
 
-// Another handle to the same object (a table), own. [References]
+// Creates another handle to a table, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_table_delete` eventually. NULL gives NULL. May be called from any thread.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_table_delete`. May be called from any thread.
 WASM_API_EXTERN struct wasm_table_t *wasm_table_copy(const struct wasm_table_t *handle);
 
-// Whether two handles refer to the same object (a table). [References]
+// Returns whether two handles refer to the same object (a table). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_table_same(const struct wasm_table_t *one,
                      const struct wasm_table_t *other);
 
-// The host info of an object (a table), borrowed; NULL if none was set. [References]
+// Returns the host info of a table, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_table_get_host_info(const struct wasm_table_t *handle);
 
-// Sets the host info of an object (a table): any pointer of the host's. [References]
+// Sets the host info of a table to any pointer. [References]
 //
-// As `wasm_table_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_table_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *handle, void *info);
 
-// Sets the host info of an object (a table) and what releases it. [References]
+// Sets the host info of a table, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_table_set_host_info_with_finalizer(struct wasm_table_t *handle,
                                              void *info,
                                              void (*finalizer)(void *arg1));
 
-// Views a table as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a table as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_table_as_ref(struct wasm_table_t *handle);
 
-// Views a table as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a table as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN const struct wasm_ref_t *wasm_table_as_ref_const(const struct wasm_table_t *handle);
 
-// Views a `wasm_ref_t` as a table: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a table: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_table_t *wasm_ref_as_table(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a table: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a table: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_table_t *wasm_ref_as_table_const(const struct wasm_ref_t *view);
 
-// Views a table as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a table as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_extern_t *wasm_table_as_extern(struct wasm_table_t *handle);
 
-// Views a table as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a table as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_extern_t *wasm_table_as_extern_const(const struct wasm_table_t *handle);
 
-// Views a `wasm_extern_t` as a table: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a table: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_table_t *wasm_extern_as_table(struct wasm_extern_t *view);
 
-// Views a `wasm_extern_t` as a table: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a table: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_table_t *wasm_extern_as_table_const(const struct wasm_extern_t *view);
 
-// A table whose elements are all `init`, own. The type and `init` stay the caller's. [Table Instances]
+// Creates a table whose elements are all `init`, own. Does not take `ty` or `init`. [Table Instances]
 //
-// NULL for `init` is the null reference. NULL and a last error if another argument is NULL, or if `init` is not of the
-// elements' type or of another store.
+// NULL for `init` is the null reference. Returns NULL with a last error if another argument is NULL, or if `init` is not
+// of the elements' type or is of another store.
 WASM_API_EXTERN
 struct wasm_table_t *wasm_table_new(struct wasm_store_t *store,
                                     const struct wasm_tabletype_t *ty,
                                     struct wasm_ref_t *init);
 
-// The type of a table, own; its minimum is the current size. NULL gives NULL and a last error. [Table Instances]
+// Returns the type of a table, own; its minimum is the current size. [Table Instances]
 //
-// Must be passed to `wasm_tabletype_delete`.
+// Returns NULL with a last error for NULL. The type must eventually be passed to `wasm_tabletype_delete`.
 WASM_API_EXTERN
 struct wasm_tabletype_t *wasm_table_type(const struct wasm_table_t *table);
 
-// The element at `index`, own; NULL if it is the null reference. [Table Instances]
+// Returns the element of a table at `index`, own; NULL if it is the null reference. [Table Instances]
 //
-// NULL and a last error if the index is beyond the end, or the table NULL. Must be passed to `wasm_ref_delete`.
+// Returns NULL with a last error if the index is beyond the end, or if `table` is NULL. The reference must eventually be
+// passed to `wasm_ref_delete`.
 WASM_API_EXTERN
 struct wasm_ref_t *wasm_table_get(const struct wasm_table_t *table,
                                   wasm_table_size_t index);
 
-// Sets the element at `index`. The reference stays the caller's; NULL is the null reference. [Table Instances]
+// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference. [Table Instances]
 //
-// False and a last error if the index is beyond the end, the reference not of the elements' type or of another store, or
-// the table NULL.
+// Returns true on success. Returns false with a last error if the index is beyond the end, if the reference is not of the
+// elements' type or is of another store, or if `table` is NULL.
 WASM_API_EXTERN
 bool wasm_table_set(struct wasm_table_t *table,
                     wasm_table_size_t index,
                     struct wasm_ref_t *value);
 
-// How many elements a table has. NULL: 0 and a last error. [Table Instances]
+// Returns the size of a table in elements. Returns 0 with a last error for NULL. [Table Instances]
 WASM_API_EXTERN wasm_table_size_t wasm_table_size(const struct wasm_table_t *table);
 
-// Adds `delta` elements that are all `init`. That stays the caller's; NULL is the null reference. [Table Instances]
+// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null reference.
+// [Table Instances]
 //
-// False and a last error if the table would exceed its maximum or what there is memory for, if `init` is not of the
-// elements' type or of another store, or if the table is NULL.
+// Returns true on success. Returns false with a last error if the table would exceed its maximum, if there is too little
+// memory, if `init` is not of the elements' type or is of another store, or if `table` is NULL.
 WASM_API_EXTERN
 bool wasm_table_grow(struct wasm_table_t *table,
                      wasm_table_size_t delta,
                      struct wasm_ref_t *init);
 
-// Deletes a handle to a memory. [References]
+// Deletes a handle to a memory. Takes ownership. Does nothing for NULL. [References]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_memory_delete(struct wasm_memory_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_memory_delete(struct wasm_memory_t *handle);
 
-// Another handle to the same object (a memory), own. [References]
+// Creates another handle to a memory, own. Returns NULL for NULL. [References]
 //
-// Must be passed to `wasm_memory_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_memory_t *wasm_memory_copy(const struct wasm_memory_t *handle);
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_memory_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_memory_t *wasm_memory_copy(const struct wasm_memory_t *handle);
 
-// Whether two handles refer to the same object (a memory). [References]
+// Returns whether two handles refer to the same object (a memory). [References]
 //
-// Both NULL: true; one NULL: false.
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_memory_same(const struct wasm_memory_t *one,
                       const struct wasm_memory_t *other);
 
-// The host info of an object (a memory), borrowed; NULL if none was set. [References]
+// Returns the host info of a memory, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_memory_get_host_info(const struct wasm_memory_t *handle);
 
-// Sets the host info of an object (a memory): any pointer of the host's. [References]
+// Sets the host info of a memory to any pointer. [References]
 //
-// As `wasm_memory_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_memory_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *handle, void *info);
 
-// Sets the host info of an object (a memory) and what releases it. [References]
+// Sets the host info of a memory, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
-// Views a memory as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a memory as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_memory_as_ref(struct wasm_memory_t *handle);
 
-// Views a memory as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a memory as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_memory_as_ref_const(const struct wasm_memory_t *handle);
 
-// Views a `wasm_ref_t` as a memory: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a memory: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_memory_t *wasm_ref_as_memory(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as a memory: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as a memory: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_memory_t *wasm_ref_as_memory_const(const struct wasm_ref_t *view);
 
-// Views a memory as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a memory as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_extern_t *wasm_memory_as_extern(struct wasm_memory_t *handle);
 
-// Views a memory as a `wasm_extern_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views a memory as a `wasm_extern_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_extern_t *wasm_memory_as_extern_const(const struct wasm_memory_t *handle);
 
-// Views a `wasm_extern_t` as a memory: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a memory: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_memory_t *wasm_extern_as_memory(struct wasm_extern_t *view);
 
-// Views a `wasm_extern_t` as a memory: borrowed, the same object. [References]
+// Views a `wasm_extern_t` as a memory: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_memory_t *wasm_extern_as_memory_const(const struct wasm_extern_t *view);
 
-// A memory of zeros, own. The type stays the caller's. [Memory Instances]
+// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 //
-// NULL and a last error if an argument is NULL, or if so much memory cannot be had.
+// Returns NULL with a last error if an argument is NULL, or if the memory cannot be allocated.
 WASM_API_EXTERN
 struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
                                       const struct wasm_memorytype_t *ty);
 
-// The type of a memory, own; its minimum is the current size. NULL gives NULL and a last error. [Memory Instances]
+// Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 //
-// Must be passed to `wasm_memorytype_delete`.
+// Returns NULL with a last error for NULL. The type must eventually be passed to `wasm_memorytype_delete`.
 WASM_API_EXTERN
 struct wasm_memorytype_t *wasm_memory_type(const struct wasm_memory_t *memory);
 
-// Where a memory's bytes are: borrowed, until the memory grows or its store goes. [Memory Instances]
+// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is freed.
+// [Memory Instances]
 //
-// NULL gives NULL and a last error.
+// Returns NULL with a last error for NULL.
 WASM_API_EXTERN
 wasm_byte_t *wasm_memory_data(struct wasm_memory_t *memory);
 
-// How many bytes a memory has. NULL: 0 and a last error. [Memory Instances]
+// Returns the size of a memory in bytes. Returns 0 with a last error for NULL. [Memory Instances]
 WASM_API_EXTERN size_t wasm_memory_data_size(const struct wasm_memory_t *memory);
 
-// How many pages a memory has. NULL: 0 and a last error. [Memory Instances]
+// Returns the size of a memory in pages. Returns 0 with a last error for NULL. [Memory Instances]
 WASM_API_EXTERN wasm_memory_pages_t wasm_memory_size(const struct wasm_memory_t *memory);
 
-// Adds `delta` pages of zeros; the memory's bytes may move. [Memory Instances]
+// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown. [Memory Instances]
 //
-// False and a last error if it would exceed its maximum or what there is memory for, or is NULL.
-WASM_API_EXTERN bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_pages_t delta);
-
-// Deletes a handle to an extern. [References]
-//
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
+// Returns false with a last error if the memory would exceed its maximum, if there is too little memory, and for NULL.
 WASM_API_EXTERN
-void wasm_extern_delete(struct wasm_extern_t *handle);
+bool wasm_memory_grow(struct wasm_memory_t *memory,
+                      wasm_memory_pages_t delta);
 
-// Another handle to the same object (an extern), own. [References]
+// Deletes a handle to an extern. Takes ownership. Does nothing for NULL. [References]
 //
-// Must be passed to `wasm_extern_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_extern_t *wasm_extern_copy(const struct wasm_extern_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_extern_delete(struct wasm_extern_t *handle);
 
-// Whether two handles refer to the same object (an extern). [References]
+// Creates another handle to an extern, own. Returns NULL for NULL. [References]
 //
-// Both NULL: true; one NULL: false.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_extern_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_extern_t *wasm_extern_copy(const struct wasm_extern_t *handle);
+
+// Returns whether two handles refer to the same object (an extern). [References]
+//
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_extern_same(const struct wasm_extern_t *one,
                       const struct wasm_extern_t *other);
 
-// The host info of an object (an extern), borrowed; NULL if none was set. [References]
+// Returns the host info of an extern, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_extern_get_host_info(const struct wasm_extern_t *handle);
 
-// Sets the host info of an object (an extern): any pointer of the host's. [References]
+// Sets the host info of an extern to any pointer. [References]
 //
-// As `wasm_extern_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_extern_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *handle, void *info);
 
-// Sets the host info of an object (an extern) and what releases it. [References]
+// Sets the host info of an extern, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_extern_set_host_info_with_finalizer(struct wasm_extern_t *handle,
                                               void *info,
                                               void (*finalizer)(void *arg1));
 
-// Views an extern as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views an extern as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_extern_as_ref(struct wasm_extern_t *handle);
 
-// Views an extern as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views an extern as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_extern_as_ref_const(const struct wasm_extern_t *handle);
 
-// Views a `wasm_ref_t` as an extern: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as an extern: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_extern_t *wasm_ref_as_extern(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as an extern: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as an extern: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN const struct wasm_extern_t *wasm_ref_as_extern_const(const struct wasm_ref_t *view);
 
-// Writes an empty vector of externs to `out`, without looking at what was there. [Vectors]
+// Sets `*out` to an empty vector of externs. [Vectors]
 //
-// An empty vector need not be deleted, but may be. NULL for `out`: nothing happens.
+// An empty vector need not be deleted, but may be. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_extern_vec_new_empty(struct wasm_extern_vec_t *out);
 
-// Writes a vector of `size` elements (externs) for the caller to fill to `out`, own. [Vectors]
+// Sets `*out` to a new vector of `size` zeroed elements (externs), own, for the caller to fill
+// in. [Vectors]
 //
-// The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so
-// many, the vector is empty and the last error says so. Must be passed to `wasm_extern_vec_delete`
-// eventually. NULL for `out`: nothing happens.
-WASM_API_EXTERN
-void wasm_extern_vec_new_uninitialized(struct wasm_extern_vec_t *out,
-                                       size_t size);
+// The vector may be deleted at any time, and must eventually be passed to
+// `wasm_extern_vec_delete`. If there is too little memory, it is empty, and there is a last
+// error. Does nothing if `out` is NULL.
+WASM_API_EXTERN void wasm_extern_vec_new_uninitialized(struct wasm_extern_vec_t *out, size_t size);
 
-// Writes a vector with the `size` elements (externs) at `data` to `out`, own. [Vectors]
+// Sets `*out` to a new vector of the `size` elements (externs) at `data`, own. [Vectors]
 //
-// The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as
-// `wasm_extern_vec_new_uninitialized`. Must be passed to `wasm_extern_vec_delete` eventually. NULL for
-// `out`, or no memory for so many: what the elements refer to is released.
+// Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The
+// vector must eventually be passed to `wasm_extern_vec_delete`.
+//
+// If there is too little memory, the vector is empty, and there is a last error. In that case, and if
+// `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_extern_vec_new(struct wasm_extern_vec_t *out,
                          size_t size,
                          struct wasm_extern_t *const data[]);
 
-// Writes a copy of the vector `source` (externs) to `out`, own; its elements are copied too. [Vectors]
+// Sets `*out` to a copy of a vector (externs), own. The elements are copied too. [Vectors]
 //
-// NULL for `source`: the copy is empty. Must be passed to `wasm_extern_vec_delete` eventually.
+// The copy must eventually be passed to `wasm_extern_vec_delete`. It is empty if `source` is
+// NULL. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_extern_vec_copy(struct wasm_extern_vec_t *out,
                           const struct wasm_extern_vec_t *source);
 
-// Deletes a vector of externs and its elements, and leaves it empty. [Vectors]
+// Releases the elements of a vector (externs) and their storage, not the struct itself, which is
+// left empty. [Vectors]
 //
-// Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was
-// deleted before: nothing happens. Elements that are NULL are passed over.
+// NULL elements are skipped. Does nothing for NULL, or for a vector that is empty.
+WASM_API_EXTERN void wasm_extern_vec_delete(struct wasm_extern_vec_t *vector);
+
+// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL. [Externals]
 WASM_API_EXTERN
-void wasm_extern_vec_delete(struct wasm_extern_vec_t *vector);
+wasm_externkind_t wasm_extern_kind(const struct wasm_extern_t *extern_);
 
-// The kind of an extern. NULL: `WASM_EXTERN_FUNC` (0) and a last error. [Externals]
-WASM_API_EXTERN wasm_externkind_t wasm_extern_kind(const struct wasm_extern_t *extern_);
-
-// The type of an extern, own. NULL gives NULL and a last error. Must be passed to `wasm_externtype_delete`. [Externals]
-WASM_API_EXTERN
-struct wasm_externtype_t *wasm_extern_type(const struct wasm_extern_t *extern_);
-
-// Deletes a handle to an instance. [References]
+// Returns the type of an extern, own. Returns NULL with a last error for NULL. [Externals]
 //
-// Takes ownership. The object itself lives on while anything refers to it. NULL: nothing happens. May be
-// called from any thread.
-WASM_API_EXTERN
-void wasm_instance_delete(struct wasm_instance_t *handle);
+// The type must eventually be passed to `wasm_externtype_delete`.
+WASM_API_EXTERN struct wasm_externtype_t *wasm_extern_type(const struct wasm_extern_t *extern_);
 
-// Another handle to the same object (an instance), own. [References]
+// Deletes a handle to an instance. Takes ownership. Does nothing for NULL. [References]
 //
-// Must be passed to `wasm_instance_delete` eventually. NULL gives NULL. May be called from any thread.
-WASM_API_EXTERN
-struct wasm_instance_t *wasm_instance_copy(const struct wasm_instance_t *handle);
+// The object itself lives as long as anything refers to it. May be called from any thread.
+WASM_API_EXTERN void wasm_instance_delete(struct wasm_instance_t *handle);
 
-// Whether two handles refer to the same object (an instance). [References]
+// Creates another handle to an instance, own. Returns NULL for NULL. [References]
 //
-// Both NULL: true; one NULL: false.
+// Both handles refer to the same object. The new one must eventually be passed to
+// `wasm_instance_delete`. May be called from any thread.
+WASM_API_EXTERN struct wasm_instance_t *wasm_instance_copy(const struct wasm_instance_t *handle);
+
+// Returns whether two handles refer to the same object (an instance). [References]
+//
+// True if both are NULL, false if one is.
 WASM_API_EXTERN
 bool wasm_instance_same(const struct wasm_instance_t *one,
                         const struct wasm_instance_t *other);
 
-// The host info of an object (an instance), borrowed; NULL if none was set. [References]
+// Returns the host info of an instance, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object, so that every handle to it sees the same. NULL gives NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL with a last
+// error for NULL.
 WASM_API_EXTERN void *wasm_instance_get_host_info(const struct wasm_instance_t *handle);
 
-// Sets the host info of an object (an instance): any pointer of the host's. [References]
+// Sets the host info of an instance to any pointer. [References]
 //
-// As `wasm_instance_set_host_info_with_finalizer` without a finalizer.
+// Same as `wasm_instance_set_host_info_with_finalizer` without a finalizer.
 WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *handle, void *info);
 
-// Sets the host info of an object (an instance) and what releases it. [References]
+// Sets the host info of an instance, and the function that releases it. [References]
 //
-// `finalizer` is called once with `info`: when the info is replaced, or when the object is gone, at the
-// latest with its store; on the thread that lets go of it. It may call the library, but has no handle to the
-// object any more, and its store may be gone. NULL for it is fine. NULL for the object: nothing is set, and the
-// finalizer is not called.
+// Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the
+// object is freed, at the latest with its store; on the thread that sets or frees. It may call the
+// library, but an object that is freed has no handles any more, and its store may be gone.
+//
+// If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is
+// called at once.
 WASM_API_EXTERN
 void wasm_instance_set_host_info_with_finalizer(struct wasm_instance_t *handle,
                                                 void *info,
                                                 void (*finalizer)(void *arg1));
 
-// Views an instance as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views an instance as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN struct wasm_ref_t *wasm_instance_as_ref(struct wasm_instance_t *handle);
 
-// Views an instance as a `wasm_ref_t`: borrowed, the same object. NULL gives NULL. [References]
+// Views an instance as a `wasm_ref_t`: the same handle, borrowed. [References]
+//
+// Returns NULL for NULL.
 WASM_API_EXTERN
 const struct wasm_ref_t *wasm_instance_as_ref_const(const struct wasm_instance_t *handle);
 
-// Views a `wasm_ref_t` as an instance: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as an instance: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN struct wasm_instance_t *wasm_ref_as_instance(struct wasm_ref_t *view);
 
-// Views a `wasm_ref_t` as an instance: borrowed, the same object. [References]
+// Views a `wasm_ref_t` as an instance: the same handle, borrowed. [References]
 //
-// NULL if it is something else, or NULL; that is an answer, not an error.
+// Returns NULL if it is something else or NULL; that is an answer, not an error.
 WASM_API_EXTERN
 const struct wasm_instance_t *wasm_ref_as_instance_const(const struct wasm_ref_t *view);
 
-// Instantiates a module and runs its start function; the instance is own. [Module Instances]
+// Instantiates a module and runs its start function. Returns the instance, own. [Module Instances]
 //
-// `imports` are the module's imports in declared order; they stay the caller's; NULL means empty. On failure the answer is
-// NULL, there is a last error, and `*trap`, unless `trap` is NULL, is a trap, own: what the start function or a segment
-// trapped with, or a message that names the missing or mistyped import, the type it should have and the one it has. On
-// success `*trap` is NULL. With NULL for the store or the module there is no trap either.
+// `imports` are what the module imports, in declared order. They are not taken; NULL means none. Sets `*trap`, unless
+// `trap` is NULL.
+//
+// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is a trap, own: the one
+// that the start function or a segment caused, or one whose message names the import that is missing or has the wrong
+// type, with the type it has and the one it should have. If `store` or `module` is NULL, `*trap` is NULL too.
 WASM_API_EXTERN
 struct wasm_instance_t *wasm_instance_new(struct wasm_store_t *store,
                                           const struct wasm_module_t *module,
                                           const struct wasm_extern_vec_t *imports,
                                           struct wasm_trap_t **trap);
 
-// Writes an instance's exports to `out`, own, in the declared order of its module. [Module Instances]
+// Sets `*out` to the exports of an instance, own, in the order in which its module declares them. [Module Instances]
 //
-// Asked again, the same objects come out. Must be passed to `wasm_extern_vec_delete`. NULL for the instance: `out` is
-// empty, and there is a last error.
+// They are the same objects each time. The vector must eventually be passed to `wasm_extern_vec_delete`. It is empty,
+// with a last error, if `instance` is NULL.
 WASM_API_EXTERN
 void wasm_instance_exports(const struct wasm_instance_t *instance,
                            struct wasm_extern_vec_t *out);
