@@ -117,8 +117,8 @@ macro_rules! reference {
 
             #[doc = " Returns the host info of " $noun ", borrowed; NULL if none was set. [References]"]
             #[doc = ""]
-            #[doc = " Host info belongs to the object: all handles to the object share it. Returns NULL with a last"]
-            #[doc = " error for NULL."]
+            #[doc = " Host info belongs to the object: all handles to the object share it. Returns NULL with a"]
+            #[doc = " last error for NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _get_host_info>](
                 handle: Option<&[<wasm_ $name _t>]>,
@@ -143,12 +143,13 @@ macro_rules! reference {
 
             #[doc = " Sets the host info of " $noun ", and the function that releases it. [References]"]
             #[doc = ""]
-            #[doc = " Takes `info`. `finalizer`, unless NULL, is called with it once: when other info is set, or when the"]
-            #[doc = " object is freed, at the latest with its store; on the thread that sets or frees. It may call the"]
-            #[doc = " library, but an object that is freed has no handles any more, and its store may be gone."]
+            #[doc = " Takes `info`. `finalizer`, unless NULL, is called once with `info`: when other info is set,"]
+            #[doc = " or when the object is freed, at the latest with its store. It runs on the thread that sets"]
+            #[doc = " or frees, and may call the library; but an object that is freed has no handles any more,"]
+            #[doc = " and its store may be gone."]
             #[doc = ""]
-            #[doc = " If `handle` is NULL or was deleted, nothing is set, there is a last error, and the finalizer is"]
-            #[doc = " called at once."]
+            #[doc = " If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer"]
+            #[doc = " is then called at once."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info_with_finalizer>](
                 handle: Option<&mut [<wasm_ $name _t>]>,

@@ -280,12 +280,12 @@ macro_rules! vector {
                 $crate::c_api::guard((), || [<wasm_ $name _vec_t>]::empty().write(out))
             }
 
-            #[doc = " Sets `*out` to a new vector of `size` zeroed elements (" $noun "), own, for the caller to fill"]
-            #[doc = " in. [Vectors]"]
+            #[doc = " Sets `*out` to a new vector of `size` zeroed " $noun ", for the caller to fill in. Own."]
+            #[doc = " [Vectors]"]
             #[doc = ""]
             #[doc = " The vector may be deleted at any time, and must eventually be passed to"]
-            #[doc = " `" [<wasm_ $name _vec_delete>] "`. If there is too little memory, it is empty, and there is a last"]
-            #[doc = " error. Does nothing if `out` is NULL."]
+            #[doc = " `" [<wasm_ $name _vec_delete>] "`. If there is too little memory, it is empty, and"]
+            #[doc = " there is a last error. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_uninitialized>](
                 out: Option<&mut std::mem::MaybeUninit<[<wasm_ $name _vec_t>]>>,
@@ -295,13 +295,13 @@ macro_rules! vector {
                 $crate::c_api::guard((), || [<wasm_ $name _vec_t>]::from_parts(Parts::zeroed(size)).write(out))
             }
 
-            #[doc = " Sets `*out` to a new vector of the `size` elements (" $noun ") at `data`, own. [Vectors]"]
+            #[doc = " Sets `*out` to a new vector of the `size` " $noun " at `data`, own. [Vectors]"]
             #[doc = ""]
-            #[doc = " Takes the elements, but not the array, which is copied. NULL for `data` means zeroed elements. The"]
-            #[doc = " vector must eventually be passed to `" [<wasm_ $name _vec_delete>] "`."]
+            #[doc = " Takes the elements, but not the array, which is copied. NULL for `data` means zeroed"]
+            #[doc = " elements. The vector must eventually be passed to `" [<wasm_ $name _vec_delete>] "`."]
             #[doc = ""]
-            #[doc = " If there is too little memory, the vector is empty, and there is a last error. In that case, and if"]
-            #[doc = " `out` is NULL, the elements are released."]
+            #[doc = " If there is too little memory, the vector is empty, and there is a last error. In that"]
+            #[doc = " case, and if `out` is NULL, the elements are released."]
             #[unsafe(no_mangle)]
             #[doc = "cbindgen:ptrs-as-arrays=[[data;]]"]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new>](
@@ -318,10 +318,10 @@ macro_rules! vector {
                 })
             }
 
-            #[doc = " Sets `*out` to a copy of a vector (" $noun "), own. The elements are copied too. [Vectors]"]
+            #[doc = " Sets `*out` to a copy of a vector of " $noun ", own. The elements are copied too. [Vectors]"]
             #[doc = ""]
-            #[doc = " The copy must eventually be passed to `" [<wasm_ $name _vec_delete>] "`. It is empty if `source` is"]
-            #[doc = " NULL. Does nothing if `out` is NULL."]
+            #[doc = " The copy must eventually be passed to `" [<wasm_ $name _vec_delete>] "`. It is empty if"]
+            #[doc = " `source` is NULL. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_copy>](
                 out: *mut [<wasm_ $name _vec_t>],
@@ -338,10 +338,10 @@ macro_rules! vector {
                 })
             }
 
-            #[doc = " Releases the elements of a vector (" $noun ") and their storage, not the struct itself, which is"]
-            #[doc = " left empty. [Vectors]"]
+            #[doc = " Deletes a vector of " $noun ". [Vectors]"]
             #[doc = ""]
-            #[doc = " NULL elements are skipped. Does nothing for NULL, or for a vector that is empty."]
+            #[doc = " Releases the elements and their storage, not the struct itself, which is left empty. NULL"]
+            #[doc = " elements are skipped. Does nothing for NULL, or if the vector is empty."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_delete>](vector: *mut [<wasm_ $name _vec_t>]) {
                 use $crate::c_api::families::vector::Vector;

@@ -7,8 +7,9 @@ pub type wasm_byte_t = std::ffi::c_char;
 
 vector!(byte, wasm_byte_t, "bytes");
 
-/// Names are vectors of bytes, in UTF-8, without a terminating zero in `size`. Every byte vector that the library
-/// allocates has one more zero byte after its end, so that `data` can be read as a string.
+/// Names are vectors of bytes, in UTF-8, without a terminating zero in `size`. Every byte vector
+/// that the library allocates has one more zero byte after its end, so that `data` can be read as a
+/// string.
 pub type wasm_name_t = wasm_byte_vec_t;
 
 impl wasm_byte_vec_t {
@@ -45,7 +46,8 @@ impl Name {
         Name(wasm_name_t::from_bytes(name.as_bytes()))
     }
 
-    /// Takes a name that C gave. One terminating zero, as `wasm_name_new_from_string_nt` leaves, is not part of it.
+    /// Takes a name that C gave. One terminating zero, as `wasm_name_new_from_string_nt` leaves, is not
+    /// part of it.
     ///
     /// It is copied rather than kept: a vector that C made itself has no zero behind its end.
     pub fn from_c(name: &Taken<wasm_name_t>) -> Name {

@@ -10,10 +10,11 @@ use crate::runtime::core::engine::Engine;
 use std::sync::Arc;
 
 c_type!(
-    /// An engine compiles and runs modules. Stores and modules of one engine go together; a program rarely needs a second
-    /// engine.
+    /// An engine compiles and runs modules. Stores and modules of one engine go together; a program
+    /// rarely needs a second engine.
     ///
-    /// May be used from any thread. Must eventually be passed to `wasm_engine_delete`; its stores and modules outlive it.
+    /// May be used from any thread. Must eventually be passed to `wasm_engine_delete`; its stores and
+    /// modules outlive it.
     wasm_engine_t,
     "an engine",
     Boxed,
@@ -22,8 +23,8 @@ c_type!(
 
 /// Creates an engine with the default configuration, own. [Engine]
 ///
-/// The environment variable `WASMRT_BACKEND` names the backend. If the library has no backend of that name, the result is
-/// NULL, and the last error lists the backends that there are.
+/// The environment variable `WASMRT_BACKEND` names the backend. If the library has no backend of
+/// that name, the result is NULL, and the last error lists the backends that there are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
     answer("wasm_engine_new", None, || new(Config::default()))
@@ -31,11 +32,11 @@ pub unsafe extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
 
 /// Creates an engine with a configuration, own. Takes `config`. [Engine]
 ///
-/// Returns NULL with a last error if the backend cannot do what is configured; if no backend is configured, also as
-/// `wasm_engine_new` does. NULL for `config` means the default configuration.
+/// Returns NULL with a last error if the backend cannot do what is configured; if no backend is
+/// configured, also as `wasm_engine_new` does. NULL for `config` means the default configuration.
 ///
-/// If a setting other than fuel, interruption, parallel compilation or a limit of modules is not the default, the function
-/// compiles and calls a small module first, and fails if that fails.
+/// If a setting other than fuel, interruption, parallel compilation or a limit of modules is not the
+/// default, the function compiles and calls a small module first, and fails if that fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: Option<Box<wasm_config_t>>) -> Option<Box<wasm_engine_t>> {
     answer(

@@ -17,15 +17,15 @@ pub struct ExportType {
 boxed!(
     /// An export of a module: its name and its type.
     ///
-    /// Functions: `wasm_exporttype_new`, `_delete`, `_copy`, `_name`, `_type`, and those of its vector. Must eventually
-    /// be passed to `wasm_exporttype_delete` if owned.
+    /// Functions: `wasm_exporttype_new`, `_delete`, `_copy`, `_name`, `_type`, and those of its vector.
+    /// Must eventually be passed to `wasm_exporttype_delete` if owned.
     exporttype, ty, "Export Types", "an export type", "export types", ExportType
 );
 
 /// Creates an export type, own. Takes both arguments and leaves the name empty. [Export Types]
 ///
-/// One terminating zero of the name is removed, if there is any. NULL for the name means an empty one. Returns NULL with a
-/// last error if `ty` is NULL.
+/// One terminating zero of the name is removed, if there is any. NULL for the name means an empty
+/// one. Returns NULL with a last error if `ty` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_new(
     name: *mut wasm_name_t,

@@ -12,8 +12,9 @@ use crate::runtime::core::object::Object;
 reference!(
     /// Something that can be imported or exported: a function, global, table, memory or tag.
     ///
-    /// It is a view of the object of that kind. Functions: `wasm_extern_kind`, `_type`, the casts, those of every
-    /// reference, and those of its vector. Must eventually be passed to `wasm_extern_delete` if owned.
+    /// It is a view of the object of that kind. Functions: `wasm_extern_kind`, `_type`, the casts, those
+    /// of every reference, and those of its vector. Must eventually be passed to `wasm_extern_delete` if
+    /// owned.
     r#extern,
     "an extern",
     ExternKind,
@@ -22,7 +23,8 @@ reference!(
 casts!(r#extern, "an extern", r#ref, wasm_ref_t);
 vector!(r#extern, *mut wasm_extern_t, "externs");
 
-/// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL. [Externals]
+/// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
+/// [Externals]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_extern_kind(r#extern: Option<&wasm_extern_t>) -> wasm_externkind_t {
     answer("wasm_extern_kind", 0, || Ok(r#extern.required()?.1 as u8))

@@ -71,8 +71,8 @@ pub fn wrong_type(ty: &ExternType, expected: &str) -> Error {
 boxed!(
     /// The type of an extern: of a function, global, table, memory or tag.
     ///
-    /// It is a view of the type of that kind, and has no constructor of its own. Functions: `wasm_externtype_kind`,
-    /// `_delete`, `_copy`, those of its vector, and the casts.
+    /// It is a view of the type of that kind, and has no constructor of its own. Functions:
+    /// `wasm_externtype_kind`, `_delete`, `_copy`, those of its vector, and the casts.
     externtype, ty, "Extern Types", "an extern type", "extern types", ExternType
 );
 
@@ -89,7 +89,8 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TAG = 4,
 }
 
-/// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL. [Extern Types]
+/// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
+/// [Extern Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_externtype_kind(ty: Option<&wasm_externtype_t>) -> wasm_externkind_t {
     answer("wasm_externtype_kind", 0, || Ok(ty.required()?.kind() as u8))

@@ -8,7 +8,8 @@ use crate::c_api::ffi::{Argument, give_handle};
 use crate::runtime::core::object::{Body, Object};
 
 reference!(
-    /// An object that has only its identity and its host info, to be passed to WebAssembly as an externref.
+    /// An object that has only its identity and its host info, to be passed to WebAssembly as an
+    /// externref.
     ///
     /// Functions: `wasm_foreign_new`, and those of every reference. Must eventually be passed to
     /// `wasm_foreign_delete`.

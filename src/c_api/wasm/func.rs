@@ -17,10 +17,12 @@ use crate::runtime::core::object::Object;
 use std::ffi::c_void;
 
 reference!(
-    /// A function: an export of an instance, a host function, or one that WebAssembly passed out as a reference.
+    /// A function: an export of an instance, a host function, or one that WebAssembly passed out as a
+    /// reference.
     ///
-    /// Functions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`, `_result_arity`,
-    /// and those of every reference and extern. Must eventually be passed to `wasm_func_delete` if owned.
+    /// Functions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`,
+    /// `_result_arity`, and those of every reference and extern. Must eventually be passed to
+    /// `wasm_func_delete` if owned.
     func,
     "a function",
     &'a Func,
@@ -31,16 +33,18 @@ casts!(func, "a function", r#extern, wasm_extern_t);
 
 /// A host function. Returns NULL, or an owned trap, which becomes the result of the call.
 ///
-/// `args` are borrowed for the call. `results` has as many elements as the function's type has results, each zero or null;
-/// the library owns what is written to them. A vector from `wasm_val_vec_new` that is put in its place is taken: missing
-/// values are zero or null, surplus ones are released.
+/// `args` are borrowed for the call. `results` has as many elements as the function's type has
+/// results, each zero or null; the library owns what is written to them. A vector from
+/// `wasm_val_vec_new` that is put in its place is taken: missing values are zero or null, surplus
+/// ones are released.
 ///
-/// The function may call back into the store that calls it. It must not leave by an exception or `longjmp`.
+/// The function may call back into the store that calls it. It must not leave by an exception or
+/// `longjmp`.
 pub type wasm_func_callback_t =
     Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
 
-/// A host function with an environment: `env` is what `wasm_func_new_with_env` was given. Otherwise the same as
-/// `wasm_func_callback_t`.
+/// A host function with an environment: `env` is what `wasm_func_new_with_env` was given. Otherwise
+/// the same as `wasm_func_callback_t`.
 pub type wasm_func_callback_with_env_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,
@@ -51,8 +55,8 @@ pub type wasm_func_callback_with_env_t = Option<
 
 /// Creates a host function, own. Does not take `ty`. [Function Instances]
 ///
-/// Returns NULL with a last error if an argument is NULL, or if the type has values that `wasm_val_t` cannot carry. The
-/// function must eventually be passed to `wasm_func_delete`.
+/// Returns NULL with a last error if an argument is NULL, or if the type has values that
+/// `wasm_val_t` cannot carry. The function must eventually be passed to `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new(
     store: Option<&mut wasm_store_t>,
@@ -68,10 +72,12 @@ pub unsafe extern "C" fn wasm_func_new(
     })
 }
 
-/// Creates a host function, own, that is called with `env`. Takes `env`, but not `ty`. [Function Instances]
+/// Creates a host function, own, that is called with `env`. Takes `env`, but not `ty`.
+/// [Function Instances]
 ///
-/// `finalizer`, unless NULL, is called once with `env` when the function is freed, at the latest with its store, on the
-/// thread that frees it; at once if `wasm_func_new_with_env` fails. `env` may be NULL. Fails as `wasm_func_new` does.
+/// `finalizer`, unless NULL, is called once with `env` when the function is freed, at the latest
+/// with its store, on the thread that frees it; at once if `wasm_func_new_with_env` fails. `env` may
+/// be NULL. Fails as `wasm_func_new` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new_with_env(
     store: Option<&mut wasm_store_t>,
@@ -102,7 +108,8 @@ fn new(
     Ok(give_handle(Func::new_host(store, ty.clone(), callback, env)?))
 }
 
-/// Returns the type of a function, own. Returns NULL with a last error for NULL. [Function Instances]
+/// Returns the type of a function, own. Returns NULL with a last error for NULL.
+/// [Function Instances]
 ///
 /// The type must eventually be passed to `wasm_functype_delete`.
 #[unsafe(no_mangle)]
@@ -110,13 +117,15 @@ pub unsafe extern "C" fn wasm_func_type(func: Option<&wasm_func_t>) -> Option<Bo
     answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.1.ty.clone()))))
 }
 
-/// Returns the number of a function's parameters. Returns 0 with a last error for NULL. [Function Instances]
+/// Returns the number of a function's parameters. Returns 0 with a last error for NULL.
+/// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_param_arity(func: Option<&wasm_func_t>) -> usize {
     answer("wasm_func_param_arity", 0, || Ok(func.required()?.1.ty.params.len()))
 }
 
-/// Returns the number of a function's results. Returns 0 with a last error for NULL. [Function Instances]
+/// Returns the number of a function's results. Returns 0 with a last error for NULL.
+/// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> usize {
     answer("wasm_func_result_arity", 0, || Ok(func.required()?.1.ty.results.len()))
@@ -124,15 +133,17 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> u
 
 /// Calls a function. Returns NULL, or a trap, own. [Function Instances]
 ///
-/// Does not take `args`, whose number and kinds must be those of the function's type. On success the results are written to
-/// the elements of `results`, own. Results for which `results` has no element are released, elements for which there is
-/// no result are left as they are. The two may be the same array. NULL for a vector means an empty one.
+/// Does not take `args`, whose number and kinds must be those of the function's type. On success the
+/// results are written to the elements of `results`, own. Results for which `results` has no element
+/// are released, elements for which there is no result are left as they are. The two may be the same
+/// array. NULL for a vector means an empty one.
 ///
-/// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong and nothing has run.
-/// If `func` is NULL or was deleted, nothing runs either: returns NULL with a last error.
+/// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong
+/// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL with a
+/// last error.
 ///
-/// Host functions may call this, also for the store that calls them. What they delete, even the running function or its
-/// store, is freed when the call is over.
+/// Host functions may call this, also for the store that calls them. What they delete, even the
+/// running function or its store, is freed when the call is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_call(
     func: Option<&wasm_func_t>,

@@ -12,8 +12,9 @@ use crate::runtime::base::types::{ExternType, FuncType, ValType};
 boxed!(
     /// The type of a function: the types of its parameters and of its results.
     ///
-    /// Functions: `wasm_functype_new`, `_delete`, `_copy`, `_params`, `_results`, those of its vector, and the casts
-    /// from and to `wasm_externtype_t`. Must eventually be passed to `wasm_functype_delete` if owned.
+    /// Functions: `wasm_functype_new`, `_delete`, `_copy`, `_params`, `_results`, those of its vector,
+    /// and the casts from and to `wasm_externtype_t`. Must eventually be passed to
+    /// `wasm_functype_delete` if owned.
     functype, ty, "Function Types", "a function type", "function types", ExternType, &'a FuncType, |ty| match ty {
         ExternType::Func(ty) => Ok(ty),
         other => Err(wrong_type(other, "a function type")),
@@ -22,8 +23,8 @@ boxed!(
 
 /// Creates a function type, own. [Function Types]
 ///
-/// Takes both vectors and leaves them empty, so that deleting them later does no harm. NULL for a vector means an empty
-/// one. Returns NULL with a last error if an element is NULL.
+/// Takes both vectors and leaves them empty, so that deleting them later does no harm. NULL for a
+/// vector means an empty one. Returns NULL with a last error if an element is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_functype_new(
     params: *mut wasm_valtype_vec_t,
@@ -46,7 +47,8 @@ fn types(types: &wasm_valtype_vec_t, role: &str) -> Result<Vec<ValType>> {
     types.elements().iter().enumerate().map(ty).collect()
 }
 
-/// Returns the types of a function type's parameters: borrowed, valid as long as the function type. [Function Types]
+/// Returns the types of a function type's parameters: borrowed, valid as long as the function type.
+/// [Function Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]
@@ -54,7 +56,8 @@ pub unsafe extern "C" fn wasm_functype_params(ty: Option<&wasm_functype_t>) -> *
     answer("wasm_functype_params", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.params).cast()))
 }
 
-/// Returns the types of a function type's results: borrowed, valid as long as the function type. [Function Types]
+/// Returns the types of a function type's results: borrowed, valid as long as the function type.
+/// [Function Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]

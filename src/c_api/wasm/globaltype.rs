@@ -11,8 +11,9 @@ use crate::runtime::base::types::{ExternType, GlobalType};
 boxed!(
     /// The type of a global: the type of its content, and whether it can be changed.
     ///
-    /// Functions: `wasm_globaltype_new`, `_delete`, `_copy`, `_content`, `_mutability`, those of its vector, and the
-    /// casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_globaltype_delete` if owned.
+    /// Functions: `wasm_globaltype_new`, `_delete`, `_copy`, `_content`, `_mutability`, those of its
+    /// vector, and the casts from and to `wasm_externtype_t`. Must eventually be passed to
+    /// `wasm_globaltype_delete` if owned.
     globaltype, ty, "Global Types", "a global type", "global types", ExternType, &'a GlobalType, |ty| match ty {
         ExternType::Global(ty) => Ok(ty),
         other => Err(wrong_type(other, "a global type")),
@@ -33,7 +34,8 @@ pub enum wasm_mutability_enum {
 
 /// Creates a global type, own. Takes `content`. [Global Types]
 ///
-/// Returns NULL with a last error if `content` is NULL, or if `mutability` is neither `WASM_CONST` nor `WASM_VAR`.
+/// Returns NULL with a last error if `content` is NULL, or if `mutability` is neither `WASM_CONST`
+/// nor `WASM_VAR`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_new(
     content: Option<&mut wasm_valtype_t>,
@@ -49,7 +51,8 @@ pub unsafe extern "C" fn wasm_globaltype_new(
     })
 }
 
-/// Returns the type of a global's content, borrowed. Returns NULL with a last error for NULL. [Global Types]
+/// Returns the type of a global's content, borrowed. Returns NULL with a last error for NULL.
+/// [Global Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_content(ty: Option<&wasm_globaltype_t>) -> *const wasm_valtype_t {
     answer("wasm_globaltype_content", std::ptr::null(), || Ok(ty.required()?.content.as_ptr().cast()))

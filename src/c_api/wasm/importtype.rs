@@ -18,15 +18,15 @@ pub struct ImportType {
 boxed!(
     /// An import of a module: the names of a module and of something in it, and the type of that.
     ///
-    /// Functions: `wasm_importtype_new`, `_delete`, `_copy`, `_module`, `_name`, `_type`, and those of its vector. Must
-    /// eventually be passed to `wasm_importtype_delete` if owned.
+    /// Functions: `wasm_importtype_new`, `_delete`, `_copy`, `_module`, `_name`, `_type`, and those of
+    /// its vector. Must eventually be passed to `wasm_importtype_delete` if owned.
     importtype, ty, "Import Types", "an import type", "import types", ImportType
 );
 
 /// Creates an import type, own. Takes all three arguments and leaves the names empty. [Import Types]
 ///
-/// One terminating zero of each name is removed, if there is any. NULL for a name means an empty one. Returns NULL with a
-/// last error if `ty` is NULL.
+/// One terminating zero of each name is removed, if there is any. NULL for a name means an empty
+/// one. Returns NULL with a last error if `ty` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_new(
     module: *mut wasm_name_t,
@@ -40,7 +40,8 @@ pub unsafe extern "C" fn wasm_importtype_new(
     })
 }
 
-/// Returns the name of the module that an import is from: borrowed, valid as long as the import type. [Import Types]
+/// Returns the name of the module that an import is from: borrowed, valid as long as the import
+/// type. [Import Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]
@@ -48,7 +49,8 @@ pub unsafe extern "C" fn wasm_importtype_module(ty: Option<&wasm_importtype_t>) 
     answer("wasm_importtype_module", std::ptr::null(), || Ok(ty.required()?.module.as_c()))
 }
 
-/// Returns the name of an import in its module: borrowed, valid as long as the import type. [Import Types]
+/// Returns the name of an import in its module: borrowed, valid as long as the import type.
+/// [Import Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]

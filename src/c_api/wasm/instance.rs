@@ -16,8 +16,8 @@ use std::mem::MaybeUninit;
 reference!(
     /// An instance of a module: its state, with its imports bound.
     ///
-    /// Functions: `wasm_instance_new`, `_exports`, and those of every reference. Must eventually be passed to
-    /// `wasm_instance_delete`. What an instance holds is freed with its store.
+    /// Functions: `wasm_instance_new`, `_exports`, and those of every reference. Must eventually be
+    /// passed to `wasm_instance_delete`. What an instance holds is freed with its store.
     instance,
     "an instance",
     &'a Instance,
@@ -27,12 +27,13 @@ casts!(instance, "an instance", r#ref, wasm_ref_t);
 
 /// Instantiates a module and runs its start function. Returns the instance, own. [Module Instances]
 ///
-/// `imports` are what the module imports, in declared order. They are not taken; NULL means none. Sets `*trap`, unless
-/// `trap` is NULL.
+/// `imports` are what the module imports, in declared order. They are not taken; NULL means none.
+/// Sets `*trap`, unless `trap` is NULL.
 ///
-/// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is a trap, own: the one
-/// that the start function or a segment caused, or one whose message names the import that is missing or has the wrong
-/// type, with the type it has and the one it should have. If `store` or `module` is NULL, `*trap` is NULL too.
+/// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is
+/// a trap, own: the one that the start function or a segment caused, or one whose message names the
+/// import that is missing or has the wrong type, with the type it has and the one it should have. If
+/// `store` or `module` is NULL, `*trap` is NULL too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_instance_new(
     store: Option<&mut wasm_store_t>,
@@ -61,10 +62,11 @@ pub unsafe extern "C" fn wasm_instance_new(
     instance
 }
 
-/// Sets `*out` to the exports of an instance, own, in the order in which its module declares them. [Module Instances]
+/// Sets `*out` to the exports of an instance, own, in the order in which its module declares them.
+/// [Module Instances]
 ///
-/// They are the same objects each time. The vector must eventually be passed to `wasm_extern_vec_delete`. It is empty,
-/// with a last error, if `instance` is NULL.
+/// They are the same objects each time. The vector must eventually be passed to
+/// `wasm_extern_vec_delete`. It is empty, with a last error, if `instance` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_instance_exports(
     instance: Option<&wasm_instance_t>,

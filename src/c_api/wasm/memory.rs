@@ -14,8 +14,8 @@ use crate::runtime::core::object::{Memory, Object};
 reference!(
     /// A linear memory.
     ///
-    /// Functions: `wasm_memory_new`, `_type`, `_data`, `_data_size`, `_size`, `_grow`, and those of every reference and
-    /// extern. Must eventually be passed to `wasm_memory_delete` if owned.
+    /// Functions: `wasm_memory_new`, `_type`, `_data`, `_data_size`, `_size`, `_grow`, and those of
+    /// every reference and extern. Must eventually be passed to `wasm_memory_delete` if owned.
     memory,
     "a memory",
     &'a Memory,
@@ -42,14 +42,15 @@ pub unsafe extern "C" fn wasm_memory_new(
 
 /// Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 ///
-/// Returns NULL with a last error for NULL. The type must eventually be passed to `wasm_memorytype_delete`.
+/// Returns NULL with a last error for NULL. The type must eventually be passed to
+/// `wasm_memorytype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_type(memory: Option<&wasm_memory_t>) -> Option<Box<wasm_memorytype_t>> {
     answer("wasm_memory_type", None, || Ok(memory.required()?.0.extern_type().and_then(give)))
 }
 
-/// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is freed.
-/// [Memory Instances]
+/// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is
+/// freed. [Memory Instances]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]
@@ -79,9 +80,11 @@ pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> was
     })
 }
 
-/// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown. [Memory Instances]
+/// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
+/// [Memory Instances]
 ///
-/// Returns false with a last error if the memory would exceed its maximum, if there is too little memory, and for NULL.
+/// Returns false with a last error if the memory would exceed its maximum, if there is too little
+/// memory, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_grow(memory: Option<&mut wasm_memory_t>, delta: wasm_memory_pages_t) -> bool {
     answer("wasm_memory_grow", false, || {

@@ -11,8 +11,9 @@ use crate::runtime::base::types::{ExternType, Limits, MemoryType};
 boxed!(
     /// The type of a memory: the limits of its size.
     ///
-    /// Functions: `wasm_memorytype_new`, `_delete`, `_copy`, `_limits`, those of its vector, and the casts from and to
-    /// `wasm_externtype_t`. Must eventually be passed to `wasm_memorytype_delete` if owned.
+    /// Functions: `wasm_memorytype_new`, `_delete`, `_copy`, `_limits`, those of its vector, and the
+    /// casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_memorytype_delete` if
+    /// owned.
     memorytype, ty, "Memory Types", "a memory type", "memory types", ExternType, &'a MemoryType, |ty| match ty {
         ExternType::Memory(ty) => Ok(ty),
         other => Err(wrong_type(other, "a memory type")),
@@ -22,10 +23,11 @@ boxed!(
 /// What 32-bit addresses reach.
 const MAX_PAGES: u32 = 65_536;
 
-/// Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes. [Memory Types]
+/// Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes.
+/// [Memory Types]
 ///
-/// Returns NULL with a last error if `limits` is NULL, if the minimum is above the maximum, or if either is above 65,536
-/// pages.
+/// Returns NULL with a last error if `limits` is NULL, if the minimum is above the maximum, or if
+/// either is above 65,536 pages.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<Box<wasm_memorytype_t>> {
     answer("wasm_memorytype_new", None, || {
@@ -38,7 +40,8 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<
     })
 }
 
-/// Returns the limits of a memory's size, in pages: borrowed, valid as long as the memory type. [Memory Types]
+/// Returns the limits of a memory's size, in pages: borrowed, valid as long as the memory type.
+/// [Memory Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]

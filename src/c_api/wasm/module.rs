@@ -17,11 +17,12 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 reference!(
-    /// A compiled module, for the store that it was created in and, by `wasm_module_share`, for every other store of its
-    /// engine.
+    /// A compiled module, for the store that it was created in and, by `wasm_module_share`, for every
+    /// other store of its engine.
     ///
-    /// Functions: `wasm_module_new`, `_validate`, `_imports`, `_exports`, `_serialize`, `_deserialize`, `_share`,
-    /// `_obtain`, and those of every reference. Must eventually be passed to `wasm_module_delete`.
+    /// Functions: `wasm_module_new`, `_validate`, `_imports`, `_exports`, `_serialize`, `_deserialize`,
+    /// `_share`, `_obtain`, and those of every reference. Must eventually be passed to
+    /// `wasm_module_delete`.
     module,
     "a module",
     &'a Arc<Module>,
@@ -41,8 +42,9 @@ c_type!(
 
 /// Compiles a module, own. Does not take `binary`. [Modules]
 ///
-/// Returns NULL if the binary is malformed or invalid, or uses what the engine does not support; the last error says where
-/// and why. Does not accept the text format: see `wasmrt_wat2wasm`. Returns NULL with a last error for NULL.
+/// Returns NULL if the binary is malformed or invalid, or uses what the engine does not support; the
+/// last error says where and why. Does not accept the text format: see `wasmrt_wat2wasm`. Returns
+/// NULL with a last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_new(
     store: Option<&mut wasm_store_t>,
@@ -54,10 +56,11 @@ pub unsafe extern "C" fn wasm_module_new(
     })
 }
 
-/// Returns whether `wasm_module_new` would accept `binary`; if not, the last error says why. [Modules]
+/// Returns whether `wasm_module_new` would accept `binary`; if not, the last error says why.
+/// [Modules]
 ///
-/// Nothing is kept. On an engine that compiles, this is much faster than `wasm_module_new`; on an interpreter, it takes as
-/// long. Returns false with a last error for NULL.
+/// Nothing is kept. On an engine that compiles, this is much faster than `wasm_module_new`; on an
+/// interpreter, it takes as long. Returns false with a last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_validate(
     store: Option<&mut wasm_store_t>,
@@ -71,8 +74,8 @@ pub unsafe extern "C" fn wasm_module_validate(
 
 /// Sets `*out` to the types of a module's imports, own, in declared order. [Modules]
 ///
-/// The vector must eventually be passed to `wasm_importtype_vec_delete`. It is empty, with a last error, if `module` is
-/// NULL.
+/// The vector must eventually be passed to `wasm_importtype_vec_delete`. It is empty, with a last
+/// error, if `module` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_imports(
     module: Option<&wasm_module_t>,
@@ -91,8 +94,8 @@ pub unsafe extern "C" fn wasm_module_imports(
 
 /// Sets `*out` to the types of a module's exports, own, in declared order. [Modules]
 ///
-/// The vector must eventually be passed to `wasm_exporttype_vec_delete`. It is empty, with a last error, if `module` is
-/// NULL.
+/// The vector must eventually be passed to `wasm_exporttype_vec_delete`. It is empty, with a last
+/// error, if `module` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_exports(
     module: Option<&wasm_module_t>,
@@ -107,10 +110,12 @@ pub unsafe extern "C" fn wasm_module_exports(
     types.write(out)
 }
 
-/// Serializes a module: sets `*out` to bytes, own, that `wasm_module_deserialize` reads without compiling again. [Modules]
+/// Serializes a module: sets `*out` to bytes, own, that `wasm_module_deserialize` reads without
+/// compiling again. [Modules]
 ///
-/// The bytes name the library's version, the backend and its settings, and carry a checksum. They must eventually be passed
-/// to `wasm_byte_vec_delete`. The vector is empty, with a last error, on failure, or if `module` is NULL.
+/// The bytes name the library's version, the backend and its settings, and carry a checksum. They
+/// must eventually be passed to `wasm_byte_vec_delete`. The vector is empty, with a last error, on
+/// failure, or if `module` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_serialize(
     module: Option<&wasm_module_t>,
@@ -123,11 +128,12 @@ pub unsafe extern "C" fn wasm_module_serialize(
     bytes.write(out)
 }
 
-/// Creates a module, own, from the bytes of `wasm_module_serialize`. Does not take `bytes`. [Modules]
+/// Creates a module, own, from the bytes of `wasm_module_serialize`. Does not take `bytes`.
+/// [Modules]
 ///
-/// Returns NULL with a last error if the bytes are damaged, incomplete, or from another version, backend or configuration,
-/// and for NULL. The checksum detects accidents, not attacks: serialized modules may hold machine code, so read only your
-/// own.
+/// Returns NULL with a last error if the bytes are damaged, incomplete, or from another version,
+/// backend or configuration, and for NULL. The checksum detects accidents, not attacks: serialized
+/// modules may hold machine code, so read only your own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_deserialize(
     store: Option<&mut wasm_store_t>,
@@ -143,8 +149,8 @@ pub unsafe extern "C" fn wasm_module_deserialize(
 
 /// Creates a form of a module, own, that can be taken to other threads. [Modules]
 ///
-/// Nothing is copied or compiled again. Returns NULL with a last error for NULL. The result must eventually be passed to
-/// `wasm_shared_module_delete`.
+/// Nothing is copied or compiled again. Returns NULL with a last error for NULL. The result must
+/// eventually be passed to `wasm_shared_module_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_share(module: Option<&wasm_module_t>) -> Option<Box<wasm_shared_module_t>> {
     answer("wasm_module_share", None, || Ok(give(module.required()?.1.clone())))
@@ -167,7 +173,8 @@ pub unsafe extern "C" fn wasm_module_obtain(
     })
 }
 
-/// Deletes a shared module. Takes ownership. Does nothing for NULL. May be called from any thread. [Modules]
+/// Deletes a shared module. Takes ownership. Does nothing for NULL. May be called from any thread.
+/// [Modules]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_shared_module_delete(shared: Option<Box<wasm_shared_module_t>>) {
     guard((), || drop(shared))

@@ -7,10 +7,11 @@ use crate::runtime::base::error::{Error, Result};
 use crate::runtime::core::store::Store;
 
 c_type!(
-    /// A store holds instances and everything that belongs to them. Objects of different stores do not mix.
+    /// A store holds instances and everything that belongs to them. Objects of different stores do not
+    /// mix.
     ///
-    /// A store and everything in it may be used by one thread at a time, not always the same one; handles may be deleted
-    /// from any thread. Must eventually be passed to `wasm_store_delete`.
+    /// A store and everything in it may be used by one thread at a time, not always the same one;
+    /// handles may be deleted from any thread. Must eventually be passed to `wasm_store_delete`.
     wasm_store_t,
     "a store",
     Counted,

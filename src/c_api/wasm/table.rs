@@ -13,8 +13,8 @@ use crate::runtime::core::object::{Object, Table};
 reference!(
     /// A table of references.
     ///
-    /// Functions: `wasm_table_new`, `_type`, `_get`, `_set`, `_size`, `_grow`, and those of every reference and extern.
-    /// Must eventually be passed to `wasm_table_delete` if owned.
+    /// Functions: `wasm_table_new`, `_type`, `_get`, `_set`, `_size`, `_grow`, and those of every
+    /// reference and extern. Must eventually be passed to `wasm_table_delete` if owned.
     table,
     "a table",
     &'a Table,
@@ -26,10 +26,11 @@ casts!(table, "a table", r#extern, wasm_extern_t);
 /// A number of elements of a table, or an index into one.
 pub type wasm_table_size_t = u32;
 
-/// Creates a table whose elements are all `init`, own. Does not take `ty` or `init`. [Table Instances]
+/// Creates a table whose elements are all `init`, own. Does not take `ty` or `init`.
+/// [Table Instances]
 ///
-/// NULL for `init` is the null reference. Returns NULL with a last error if another argument is NULL, or if `init` is not
-/// of the elements' type or is of another store.
+/// NULL for `init` is the null reference. Returns NULL with a last error if another argument is
+/// NULL, or if `init` is not of the elements' type or is of another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_new(
     store: Option<&mut wasm_store_t>,
@@ -43,16 +44,18 @@ pub unsafe extern "C" fn wasm_table_new(
 
 /// Returns the type of a table, own; its minimum is the current size. [Table Instances]
 ///
-/// Returns NULL with a last error for NULL. The type must eventually be passed to `wasm_tabletype_delete`.
+/// Returns NULL with a last error for NULL. The type must eventually be passed to
+/// `wasm_tabletype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option<Box<wasm_tabletype_t>> {
     answer("wasm_table_type", None, || Ok(table.required()?.0.extern_type().and_then(give)))
 }
 
-/// Returns the element of a table at `index`, own; NULL if it is the null reference. [Table Instances]
+/// Returns the element of a table at `index`, own; NULL if it is the null reference.
+/// [Table Instances]
 ///
-/// Returns NULL with a last error if the index is beyond the end, or if `table` is NULL. The reference must eventually be
-/// passed to `wasm_ref_delete`.
+/// Returns NULL with a last error if the index is beyond the end, or if `table` is NULL. The
+/// reference must eventually be passed to `wasm_ref_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: wasm_table_size_t) -> *mut wasm_ref_t {
     answer("wasm_table_get", std::ptr::null_mut(), || {
@@ -62,10 +65,11 @@ pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: was
     })
 }
 
-/// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference. [Table Instances]
+/// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
+/// [Table Instances]
 ///
-/// Returns true on success. Returns false with a last error if the index is beyond the end, if the reference is not of the
-/// elements' type or is of another store, or if `table` is NULL.
+/// Returns true on success. Returns false with a last error if the index is beyond the end, if the
+/// reference is not of the elements' type or is of another store, or if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_set(
     table: Option<&mut wasm_table_t>,
@@ -88,11 +92,12 @@ pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_t
     })
 }
 
-/// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null reference.
-/// [Table Instances]
+/// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
+/// reference. [Table Instances]
 ///
-/// Returns true on success. Returns false with a last error if the table would exceed its maximum, if there is too little
-/// memory, if `init` is not of the elements' type or is of another store, or if `table` is NULL.
+/// Returns true on success. Returns false with a last error if the table would exceed its maximum,
+/// if there is too little memory, if `init` is not of the elements' type or is of another store, or
+/// if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_grow(
     table: Option<&mut wasm_table_t>,

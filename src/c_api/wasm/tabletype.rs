@@ -12,18 +12,20 @@ use crate::runtime::base::types::{ExternType, Limits, TableType};
 boxed!(
     /// The type of a table: the type of its elements, and the limits of its size.
     ///
-    /// Functions: `wasm_tabletype_new`, `_delete`, `_copy`, `_element`, `_limits`, those of its vector, and the casts
-    /// from and to `wasm_externtype_t`. Must eventually be passed to `wasm_tabletype_delete` if owned.
+    /// Functions: `wasm_tabletype_new`, `_delete`, `_copy`, `_element`, `_limits`, those of its vector,
+    /// and the casts from and to `wasm_externtype_t`. Must eventually be passed to
+    /// `wasm_tabletype_delete` if owned.
     tabletype, ty, "Table Types", "a table type", "table types", ExternType, &'a TableType, |ty| match ty {
         ExternType::Table(ty) => Ok(ty),
         other => Err(wrong_type(other, "a table type")),
     }
 );
 
-/// Creates a table type, own. Takes `element`, but not `limits`, which are in elements. [Table Types]
+/// Creates a table type, own. Takes `element`, but not `limits`, which are in elements.
+/// [Table Types]
 ///
-/// Returns NULL with a last error if an argument is NULL, if `element` is not a reference type, or if the minimum is above
-/// the maximum.
+/// Returns NULL with a last error if an argument is NULL, if `element` is not a reference type, or
+/// if the minimum is above the maximum.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_new(
     element: Option<&mut wasm_valtype_t>,
@@ -38,13 +40,15 @@ pub unsafe extern "C" fn wasm_tabletype_new(
     })
 }
 
-/// Returns the type of a table's elements, borrowed. Returns NULL with a last error for NULL. [Table Types]
+/// Returns the type of a table's elements, borrowed. Returns NULL with a last error for NULL.
+/// [Table Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_element(ty: Option<&wasm_tabletype_t>) -> *const wasm_valtype_t {
     answer("wasm_tabletype_element", std::ptr::null(), || Ok(ty.required()?.element.as_ptr().cast()))
 }
 
-/// Returns the limits of a table's size, in elements: borrowed, valid as long as the table type. [Table Types]
+/// Returns the limits of a table's size, in elements: borrowed, valid as long as the table type.
+/// [Table Types]
 ///
 /// Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]

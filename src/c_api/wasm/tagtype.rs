@@ -8,10 +8,12 @@ use crate::c_api::ffi::{Argument, give};
 use crate::runtime::base::types::ExternType;
 
 boxed!(
-    /// The type of a tag (of the exception handling proposal): a function type whose parameters are what it carries.
+    /// The type of a tag (of the exception handling proposal): a function type whose parameters are what
+    /// it carries.
     ///
-    /// Functions: `wasm_tagtype_new`, `_delete`, `_copy`, `_functype`, those of its vector, and the casts from and to
-    /// `wasm_externtype_t`. Must eventually be passed to `wasm_tagtype_delete` if owned.
+    /// Functions: `wasm_tagtype_new`, `_delete`, `_copy`, `_functype`, those of its vector, and the
+    /// casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_tagtype_delete` if
+    /// owned.
     tagtype, ty, "Tag Types", "a tag type", "tag types", ExternType, &'a ExternType, |ty| match ty {
         ExternType::Tag(ty) => Ok(ty),
         other => Err(wrong_type(other, "a tag type")),

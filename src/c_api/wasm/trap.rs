@@ -17,11 +17,11 @@ use std::mem::MaybeUninit;
 pub type wasm_message_t = wasm_name_t;
 
 reference!(
-    /// The reason why a call did not complete: WebAssembly trapped, a host function returned a trap, or the call itself
-    /// was wrong.
+    /// The reason why a call did not complete: WebAssembly trapped, a host function returned a trap, or
+    /// the call itself was wrong.
     ///
-    /// Functions: `wasm_trap_new`, `_message`, `_origin`, `_trace`, and those of every reference. Must eventually be
-    /// passed to `wasm_trap_delete`, or returned from a host function.
+    /// Functions: `wasm_trap_new`, `_message`, `_origin`, `_trace`, and those of every reference. Must
+    /// eventually be passed to `wasm_trap_delete`, or returned from a host function.
     trap,
     "a trap",
     &'a Trap,
@@ -31,8 +31,8 @@ casts!(trap, "a trap", r#ref, wasm_ref_t);
 
 /// Creates a trap with a message, own, for a host function to return. [Traps]
 ///
-/// Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL with a last error if
-/// `store` is NULL.
+/// Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL
+/// with a last error if `store` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_new(
     store: Option<&mut wasm_store_t>,
@@ -43,11 +43,13 @@ pub unsafe extern "C" fn wasm_trap_new(
     })
 }
 
-/// Sets `*out` to the message of a trap, own. It ends with exactly one zero, which `size` counts. [Traps]
+/// Sets `*out` to the message of a trap, own. It ends with exactly one zero, which `size` counts.
+/// [Traps]
 ///
-/// If WebAssembly trapped, the message is that of the specification for the cause, on every backend: "unreachable",
-/// "integer divide by zero" and so on. The trap of a host function has the message that it was created with. The message
-/// must eventually be passed to `wasm_byte_vec_delete`. It is empty, with a last error, if `trap` is NULL.
+/// If WebAssembly trapped, the message is that of the specification for the cause, on every backend:
+/// "unreachable", "integer divide by zero" and so on. The trap of a host function has the message
+/// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. It is
+/// empty, with a last error, if `trap` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_message_t>>) {
     let message = answer("wasm_trap_message", wasm_message_t::empty(), || {
@@ -58,8 +60,9 @@ pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Opti
 
 /// Returns the innermost frame of a trap's backtrace, own: the place where it arose. [Traps]
 ///
-/// Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend (wasmi) keeps none.
-/// Returns NULL with a last error for NULL. The frame must eventually be passed to `wasm_frame_delete`.
+/// Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend
+/// (wasmi) keeps none. Returns NULL with a last error for NULL. The frame must eventually be passed
+/// to `wasm_frame_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
     answer("wasm_trap_origin", None, || {
@@ -70,8 +73,8 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<
 
 /// Sets `*out` to the backtrace of a trap, own: its frames, the innermost first. [Traps]
 ///
-/// The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if `wasm_trap_origin` returns NULL, with a
-/// last error if `trap` is NULL.
+/// The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if
+/// `wasm_trap_origin` returns NULL, with a last error if `trap` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_frame_vec_t>>) {
     let trace = answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || {

@@ -5,7 +5,8 @@ use crate::c_api::guard;
 use crate::runtime::base::types::ValKind;
 use crate::runtime::core::value::Val;
 
-/// Releases the reference that a value owns, if any, and leaves a null reference. Does nothing for NULL. [Values]
+/// Releases the reference that a value owns, if any, and leaves a null reference. Does nothing for
+/// NULL. [Values]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_val_delete(value: *mut Val) {
     // SAFETY: NULL or C's value. It is not C's `&mut`: a finalizer that runs may look at it.

@@ -9,7 +9,8 @@ use crate::runtime::base::types::{ValKind, ValType, ValTypeInfo};
 c_type!(
     /// The type of a value.
     ///
-    /// There is one immutable object per type, which lives forever: deleting it is allowed and does nothing.
+    /// There is one immutable object per type, which lives forever: deleting it is allowed and does
+    /// nothing.
     ///
     /// Functions: `wasm_valtype_new`, `_delete`, `_copy`, `_kind`, and those of its vector.
     wasm_valtype_t,
@@ -20,7 +21,8 @@ c_type!(
     |ty| Ok(ValType::with(ty.kind, ty.nullable, ty.exact))
 );
 
-/// A kind of value: a constant of `wasm_valkind_enum`, or `WASMRT_V128` and its neighbours in wasmrt.h.
+/// A kind of value: a constant of `wasm_valkind_enum`, or `WASMRT_V128` and its neighbours in
+/// wasmrt.h.
 pub type wasm_valkind_t = u8;
 
 /// The kinds of values.
@@ -36,7 +38,8 @@ pub enum wasm_valkind_enum {
 
 /// Returns the value type of a kind, own. [Value Types]
 ///
-/// Returns NULL with a last error if `kind` is neither a constant of `wasm_valkind_enum` nor `WASMRT_V128`.
+/// Returns NULL with a last error if `kind` is neither a constant of `wasm_valkind_enum` nor
+/// `WASMRT_V128`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> *mut wasm_valtype_t {
     answer("wasm_valtype_new", std::ptr::null_mut(), || match ValKind::from_number(kind) {
@@ -53,16 +56,19 @@ pub unsafe extern "C" fn wasm_valtype_delete(ty: *mut wasm_valtype_t) {
     let _ = ty;
 }
 
-/// Copies a value type, own: returns the same object, see `wasm_valtype_t`. Returns NULL for NULL. [Value Types]
+/// Copies a value type, own: returns the same object, see `wasm_valtype_t`. Returns NULL for NULL.
+/// [Value Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_copy(ty: *const wasm_valtype_t) -> *mut wasm_valtype_t {
     ty.cast_mut()
 }
 
-/// Returns the kind of a value type. Returns `WASM_I32` (0) with a last error for NULL. [Value Types]
+/// Returns the kind of a value type. Returns `WASM_I32` (0) with a last error for NULL.
+/// [Value Types]
 ///
-/// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of
-/// wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that they are part of.
+/// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
+/// `WASMRT_EXNREF` of wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that
+/// they are part of.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_kind(ty: Option<&wasm_valtype_t>) -> wasm_valkind_t {
     answer("wasm_valtype_kind", 0, || Ok(ty.required()?.kind as u8))
