@@ -27,8 +27,8 @@ casts!(global, "a global", r#extern, wasm_extern_t);
 
 /// Creates a global with an initial value, own. Does not take `ty` or `value`. [Global Instances]
 ///
-/// Returns NULL with a last error if an argument is NULL, if the value is not of the type, or if it
-/// refers to an object of another store.
+/// Returns NULL and sets the last error if an argument is NULL, if the value is not of the type, or
+/// if it refers to an object of another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_new(
     store: Option<&mut wasm_store_t>,
@@ -43,7 +43,8 @@ pub unsafe extern "C" fn wasm_global_new(
     })
 }
 
-/// Returns the type of a global, own. Returns NULL with a last error for NULL. [Global Instances]
+/// Returns the type of a global, own. Returns NULL and sets the last error for NULL.
+/// [Global Instances]
 ///
 /// The type must eventually be passed to `wasm_globaltype_delete`.
 #[unsafe(no_mangle)]
@@ -54,7 +55,7 @@ pub unsafe extern "C" fn wasm_global_type(global: Option<&wasm_global_t>) -> Opt
 /// Sets `*out` to the value of a global, own. [Global Instances]
 ///
 /// A reference in the value must eventually be released, by `wasm_val_delete` for instance. On
-/// failure the value is a null reference, and there is a last error: if `global` is NULL, or has a
+/// failure the value is a null reference, and the last error is set: if `global` is NULL, or has a
 /// value that `wasm_val_t` cannot carry. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: Option<&mut MaybeUninit<Val>>) {
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: Op
 /// Sets the value of a global. Does not take `value`; a reference in it is copied.
 /// [Global Instances]
 ///
-/// The global is unchanged, and there is a last error, if it is constant, if the value is not of its
+/// The global is unchanged, and the last error is set, if it is constant, if the value is not of its
 /// type or refers to an object of another store, or if an argument is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_set(global: Option<&mut wasm_global_t>, value: Option<&Val>) {

@@ -30,7 +30,7 @@ casts!(instance, "an instance", r#ref, wasm_ref_t);
 /// `imports` are what the module imports, in declared order. They are not taken; NULL means none.
 /// Sets `*trap`, unless `trap` is NULL.
 ///
-/// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is
+/// On success `*trap` is NULL. On failure the result is NULL, the last error is set, and `*trap` is
 /// a trap, own: the one that the start function or a segment caused, or one whose message names the
 /// import that is missing or has the wrong type, with the type it has and the one it should have. If
 /// `store` or `module` is NULL, `*trap` is NULL too.
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn wasm_instance_new(
 /// [Module Instances]
 ///
 /// They are the same objects each time. The vector must eventually be passed to
-/// `wasm_extern_vec_delete`. It is empty, with a last error, if `instance` is NULL.
+/// `wasm_extern_vec_delete`. If `instance` is NULL, it is empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_instance_exports(
     instance: Option<&wasm_instance_t>,

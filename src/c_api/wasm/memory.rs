@@ -29,7 +29,8 @@ pub type wasm_memory_pages_t = u32;
 
 /// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 ///
-/// Returns NULL with a last error if an argument is NULL, or if the memory cannot be allocated.
+/// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
+/// allocated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_new(
     store: Option<&mut wasm_store_t>,
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn wasm_memory_new(
 
 /// Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 ///
-/// Returns NULL with a last error for NULL. The type must eventually be passed to
+/// Returns NULL and sets the last error for NULL. The type must eventually be passed to
 /// `wasm_memorytype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_type(memory: Option<&wasm_memory_t>) -> Option<Box<wasm_memorytype_t>> {
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn wasm_memory_type(memory: Option<&wasm_memory_t>) -> Opt
 /// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is
 /// freed. [Memory Instances]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data(memory: Option<&mut wasm_memory_t>) -> *mut wasm_byte_t {
     answer("wasm_memory_data", std::ptr::null_mut(), || {
@@ -61,7 +62,8 @@ pub unsafe extern "C" fn wasm_memory_data(memory: Option<&mut wasm_memory_t>) ->
     })
 }
 
-/// Returns the size of a memory in bytes. Returns 0 with a last error for NULL. [Memory Instances]
+/// Returns the size of a memory in bytes. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -> usize {
     answer("wasm_memory_data_size", 0, || {
@@ -70,7 +72,8 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -
     })
 }
 
-/// Returns the size of a memory in pages. Returns 0 with a last error for NULL. [Memory Instances]
+/// Returns the size of a memory in pages. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> wasm_memory_pages_t {
     answer("wasm_memory_size", 0, || {
@@ -83,8 +86,8 @@ pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> was
 /// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
 /// [Memory Instances]
 ///
-/// Returns false with a last error if the memory would exceed its maximum, if there is too little
-/// memory, and for NULL.
+/// Returns false and sets the last error if the memory would exceed its maximum, if there is too
+/// little memory, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_grow(memory: Option<&mut wasm_memory_t>, delta: wasm_memory_pages_t) -> bool {
     answer("wasm_memory_grow", false, || {

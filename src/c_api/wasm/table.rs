@@ -29,8 +29,8 @@ pub type wasm_table_size_t = u32;
 /// Creates a table whose elements are all `init`, own. Does not take `ty` or `init`.
 /// [Table Instances]
 ///
-/// NULL for `init` is the null reference. Returns NULL with a last error if another argument is
-/// NULL, or if `init` is not of the elements' type or is of another store.
+/// NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
+/// is NULL, or if `init` is not of the elements' type or is of another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_new(
     store: Option<&mut wasm_store_t>,
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn wasm_table_new(
 
 /// Returns the type of a table, own; its minimum is the current size. [Table Instances]
 ///
-/// Returns NULL with a last error for NULL. The type must eventually be passed to
+/// Returns NULL and sets the last error for NULL. The type must eventually be passed to
 /// `wasm_tabletype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option<Box<wasm_tabletype_t>> {
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option
 /// Returns the element of a table at `index`, own; NULL if it is the null reference.
 /// [Table Instances]
 ///
-/// Returns NULL with a last error if the index is beyond the end, or if `table` is NULL. The
+/// Returns NULL and sets the last error if the index is beyond the end, or if `table` is NULL. The
 /// reference must eventually be passed to `wasm_ref_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: wasm_table_size_t) -> *mut wasm_ref_t {
@@ -68,8 +68,8 @@ pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: was
 /// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
 /// [Table Instances]
 ///
-/// Returns true on success. Returns false with a last error if the index is beyond the end, if the
-/// reference is not of the elements' type or is of another store, or if `table` is NULL.
+/// Returns true on success. Returns false and sets the last error if the index is beyond the end, if
+/// the reference is not of the elements' type or is of another store, or if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_set(
     table: Option<&mut wasm_table_t>,
@@ -82,7 +82,8 @@ pub unsafe extern "C" fn wasm_table_set(
     })
 }
 
-/// Returns the size of a table in elements. Returns 0 with a last error for NULL. [Table Instances]
+/// Returns the size of a table in elements. Returns 0 and sets the last error for NULL.
+/// [Table Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_table_size_t {
     answer("wasm_table_size", 0, || {
@@ -95,9 +96,9 @@ pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_t
 /// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
 /// reference. [Table Instances]
 ///
-/// Returns true on success. Returns false with a last error if the table would exceed its maximum,
-/// if there is too little memory, if `init` is not of the elements' type or is of another store, or
-/// if `table` is NULL.
+/// Returns true on success. Returns false and sets the last error if the table would exceed its
+/// maximum, if there is too little memory, if `init` is not of the elements' type or is of another
+/// store, or if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_grow(
     table: Option<&mut wasm_table_t>,
