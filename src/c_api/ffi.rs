@@ -4,13 +4,15 @@
 //! is called in messages, who owns it, and what functions see of it. The rest follows from the signatures of exported
 //! functions. They carry the contract, and bodies are safe Rust:
 //!
-//! | parameter or result  | in the header | what C promises, or gets                                              |
-//! |----------------------|---------------|-----------------------------------------------------------------------|
-//! | `Option<&T>`         | `const T*`    | NULL, or a pointer that the library gave and that is valid for the call |
-//! | `Option<&mut T>`     | `T*`          | the same; it need not be the only pointer, see below                  |
-//! | `Option<Box<T>>`     | `T*`          | owned: it is given up, or given                                       |
-//! | `*const V`, `*mut V` | `V*`          | a vector, which a callback may change, or which two parameters share  |
-//! | `*mut T`             | `T*`          | a handle to an object or store, owned, as [`give_handle`] makes it    |
+//! | parameter or result          | in the header | what C promises, or gets                                    |
+//! |------------------------------|---------------|-------------------------------------------------------------|
+//! | `Option<&T>`                 | `const T*`    | NULL, or a pointer from the library, valid for the call     |
+//! | `Option<&mut T>`             | `T*`          | the same; it need not be the only pointer, see below        |
+//! | `Option<Box<T>>`             | `T*`, own     | NULL, or a pointer that is given up (or given)              |
+//! | `*mut T`, as a result        | `T*`, own     | NULL, or a handle to an object or store: [`give_handle`]    |
+//! | `Option<&V>`                 | `const V*`    | NULL, or a value, or a vector of bytes, valid for the call  |
+//! | `Option<&mut MaybeUninit<V>>` | `V*`         | NULL, or memory to write to; what is in it is not read      |
+//! | `*const V`, `*mut V`         | `V*`          | a vector that a callback may change, or two parameters share |
 //!
 //! `&mut` of a C type only says that C's pointer is not const. Several may exist at a time: two threads pass the same
 //! engine, a callback passes the store that is calling it. C types are therefore not `Unpin`, for which compilers take a
