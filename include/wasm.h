@@ -74,6 +74,8 @@ static inline void assertions(void) {
 }
 
 
+#define MAX_RESULTS 2
+
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
   // It cannot be changed.

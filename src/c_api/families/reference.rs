@@ -60,13 +60,11 @@ macro_rules! reference {
                 $noun,
                 Counted,
                 $crate::runtime::core::object::Object,
-                (&'a $crate::runtime::core::object::Object, $body),
+                $crate::runtime::core::object::Typed<'a, $body>,
                 |object| {
                     use $crate::c_api::families::reference::{Reference, wrong_kind};
-                    match [<wasm_ $name _t>]::body(object) {
-                        Some(body) => Ok((object, body)),
-                        None => Err(wrong_kind(object, $noun)),
-                    }
+                    $crate::runtime::core::object::Typed::of(object, [<wasm_ $name _t>]::body)
+                        .ok_or_else(|| wrong_kind(object, $noun))
                 }
             );
 

@@ -27,7 +27,7 @@ vector!(r#extern, *mut wasm_extern_t, "externs");
 /// [Externals]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_extern_kind(r#extern: Option<&wasm_extern_t>) -> wasm_externkind_t {
-    answer("wasm_extern_kind", 0, || Ok(r#extern.required()?.1 as u8))
+    answer("wasm_extern_kind", 0, || Ok(r#extern.required()?.body as u8))
 }
 
 /// Returns the type of an extern, own. Returns NULL and sets the last error for NULL. [Externals]
@@ -35,5 +35,5 @@ pub unsafe extern "C" fn wasm_extern_kind(r#extern: Option<&wasm_extern_t>) -> w
 /// The type must eventually be passed to `wasm_externtype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_extern_type(r#extern: Option<&wasm_extern_t>) -> Option<Box<wasm_externtype_t>> {
-    answer("wasm_extern_type", None, || Ok(r#extern.required()?.0.extern_type().and_then(give)))
+    answer("wasm_extern_type", None, || Ok(r#extern.required()?.object.extern_type().and_then(give)))
 }

@@ -114,21 +114,21 @@ fn new(
 /// The type must eventually be passed to `wasm_functype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_type(func: Option<&wasm_func_t>) -> Option<Box<wasm_functype_t>> {
-    answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.1.ty.clone()))))
+    answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.ty.clone()))))
 }
 
 /// Returns the number of a function's parameters. Returns 0 and sets the last error for NULL.
 /// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_param_arity(func: Option<&wasm_func_t>) -> usize {
-    answer("wasm_func_param_arity", 0, || Ok(func.required()?.1.ty.params.len()))
+    answer("wasm_func_param_arity", 0, || Ok(func.required()?.ty.params.len()))
 }
 
 /// Returns the number of a function's results. Returns 0 and sets the last error for NULL.
 /// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> usize {
-    answer("wasm_func_result_arity", 0, || Ok(func.required()?.1.ty.results.len()))
+    answer("wasm_func_result_arity", 0, || Ok(func.required()?.ty.results.len()))
 }
 
 /// Calls a function. Returns NULL, or a trap, own. [Function Instances]

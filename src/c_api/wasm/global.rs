@@ -8,7 +8,8 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::ffi::{Argument, give, give_handle, null};
 use crate::runtime::base::types::{ExternType, ValKind};
-use crate::runtime::core::object::{Global, Object};
+use crate::runtime::core::global::Global;
+use crate::runtime::core::object::Object;
 use crate::runtime::core::value::Val;
 use std::mem::MaybeUninit;
 
@@ -39,7 +40,7 @@ pub unsafe extern "C" fn wasm_global_new(
         let (store, ty) = (store.required()?, ty.required()?);
         let value = value.ok_or_else(|| null("a value"))?;
         // SAFETY: a reference in a value of C's is NULL or a handle.
-        Ok(give_handle(unsafe { Object::new_global(store, ty, value)? }))
+        Ok(give_handle(unsafe { Global::create(store, ty, value)? }))
     })
 }
 
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn wasm_global_new(
 /// The type must eventually be passed to `wasm_globaltype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_type(global: Option<&wasm_global_t>) -> Option<Box<wasm_globaltype_t>> {
-    answer("wasm_global_type", None, || Ok(give(ExternType::Global(global.required()?.1.ty.clone()))))
+    answer("wasm_global_type", None, || Ok(give(ExternType::Global(global.required()?.ty.clone()))))
 }
 
 /// Sets `*out` to the value of a global, own. [Global Instances]
@@ -60,10 +61,7 @@ pub unsafe extern "C" fn wasm_global_type(global: Option<&wasm_global_t>) -> Opt
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: Option<&mut MaybeUninit<Val>>) {
     let Some(out) = out else { return };
-    let written = answer("wasm_global_get", false, || {
-        let (object, global) = global.required()?;
-        object.global_get(global, out).map(|()| true)
-    });
+    let written = answer("wasm_global_get", false, || global.required()?.get(out).map(|()| true));
     if !written {
         out.write(Val::null(ValKind::ExternRef));
     }
@@ -77,9 +75,9 @@ pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: Op
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_set(global: Option<&mut wasm_global_t>, value: Option<&Val>) {
     answer("wasm_global_set", (), || {
-        let (object, global) = global.required()?;
+        let global = global.required()?;
         let value = value.ok_or_else(|| null("a value"))?;
         // SAFETY: a reference in a value of C's is NULL or a handle.
-        unsafe { object.global_set(global, value) }
+        unsafe { global.set(value) }
     })
 }

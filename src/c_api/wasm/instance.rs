@@ -10,7 +10,7 @@ use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give_handle};
 use crate::runtime::core::instance::{self, Instance};
-use crate::runtime::core::object::Object;
+use crate::runtime::core::object::{Object, Typed};
 use std::mem::MaybeUninit;
 
 reference!(
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wasm_instance_new(
 ) -> *mut wasm_instance_t {
     let mut failure = std::ptr::null_mut();
     let instance = answer("wasm_instance_new", std::ptr::null_mut(), || {
-        let (store, (_, module)) = (store.required()?, module.required()?);
+        let (store, module) = (store.required()?, module.required()?.body);
         // SAFETY: NULL or C's vector, which is read before the start function can change it.
         let imports = unsafe { imports.as_ref() }.map_or(&[][..], Vector::elements);
         // SAFETY: an element is NULL or a handle, which is the address of an object.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn wasm_instance_exports(
     out: Option<&mut MaybeUninit<wasm_extern_vec_t>>,
 ) {
     let exports = answer("wasm_instance_exports", wasm_extern_vec_t::empty(), || {
-        let (object, instance) = instance.required()?;
+        let Typed { object, body: instance } = instance.required()?;
         Ok(wasm_extern_vec_t::of_handles(instance.export_count(), |position| instance.export(object, position)))
     });
     exports.write(out)

@@ -82,7 +82,7 @@ pub unsafe extern "C" fn wasm_module_imports(
     out: Option<&mut MaybeUninit<wasm_importtype_vec_t>>,
 ) {
     let types = answer("wasm_module_imports", wasm_importtype_vec_t::empty(), || {
-        let imports = module.required()?.1.declarations.imports.iter();
+        let imports = module.required()?.declarations.imports.iter();
         Ok(wasm_importtype_vec_t::given(imports.map(|import| ImportType {
             module: Name::new(&import.module),
             name: Name::new(&import.name),
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn wasm_module_exports(
     out: Option<&mut MaybeUninit<wasm_exporttype_vec_t>>,
 ) {
     let types = answer("wasm_module_exports", wasm_exporttype_vec_t::empty(), || {
-        let exports = module.required()?.1.declarations.exports.iter();
+        let exports = module.required()?.declarations.exports.iter();
         Ok(wasm_exporttype_vec_t::given(
             exports.map(|export| ExportType { name: Name::new(&export.name), ty: export.ty.clone() }),
         ))
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn wasm_module_serialize(
     out: Option<&mut MaybeUninit<wasm_byte_vec_t>>,
 ) {
     let bytes = answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || {
-        let [head, rest] = module.required()?.1.serialize()?;
+        let [head, rest] = module.required()?.serialize()?;
         Ok(wasm_byte_vec_t::joined(&head, &rest))
     });
     bytes.write(out)
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn wasm_module_deserialize(
 /// must eventually be passed to `wasm_shared_module_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_share(module: Option<&wasm_module_t>) -> Option<Box<wasm_shared_module_t>> {
-    answer("wasm_module_share", None, || Ok(give(module.required()?.1.clone())))
+    answer("wasm_module_share", None, || Ok(give(module.required()?.body.clone())))
 }
 
 /// Creates a module of `store`, own, from a shared one. Does not take `shared`. [Modules]

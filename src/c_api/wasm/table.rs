@@ -8,7 +8,8 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::ffi::{Argument, CType, give, give_handle};
 use crate::runtime::base::types::Limits;
-use crate::runtime::core::object::{Object, Table};
+use crate::runtime::core::object::Object;
+use crate::runtime::core::table::Table;
 
 reference!(
     /// A table of references.
@@ -38,7 +39,7 @@ pub unsafe extern "C" fn wasm_table_new(
     init: Option<&mut wasm_ref_t>,
 ) -> *mut wasm_table_t {
     answer("wasm_table_new", std::ptr::null_mut(), || {
-        Ok(give_handle(Object::new_table(store.required()?, ty.required()?, object(init))?))
+        Ok(give_handle(Table::create(store.required()?, ty.required()?, object(init))?))
     })
 }
 
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn wasm_table_new(
 /// `wasm_tabletype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option<Box<wasm_tabletype_t>> {
-    answer("wasm_table_type", None, || Ok(table.required()?.0.extern_type().and_then(give)))
+    answer("wasm_table_type", None, || Ok(table.required()?.object.extern_type().and_then(give)))
 }
 
 /// Returns the element of a table at `index`, own; NULL if it is the null reference.
@@ -59,8 +60,7 @@ pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: wasm_table_size_t) -> *mut wasm_ref_t {
     answer("wasm_table_get", std::ptr::null_mut(), || {
-        let (object, table) = table.required()?;
-        let element = object.table_get(table, index)?;
+        let element = table.required()?.get(index)?;
         Ok(element.map_or(std::ptr::null_mut(), give_handle))
     })
 }
@@ -76,21 +76,14 @@ pub unsafe extern "C" fn wasm_table_set(
     index: wasm_table_size_t,
     value: Option<&mut wasm_ref_t>,
 ) -> bool {
-    answer("wasm_table_set", false, || {
-        let (object, table) = table.required()?;
-        object.table_set(table, index, self::object(value)).map(|()| true)
-    })
+    answer("wasm_table_set", false, || table.required()?.set(index, self::object(value)).map(|()| true))
 }
 
 /// Returns the size of a table in elements. Returns 0 and sets the last error for NULL.
 /// [Table Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_table_size_t {
-    answer("wasm_table_size", 0, || {
-        let (object, table) = table.required()?;
-        // SAFETY: the entity is of the object's store.
-        Ok(Limits::new(unsafe { object.store().backend().table_size(&table.entity) }, None).min)
-    })
+    answer("wasm_table_size", 0, || Ok(Limits::new(table.required()?.size(), None).min))
 }
 
 /// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
@@ -105,10 +98,7 @@ pub unsafe extern "C" fn wasm_table_grow(
     delta: wasm_table_size_t,
     init: Option<&mut wasm_ref_t>,
 ) -> bool {
-    answer("wasm_table_grow", false, || {
-        let (object, table) = table.required()?;
-        object.table_grow(table, delta, self::object(init)).map(|()| true)
-    })
+    answer("wasm_table_grow", false, || table.required()?.grow(delta, self::object(init)).map(|()| true))
 }
 
 /// The object that is to be an element; whether it may be one is for the runtime to check.

@@ -9,7 +9,7 @@ use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give, give_handle};
 use crate::runtime::base::error::Result;
-use crate::runtime::core::object::Object;
+use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::trap::{Cause, OwnedFrame, Trap};
 use std::mem::MaybeUninit;
 
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn wasm_trap_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_message_t>>) {
     let message = answer("wasm_trap_message", wasm_message_t::empty(), || {
-        Ok(wasm_byte_vec_t::joined(&trap.required()?.1.message, b"\0"))
+        Ok(wasm_byte_vec_t::joined(&trap.required()?.message, b"\0"))
     });
     message.write(out)
 }
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Opti
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
     answer("wasm_trap_origin", None, || {
-        let (object, trap) = trap.required()?;
+        let Typed { object, body: trap } = trap.required()?;
         Ok(trap.origin().and_then(|frame| give(OwnedFrame::new(frame, object.store()))))
     })
 }
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_frame_vec_t>>) {
     let trace = answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || {
-        let (object, trap) = trap.required()?;
+        let Typed { object, body: trap } = trap.required()?;
         let frames = trap.frames().into_iter();
         Ok(wasm_frame_vec_t::given(frames.map(|frame| OwnedFrame::new(frame, object.store()))))
     });
@@ -95,5 +95,6 @@ pub fn text(message: Option<&wasm_message_t>) -> Vec<u8> {
 /// The pointer is NULL or valid.
 pub unsafe fn from_c<'a>(trap: *const wasm_trap_t) -> Result<(&'a Object, &'a Trap)> {
     // SAFETY: as the caller says.
-    unsafe { trap.as_ref() }.required()
+    let Typed { object, body } = unsafe { trap.as_ref() }.required()?;
+    Ok((object, body))
 }
