@@ -53,7 +53,7 @@ pub trait CType: Sized {
     fn from_rust(rust: Self::Rust) -> Self;
 }
 
-/// Owned by whoever has the pointer, which is a box's.
+/// The owner has the only pointer, which is that of a box.
 pub struct Boxed;
 
 /// Counted by what is behind it, so that C may delete one pointer as often as it was given: objects and stores.

@@ -72,13 +72,13 @@ pub struct Parts<T> {
 impl<T: Element> Parts<T> {
     pub const EMPTY: Parts<T> = Parts { size: 0, data: std::ptr::null_mut() };
 
-    /// Zeroed elements; none at all if there is no memory for so many.
+    /// `size` zeroed elements; none if there is too little memory.
     pub fn zeroed(size: usize) -> Parts<T> {
         // SAFETY: calloc demands nothing.
         Parts::allocated(size, |bytes| unsafe { libc::calloc(bytes, 1) })
     }
 
-    /// Elements that are to be written at once; none at all if there is no memory for so many.
+    /// `size` elements for the caller to write at once; none if there is too little memory.
     pub fn unwritten(size: usize) -> Parts<T> {
         // SAFETY: malloc demands nothing.
         let parts = Parts::<T>::allocated(size, |bytes| unsafe { libc::malloc(bytes) });
@@ -111,10 +111,10 @@ impl<T: Element> Parts<T> {
     pub unsafe fn from_slice(elements: &[T]) -> Parts<T> {
         let parts = Parts::unwritten(elements.len());
         if parts.size == elements.len() {
-            // SAFETY: there is room for so many, and the memory is new.
+            // SAFETY: there is room for all elements, and the memory is new.
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
         } else {
-            // SAFETY: the elements are given up, and there is no place for them.
+            // SAFETY: the elements are given up, and there is no memory to keep them.
             elements.iter().for_each(|element| unsafe { { *element }.release() });
         }
         parts
@@ -192,7 +192,7 @@ pub unsafe trait Vector: Copy {
     {
         let parts = Parts::<*mut T>::zeroed(count);
         for position in 0..parts.size {
-            // SAFETY: there are so many elements.
+            // SAFETY: below the vector's size.
             unsafe { parts.data.add(position).write(give_handle(handle(position))) };
         }
         Self::from_parts(parts)

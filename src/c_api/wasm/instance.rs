@@ -50,8 +50,11 @@ pub unsafe extern "C" fn wasm_instance_new(
         let imports = unsafe { &*(std::ptr::from_ref(imports) as *const [Option<&Object>]) };
         match instance::instantiate(store, module, imports) {
             Ok(instance) => Ok(give_handle(instance)),
-            Err(trap) => {
-                failure = give_handle(trap);
+            Err(error) => {
+                // Without a place for it, it is deleted here.
+                if trap.is_some() {
+                    failure = give_handle(error);
+                }
                 Ok(std::ptr::null_mut())
             }
         }
