@@ -51,11 +51,11 @@ TEST(backend_of_the_environment) {
     setenv("WASMRT_BACKEND", wasmrt_backend_name(i), 1);
     wasm_engine_t* engine = wasm_engine_new();
     REQUIRE(engine);
-    CHECK_STR(wasmrt_engine_backend(engine), wasmrt_backend_name(i));
+    CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(i));
     wasm_engine_delete(engine);
     engine = wasm_engine_new_with_config(wasm_config_new());
     REQUIRE(engine);
-    CHECK_STR(wasmrt_engine_backend(engine), wasmrt_backend_name(i));
+    CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(i));
     wasm_engine_delete(engine);
   }
   restore_environment();
@@ -66,7 +66,7 @@ TEST(first_backend_is_the_default) {
   unsetenv("WASMRT_BACKEND");
   wasm_engine_t* engine = wasm_engine_new();
   REQUIRE(engine);
-  CHECK_STR(wasmrt_engine_backend(engine), wasmrt_backend_name(0));
+  CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(0));
   wasm_engine_delete(engine);
   restore_environment();
 }
@@ -81,7 +81,7 @@ TEST(config_goes_before_the_environment) {
       CHECK(wasmrt_config_set_backend(config, wasmrt_backend_name(i)));
       wasm_engine_t* engine = wasm_engine_new_with_config(config);
       REQUIRE(engine);
-      CHECK_STR(wasmrt_engine_backend(engine), wasmrt_backend_name(i));
+      CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(i));
       wasm_engine_delete(engine);
     }
   }
@@ -99,7 +99,7 @@ TEST(unknown_backend_in_the_config) {
   }
   wasm_engine_t* engine = wasm_engine_new_with_config(config);  // as it was before
   REQUIRE(engine);
-  CHECK_STR(wasmrt_engine_backend(engine), wasmrt_backend_name(last));
+  CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(last));
   wasm_engine_delete(engine);
 }
 
@@ -120,7 +120,7 @@ TEST(this_program_runs_on_the_backend_of_its_environment) {
   wasm_engine_t* engine = wasm_engine_new();
   REQUIRE(engine);
   const char* expected = getenv("WASMRT_BACKEND");
-  CHECK_STR(wasmrt_engine_backend(engine), expected ? expected : wasmrt_backend_name(0));
+  CHECK_STR(wasmrt_engine_backend_name(engine), expected ? expected : wasmrt_backend_name(0));
   wasm_engine_delete(engine);
 }
 

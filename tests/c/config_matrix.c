@@ -202,7 +202,7 @@ static void check_choice(const choice_t* choice) {
   bool passed;
   if (engine) {
     passed = holds(engine);
-    CHECK_INT(wasmrt_engine_modules(engine), 0);
+    CHECK_INT(wasmrt_engine_module_count(engine), 0);
     wasm_engine_delete(engine);
   } else {
     passed = CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);

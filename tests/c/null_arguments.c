@@ -238,7 +238,7 @@ TEST(val_copy_of_null) {
 
 TEST(engine_and_store_of_null) {
   CHECK_FAILS(wasm_store_new(NULL) == NULL);
-  CHECK_FAILS(wasmrt_engine_backend(NULL) == NULL);
+  CHECK_FAILS(wasmrt_engine_backend_name(NULL) == NULL);
   wasm_engine_t* engine = wasm_engine_new_with_config(NULL);  // as wasm_engine_new, or refused
   if (engine) {
     wasm_store_t* store = wasm_store_new(engine);

@@ -154,7 +154,7 @@ static inline size_t repetitions(size_t full, size_t with_checker) {
 }
 
 static inline bool backend_is(const wasm_engine_t* engine, const char* name) {
-  const char* actual = wasmrt_engine_backend(engine);
+  const char* actual = wasmrt_engine_backend_name(engine);
   return actual && strcmp(actual, name) == 0;
 }
 

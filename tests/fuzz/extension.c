@@ -10,14 +10,14 @@ static bool grows_by_one(object_t* object) {
   return wasm_table_grow(wasm_ref_as_table(object->pointer), 1, NULL);
 }
 
-static bool makes_one(store_t* store, wasmrt_limit_t limit) {
-  if (limit == WASMRT_LIMIT_MEMORIES) {
+static bool makes_one(store_t* store, wasmrt_store_limit_t limit) {
+  if (limit == WASMRT_STORE_LIMIT_MEMORIES) {
     wasm_memorytype_t* type = new_memorytype(0, 1);
     wasm_memory_t* memory = wasm_memory_new(store->pointer, type);
     wasm_memorytype_delete(type);
     return memory != NULL;
   }
-  if (limit == WASMRT_LIMIT_TABLES) {
+  if (limit == WASMRT_STORE_LIMIT_TABLES) {
     wasm_tabletype_t* type = new_tabletype(WASM_FUNCREF, 0, 1);
     wasm_table_t* table = wasm_table_new(store->pointer, type, NULL);
     wasm_tabletype_delete(type);
@@ -36,9 +36,9 @@ void step_limits(void) {
   store_t* store = pick_store();
   if (!store) return;
   wasm_store_t* pointer = store->pointer;
-  wasmrt_limit_t limit = (wasmrt_limit_t)below(6);
-  if (limit > WASMRT_LIMIT_MEMORIES) {
-    wasmrt_limit_t none = (wasmrt_limit_t)(limit + next_byte() / 2);
+  wasmrt_store_limit_t limit = (wasmrt_store_limit_t)below(6);
+  if (limit > WASMRT_STORE_LIMIT_MEMORIES) {
+    wasmrt_store_limit_t none = (wasmrt_store_limit_t)(limit + next_byte() / 2);
     EXPECT_REFUSED(!wasmrt_store_set_limit(pointer, none, 0));
     EXPECT_REFUSED(wasmrt_store_limit(pointer, none) == 0);
     EXPECT_REFUSED(wasmrt_store_usage(pointer, none) == 0);
@@ -50,8 +50,8 @@ void step_limits(void) {
   uint64_t usage = wasmrt_store_usage(pointer, limit);
   EXPECT(wasmrt_store_set_limit(pointer, limit, usage));
   EXPECT(wasmrt_store_limit(pointer, limit) == usage);
-  if (limit == WASMRT_LIMIT_MEMORY_BYTES || limit == WASMRT_LIMIT_TABLE_ELEMENTS) {
-    bool bytes = limit == WASMRT_LIMIT_MEMORY_BYTES;
+  if (limit == WASMRT_STORE_LIMIT_MEMORY_BYTES || limit == WASMRT_STORE_LIMIT_TABLE_ELEMENTS) {
+    bool bytes = limit == WASMRT_STORE_LIMIT_MEMORY_BYTES;
     object_t* object = pick_of(bytes ? 1u << MEMORY : 1u << TABLE, store);
     if (object) {
       EXPECT_REFUSED_AS(WASMRT_ERROR_LIMIT, !grows_by_one(object));
@@ -211,9 +211,9 @@ static void use_metered(metered_t* metered) {
       break;
     }
     case 1:
-      EXPECT(wasmrt_store_set_deadline(metered->store, 0));
-      EXPECT_INT(count(metered, 1), WASMRT_TRAP_DEADLINE);
-      EXPECT(wasmrt_store_set_deadline(metered->store, WASMRT_NO_DEADLINE));
+      EXPECT(wasmrt_store_set_timeout(metered->store, 0));
+      EXPECT_INT(count(metered, 1), WASMRT_TRAP_TIMEOUT);
+      EXPECT(wasmrt_store_set_timeout(metered->store, WASMRT_NO_TIMEOUT));
       EXPECT(wasmrt_store_set_call_timeout(metered->store, UINT64_C(3600000000000)));
       break;
     case 2:
@@ -254,7 +254,7 @@ void step_metered(void) {
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(metered_text, strlen(metered_text), &binary)) FAIL("text");
   wasm_module_t* module = wasm_module_new(metered.store, &binary);
-  EXPECT(wasmrt_engine_modules(metered_engine()) >= 1);
+  EXPECT(wasmrt_engine_module_count(metered_engine()) >= 1);
   wasm_functype_t* type = wasm_functype_new_0_0();
   wasm_func_t* host = wasm_func_new_with_env(metered.store, type, visit, &metered, NULL);
   wasm_functype_delete(type);
@@ -297,7 +297,7 @@ void step_unmetered(void) {
       EXPECT_INT(fuel, 77);
       break;
     case 2:
-      EXPECT_REFUSED(!wasmrt_store_set_deadline(pointer, 1));
+      EXPECT_REFUSED(!wasmrt_store_set_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_store_set_call_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_interrupt_new(pointer));
       break;
@@ -377,11 +377,11 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   wasm_store_t* store = wasm_store_new(engine);
   EXPECT(store != NULL);
   if (fuel) EXPECT(wasmrt_store_set_fuel(store, 1000));
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(wasmrt_engine_module_count(engine), 0);
   EXPECT(wasm_module_validate(store, &binary));
   wasm_module_t* module = wasm_module_new(store, &binary);
   EXPECT(module != NULL);
-  EXPECT_INT(wasmrt_engine_modules(engine), 1);
+  EXPECT_INT(wasmrt_engine_module_count(engine), 1);
   wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
   EXPECT(instance != NULL);
   wasm_extern_vec_t exports;
@@ -394,7 +394,7 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   wasm_instance_delete(instance);
   wasm_module_delete(module);
   wasm_store_delete(store);
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(wasmrt_engine_module_count(engine), 0);
 }
 
 void step_configuration(void) {
@@ -438,7 +438,7 @@ void step_process(void) {
   EXPECT(!wasmrt_last_error_offset(&offset));
   EXPECT_INT(offset, 77);
   unsigned finalized = 0, other = 0;
-  wasmrt_set_log_callback(log_warning, &finalized, log_finalizer);
+  wasmrt_log_set_callback(log_warning, &finalized, log_finalizer);
   EXPECT_INT(finalized, 0);
   store_t* store = pick_store();
   if (store) {
@@ -447,7 +447,7 @@ void step_process(void) {
     wasm_foreign_delete(foreign);
     EXPECT_LEAVES_ERROR(wasm_foreign_delete(foreign));
   }
-  wasmrt_set_log_callback(NULL, &other, log_finalizer);
+  wasmrt_log_set_callback(NULL, &other, log_finalizer);
   EXPECT_INT(finalized, 1);
   EXPECT_INT(other, 1);
 }

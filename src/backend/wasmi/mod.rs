@@ -21,6 +21,9 @@ use wasmparser::{Parser, Payload};
 
 pub struct Wasmi;
 
+/// The engine does not tell its version. Cargo.toml asks for exactly this one.
+const VERSION: &CStr = c"2.0.0";
+
 /// Bytes of the engine's stack for each call inside another, as many as by its default limits.
 const STACK_PER_CALL: usize = 1000;
 
@@ -31,6 +34,14 @@ impl Backend for Wasmi {
 
     fn can(&self, setting: Setting) -> bool {
         matches!(setting, Setting::Compiler | Setting::Fuel | Setting::Interruption | Setting::MaxWasmStack)
+    }
+
+    fn version(&self) -> &'static CStr {
+        VERSION
+    }
+
+    fn has(&self, proposal: Proposal) -> bool {
+        self.set_proposal(&mut wasmi::Config::default(), proposal, true).is_ok()
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
@@ -154,7 +165,7 @@ impl Engine for WasmiEngine {
         let (count, rest) = artifact.split_first().ok_or_else(damaged)?;
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
         if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
-            let name = Proposal::from_number(*missing).map_or("unknown", Proposal::name);
+            let name = Proposal::from_number(u32::from(*missing)).map_or("unknown", Proposal::name);
             let message =
                 format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
             return Err(Error::new(ErrorKind::Artifact, message));

@@ -1,4 +1,4 @@
-//! WebAssembly's text format.
+//! Text format
 
 use crate::c_api::families::vector::{Vector, wasm_byte_vec_t};
 use crate::c_api::{answer, null};
@@ -7,22 +7,24 @@ use crate::runtime::base::float_mode::with_default;
 use crate::runtime::binary::preamble;
 use std::ffi::c_char;
 
-/// Converts a module from the text format, `length` bytes at `text`, to the binary format, written
-/// to `out`, own.
+/// Converts a module from the text format, the `length` bytes at `text`, to the binary format.
 ///
-/// A binary is passed through. True; `out` must then be passed to `wasm_byte_vec_delete`. False and
-/// a last error, which names line and column, if the text is wrong, or NULL; `out` is then empty.
+/// Sets `*out` to the binary, own: it must be passed to `wasm_byte_vec_delete`. A text that is a
+/// binary already is copied unchanged.
+///
+/// False and a last error if the text is invalid, in which case the message has line and column, or
+/// if an argument is NULL. `*out` is empty then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out: *mut wasm_byte_vec_t) -> bool {
     let binary = answer("wasmrt_wat2wasm", None, || {
         runtime::prepare_process();
         if text.is_null() {
-            return Err(null("text"));
+            return Err(null("a text"));
         }
         if out.is_null() {
             return Err(null("a vector to write to"));
         }
-        // SAFETY: the caller's text, of that length.
+        // SAFETY: C passed as many bytes.
         let text = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
         let text = preamble::without_mark(text);
         let binary = with_default(|| wat::parse_bytes(text));
@@ -30,7 +32,7 @@ pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out
         Ok(Some(wasm_byte_vec_t::from_bytes(&binary)))
     });
     let found = binary.is_some();
-    // SAFETY: `out` is the caller's, writable, or NULL.
+    // SAFETY: C passed a vector to write to, or NULL.
     unsafe { binary.unwrap_or_else(wasm_byte_vec_t::empty).write(out) };
     found
 }
