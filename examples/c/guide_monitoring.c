@@ -6,7 +6,7 @@ static const char text[] =
   "(module (memory 2) (table 10 funcref)"
   "  (func (export \"grow\") (result i32) (memory.grow (i32.const 100))))";
 
-static void warn(void* env, const char* message) {
+static void warn(void* env, uint32_t level, const char* message) {
   ++*(int*)env;
   printf("warning: %s\n", message);
 }

@@ -229,7 +229,8 @@ TEST(a_variable_beside_an_option) {
   variable_restore(variable);
 }
 
-static void keep_message(void* env, const char* message) {
+static void keep_message(void* env, uint32_t level, const char* message) {
+  CHECK_INT(level, WASMRT_LOG_WARNING);
   char** kept = env;
   free(*kept);
   *kept = strdup(message);

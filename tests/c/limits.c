@@ -10,20 +10,20 @@ static void check_usage(const wasm_store_t* store, uint64_t memory_bytes, uint64
                         uint64_t instances, uint64_t tables, uint64_t memories) {
   const uint64_t expected[LIMITS] = {memory_bytes, table_elements, instances, tables, memories};
   for (size_t i = 0; i < LIMITS; i++)
-    if (!CHECK_INT(wasmrt_store_usage(store, every_limit[i]), expected[i]))
+    if (!CHECK_INT(usage_of(store, every_limit[i]), expected[i]))
       fprintf(stderr, "    of limit %zu\n", i);
 }
 
 static void set_limit(wasm_store_t* store, wasmrt_store_limit_t limit, uint64_t value) {
   CHECK(wasmrt_store_set_limit(store, limit, value));
-  CHECK(wasmrt_store_limit(store, limit) == value);
+  CHECK(limit_of(store, limit) == value);
 }
 
 // An instance that is refused; the store has what it had before. Not where a part of it was made
 // already by wasmi, which keeps what it has made until the store goes.
 static void check_not_instantiated(wasm_store_t* store, const char* wat, const char* part) {
   uint64_t before[LIMITS];
-  for (size_t i = 0; i < LIMITS; i++) before[i] = wasmrt_store_usage(store, every_limit[i]);
+  for (size_t i = 0; i < LIMITS; i++) before[i] = usage_of(store, every_limit[i]);
   wasm_module_t* module = module_from_wat(store, wat);
   wasm_trap_t* trap = NULL;
   CHECK_FAILS_WITH(wasm_instance_new(store, module, NULL, &trap) == NULL, WASMRT_ERROR_LIMIT);
@@ -33,7 +33,7 @@ static void check_not_instantiated(wasm_store_t* store, const char* wat, const c
   free(message);
   wasm_module_delete(module);
   for (size_t i = 0; i < LIMITS; i++)
-    CHECK_INT(wasmrt_store_usage(store, every_limit[i]), before[i]);
+    CHECK_INT(usage_of(store, every_limit[i]), before[i]);
 }
 
 static const char* growing =
@@ -54,20 +54,33 @@ enum { MEMORY, TABLE, GROW_MEMORY, GROW_TABLE, BOMB, TABLE_BOMB };
 TEST(bad_input) {
   fixture_t fixture = fixture_new();
   for (size_t i = 0; i < LIMITS; i++) {
-    CHECK(wasmrt_store_limit(fixture.store, every_limit[i]) == WASMRT_UNLIMITED);
+    CHECK(limit_of(fixture.store, every_limit[i]) == WASMRT_UNLIMITED);
     wasmrt_last_error_clear();
-    CHECK_INT(wasmrt_store_usage(fixture.store, every_limit[i]), 0);
+    CHECK_INT(usage_of(fixture.store, every_limit[i]), 0);
     CHECK_NULL(wasmrt_last_error_message());
     CHECK_FAILS(!wasmrt_store_set_limit(NULL, every_limit[i], 1));
-    CHECK_FAILS(wasmrt_store_limit(NULL, every_limit[i]) == 0);
-    CHECK_FAILS(wasmrt_store_usage(NULL, every_limit[i]) == 0);
+    uint64_t number = 77;
+    CHECK_FAILS_WITH(!wasmrt_store_limit(NULL, every_limit[i], &number), WASMRT_ERROR_MISUSE);
+    CHECK_FAILS_WITH(!wasmrt_store_usage(NULL, every_limit[i], &number), WASMRT_ERROR_MISUSE);
+    CHECK_INT(number, 77);
+    CHECK_FAILS(!wasmrt_store_limit(fixture.store, every_limit[i], NULL));
+    CHECK_FAILS(!wasmrt_store_usage(fixture.store, every_limit[i], NULL));
   }
-  CHECK_FAILS(!wasmrt_store_set_limit(fixture.store, 5, 1));
-  CHECK_FAILS(!wasmrt_store_set_limit(fixture.store, 255, 1));
-  CHECK_FAILS(wasmrt_store_limit(fixture.store, 5) == 0);
-  CHECK_FAILS(wasmrt_store_usage(fixture.store, 255) == 0);
+  // What a narrower parameter would take for a limit as well.
+  const wasmrt_store_limit_t none[] = {5, 255, 256, 65536, UINT32_MAX};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+    uint64_t number = 77;
+    CHECK_FAILS_WITH(!wasmrt_store_set_limit(fixture.store, none[i], 1), WASMRT_ERROR_MISUSE);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "is not a value of wasmrt_store_limit_enum");
+    CHECK_FAILS_WITH(!wasmrt_store_limit(fixture.store, none[i], &number), WASMRT_ERROR_MISUSE);
+    CHECK_FAILS_WITH(!wasmrt_store_usage(fixture.store, none[i], &number), WASMRT_ERROR_MISUSE);
+    CHECK_INT(number, 77);
+  }
   CHECK_FAILS(!wasmrt_store_set_growth_trap(NULL, true));
-  CHECK_FAILS(wasmrt_engine_module_count(NULL) == 0);
+  size_t count = 77;
+  CHECK_FAILS_WITH(!wasmrt_engine_module_count(NULL, &count), WASMRT_ERROR_MISUSE);
+  CHECK_INT(count, 77);
+  CHECK_FAILS_WITH(!wasmrt_engine_module_count(fixture.engine, NULL), WASMRT_ERROR_MISUSE);
   fixture_delete(&fixture);
 }
 
@@ -144,7 +157,7 @@ TEST(a_memory_of_small_pages_gives_nothing_back) {
   wasm_instance_exports(instance, &exports);
   for (int round = 0; round < 20; round++)
     CHECK_INT(call_i32(wasm_extern_as_func(exports.data[0])), round < 2 ? round + 2 : 3);
-  CHECK(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_MEMORY_BYTES) == 3 * PAGE + 1);
+  CHECK(usage_of(store, WASMRT_STORE_LIMIT_MEMORY_BYTES) == 3 * PAGE + 1);
   wasm_extern_vec_delete(&exports);
   wasm_instance_delete(instance);
   wasm_module_delete(module);
@@ -165,7 +178,7 @@ TEST(what_ran_before_an_odd_trap_stays_counted) {
     CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL,
                      WASMRT_ERROR_TRAP);
     CHECK_TRAP_CODE(trap, WASMRT_TRAP_OTHER);
-    CHECK(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) >= 5 * PAGE);
+    CHECK(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) >= 5 * PAGE);
     wasm_module_delete(module);
   }
   fixture_delete(&fixture);
@@ -418,14 +431,14 @@ TEST(the_second_of_an_instance_is_too_much) {
     for (int round = 0; round < 3; round++)
       CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL,
                        WASMRT_ERROR_LIMIT);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_INSTANCES), 0);
-    CHECK(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) <= 3 * PAGE);
-    CHECK(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS) <= 100);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_INSTANCES), 0);
+    CHECK(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) <= 3 * PAGE);
+    CHECK(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS) <= 100);
     // What was made before the refusal is there, or it is not: it counts as what it is.
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES),
-              wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORIES) * PAGE);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS),
-              wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLES) * 60);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES),
+              usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORIES) * PAGE);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS),
+              usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLES) * 60);
     if (backend_is(fixture.engine, "wasmtime")) check_usage(fixture.store, 0, 0, 0, 0, 0);
     wasm_module_delete(module);
     fixture_delete(&fixture);
@@ -518,12 +531,12 @@ static wasm_trap_t* nest(void* env, const wasm_val_vec_t* arguments, wasm_val_ve
     state->tried = true;
     uint64_t before[LIMITS];
     wasm_store_t* store = state->fixture->store;
-    for (size_t i = 0; i < LIMITS; i++) before[i] = wasmrt_store_usage(store, every_limit[i]);
+    for (size_t i = 0; i < LIMITS; i++) before[i] = usage_of(store, every_limit[i]);
     wasm_trap_t* refusal = NULL;
     wasm_instance_t* instance = wasm_instance_new(store, state->module, NULL, &refusal);
-    CHECK_INT(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_INSTANCES),
+    CHECK_INT(usage_of(store, WASMRT_STORE_LIMIT_INSTANCES),
               before[WASMRT_STORE_LIMIT_INSTANCES] + (instance != NULL));
-    CHECK_INT(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_MEMORIES),
+    CHECK_INT(usage_of(store, WASMRT_STORE_LIMIT_MEMORIES),
               before[WASMRT_STORE_LIMIT_MEMORIES] + (instance != NULL));
     if (!instance) CHECK_TRAP_CODE(refusal, WASMRT_TRAP_STACK_EXHAUSTED);
     wasm_instance_delete(instance);
@@ -721,7 +734,7 @@ TEST(with_fuel_and_interruption) {
     CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
     wasm_val_t argument = I32(3), result;
     wasm_trap_t* trap = call(fixture_func(&fixture, GROW_TABLE), &argument, 1, &result, 1);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS),
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS),
               wasm_table_size(fixture_table(&fixture, TABLE)));
     if (trap) {
       CHECK_TRAP_CODE(trap, WASMRT_TRAP_OUT_OF_FUEL);
@@ -775,8 +788,8 @@ TEST(a_heap_of_objects) {
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     CHECK_CONTAINS(wasmrt_last_error_message(), "bytes of linear memory");
     CHECK_TRAP_CODE(trap, WASMRT_TRAP_MEMORY_LIMIT);
-    CHECK(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) > PAGE);
-    CHECK(wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) <= PAGE + 1000000);
+    CHECK(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) > PAGE);
+    CHECK(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES) <= PAGE + 1000000);
   }
   // It has to do with this limit only as long as it is met.
   set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, WASMRT_UNLIMITED);
@@ -787,33 +800,33 @@ TEST(a_heap_of_objects) {
 
 TEST(modules_of_an_engine) {
   fixture_t fixture = fixture_new();
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 0);
+  CHECK_INT(modules_of(fixture.engine), 0);
   wasm_module_t* module = module_from_wat(fixture.store, "(module (func (export \"f\")))");
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 1);
+  CHECK_INT(modules_of(fixture.engine), 1);
   wasm_module_t* copy = wasm_module_copy(module);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 1);
+  CHECK_INT(modules_of(fixture.engine), 1);
   wasm_module_t* other = module_from_wat(fixture.store, "(module)");
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 2);
+  CHECK_INT(modules_of(fixture.engine), 2);
   wasm_shared_module_t* shared = wasm_module_share(other);
   wasm_module_delete(other);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 2);
+  CHECK_INT(modules_of(fixture.engine), 2);
   wasm_shared_module_delete(shared);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 1);
+  CHECK_INT(modules_of(fixture.engine), 1);
   wasm_module_delete(module);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 1);
+  CHECK_INT(modules_of(fixture.engine), 1);
   wasm_module_delete(copy);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 0);
+  CHECK_INT(modules_of(fixture.engine), 0);
   wasm_byte_vec_t binary = binary_from_wat("(module (func (result i32)))");
   CHECK_NULL(wasm_module_new(fixture.store, &binary));
   wasm_byte_vec_delete(&binary);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 0);
+  CHECK_INT(modules_of(fixture.engine), 0);
   module = module_from_wat(fixture.store, "(module)");
   wasm_instance_t* instance = instantiate(fixture.store, module, NULL, 0);
   wasm_module_delete(module);
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 1);
+  CHECK_INT(modules_of(fixture.engine), 1);
   wasm_instance_delete(instance);
   wasm_store_delete(fixture.store);
   fixture.store = NULL;
-  CHECK_INT(wasmrt_engine_module_count(fixture.engine), 0);
+  CHECK_INT(modules_of(fixture.engine), 0);
   fixture_delete(&fixture);
 }

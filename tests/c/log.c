@@ -8,9 +8,10 @@ typedef struct logger_t {
   char last[4096];
 } logger_t;
 
-static void keep(void* env, const char* message) {
+static void keep(void* env, uint32_t level, const char* message) {
   logger_t* logger = env;
   logger->calls++;
+  CHECK_INT(level, WASMRT_LOG_WARNING);
   CHECK(message && message[0]);
   snprintf(logger->last, sizeof logger->last, "%s", message);
 }
@@ -106,8 +107,8 @@ TEST(something_deleted_twice) {
 }
 
 // Uses the library, another engine and store than those of the warning, and replaces itself.
-static void use_the_library(void* env, const char* message) {
-  keep(env, message);
+static void use_the_library(void* env, uint32_t level, const char* message) {
+  keep(env, level, message);
   logger_t* logger = env;
   if (logger->calls > 1) return;
   fixture_t fixture = fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 5)))");
@@ -131,8 +132,9 @@ TEST(a_logger_that_uses_the_library_and_replaces_itself) {
 }
 
 // Threads that cause warnings while another replaces the logger.
-static void count_call(void* env, const char* message) {
+static void count_call(void* env, uint32_t level, const char* message) {
   logger_t* logger = env;
+  CHECK_INT(level, WASMRT_LOG_WARNING);
   CHECK(message != NULL);
   CHECK_INT(logger->finalized, 0);
   logger->calls++;

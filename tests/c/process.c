@@ -632,8 +632,8 @@ static void* run_guests(void* argument) {
   return NULL;
 }
 
-static void ignore_message(void* env, const char* message) {
-  (void)env, (void)message;
+static void ignore_message(void* env, uint32_t level, const char* message) {
+  (void)env, (void)level, (void)message;
 }
 
 static void* change_loggers(void* argument) {
