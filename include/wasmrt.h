@@ -100,12 +100,12 @@ WASM_API_EXTERN size_t wasmrt_backend_count(void);
 // The backend at index 0 is the default.
 WASM_API_EXTERN const char *wasmrt_backend_name(size_t index);
 
-// Returns the version of a backend's engine, such as "48.0.8". NULL and a last error if there is
-// no backend of that name.
+// Returns the version of a backend's engine, such as "48.0.8". Returns NULL with a last error if
+// there is no backend of that name.
 WASM_API_EXTERN const char *wasmrt_backend_version(const char *name);
 
-// Returns whether a backend has a setting. False and a last error if there is no such backend or
-// setting.
+// Returns whether a backend has a setting. Returns false with a last error if there is no such
+// backend or setting.
 //
 // The backend may still refuse some values of it, or combinations of settings: that is checked when
 // an engine is made.
@@ -115,11 +115,11 @@ WASM_API_EXTERN bool wasmrt_backend_supports(const char *name, wasmrt_setting_t 
 // Configuration
 //
 // A `wasm_config_t` holds settings for `wasm_engine_new_with_config`. Every `wasmrt_config_*`
-// function returns true if the value is valid. Otherwise it returns false, records an error and
-// leaves the configuration unchanged; so it does if the configuration or a string is NULL.
+// function returns true if the value is valid. Otherwise, or if the configuration or a string is
+// NULL, it returns false with a last error and leaves the configuration unchanged.
 //
 // Whether the backend supports what was set is checked by `wasm_engine_new_with_config`, which
-// then returns NULL with an error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
+// then returns NULL with a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
 // `wasmrt_backend_supports` tells in advance.
 //
 // An environment variable named with a setting is read when an engine is made, if the program has
@@ -239,7 +239,7 @@ bool wasmrt_config_set_proposal(wasm_config_t *config,
                                 bool enabled);
 
 // Returns whether a backend can run modules that use a proposal, with at least one of its
-// compilers. False and a last error if there is no such backend or proposal.
+// compilers. Returns false with a last error if there is no such backend or proposal.
 WASM_API_EXTERN bool wasmrt_backend_supports_proposal(const char *name, wasmrt_proposal_t proposal);
 
 // Returns the name of a proposal, such as "bulk-memory", or NULL if there is none of that number.
@@ -445,24 +445,24 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // -------------------------------------------------------------------------------------------------
 // Engines, stores and instances
 
-// Returns the name of an engine's backend. Static. NULL and a last error for NULL.
+// Returns the name of an engine's backend. Static. Returns NULL with a last error for NULL.
 WASM_API_EXTERN const char *wasmrt_engine_backend_name(const wasm_engine_t *engine);
 
 // Gets the number of an engine's modules: those that have not been deleted, and those that an
 // instance, a store or a shared module still needs. May be called from any thread.
 WASM_API_EXTERN bool wasmrt_engine_module_count(const wasm_engine_t *engine, size_t *out);
 
-// Returns the engine of a store, own: it must be passed to `wasm_engine_delete`, and stays usable
-// when the handle that the store was made with, or the store, is deleted. NULL and a last error for
-// NULL.
+// Returns the engine of a store, own. Returns NULL with a last error for NULL.
+//
+// It must eventually be passed to `wasm_engine_delete`, and outlives the store and every other
+// handle of the engine.
 WASM_API_EXTERN wasm_engine_t *wasmrt_store_engine(const wasm_store_t *store);
 
-// Returns the export of an instance whose name is the `length` bytes at `name`, own: it must be
-// passed to `wasm_extern_delete`.
+// Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL
+// if there is no such export, and NULL with a last error if `instance` or `name` is NULL.
 //
-// Every call for the same export returns a handle of the same object, as `wasm_instance_exports`
-// does. NULL without an error if there is no such export. NULL and a last error if the instance or
-// the name is NULL.
+// It is the object that is among `wasm_instance_exports`, and must eventually be passed to
+// `wasm_extern_delete`.
 WASM_API_EXTERN
 wasm_extern_t *wasmrt_instance_export(const wasm_instance_t *instance,
                                       const char *name,
@@ -541,20 +541,20 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
 
 // Creates an interrupt for a store, own. All interrupts of a store do the same. Uses the store.
-// NULL and a last error on failure.
+// Returns NULL with a last error on failure.
 WASM_API_EXTERN wasmrt_interrupt_t *wasmrt_interrupt_new(wasm_store_t *store);
 
 // Stops what is running in the store: the outermost call, with all calls inside it, traps with
-// `WASMRT_TRAP_INTERRUPTED`. NULL: a last error.
+// `WASMRT_TRAP_INTERRUPTED`. Only records a last error for NULL.
 //
 // If nothing is running, the next call or instantiation is stopped instead, so that no trigger is
 // lost. Triggers are not counted: however many there are, one call is stopped.
 WASM_API_EXTERN void wasmrt_interrupt_trigger(const wasmrt_interrupt_t *interrupt);
 
-// Withdraws triggers that have not stopped anything yet. NULL: a last error.
+// Withdraws triggers that have not stopped anything yet. Only records a last error for NULL.
 WASM_API_EXTERN void wasmrt_interrupt_clear(const wasmrt_interrupt_t *interrupt);
 
-// Deletes an interrupt. Takes ownership. What it triggered stays triggered. NULL: nothing happens.
+// Deletes an interrupt. Takes ownership. What it triggered stays triggered. Does nothing for NULL.
 WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 
 // -------------------------------------------------------------------------------------------------
@@ -652,8 +652,8 @@ WASM_API_EXTERN wasmrt_error_kind_t wasmrt_last_error_kind(void);
 
 // Gets where in a module the thread's last error is, in bytes from the start of the binary.
 //
-// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of kind
-// `WASMRT_ERROR_COMPILE`. Otherwise, or if `out` is NULL, false; that sets no error.
+// Returns true if that is known, as for most errors of kind `WASMRT_ERROR_COMPILE`. Otherwise, or
+// if `out` is NULL, returns false; that sets no last error.
 WASM_API_EXTERN bool wasmrt_last_error_offset(uint64_t *out);
 
 // Clears the thread's last error.
@@ -725,7 +725,7 @@ typedef enum wasmrt_trap_code_enum {
 // A value of `wasmrt_trap_code_enum`.
 typedef uint32_t wasmrt_trap_code_t;
 
-// Returns why a call trapped. `WASMRT_TRAP_NONE` and a last error for NULL.
+// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` with a last error for NULL.
 WASM_API_EXTERN wasmrt_trap_code_t wasmrt_trap_code(const wasm_trap_t *trap);
 
 // Returns the name of a trap code, such as "integer-divide-by-zero", or NULL if there is none of
@@ -737,20 +737,21 @@ WASM_API_EXTERN const char *wasmrt_trap_code_name(wasmrt_trap_code_t code);
 //
 // For `WASMRT_TRAP_ERROR` it says what was wrong with the call, for `WASMRT_TRAP_MEMORY_LIMIT` and
 // `WASMRT_TRAP_TABLE_LIMIT` it is `WASMRT_ERROR_LIMIT`, for all others `WASMRT_ERROR_TRAP`.
-// `WASMRT_ERROR_NONE` and a last error for NULL.
+// Returns `WASMRT_ERROR_NONE` with a last error for NULL.
 WASM_API_EXTERN wasmrt_error_kind_t wasmrt_trap_error_kind(const wasm_trap_t *trap);
 
 // Creates a trap with which a host function ends the guest's program, own, for the host function to
-// return. NULL and a last error if the store is NULL.
+// return. Returns NULL with a last error if `store` is NULL.
 //
 // Its code is `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
 WASM_API_EXTERN wasm_trap_t *wasmrt_trap_new_exit(wasm_store_t *store, int32_t status);
 
-// Gets the status of a trap of `wasmrt_trap_new_exit`. For any other trap: false, and no error.
+// Gets the status of a trap of `wasmrt_trap_new_exit`. Returns false for any other trap; that sets
+// no last error.
 WASM_API_EXTERN bool wasmrt_trap_exit_status(const wasm_trap_t *trap, int32_t *out);
 
 // Creates a trap with a message that carries data of the host, own, for a host function to return.
-// NULL and a last error if the store is NULL.
+// Returns NULL with a last error if `store` is NULL.
 //
 // The message stays the caller's, as in `wasm_trap_new`; NULL is an empty one. Whoever called
 // WebAssembly gets `data` from the trap with `wasmrt_trap_data`. `finalizer`, if not NULL, is
@@ -763,7 +764,7 @@ wasm_trap_t *wasmrt_trap_new_with_data(wasm_store_t *store,
                                        void (*finalizer)(void *data));
 
 // Returns the data of a trap of `wasmrt_trap_new_with_data`, borrowed, valid as long as the trap.
-// NULL for any other trap. NULL and a last error for NULL.
+// Returns NULL for any other trap, and NULL with a last error for NULL.
 WASM_API_EXTERN void *wasmrt_trap_data(const wasm_trap_t *trap);
 
 // Sets `*out` to the name of a frame's function, own: it must be passed to `wasm_byte_vec_delete`.
@@ -816,8 +817,8 @@ void wasmrt_log_set_callback(wasmrt_log_callback_t callback,
 // Sets `*out` to the binary, own: it must be passed to `wasm_byte_vec_delete`. A text that is a
 // binary already is copied unchanged.
 //
-// False and a last error if the text is invalid, in which case the message has line and column, or
-// if an argument is NULL. `*out` is empty then.
+// Returns false with a last error if the text is invalid, in which case the message has line and
+// column, or if an argument is NULL. `*out` is empty then.
 WASM_API_EXTERN bool wasmrt_wat2wasm(const char *text, size_t length, wasm_byte_vec_t *out);
 
 // -------------------------------------------------------------------------------------------------

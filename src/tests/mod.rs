@@ -1,5 +1,6 @@
 //! Tests that need to see the inside of the library, and the engines in plain Rust that they run on.
 
+mod c;
 mod counting;
 mod mock;
 mod ownership;

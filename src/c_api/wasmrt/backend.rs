@@ -6,7 +6,8 @@
 
 use super::{static_text, value};
 use crate::backend::BACKENDS;
-use crate::c_api::{answer, null};
+use crate::c_api::answer;
+use crate::c_api::ffi::null;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::options::Setting;
 use crate::runtime::core::config::find_backend;
@@ -79,25 +80,25 @@ pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
     static_text(BACKENDS.get(index).map(|backend| backend.name()))
 }
 
-/// Returns the version of a backend's engine, such as "48.0.8". NULL and a last error if there is
-/// no backend of that name.
+/// Returns the version of a backend's engine, such as "48.0.8". Returns NULL with a last error if
+/// there is no backend of that name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_version(name: *const c_char) -> *const c_char {
     answer("wasmrt_backend_version", std::ptr::null(), || {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
         Ok(unsafe { named(name) }?.version().as_ptr())
     })
 }
 
-/// Returns whether a backend has a setting. False and a last error if there is no such backend or
-/// setting.
+/// Returns whether a backend has a setting. Returns false with a last error if there is no such
+/// backend or setting.
 ///
 /// The backend may still refuse some values of it, or combinations of settings: that is checked when
 /// an engine is made.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_supports(name: *const c_char, setting: wasmrt_setting_t) -> bool {
     answer("wasmrt_backend_supports", false, || {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
         let backend = unsafe { named(name) }?;
         Ok(backend.can(value(setting, "wasmrt_setting_enum", self::setting)?))
     })
@@ -111,7 +112,7 @@ pub unsafe fn named(name: *const c_char) -> Result<&'static dyn Backend> {
     if name.is_null() {
         return Err(null("the name of a backend"));
     }
-    // SAFETY: it is a string of C's, which stays as it is during this call.
+    // SAFETY: a string, which stays as it is during this call.
     find_backend(BACKENDS, &unsafe { CStr::from_ptr(name) }.to_string_lossy())
 }
 

@@ -8,6 +8,7 @@
 use super::static_text;
 use crate::runtime::base::error::{self, ErrorKind};
 use std::ffi::c_char;
+use std::mem::MaybeUninit;
 
 /// A value of `wasmrt_error_kind_enum`.
 pub type wasmrt_error_kind_t = u32;
@@ -67,18 +68,13 @@ pub unsafe extern "C" fn wasmrt_last_error_kind() -> wasmrt_error_kind_t {
 
 /// Gets where in a module the thread's last error is, in bytes from the start of the binary.
 ///
-/// True if that is known, as for most errors of `wasm_module_new` and `wasm_module_validate` of kind
-/// `WASMRT_ERROR_COMPILE`. Otherwise, or if `out` is NULL, false; that sets no error.
+/// Returns true if that is known, as for most errors of kind `WASMRT_ERROR_COMPILE`. Otherwise, or
+/// if `out` is NULL, returns false; that sets no last error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_last_error_offset(out: *mut u64) -> bool {
-    // SAFETY: C passed a place to write to, or NULL.
-    match (error::last_offset(), unsafe { out.as_mut() }) {
-        (Some(known), Some(out)) => {
-            *out = known;
-            true
-        }
-        _ => false,
-    }
+pub unsafe extern "C" fn wasmrt_last_error_offset(out: Option<&mut MaybeUninit<u64>>) -> bool {
+    let (Some(offset), Some(out)) = (error::last_offset(), out) else { return false };
+    out.write(offset);
+    true
 }
 
 /// Clears the thread's last error.

@@ -19,31 +19,30 @@
 
 use super::get;
 use crate::c_api::answer;
-use crate::c_api::wasm::store::{self, wasm_store_t};
+use crate::c_api::ffi::Argument;
+use crate::c_api::wasm::store::wasm_store_t;
+use std::mem::MaybeUninit;
 
 /// Sets the fuel of a store. A new store has none, and instantiation may need some even without a
 /// start function.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_store_set_fuel(store: *mut wasm_store_t, fuel: u64) -> bool {
-    // SAFETY: C passed a store, or NULL.
-    answer("wasmrt_store_set_fuel", false, || unsafe { store::from_c(store)?.set_fuel(fuel).map(|()| true) })
+pub unsafe extern "C" fn wasmrt_store_set_fuel(store: Option<&mut wasm_store_t>, fuel: u64) -> bool {
+    answer("wasmrt_store_set_fuel", false, || store.required()?.set_fuel(fuel).map(|()| true))
 }
 
 /// Adds to the fuel of a store, up to `UINT64_MAX`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_store_add_fuel(store: *mut wasm_store_t, fuel: u64) -> bool {
-    // SAFETY: C passed a store, or NULL.
-    answer("wasmrt_store_add_fuel", false, || unsafe {
-        let store = store::from_c(store)?;
+pub unsafe extern "C" fn wasmrt_store_add_fuel(store: Option<&mut wasm_store_t>, fuel: u64) -> bool {
+    answer("wasmrt_store_add_fuel", false, || {
+        let store = store.required()?;
         store.set_fuel(store.fuel()?.saturating_add(fuel)).map(|()| true)
     })
 }
 
 /// Gets the fuel that a store has left.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_store_fuel(store: *const wasm_store_t, out: *mut u64) -> bool {
-    // SAFETY: C passed a store and a place to write to, or NULL.
-    unsafe { get("wasmrt_store_fuel", out, || store::from_c(store)?.fuel()) }
+pub unsafe extern "C" fn wasmrt_store_fuel(store: Option<&wasm_store_t>, out: Option<&mut MaybeUninit<u64>>) -> bool {
+    get("wasmrt_store_fuel", out, || store.required()?.fuel())
 }
 
 /// Gets the fuel that was consumed in a store since it was made.
@@ -51,7 +50,9 @@ pub unsafe extern "C" fn wasmrt_store_fuel(store: *const wasm_store_t, out: *mut
 /// On wasmtime, what a function consumed since it last called another function is not counted if it
 /// traps or is interrupted, unless the fuel ran out.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_store_fuel_consumed(store: *const wasm_store_t, out: *mut u64) -> bool {
-    // SAFETY: C passed a store and a place to write to, or NULL.
-    unsafe { get("wasmrt_store_fuel_consumed", out, || store::from_c(store)?.fuel_consumed()) }
+pub unsafe extern "C" fn wasmrt_store_fuel_consumed(
+    store: Option<&wasm_store_t>,
+    out: Option<&mut MaybeUninit<u64>>,
+) -> bool {
+    get("wasmrt_store_fuel_consumed", out, || store.required()?.fuel_consumed())
 }

@@ -3,8 +3,10 @@
 //! The header is made of these files: a module's `//!` comment is the heading of its section and the contract of its
 //! functions, and C programmers read it. See tools/headers.
 
-use crate::c_api::{answer, null};
+use crate::c_api::answer;
+use crate::c_api::ffi::null;
 use crate::runtime::base::error::{Error, Result};
+use std::mem::MaybeUninit;
 
 /// An enum of the header whose values have names.
 macro_rules! named_enum {
@@ -44,14 +46,9 @@ fn value<T>(number: u32, enumeration: &str, from_number: impl FnOnce(u32) -> Opt
 }
 
 /// A getter: writes what `read` finds to `out`, or nothing if it fails.
-///
-/// # Safety
-/// `out` is writable or NULL.
-unsafe fn get<T>(function: &str, out: *mut T, read: impl FnOnce() -> Result<T>) -> bool {
+fn get<T>(function: &str, out: Option<&mut MaybeUninit<T>>, read: impl FnOnce() -> Result<T>) -> bool {
     answer(function, false, || {
-        // SAFETY: C passed a place for a `T`, or NULL; it is only written, once.
-        let out = unsafe { out.as_mut() }.ok_or_else(|| null("a place to write to"))?;
-        *out = read()?;
+        out.ok_or_else(|| null("a place to write to"))?.write(read()?);
         Ok(true)
     })
 }

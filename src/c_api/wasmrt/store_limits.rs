@@ -10,9 +10,11 @@
 
 use super::{get, value};
 use crate::c_api::answer;
-use crate::c_api::wasm::store::{self, wasm_store_t};
+use crate::c_api::ffi::Argument;
+use crate::c_api::wasm::store::wasm_store_t;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::limits::Resource;
+use std::mem::MaybeUninit;
 
 /// A value of `wasmrt_store_limit_enum`.
 pub type wasmrt_store_limit_t = u32;
@@ -38,13 +40,12 @@ pub enum wasmrt_store_limit_enum {
 /// nothing away; it only prevents more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_limit(
-    store: *mut wasm_store_t,
+    store: Option<&mut wasm_store_t>,
     limit: wasmrt_store_limit_t,
     value: u64,
 ) -> bool {
-    // SAFETY: C passed a store, or NULL.
-    answer("wasmrt_store_set_limit", false, || unsafe {
-        store::from_c(store)?.limits().set(resource(limit)?, value);
+    answer("wasmrt_store_set_limit", false, || {
+        store.required()?.limits().set(resource(limit)?, value);
         Ok(true)
     })
 }
@@ -52,32 +53,29 @@ pub unsafe extern "C" fn wasmrt_store_set_limit(
 /// Gets a limit of a store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_limit(
-    store: *const wasm_store_t,
+    store: Option<&wasm_store_t>,
     limit: wasmrt_store_limit_t,
-    out: *mut u64,
+    out: Option<&mut MaybeUninit<u64>>,
 ) -> bool {
-    // SAFETY: C passed a store and a place to write to, or NULL.
-    unsafe { get("wasmrt_store_limit", out, || Ok(store::from_c(store)?.limits().get(resource(limit)?))) }
+    get("wasmrt_store_limit", out, || Ok(store.required()?.limits().get(resource(limit)?)))
 }
 
 /// Gets how much a store has of what a limit is about.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_usage(
-    store: *const wasm_store_t,
+    store: Option<&wasm_store_t>,
     limit: wasmrt_store_limit_t,
-    out: *mut u64,
+    out: Option<&mut MaybeUninit<u64>>,
 ) -> bool {
-    // SAFETY: C passed a store and a place to write to, or NULL.
-    unsafe { get("wasmrt_store_usage", out, || Ok(store::from_c(store)?.limits().used(resource(limit)?))) }
+    get("wasmrt_store_usage", out, || Ok(store.required()?.limits().used(resource(limit)?)))
 }
 
 /// Sets whether a guest's `memory.grow` or `table.grow` beyond a limit of the store traps, with
 /// `WASMRT_TRAP_MEMORY_LIMIT` or `WASMRT_TRAP_TABLE_LIMIT`, instead of giving -1. Off by default.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_store_set_growth_trap(store: *mut wasm_store_t, enabled: bool) -> bool {
-    // SAFETY: C passed a store, or NULL.
-    answer("wasmrt_store_set_growth_trap", false, || unsafe {
-        store::from_c(store)?.limits().growth_traps.set(enabled);
+pub unsafe extern "C" fn wasmrt_store_set_growth_trap(store: Option<&mut wasm_store_t>, enabled: bool) -> bool {
+    answer("wasmrt_store_set_growth_trap", false, || {
+        store.required()?.limits().growth_traps.set(enabled);
         Ok(true)
     })
 }

@@ -2,16 +2,19 @@
 
 use super::error::{self, wasmrt_error_kind_enum, wasmrt_error_kind_t};
 use super::static_text;
-use crate::c_api::families::vector::{Vector, wasm_byte_vec_t, wasm_name_t};
-use crate::c_api::wasm::frame::{self, wasm_frame_t};
-use crate::c_api::wasm::store::{self, wasm_store_t};
-use crate::c_api::wasm::trap::{from_c, text, wasm_message_t, wasm_trap_t};
-use crate::c_api::{answer, null};
+use crate::c_api::answer;
+use crate::c_api::families::vector::Vector;
+use crate::c_api::ffi::{Argument, give_handle, null};
+use crate::c_api::wasm::byte::wasm_name_t;
+use crate::c_api::wasm::frame::wasm_frame_t;
+use crate::c_api::wasm::store::wasm_store_t;
+use crate::c_api::wasm::trap::{text, wasm_message_t, wasm_trap_t};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::core::store::Store;
 use crate::runtime::core::trap::{Cause, Trap};
 use std::ffi::{c_char, c_void};
+use std::mem::MaybeUninit;
 
 /// A value of `wasmrt_trap_code_enum`.
 pub type wasmrt_trap_code_t = u32;
@@ -111,12 +114,11 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
     }
 }
 
-/// Returns why a call trapped. `WASMRT_TRAP_NONE` and a last error for NULL.
+/// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` with a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_trap_code(trap: *const wasm_trap_t) -> wasmrt_trap_code_t {
+pub unsafe extern "C" fn wasmrt_trap_code(trap: Option<&wasm_trap_t>) -> wasmrt_trap_code_t {
     let none = wasmrt_trap_code_enum::WASMRT_TRAP_NONE as u32;
-    // SAFETY: C passed a trap, or NULL.
-    answer("wasmrt_trap_code", none, || unsafe { Ok(number(from_c(trap)?.1.cause) as u32) })
+    answer("wasmrt_trap_code", none, || Ok(number(trap.required()?.1.cause) as u32))
 }
 
 /// Returns the name of a trap code, such as "integer-divide-by-zero", or NULL if there is none of
@@ -131,41 +133,42 @@ pub unsafe extern "C" fn wasmrt_trap_code_name(code: wasmrt_trap_code_t) -> *con
 ///
 /// For `WASMRT_TRAP_ERROR` it says what was wrong with the call, for `WASMRT_TRAP_MEMORY_LIMIT` and
 /// `WASMRT_TRAP_TABLE_LIMIT` it is `WASMRT_ERROR_LIMIT`, for all others `WASMRT_ERROR_TRAP`.
-/// `WASMRT_ERROR_NONE` and a last error for NULL.
+/// Returns `WASMRT_ERROR_NONE` with a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_trap_error_kind(trap: *const wasm_trap_t) -> wasmrt_error_kind_t {
+pub unsafe extern "C" fn wasmrt_trap_error_kind(trap: Option<&wasm_trap_t>) -> wasmrt_error_kind_t {
     let none = wasmrt_error_kind_enum::WASMRT_ERROR_NONE as u32;
-    // SAFETY: C passed a trap, or NULL.
-    answer("wasmrt_trap_error_kind", none, || unsafe { Ok(error::number(from_c(trap)?.1.error_kind())) })
+    answer("wasmrt_trap_error_kind", none, || Ok(error::number(trap.required()?.1.error_kind())))
 }
 
 /// Creates a trap with which a host function ends the guest's program, own, for the host function to
-/// return. NULL and a last error if the store is NULL.
+/// return. Returns NULL with a last error if `store` is NULL.
 ///
 /// Its code is `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_trap_new_exit(store: *mut wasm_store_t, status: i32) -> *mut wasm_trap_t {
-    // SAFETY: C passed a store, or NULL.
-    answer("wasmrt_trap_new_exit", std::ptr::null_mut(), || unsafe {
+pub unsafe extern "C" fn wasmrt_trap_new_exit(store: Option<&mut wasm_store_t>, status: i32) -> *mut wasm_trap_t {
+    answer("wasmrt_trap_new_exit", std::ptr::null_mut(), || {
         let message = format!("exit with status {status}").into_bytes();
-        Ok(give(store::from_c(store)?, Trap::new(Cause::Exit(status), message)))
+        Ok(give(store.required()?, Trap::new(Cause::Exit(status), message)))
     })
 }
 
-/// Gets the status of a trap of `wasmrt_trap_new_exit`. For any other trap: false, and no error.
+/// Gets the status of a trap of `wasmrt_trap_new_exit`. Returns false for any other trap; that sets
+/// no last error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, out: *mut i32) -> bool {
-    // SAFETY: C passed a trap and a place to write to, or NULL.
-    answer("wasmrt_trap_exit_status", false, || unsafe {
-        let out = out.as_mut().ok_or_else(|| null("a place to write to"))?;
-        let Cause::Exit(status) = from_c(trap)?.1.cause else { return Ok(false) };
-        *out = status;
+pub unsafe extern "C" fn wasmrt_trap_exit_status(
+    trap: Option<&wasm_trap_t>,
+    out: Option<&mut MaybeUninit<i32>>,
+) -> bool {
+    answer("wasmrt_trap_exit_status", false, || {
+        let out = out.ok_or_else(|| null("a place to write to"))?;
+        let Cause::Exit(status) = trap.required()?.1.cause else { return Ok(false) };
+        out.write(status);
         Ok(true)
     })
 }
 
 /// Creates a trap with a message that carries data of the host, own, for a host function to return.
-/// NULL and a last error if the store is NULL.
+/// Returns NULL with a last error if `store` is NULL.
 ///
 /// The message stays the caller's, as in `wasm_trap_new`; NULL is an empty one. Whoever called
 /// WebAssembly gets `data` from the trap with `wasmrt_trap_data`. `finalizer`, if not NULL, is
@@ -173,25 +176,23 @@ pub unsafe extern "C" fn wasmrt_trap_exit_status(trap: *const wasm_trap_t, out: 
 /// function fails. The trap's host info remains free for other use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_new_with_data(
-    store: *mut wasm_store_t,
-    message: *const wasm_message_t,
+    store: Option<&mut wasm_store_t>,
+    message: Option<&wasm_message_t>,
     data: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(data: *mut c_void)>,
 ) -> *mut wasm_trap_t {
-    // SAFETY: C passed a store and a message, or NULL.
-    answer("wasmrt_trap_new_with_data", std::ptr::null_mut(), || unsafe {
+    answer("wasmrt_trap_new_with_data", std::ptr::null_mut(), || {
         // Made first: it owns the data, also when there is no store.
         let trap = Trap::with_data(Cause::Host, text(message), HostData { pointer: data, finalizer });
-        Ok(give(store::from_c(store)?, trap))
+        Ok(give(store.required()?, trap))
     })
 }
 
 /// Returns the data of a trap of `wasmrt_trap_new_with_data`, borrowed, valid as long as the trap.
-/// NULL for any other trap. NULL and a last error for NULL.
+/// Returns NULL for any other trap, and NULL with a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_void {
-    // SAFETY: C passed a trap, or NULL.
-    answer("wasmrt_trap_data", std::ptr::null_mut(), || unsafe { Ok(from_c(trap)?.1.data()) })
+pub unsafe extern "C" fn wasmrt_trap_data(trap: Option<&wasm_trap_t>) -> *mut c_void {
+    answer("wasmrt_trap_data", std::ptr::null_mut(), || Ok(trap.required()?.1.data()))
 }
 
 /// Sets `*out` to the name of a frame's function, own: it must be passed to `wasm_byte_vec_delete`.
@@ -199,32 +200,28 @@ pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_vo
 /// The name is that of the module's name section. Empty if the module does not have one; empty and a
 /// last error if the frame is NULL. On wasmi traps have no frames.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_frame_func_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
-    // SAFETY: C passed a frame, or NULL.
-    let name =
-        answer("wasmrt_frame_func_name", None, || unsafe { Ok(frame::from_c(frame)?.frame.func_name.as_deref()) });
-    // SAFETY: C passed a vector to write to, or NULL.
-    unsafe { write_name(name, out) }
+pub unsafe extern "C" fn wasmrt_frame_func_name(
+    frame: Option<&wasm_frame_t>,
+    out: Option<&mut MaybeUninit<wasm_name_t>>,
+) {
+    let name = answer("wasmrt_frame_func_name", None, || Ok(frame.required()?.frame.func_name.as_deref()));
+    write_name(name, out)
 }
 
 /// Sets `*out` to the name of a frame's module, own, as `wasmrt_frame_func_name` does for functions.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_frame_module_name(frame: *const wasm_frame_t, out: *mut wasm_name_t) {
-    // SAFETY: C passed a frame, or NULL.
-    let name =
-        answer("wasmrt_frame_module_name", None, || unsafe { Ok(frame::from_c(frame)?.frame.module_name.as_deref()) });
-    // SAFETY: C passed a vector to write to, or NULL.
-    unsafe { write_name(name, out) }
+pub unsafe extern "C" fn wasmrt_frame_module_name(
+    frame: Option<&wasm_frame_t>,
+    out: Option<&mut MaybeUninit<wasm_name_t>>,
+) {
+    let name = answer("wasmrt_frame_module_name", None, || Ok(frame.required()?.frame.module_name.as_deref()));
+    write_name(name, out)
 }
 
 fn give(store: &Store, trap: Trap) -> *mut wasm_trap_t {
-    trap.into_handle(store).into_raw().cast()
+    give_handle(trap.into_handle(store))
 }
 
-/// # Safety
-/// `out` is writable or NULL.
-unsafe fn write_name(name: Option<&str>, out: *mut wasm_name_t) {
-    let name = name.map_or_else(wasm_byte_vec_t::empty, |name| wasm_byte_vec_t::from_bytes(name.as_bytes()));
-    // SAFETY: the caller passes a place to write to, or NULL.
-    unsafe { name.write(out) }
+fn write_name(name: Option<&str>, out: Option<&mut MaybeUninit<wasm_name_t>>) {
+    name.map_or_else(wasm_name_t::empty, |name| wasm_name_t::from_bytes(name.as_bytes())).write(out)
 }

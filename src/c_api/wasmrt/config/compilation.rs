@@ -1,6 +1,6 @@
 //! Configuration: compilation
 
-use super::{from_c, set, string};
+use super::{set, string};
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt::value;
 use crate::runtime::base::options::{Profiling, Setting};
@@ -14,9 +14,10 @@ use std::ffi::c_char;
 /// on the calling thread, which takes 0.5 MiB of its stack. If it has less and this is on, a small
 /// module gets a thread as well.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut wasm_config_t, enabled: bool) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(
+    config: Option<&mut wasm_config_t>,
+    enabled: bool,
+) -> bool {
     set("wasmrt_config_set_parallel_compilation", config, Setting::ParallelCompilation, |config| {
         config.options.parallel_compilation = Some(enabled);
         Ok(())
@@ -28,9 +29,7 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
 ///
 /// A module with damaged DWARF sections may be refused then.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: Option<&mut wasm_config_t>, enabled: bool) -> bool {
     set("wasmrt_config_set_debug_info", config, Setting::DebugInfo, |config| {
         config.options.debug_info = enabled;
         Ok(())
@@ -55,11 +54,9 @@ pub enum wasmrt_profiling_enum {
 /// jitdump. Not supported by wasmi.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_profiling(
-    config: *mut wasm_config_t,
+    config: Option<&mut wasm_config_t>,
     profiling: wasmrt_profiling_t,
 ) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
     set("wasmrt_config_set_profiling", config, Setting::Profiling, |config| {
         config.options.profiling = Some(value(profiling, "wasmrt_profiling_enum", Profiling::from_number)?);
         Ok(())
@@ -70,9 +67,7 @@ pub unsafe extern "C" fn wasmrt_config_set_profiling(
 /// instructions produce, and a single result for each relaxed SIMD instruction. Off by default. Not
 /// supported by wasmi and Winch.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_config_t, enabled: bool) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: Option<&mut wasm_config_t>, enabled: bool) -> bool {
     set("wasmrt_config_set_deterministic", config, Setting::Deterministic, |config| {
         config.options.deterministic = enabled;
         Ok(())
@@ -88,11 +83,9 @@ pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_confi
 /// this machine, "pulley64" and its variants, and other architectures if it was built with cargo's
 /// feature `all-arch`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, triple: *const c_char) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_target(config: Option<&mut wasm_config_t>, triple: *const c_char) -> bool {
     set("wasmrt_config_set_target", config, Setting::Target, |config| {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: NULL or a string, which stays as it is during this call.
         config.options.target = Some(unsafe { string(triple, "a target triple")? });
         Ok(())
     })
@@ -104,11 +97,12 @@ pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, tr
 /// Without a target, the features of this machine are used anyway, and a feature that it lacks is
 /// refused.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_config_t, name: *const c_char) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(
+    config: Option<&mut wasm_config_t>,
+    name: *const c_char,
+) -> bool {
     set("wasmrt_config_enable_cpu_feature", config, Setting::CpuFeatures, |config| {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: NULL or a string, which stays as it is during this call.
         config.options.cpu_features.push(unsafe { string(name, "the name of a CPU feature")? });
         Ok(())
     })

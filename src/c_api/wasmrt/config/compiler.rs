@@ -1,6 +1,6 @@
 //! Configuration: backend and compiler
 
-use super::{change, from_c, set};
+use super::{change, set};
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt::{backend, static_text, value};
 use crate::runtime::base::options::{Compiler, Optimization, Setting};
@@ -10,11 +10,9 @@ use std::ffi::c_char;
 ///
 /// A name that no backend has is an error whose message lists the backends there are.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_backend(config: *mut wasm_config_t, name: *const c_char) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_backend(config: Option<&mut wasm_config_t>, name: *const c_char) -> bool {
     change("wasmrt_config_set_backend", config, |config| {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
         config.set_backend(unsafe { backend::named(name) }?);
         Ok(())
     })
@@ -53,9 +51,10 @@ named_enum! {
 
 /// Chooses the compiler. Environment: `WASMRT_COMPILER`, with the name of a compiler.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_compiler(config: *mut wasm_config_t, compiler: wasmrt_compiler_t) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_compiler(
+    config: Option<&mut wasm_config_t>,
+    compiler: wasmrt_compiler_t,
+) -> bool {
     set("wasmrt_config_set_compiler", config, Setting::Compiler, |config| {
         config.options.compiler = choice(compiler, "wasmrt_compiler_enum", Compiler::from_number)?;
         Ok(())
@@ -89,11 +88,9 @@ pub enum wasmrt_optimization_enum {
 /// speed-and-size. Not supported by wasmi and Winch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_optimization(
-    config: *mut wasm_config_t,
+    config: Option<&mut wasm_config_t>,
     optimization: wasmrt_optimization_t,
 ) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
     set("wasmrt_config_set_optimization", config, Setting::Optimization, |config| {
         config.options.optimization = choice(optimization, "wasmrt_optimization_enum", Optimization::from_number)?;
         Ok(())

@@ -1,6 +1,6 @@
 //! Configuration: stack and memories
 
-use super::{from_c, set};
+use super::set;
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::runtime::base::error::Error;
 use crate::runtime::base::options::Setting;
@@ -17,9 +17,7 @@ use crate::runtime::core::config::stack_size;
 /// On wasmi, where the default is 1,000,000, the interpreter has a stack of its own. One call may
 /// be nested for each 1000 bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_config_t, bytes: usize) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: Option<&mut wasm_config_t>, bytes: usize) -> bool {
     set("wasmrt_config_set_max_wasm_stack", config, Setting::MaxWasmStack, |config| {
         config.options.max_wasm_stack = Some(stack_size(bytes).map_err(Error::misuse)?);
         Ok(())
@@ -32,9 +30,7 @@ pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_conf
 /// A memory that outgrows its reservation moves. The default on 64-bit machines is 4 GiB, where
 /// memories never move and the fewest bounds checks are needed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_config_t, bytes: u64) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: Option<&mut wasm_config_t>, bytes: u64) -> bool {
     set("wasmrt_config_set_memory_reservation", config, Setting::MemoryReservation, |config| {
         config.options.memory_reservation = Some(bytes);
         Ok(())
@@ -44,9 +40,7 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_
 /// Sets the size of the inaccessible address space after each memory, in bytes. A larger one saves
 /// bounds checks. The default on 64-bit machines is 32 MiB. Not supported by wasmi.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_config_t, bytes: u64) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: Option<&mut wasm_config_t>, bytes: u64) -> bool {
     set("wasmrt_config_set_memory_guard_size", config, Setting::MemoryGuard, |config| {
         config.options.memory_guard = Some(bytes);
         Ok(())
@@ -61,9 +55,10 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_c
 /// modules are compiled without images, and each instance copies the data. A serialized module keeps
 /// what it was compiled with.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut wasm_config_t, enabled: bool) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(
+    config: Option<&mut wasm_config_t>,
+    enabled: bool,
+) -> bool {
     set("wasmrt_config_set_memory_copy_on_write", config, Setting::CopyOnWrite, |config| {
         config.options.copy_on_write = Some(enabled);
         Ok(())

@@ -1,18 +1,19 @@
 //! Configuration
 //!
 //! A `wasm_config_t` holds settings for `wasm_engine_new_with_config`. Every `wasmrt_config_*`
-//! function returns true if the value is valid. Otherwise it returns false, records an error and
-//! leaves the configuration unchanged; so it does if the configuration or a string is NULL.
+//! function returns true if the value is valid. Otherwise, or if the configuration or a string is
+//! NULL, it returns false with a last error and leaves the configuration unchanged.
 //!
 //! Whether the backend supports what was set is checked by `wasm_engine_new_with_config`, which
-//! then returns NULL with an error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
+//! then returns NULL with a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
 //! `wasmrt_backend_supports` tells in advance.
 //!
 //! An environment variable named with a setting is read when an engine is made, if the program has
 //! not set it itself. An empty variable counts as unset; an invalid value fails the engine.
 
+use crate::c_api::answer;
+use crate::c_api::ffi::{null, required_mut};
 use crate::c_api::wasm::config::wasm_config_t;
-use crate::c_api::{answer, null};
 use crate::runtime::base::error::Result;
 use crate::runtime::base::options::Setting;
 use crate::runtime::core::config::Config;
@@ -26,17 +27,10 @@ pub mod pool;
 pub mod compilation;
 pub mod module_limits;
 
-/// # Safety
-/// The pointer is NULL or a configuration that no other thread uses.
-unsafe fn from_c<'a>(config: *mut wasm_config_t) -> Option<&'a mut Config> {
-    // SAFETY: a configuration of C's is a boxed `Config`, and this call is the only one that uses it.
-    unsafe { config.cast::<Config>().as_mut() }
-}
-
 /// Changes a configuration, and notes which function did: messages about settings that a backend does not support name it.
 fn set(
     function: &'static str,
-    config: Option<&mut Config>,
+    config: Option<&mut wasm_config_t>,
     setting: Setting,
     body: impl FnOnce(&mut Config) -> Result<()>,
 ) -> bool {
@@ -47,8 +41,8 @@ fn set(
     })
 }
 
-fn change(function: &str, config: Option<&mut Config>, body: impl FnOnce(&mut Config) -> Result<()>) -> bool {
-    answer(function, false, || body(config.ok_or_else(|| null("a configuration"))?).map(|()| true))
+fn change(function: &str, config: Option<&mut wasm_config_t>, body: impl FnOnce(&mut Config) -> Result<()>) -> bool {
+    answer(function, false, || body(required_mut(config)?).map(|()| true))
 }
 
 /// # Safety
@@ -57,6 +51,6 @@ unsafe fn string(text: *const c_char, what: &str) -> Result<String> {
     if text.is_null() {
         return Err(null(what));
     }
-    // SAFETY: it is a string of C's, which stays as it is during this call.
+    // SAFETY: a string, which stays as it is during this call.
     Ok(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }

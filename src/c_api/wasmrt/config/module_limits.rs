@@ -10,7 +10,7 @@
 //! time in proportion to a module's size: there, the defaults of nesting and costs do not apply,
 //! except those of costs to modules that have a signature with more than 64 values.
 
-use super::{change, from_c};
+use super::change;
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt;
 use crate::runtime::binary::module_limits::ModuleLimit;
@@ -57,12 +57,10 @@ pub enum wasmrt_module_limit_enum {
 /// also one that is on by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_module_limit(
-    config: *mut wasm_config_t,
+    config: Option<&mut wasm_config_t>,
     limit: wasmrt_module_limit_t,
     value: u64,
 ) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
     change("wasmrt_config_set_module_limit", config, |config| {
         let limit = wasmrt::value(limit, "wasmrt_module_limit_enum", ModuleLimit::from_number)?;
         config.module_limits.set(limit, value);

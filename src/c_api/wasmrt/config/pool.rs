@@ -4,16 +4,14 @@
 //! are made faster then, and the limits of the pool hold for all stores of the engine together.
 //! Address space for the whole pool is reserved at once. Off by default. Not supported by wasmi.
 
-use super::{from_c, set};
+use super::set;
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt;
 use crate::runtime::base::options::{Pooling, Setting};
 
 /// Turns pooling on, with the engine's limits where none were set, or off, which discards limits.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_pooling(config: *mut wasm_config_t, enabled: bool) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
+pub unsafe extern "C" fn wasmrt_config_set_pooling(config: Option<&mut wasm_config_t>, enabled: bool) -> bool {
     set("wasmrt_config_set_pooling", config, Setting::Pooling, |config| {
         let pooling = &mut config.options.pooling;
         *pooling = enabled.then(|| pooling.unwrap_or_default());
@@ -43,12 +41,10 @@ pub enum wasmrt_pool_limit_enum {
 /// Sets a limit of the pool, and turns pooling on. 0 stands for the default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pool_limit(
-    config: *mut wasm_config_t,
+    config: Option<&mut wasm_config_t>,
     limit: wasmrt_pool_limit_t,
     value: u64,
 ) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
     set("wasmrt_config_set_pool_limit", config, Setting::Pooling, |config| {
         let set = wasmrt::value(limit, "wasmrt_pool_limit_enum", setter)?;
         set(config.options.pooling.get_or_insert_default(), value);

@@ -4,7 +4,7 @@
 //! supports is on by default unless its comment says otherwise. `wasmrt_backend_supports_proposal`
 //! tells what that is.
 
-use super::{change, from_c};
+use super::change;
 use crate::c_api::answer;
 use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt::{backend, static_text, value};
@@ -52,12 +52,10 @@ named_enum! {
 /// Turns a proposal on or off. A module that uses a proposal that is off is invalid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_proposal(
-    config: *mut wasm_config_t,
+    config: Option<&mut wasm_config_t>,
     proposal: wasmrt_proposal_t,
     enabled: bool,
 ) -> bool {
-    // SAFETY: C passed a configuration, or NULL.
-    let config = unsafe { from_c(config) };
     change("wasmrt_config_set_proposal", config, |config| {
         config.options.set_proposal(self::proposal(proposal)?, enabled);
         Ok(())
@@ -65,11 +63,11 @@ pub unsafe extern "C" fn wasmrt_config_set_proposal(
 }
 
 /// Returns whether a backend can run modules that use a proposal, with at least one of its
-/// compilers. False and a last error if there is no such backend or proposal.
+/// compilers. Returns false with a last error if there is no such backend or proposal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_supports_proposal(name: *const c_char, proposal: wasmrt_proposal_t) -> bool {
     answer("wasmrt_backend_supports_proposal", false, || {
-        // SAFETY: C passed a string, or NULL.
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
         let backend = unsafe { backend::named(name) }?;
         Ok(backend.has(self::proposal(proposal)?))
     })
