@@ -237,36 +237,37 @@ typedef struct option_t {
   void (*use)(wasm_config_t* config);
   bool wasmtime, wasmi;
   const char* name;  // what the refusal calls it
+  wasmrt_setting_t setting;  // 0 where a backend has it that refuses this value
 } option_t;
 
 static const option_t options[] = {
-    {use_fuel, true, true, "fuel"},
-    {use_interruption, true, true, "interruption"},
-    {use_stack, true, true, "stack"},
-    {use_reservation, true, false, "memory_reservation"},
-    {use_guard, true, false, "memory_guard"},
-    {use_copy_on_write, true, false, "copy_on_write"},
-    {use_no_copy_on_write, true, true, "copy_on_write"},
-    {use_pooling, true, false, "pooling"},
-    {use_threads, true, false, "parallel_compilation"},
-    {use_one_thread, true, true, "parallel_compilation"},
-    {use_debug_info, true, false, "debug_info"},
-    {use_deterministic, true, false, "deterministic"},
-    {use_optimization, true, false, "optimization"},
-    {use_perfmap, true, false, "profiling"},
-    {use_no_profiling, true, true, "profiling"},
-    {use_target, true, false, "target"},
-    {use_feature, true, false, "cpu_feature"},
-    {use_cranelift, true, false, "cranelift"},
-    {use_winch, true, false, "winch"},
-    {use_pulley, true, false, "pulley"},
-    {use_eager, false, true, "eager"},
-    {use_lazy, false, true, "lazy"},
-    {use_lazy_translation, false, true, "lazy-translation"},
-    {use_gc, true, false, "gc"},
-    {use_exceptions, true, false, "exceptions"},
-    {use_function_references, true, false, "function-references"},
-    {use_threads_proposal, true, false, "threads"},
+    {use_fuel, true, true, "fuel", WASMRT_SETTING_FUEL},
+    {use_interruption, true, true, "interruption", WASMRT_SETTING_INTERRUPTION},
+    {use_stack, true, true, "stack", WASMRT_SETTING_MAX_WASM_STACK},
+    {use_reservation, true, false, "memory_reservation", WASMRT_SETTING_MEMORY_RESERVATION},
+    {use_guard, true, false, "memory_guard", WASMRT_SETTING_MEMORY_GUARD_SIZE},
+    {use_copy_on_write, true, false, "copy_on_write", WASMRT_SETTING_MEMORY_COPY_ON_WRITE},
+    {use_no_copy_on_write, true, true, "copy_on_write", 0},
+    {use_pooling, true, false, "pooling", WASMRT_SETTING_POOLING},
+    {use_threads, true, false, "parallel_compilation", WASMRT_SETTING_PARALLEL_COMPILATION},
+    {use_one_thread, true, true, "parallel_compilation", 0},
+    {use_debug_info, true, false, "debug_info", WASMRT_SETTING_DEBUG_INFO},
+    {use_deterministic, true, false, "deterministic", WASMRT_SETTING_DETERMINISTIC},
+    {use_optimization, true, false, "optimization", WASMRT_SETTING_OPTIMIZATION},
+    {use_perfmap, true, false, "profiling", WASMRT_SETTING_PROFILING},
+    {use_no_profiling, true, true, "profiling", 0},
+    {use_target, true, false, "target", WASMRT_SETTING_TARGET},
+    {use_feature, true, false, "cpu_feature", WASMRT_SETTING_CPU_FEATURE},
+    {use_cranelift, true, false, "cranelift", 0},
+    {use_winch, true, false, "winch", 0},
+    {use_pulley, true, false, "pulley", 0},
+    {use_eager, false, true, "eager", 0},
+    {use_lazy, false, true, "lazy", 0},
+    {use_lazy_translation, false, true, "lazy-translation", 0},
+    {use_gc, true, false, "gc", 0},
+    {use_exceptions, true, false, "exceptions", 0},
+    {use_function_references, true, false, "function-references", 0},
+    {use_threads_proposal, true, false, "threads", 0},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
@@ -290,6 +291,36 @@ TEST(every_option_alone) {
       check_runs(config);
     } else {
       check_refused(config, options[i].name);
+    }
+  }
+}
+
+TEST(what_a_backend_supports_is_what_it_does_not_refuse) {
+  bool wasmi = on_wasmi();
+  const char* backend = wasmi ? "wasmi" : "wasmtime";
+  bool seen[WASMRT_SETTING_CPU_FEATURE + 1] = {true};
+  wasmrt_last_error_clear();
+  for (size_t i = 0; i < OPTIONS; i++) {
+    if (options[i].setting == 0) continue;
+    bool supported = wasmrt_backend_supports(backend, options[i].setting);
+    if (!CHECK_INT(supported, has(&options[i], wasmi))) fprintf(stderr, "    %s\n", options[i].name);
+    seen[options[i].setting] = true;
+  }
+  // Each has its own.
+  CHECK(wasmrt_backend_supports(backend, WASMRT_SETTING_COMPILER));
+  seen[WASMRT_SETTING_COMPILER] = true;
+  for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) CHECK(seen[i]);
+
+  for (wasmrt_proposal_t proposal = 1; proposal <= WASMRT_PROPOSAL_THREADS; proposal++) {
+    wasmrt_last_error_clear();
+    bool supported = wasmrt_backend_supports_proposal(backend, proposal);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+    wasm_config_t* config = new_config();
+    CHECK(wasmrt_config_set_proposal(config, proposal, true));
+    if (supported) {
+      check_runs(config);
+    } else {
+      check_refused(config, wasmrt_proposal_name(proposal));
     }
   }
 }

@@ -59,6 +59,14 @@ static inline bool check_trap_code(wasm_trap_t* trap, wasmrt_trap_code_t code, c
     return false;
   }
   bool passed = check_integers(wasmrt_trap_code(trap), code, file, line, what);
+  check_report(wasmrt_trap_code_name(code) != NULL, file, line, "the code has a name");
+  wasmrt_error_kind_t kind = wasmrt_trap_error_kind(trap);
+  if (code == WASMRT_TRAP_ERROR) {
+    check_report(kind != WASMRT_ERROR_NONE && kind != WASMRT_ERROR_TRAP, file, line, what);
+  } else {
+    bool limit = code == WASMRT_TRAP_MEMORY_LIMIT || code == WASMRT_TRAP_TABLE_LIMIT;
+    check_integers(kind, limit ? WASMRT_ERROR_LIMIT : WASMRT_ERROR_TRAP, file, line, what);
+  }
   if (!passed) print_trap(trap);
   wasm_trap_delete(trap);
   return passed;

@@ -57,7 +57,7 @@ void step_limits(void) {
   wasmrt_store_limit_t limit = (wasmrt_store_limit_t)below(6);
   if (limit > WASMRT_STORE_LIMIT_MEMORIES) {
     // As large as it gets; a byte of it may be that of a limit.
-    wasmrt_store_limit_t none = one_in(2) ? limit + next_byte() : next_byte() << 8;
+    wasmrt_store_limit_t none = limit + next_byte() * (one_in(2) ? 1u : 256u);
     if (none <= WASMRT_STORE_LIMIT_MEMORIES) none = UINT32_MAX;
     uint64_t number = 77;
     EXPECT_REFUSED(!wasmrt_store_set_limit(pointer, none, 0));
@@ -392,7 +392,8 @@ static void set_option(configuration_t* it) {
     case 8: done = wasmrt_config_set_memory_copy_on_write(config, on); break;
     case 9:
       if (one_in(2)) {
-        done = wasmrt_config_set_pool_limit(config, value %= 7, pool[value % 5]);
+        value %= 7;
+        done = wasmrt_config_set_pool_limit(config, value, pool[value % 5]);
         right = value <= WASMRT_POOL_TABLE_ELEMENTS;
       } else {
         done = wasmrt_config_set_pooling(config, on);

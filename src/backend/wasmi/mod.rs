@@ -21,7 +21,7 @@ use wasmparser::{Parser, Payload};
 
 pub struct Wasmi;
 
-/// The engine does not tell its version. Cargo.toml asks for exactly this one.
+/// The engine's version, which it does not tell itself.
 const VERSION: &CStr = c"2.0.0";
 
 /// Bytes of the engine's stack for each call inside another, as many as by its default limits.
@@ -279,4 +279,17 @@ fn without_place(mut error: Error) -> Error {
 
 fn in_words<E: std::fmt::Display>(kind: ErrorKind) -> impl Fn(E) -> Error {
     move |error| Error::new(kind, error.to_string().trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_built() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let dependency = manifest.split("[dependencies.wasmi]").nth(1).expect("the engine is a dependency");
+        let version = format!("version = \"={}\"", VERSION.to_string_lossy());
+        assert!(dependency.trim_start().starts_with(&version), "{dependency}");
+    }
 }
