@@ -12,11 +12,11 @@
 // them. What a function takes is gone even if the function fails: it is released, and finalizers
 // run. An owned vector owns its elements.
 //
-// NULL. No function crashes on NULL. NULL where an object is expected gives NULL, 0 or false, and a
-// last error. NULL for a vector means an empty vector. Deleting NULL does nothing.
+// NULL. No function crashes on NULL. Where an object is expected, NULL gives NULL, 0 or false, and
+// sets the last error. NULL for a vector means an empty vector. Deleting NULL does nothing.
 //
-// Errors. A function that fails returns what its comment says and records a message, the last error
-// of the thread: see wasmrt_last_error_message in wasmrt.h.
+// Errors. A function that fails returns what its comment says, and sets the last error of the
+// thread, a message: see wasmrt_last_error_message in wasmrt.h.
 //
 // Output. Vectors and values written to `out` are written in any case, empty or null on failure.
 // Results of a call, and numbers written to a pointer, are written only on success. What was there
@@ -73,6 +73,8 @@ static inline void assertions(void) {
 #endif
 }
 
+
+#define MAX_RESULTS 2
 
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
@@ -199,8 +201,8 @@ typedef struct wasm_memory_t wasm_memory_t;
 // owned.
 typedef struct wasm_memorytype_t wasm_memorytype_t;
 
-// A compiled module, for the store that it was created in and, by `wasm_module_share`, for every
-// other store of its engine.
+// A compiled module, for all stores of its engine. The handle belongs to one store;
+// `wasm_module_share` makes a form for other threads.
 //
 // Functions: `wasm_module_new`, `_validate`, `_imports`, `_exports`, `_serialize`, `_deserialize`,
 // `_share`, `_obtain`, and those of every reference. Must eventually be passed to
@@ -475,8 +477,8 @@ WASM_API_EXTERN void wasm_byte_vec_new_empty(struct wasm_byte_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_byte_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_byte_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_byte_vec_new_uninitialized(struct wasm_byte_vec_t *out, size_t size);
 
 // Sets `*out` to a new vector of the `size` bytes at `data`, own. [Vectors]
@@ -484,8 +486,8 @@ WASM_API_EXTERN void wasm_byte_vec_new_uninitialized(struct wasm_byte_vec_t *out
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_byte_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_byte_vec_new(struct wasm_byte_vec_t *out,
                        size_t size,
@@ -517,13 +519,15 @@ WASM_API_EXTERN void wasm_config_delete(struct wasm_config_t *config);
 // that name, the result is NULL, and the last error lists the backends that there are.
 WASM_API_EXTERN struct wasm_engine_t *wasm_engine_new(void);
 
-// Creates an engine with a configuration, own. Takes `config`. [Engine]
+// Creates an engine with a configuration, own. Takes `config`; NULL means the default
+// configuration. [Engine]
 //
-// Returns NULL with a last error if the backend cannot do what is configured; if no backend is
-// configured, also as `wasm_engine_new` does. NULL for `config` means the default configuration.
+// Returns NULL and sets the last error if the backend does not support a setting. If the
+// configuration names no backend, the engine has the backend that `wasm_engine_new` would choose.
 //
 // If a setting other than fuel, interruption, parallel compilation or a limit of modules is not the
-// default, the function compiles and calls a small module first, and fails if that fails.
+// default, a small module is compiled and called first: an engine that cannot run it is not
+// created.
 WASM_API_EXTERN struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_config_t *config);
 
 // Deletes an engine. Takes ownership. Stores and modules of the engine outlive it. [Engine]
@@ -531,7 +535,7 @@ WASM_API_EXTERN struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_co
 // Does nothing for NULL. May be called from any thread.
 WASM_API_EXTERN void wasm_engine_delete(struct wasm_engine_t *engine);
 
-// Creates an empty store, own. Returns NULL with a last error for NULL. [Store]
+// Creates an empty store, own. Returns NULL and sets the last error for NULL. [Store]
 WASM_API_EXTERN struct wasm_store_t *wasm_store_new(struct wasm_engine_t *engine);
 
 // Deletes a store. Takes ownership. Does nothing for NULL. [Store]
@@ -541,7 +545,7 @@ WASM_API_EXTERN void wasm_store_delete(struct wasm_store_t *store);
 
 // Returns the value type of a kind, own. [Value Types]
 //
-// Returns NULL with a last error if `kind` is neither a constant of `wasm_valkind_enum` nor
+// Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
 // `WASMRT_V128`.
 WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_new(wasm_valkind_t kind);
 
@@ -552,7 +556,7 @@ WASM_API_EXTERN void wasm_valtype_delete(struct wasm_valtype_t *ty);
 // [Value Types]
 WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_copy(const struct wasm_valtype_t *ty);
 
-// Returns the kind of a value type. Returns `WASM_I32` (0) with a last error for NULL.
+// Returns the kind of a value type. Returns `WASM_I32` (0) and sets the last error for NULL.
 // [Value Types]
 //
 // Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
@@ -569,8 +573,8 @@ WASM_API_EXTERN void wasm_valtype_vec_new_empty(struct wasm_valtype_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_valtype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_valtype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_valtype_vec_new_uninitialized(struct wasm_valtype_vec_t *out,
                                         size_t size);
@@ -580,8 +584,8 @@ void wasm_valtype_vec_new_uninitialized(struct wasm_valtype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_valtype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_valtype_vec_new(struct wasm_valtype_vec_t *out,
                           size_t size,
@@ -618,8 +622,8 @@ WASM_API_EXTERN void wasm_functype_vec_new_empty(struct wasm_functype_vec_t *out
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_functype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_functype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_functype_vec_new_uninitialized(struct wasm_functype_vec_t *out,
                                          size_t size);
@@ -629,8 +633,8 @@ void wasm_functype_vec_new_uninitialized(struct wasm_functype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_functype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_functype_vec_new(struct wasm_functype_vec_t *out,
                            size_t size,
@@ -653,7 +657,7 @@ WASM_API_EXTERN void wasm_functype_vec_delete(struct wasm_functype_vec_t *vector
 // Creates a function type, own. [Function Types]
 //
 // Takes both vectors and leaves them empty, so that deleting them later does no harm. NULL for a
-// vector means an empty one. Returns NULL with a last error if an element is NULL.
+// vector means an empty one. Returns NULL and sets the last error if an element is NULL.
 WASM_API_EXTERN
 struct wasm_functype_t *wasm_functype_new(struct wasm_valtype_vec_t *params,
                                           struct wasm_valtype_vec_t *results);
@@ -661,14 +665,14 @@ struct wasm_functype_t *wasm_functype_new(struct wasm_valtype_vec_t *params,
 // Returns the types of a function type's parameters: borrowed, valid as long as the function type.
 // [Function Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_valtype_vec_t *wasm_functype_params(const struct wasm_functype_t *ty);
 
 // Returns the types of a function type's results: borrowed, valid as long as the function type.
 // [Function Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_valtype_vec_t *wasm_functype_results(const struct wasm_functype_t *ty);
 
@@ -689,8 +693,8 @@ WASM_API_EXTERN void wasm_globaltype_vec_new_empty(struct wasm_globaltype_vec_t 
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_globaltype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_globaltype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_globaltype_vec_new_uninitialized(struct wasm_globaltype_vec_t *out,
                                            size_t size);
@@ -700,8 +704,8 @@ void wasm_globaltype_vec_new_uninitialized(struct wasm_globaltype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_globaltype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_globaltype_vec_new(struct wasm_globaltype_vec_t *out,
                              size_t size,
@@ -723,20 +727,20 @@ WASM_API_EXTERN void wasm_globaltype_vec_delete(struct wasm_globaltype_vec_t *ve
 
 // Creates a global type, own. Takes `content`. [Global Types]
 //
-// Returns NULL with a last error if `content` is NULL, or if `mutability` is neither `WASM_CONST`
-// nor `WASM_VAR`.
+// Returns NULL and sets the last error if `content` is NULL, or if `mutability` is neither
+// `WASM_CONST` nor `WASM_VAR`.
 WASM_API_EXTERN
 struct wasm_globaltype_t *wasm_globaltype_new(struct wasm_valtype_t *content,
                                               wasm_mutability_t mutability);
 
-// Returns the type of a global's content, borrowed. Returns NULL with a last error for NULL.
+// Returns the type of a global's content, borrowed. Returns NULL and sets the last error for NULL.
 // [Global Types]
 WASM_API_EXTERN
 const struct wasm_valtype_t *wasm_globaltype_content(const struct wasm_globaltype_t *ty);
 
 // Returns whether a global can be changed: a constant of `wasm_mutability_enum`. [Global Types]
 //
-// Returns `WASM_CONST` (0) with a last error for NULL.
+// Returns `WASM_CONST` (0) and sets the last error for NULL.
 WASM_API_EXTERN wasm_mutability_t wasm_globaltype_mutability(const struct wasm_globaltype_t *ty);
 
 // Deletes a table type. Takes ownership. Does nothing for NULL. [Table Types]
@@ -756,8 +760,8 @@ WASM_API_EXTERN void wasm_tabletype_vec_new_empty(struct wasm_tabletype_vec_t *o
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_tabletype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_tabletype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tabletype_vec_new_uninitialized(struct wasm_tabletype_vec_t *out,
                                           size_t size);
@@ -767,8 +771,8 @@ void wasm_tabletype_vec_new_uninitialized(struct wasm_tabletype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_tabletype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_tabletype_vec_new(struct wasm_tabletype_vec_t *out,
                             size_t size,
@@ -791,13 +795,13 @@ WASM_API_EXTERN void wasm_tabletype_vec_delete(struct wasm_tabletype_vec_t *vect
 // Creates a table type, own. Takes `element`, but not `limits`, which are in elements.
 // [Table Types]
 //
-// Returns NULL with a last error if an argument is NULL, if `element` is not a reference type, or
-// if the minimum is above the maximum.
+// Returns NULL and sets the last error if an argument is NULL, if `element` is not a reference
+// type, or if the minimum is above the maximum.
 WASM_API_EXTERN
 struct wasm_tabletype_t *wasm_tabletype_new(struct wasm_valtype_t *element,
                                             const struct wasm_limits_t *limits);
 
-// Returns the type of a table's elements, borrowed. Returns NULL with a last error for NULL.
+// Returns the type of a table's elements, borrowed. Returns NULL and sets the last error for NULL.
 // [Table Types]
 WASM_API_EXTERN
 const struct wasm_valtype_t *wasm_tabletype_element(const struct wasm_tabletype_t *ty);
@@ -805,7 +809,7 @@ const struct wasm_valtype_t *wasm_tabletype_element(const struct wasm_tabletype_
 // Returns the limits of a table's size, in elements: borrowed, valid as long as the table type.
 // [Table Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_limits_t *wasm_tabletype_limits(const struct wasm_tabletype_t *ty);
 
@@ -826,8 +830,8 @@ WASM_API_EXTERN void wasm_memorytype_vec_new_empty(struct wasm_memorytype_vec_t 
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_memorytype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_memorytype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_memorytype_vec_new_uninitialized(struct wasm_memorytype_vec_t *out,
                                            size_t size);
@@ -837,8 +841,8 @@ void wasm_memorytype_vec_new_uninitialized(struct wasm_memorytype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_memorytype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_memorytype_vec_new(struct wasm_memorytype_vec_t *out,
                              size_t size,
@@ -861,14 +865,14 @@ WASM_API_EXTERN void wasm_memorytype_vec_delete(struct wasm_memorytype_vec_t *ve
 // Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes.
 // [Memory Types]
 //
-// Returns NULL with a last error if `limits` is NULL, if the minimum is above the maximum, or if
-// either is above 65,536 pages.
+// Returns NULL and sets the last error if `limits` is NULL, if the minimum is above the maximum, or
+// if either is above 65,536 pages.
 WASM_API_EXTERN struct wasm_memorytype_t *wasm_memorytype_new(const struct wasm_limits_t *limits);
 
 // Returns the limits of a memory's size, in pages: borrowed, valid as long as the memory type.
 // [Memory Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_limits_t *wasm_memorytype_limits(const struct wasm_memorytype_t *ty);
 
@@ -889,8 +893,8 @@ WASM_API_EXTERN void wasm_tagtype_vec_new_empty(struct wasm_tagtype_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_tagtype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_tagtype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_tagtype_vec_new_uninitialized(struct wasm_tagtype_vec_t *out,
                                         size_t size);
@@ -900,8 +904,8 @@ void wasm_tagtype_vec_new_uninitialized(struct wasm_tagtype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_tagtype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_tagtype_vec_new(struct wasm_tagtype_vec_t *out,
                           size_t size,
@@ -921,12 +925,12 @@ void wasm_tagtype_vec_copy(struct wasm_tagtype_vec_t *out,
 // elements are skipped. Does nothing for NULL, or if the vector is empty.
 WASM_API_EXTERN void wasm_tagtype_vec_delete(struct wasm_tagtype_vec_t *vector);
 
-// Creates a tag type, own. Takes `ty`. Returns NULL with a last error for NULL. [Tag Types]
+// Creates a tag type, own. Takes `ty`. Returns NULL and sets the last error for NULL. [Tag Types]
 WASM_API_EXTERN struct wasm_tagtype_t *wasm_tagtype_new(struct wasm_functype_t *ty);
 
 // Returns the function type of a tag: borrowed, valid as long as the tag type. [Tag Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_functype_t *wasm_tagtype_functype(const struct wasm_tagtype_t *ty);
 
@@ -947,8 +951,8 @@ WASM_API_EXTERN void wasm_externtype_vec_new_empty(struct wasm_externtype_vec_t 
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_externtype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_externtype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_externtype_vec_new_uninitialized(struct wasm_externtype_vec_t *out,
                                            size_t size);
@@ -958,8 +962,8 @@ void wasm_externtype_vec_new_uninitialized(struct wasm_externtype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_externtype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_externtype_vec_new(struct wasm_externtype_vec_t *out,
                              size_t size,
@@ -979,8 +983,8 @@ void wasm_externtype_vec_copy(struct wasm_externtype_vec_t *out,
 // elements are skipped. Does nothing for NULL, or if the vector is empty.
 WASM_API_EXTERN void wasm_externtype_vec_delete(struct wasm_externtype_vec_t *vector);
 
-// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
-// [Extern Types]
+// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) and sets the last error for
+// NULL. [Extern Types]
 WASM_API_EXTERN wasm_externkind_t wasm_externtype_kind(const struct wasm_externtype_t *ty);
 
 // Views a function type as an extern type: the same object, borrowed. [Extern Types]
@@ -1114,8 +1118,8 @@ WASM_API_EXTERN void wasm_importtype_vec_new_empty(struct wasm_importtype_vec_t 
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_importtype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_importtype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_importtype_vec_new_uninitialized(struct wasm_importtype_vec_t *out,
                                            size_t size);
@@ -1125,8 +1129,8 @@ void wasm_importtype_vec_new_uninitialized(struct wasm_importtype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_importtype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_importtype_vec_new(struct wasm_importtype_vec_t *out,
                              size_t size,
@@ -1149,7 +1153,7 @@ WASM_API_EXTERN void wasm_importtype_vec_delete(struct wasm_importtype_vec_t *ve
 // Creates an import type, own. Takes all three arguments and leaves the names empty. [Import Types]
 //
 // One terminating zero of each name is removed, if there is any. NULL for a name means an empty
-// one. Returns NULL with a last error if `ty` is NULL.
+// one. Returns NULL and sets the last error if `ty` is NULL.
 WASM_API_EXTERN
 struct wasm_importtype_t *wasm_importtype_new(wasm_name_t *module,
                                               wasm_name_t *name,
@@ -1158,18 +1162,18 @@ struct wasm_importtype_t *wasm_importtype_new(wasm_name_t *module,
 // Returns the name of the module that an import is from: borrowed, valid as long as the import
 // type. [Import Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN const wasm_name_t *wasm_importtype_module(const struct wasm_importtype_t *ty);
 
 // Returns the name of an import in its module: borrowed, valid as long as the import type.
 // [Import Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN const wasm_name_t *wasm_importtype_name(const struct wasm_importtype_t *ty);
 
 // Returns the type of an import: borrowed, valid as long as the import type. [Import Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_importtype_type(const struct wasm_importtype_t *ty);
 
@@ -1190,8 +1194,8 @@ WASM_API_EXTERN void wasm_exporttype_vec_new_empty(struct wasm_exporttype_vec_t 
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_exporttype_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_exporttype_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN
 void wasm_exporttype_vec_new_uninitialized(struct wasm_exporttype_vec_t *out,
                                            size_t size);
@@ -1201,8 +1205,8 @@ void wasm_exporttype_vec_new_uninitialized(struct wasm_exporttype_vec_t *out,
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_exporttype_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_exporttype_vec_new(struct wasm_exporttype_vec_t *out,
                              size_t size,
@@ -1225,19 +1229,19 @@ WASM_API_EXTERN void wasm_exporttype_vec_delete(struct wasm_exporttype_vec_t *ve
 // Creates an export type, own. Takes both arguments and leaves the name empty. [Export Types]
 //
 // One terminating zero of the name is removed, if there is any. NULL for the name means an empty
-// one. Returns NULL with a last error if `ty` is NULL.
+// one. Returns NULL and sets the last error if `ty` is NULL.
 WASM_API_EXTERN
 struct wasm_exporttype_t *wasm_exporttype_new(wasm_name_t *name,
                                               struct wasm_externtype_t *ty);
 
 // Returns the name of an export: borrowed, valid as long as the export type. [Export Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN const wasm_name_t *wasm_exporttype_name(const struct wasm_exporttype_t *ty);
 
 // Returns the type of an export: borrowed, valid as long as the export type. [Export Types]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN
 const struct wasm_externtype_t *wasm_exporttype_type(const struct wasm_exporttype_t *ty);
 
@@ -1259,8 +1263,8 @@ WASM_API_EXTERN void wasm_val_vec_new_empty(struct wasm_val_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_val_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_val_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_val_vec_new_uninitialized(struct wasm_val_vec_t *out, size_t size);
 
 // Sets `*out` to a new vector of the `size` values at `data`, own. [Vectors]
@@ -1268,8 +1272,8 @@ WASM_API_EXTERN void wasm_val_vec_new_uninitialized(struct wasm_val_vec_t *out, 
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_val_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_val_vec_new(struct wasm_val_vec_t *out,
                       size_t size,
@@ -1307,8 +1311,8 @@ WASM_API_EXTERN bool wasm_ref_same(const struct wasm_ref_t *one, const struct wa
 
 // Returns the host info of a reference, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_ref_get_host_info(const struct wasm_ref_t *handle);
 
 // Sets the host info of a reference to any pointer. [References]
@@ -1323,8 +1327,8 @@ WASM_API_EXTERN void wasm_ref_set_host_info(struct wasm_ref_t *handle, void *inf
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_ref_set_host_info_with_finalizer(struct wasm_ref_t *handle,
                                            void *info,
@@ -1347,8 +1351,8 @@ WASM_API_EXTERN void wasm_frame_vec_new_empty(struct wasm_frame_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_frame_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_frame_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_frame_vec_new_uninitialized(struct wasm_frame_vec_t *out, size_t size);
 
 // Sets `*out` to a new vector of the `size` frames at `data`, own. [Vectors]
@@ -1356,8 +1360,8 @@ WASM_API_EXTERN void wasm_frame_vec_new_uninitialized(struct wasm_frame_vec_t *o
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_frame_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_frame_vec_new(struct wasm_frame_vec_t *out,
                         size_t size,
@@ -1380,25 +1384,25 @@ WASM_API_EXTERN void wasm_frame_vec_delete(struct wasm_frame_vec_t *vector);
 // Returns the instance that a frame ran in: borrowed, valid as long as the frame. [Frames]
 //
 // Returns NULL if the instance is not known: during its start function, when it does not exist yet,
-// or if several instances of one module call each other through tables. Returns NULL with a last
-// error for NULL.
+// or if several instances of one module call each other through tables. Returns NULL and sets the
+// last error for NULL.
 WASM_API_EXTERN struct wasm_instance_t *wasm_frame_instance(const struct wasm_frame_t *frame);
 
 // Returns the index of a frame's function in its module, where imported functions come first.
 // [Frames]
 //
-// Returns 0 with a last error for NULL.
+// Returns 0 and sets the last error for NULL.
 WASM_API_EXTERN uint32_t wasm_frame_func_index(const struct wasm_frame_t *frame);
 
 // Returns where in its function a frame is, in bytes from the start of the function's body in the
 // binary. [Frames]
 //
-// Returns 0 with a last error for NULL.
+// Returns 0 and sets the last error for NULL.
 WASM_API_EXTERN size_t wasm_frame_func_offset(const struct wasm_frame_t *frame);
 
 // Returns where in its module a frame is, in bytes from the start of the binary. [Frames]
 //
-// Returns 0 with a last error for NULL.
+// Returns 0 and sets the last error for NULL.
 WASM_API_EXTERN size_t wasm_frame_module_offset(const struct wasm_frame_t *frame);
 
 // Deletes a handle to a trap. Takes ownership. Does nothing for NULL. [References]
@@ -1419,8 +1423,8 @@ WASM_API_EXTERN bool wasm_trap_same(const struct wasm_trap_t *one, const struct 
 
 // Returns the host info of a trap, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_trap_get_host_info(const struct wasm_trap_t *handle);
 
 // Sets the host info of a trap to any pointer. [References]
@@ -1435,8 +1439,8 @@ WASM_API_EXTERN void wasm_trap_set_host_info(struct wasm_trap_t *handle, void *i
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_trap_set_host_info_with_finalizer(struct wasm_trap_t *handle,
                                             void *info,
@@ -1465,7 +1469,7 @@ WASM_API_EXTERN const struct wasm_trap_t *wasm_ref_as_trap_const(const struct wa
 // Creates a trap with a message, own, for a host function to return. [Traps]
 //
 // Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL
-// with a last error if `store` is NULL.
+// and sets the last error if `store` is NULL.
 WASM_API_EXTERN
 struct wasm_trap_t *wasm_trap_new(struct wasm_store_t *store,
                                   const wasm_message_t *message);
@@ -1475,21 +1479,21 @@ struct wasm_trap_t *wasm_trap_new(struct wasm_store_t *store,
 //
 // If WebAssembly trapped, the message is that of the specification for the cause, on every backend:
 // "unreachable", "integer divide by zero" and so on. The trap of a host function has the message
-// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. It is
-// empty, with a last error, if `trap` is NULL.
+// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. If
+// `trap` is NULL, it is empty and the last error is set.
 WASM_API_EXTERN void wasm_trap_message(const struct wasm_trap_t *trap, wasm_message_t *out);
 
 // Returns the innermost frame of a trap's backtrace, own: the place where it arose. [Traps]
 //
 // Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend
-// (wasmi) keeps none. Returns NULL with a last error for NULL. The frame must eventually be passed
-// to `wasm_frame_delete`.
+// (wasmi) keeps none. Returns NULL and sets the last error for NULL. The frame must eventually be
+// passed to `wasm_frame_delete`.
 WASM_API_EXTERN struct wasm_frame_t *wasm_trap_origin(const struct wasm_trap_t *trap);
 
 // Sets `*out` to the backtrace of a trap, own: its frames, the innermost first. [Traps]
 //
 // The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if
-// `wasm_trap_origin` returns NULL, with a last error if `trap` is NULL.
+// `wasm_trap_origin` returns NULL. If `trap` is NULL, the last error is set too.
 WASM_API_EXTERN void wasm_trap_trace(const struct wasm_trap_t *trap, struct wasm_frame_vec_t *out);
 
 // Deletes a handle to a foreign object. Takes ownership. Does nothing for NULL. [References]
@@ -1512,8 +1516,8 @@ bool wasm_foreign_same(const struct wasm_foreign_t *one,
 
 // Returns the host info of a foreign object, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_foreign_get_host_info(const struct wasm_foreign_t *handle);
 
 // Sets the host info of a foreign object to any pointer. [References]
@@ -1528,8 +1532,8 @@ WASM_API_EXTERN void wasm_foreign_set_host_info(struct wasm_foreign_t *handle, v
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_foreign_set_host_info_with_finalizer(struct wasm_foreign_t *handle,
                                                void *info,
@@ -1557,7 +1561,7 @@ WASM_API_EXTERN struct wasm_foreign_t *wasm_ref_as_foreign(struct wasm_ref_t *vi
 WASM_API_EXTERN
 const struct wasm_foreign_t *wasm_ref_as_foreign_const(const struct wasm_ref_t *view);
 
-// Creates a foreign object, own. Returns NULL with a last error for NULL. [Foreign Objects]
+// Creates a foreign object, own. Returns NULL and sets the last error for NULL. [Foreign Objects]
 WASM_API_EXTERN struct wasm_foreign_t *wasm_foreign_new(struct wasm_store_t *store);
 
 // Deletes a handle to a module. Takes ownership. Does nothing for NULL. [References]
@@ -1580,8 +1584,8 @@ bool wasm_module_same(const struct wasm_module_t *one,
 
 // Returns the host info of a module, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_module_get_host_info(const struct wasm_module_t *handle);
 
 // Sets the host info of a module to any pointer. [References]
@@ -1596,8 +1600,8 @@ WASM_API_EXTERN void wasm_module_set_host_info(struct wasm_module_t *handle, voi
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_module_set_host_info_with_finalizer(struct wasm_module_t *handle,
                                               void *info,
@@ -1628,7 +1632,7 @@ WASM_API_EXTERN const struct wasm_module_t *wasm_ref_as_module_const(const struc
 //
 // Returns NULL if the binary is malformed or invalid, or uses what the engine does not support; the
 // last error says where and why. Does not accept the text format: see `wasmrt_wat2wasm`. Returns
-// NULL with a last error for NULL.
+// NULL and sets the last error for NULL.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_new(struct wasm_store_t *store,
                                       const struct wasm_byte_vec_t *binary);
@@ -1637,23 +1641,23 @@ struct wasm_module_t *wasm_module_new(struct wasm_store_t *store,
 // [Modules]
 //
 // Nothing is kept. On an engine that compiles, this is much faster than `wasm_module_new`; on an
-// interpreter, it takes as long. Returns false with a last error for NULL.
+// interpreter, it takes as long. Returns false and sets the last error for NULL.
 WASM_API_EXTERN
 bool wasm_module_validate(struct wasm_store_t *store,
                           const struct wasm_byte_vec_t *binary);
 
 // Sets `*out` to the types of a module's imports, own, in declared order. [Modules]
 //
-// The vector must eventually be passed to `wasm_importtype_vec_delete`. It is empty, with a last
-// error, if `module` is NULL.
+// The vector must eventually be passed to `wasm_importtype_vec_delete`. If `module` is NULL, it is
+// empty and the last error is set.
 WASM_API_EXTERN
 void wasm_module_imports(const struct wasm_module_t *module,
                          struct wasm_importtype_vec_t *out);
 
 // Sets `*out` to the types of a module's exports, own, in declared order. [Modules]
 //
-// The vector must eventually be passed to `wasm_exporttype_vec_delete`. It is empty, with a last
-// error, if `module` is NULL.
+// The vector must eventually be passed to `wasm_exporttype_vec_delete`. If `module` is NULL, it is
+// empty and the last error is set.
 WASM_API_EXTERN
 void wasm_module_exports(const struct wasm_module_t *module,
                          struct wasm_exporttype_vec_t *out);
@@ -1662,8 +1666,8 @@ void wasm_module_exports(const struct wasm_module_t *module,
 // compiling again. [Modules]
 //
 // The bytes name the library's version, the backend and its settings, and carry a checksum. They
-// must eventually be passed to `wasm_byte_vec_delete`. The vector is empty, with a last error, on
-// failure, or if `module` is NULL.
+// must eventually be passed to `wasm_byte_vec_delete`. On failure, or if `module` is NULL, it is
+// empty and the last error is set.
 WASM_API_EXTERN
 void wasm_module_serialize(const struct wasm_module_t *module,
                            struct wasm_byte_vec_t *out);
@@ -1671,22 +1675,22 @@ void wasm_module_serialize(const struct wasm_module_t *module,
 // Creates a module, own, from the bytes of `wasm_module_serialize`. Does not take `bytes`.
 // [Modules]
 //
-// Returns NULL with a last error if the bytes are damaged, incomplete, or from another version,
-// backend or configuration, and for NULL. The checksum detects accidents, not attacks: serialized
-// modules may hold machine code, so read only your own.
+// Returns NULL and sets the last error if the bytes are damaged, incomplete, or from another
+// version, backend or configuration, and for NULL. The checksum detects accidents, not attacks:
+// serialized modules may hold machine code, so read only your own.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_deserialize(struct wasm_store_t *store,
                                               const struct wasm_byte_vec_t *bytes);
 
 // Creates a form of a module, own, that can be taken to other threads. [Modules]
 //
-// Nothing is copied or compiled again. Returns NULL with a last error for NULL. The result must
-// eventually be passed to `wasm_shared_module_delete`.
+// Nothing is copied or compiled again. Returns NULL and sets the last error for NULL. The result
+// must eventually be passed to `wasm_shared_module_delete`.
 WASM_API_EXTERN struct wasm_shared_module_t *wasm_module_share(const struct wasm_module_t *module);
 
 // Creates a module of `store`, own, from a shared one. Does not take `shared`. [Modules]
 //
-// Returns NULL with a last error if the store belongs to another engine, and for NULL.
+// Returns NULL and sets the last error if the store belongs to another engine, and for NULL.
 WASM_API_EXTERN
 struct wasm_module_t *wasm_module_obtain(struct wasm_store_t *store,
                                          const struct wasm_shared_module_t *shared);
@@ -1713,8 +1717,8 @@ WASM_API_EXTERN bool wasm_func_same(const struct wasm_func_t *one, const struct 
 
 // Returns the host info of a function, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_func_get_host_info(const struct wasm_func_t *handle);
 
 // Sets the host info of a function to any pointer. [References]
@@ -1729,8 +1733,8 @@ WASM_API_EXTERN void wasm_func_set_host_info(struct wasm_func_t *handle, void *i
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_func_set_host_info_with_finalizer(struct wasm_func_t *handle,
                                             void *info,
@@ -1780,7 +1784,7 @@ const struct wasm_func_t *wasm_extern_as_func_const(const struct wasm_extern_t *
 
 // Creates a host function, own. Does not take `ty`. [Function Instances]
 //
-// Returns NULL with a last error if an argument is NULL, or if the type has values that
+// Returns NULL and sets the last error if an argument is NULL, or if the type has values that
 // `wasm_val_t` cannot carry. The function must eventually be passed to `wasm_func_delete`.
 WASM_API_EXTERN
 struct wasm_func_t *wasm_func_new(struct wasm_store_t *store,
@@ -1800,17 +1804,17 @@ struct wasm_func_t *wasm_func_new_with_env(struct wasm_store_t *store,
                                            void *env,
                                            void (*finalizer)(void *arg1));
 
-// Returns the type of a function, own. Returns NULL with a last error for NULL.
+// Returns the type of a function, own. Returns NULL and sets the last error for NULL.
 // [Function Instances]
 //
 // The type must eventually be passed to `wasm_functype_delete`.
 WASM_API_EXTERN struct wasm_functype_t *wasm_func_type(const struct wasm_func_t *func);
 
-// Returns the number of a function's parameters. Returns 0 with a last error for NULL.
+// Returns the number of a function's parameters. Returns 0 and sets the last error for NULL.
 // [Function Instances]
 WASM_API_EXTERN size_t wasm_func_param_arity(const struct wasm_func_t *func);
 
-// Returns the number of a function's results. Returns 0 with a last error for NULL.
+// Returns the number of a function's results. Returns 0 and sets the last error for NULL.
 // [Function Instances]
 WASM_API_EXTERN size_t wasm_func_result_arity(const struct wasm_func_t *func);
 
@@ -1822,8 +1826,8 @@ WASM_API_EXTERN size_t wasm_func_result_arity(const struct wasm_func_t *func);
 // array. NULL for a vector means an empty one.
 //
 // On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong
-// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL with a
-// last error.
+// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL and sets
+// the last error.
 //
 // Host functions may call this, also for the store that calls them. What they delete, even the
 // running function or its store, is freed when the call is over.
@@ -1852,8 +1856,8 @@ bool wasm_global_same(const struct wasm_global_t *one,
 
 // Returns the host info of a global, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_global_get_host_info(const struct wasm_global_t *handle);
 
 // Sets the host info of a global to any pointer. [References]
@@ -1868,8 +1872,8 @@ WASM_API_EXTERN void wasm_global_set_host_info(struct wasm_global_t *handle, voi
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_global_set_host_info_with_finalizer(struct wasm_global_t *handle,
                                               void *info,
@@ -1920,14 +1924,15 @@ const struct wasm_global_t *wasm_extern_as_global_const(const struct wasm_extern
 
 // Creates a global with an initial value, own. Does not take `ty` or `value`. [Global Instances]
 //
-// Returns NULL with a last error if an argument is NULL, if the value is not of the type, or if it
-// refers to an object of another store.
+// Returns NULL and sets the last error if an argument is NULL, if the value is not of the type, or
+// if it refers to an object of another store.
 WASM_API_EXTERN
 struct wasm_global_t *wasm_global_new(struct wasm_store_t *store,
                                       const struct wasm_globaltype_t *ty,
                                       const struct wasm_val_t *value);
 
-// Returns the type of a global, own. Returns NULL with a last error for NULL. [Global Instances]
+// Returns the type of a global, own. Returns NULL and sets the last error for NULL.
+// [Global Instances]
 //
 // The type must eventually be passed to `wasm_globaltype_delete`.
 WASM_API_EXTERN struct wasm_globaltype_t *wasm_global_type(const struct wasm_global_t *global);
@@ -1935,14 +1940,14 @@ WASM_API_EXTERN struct wasm_globaltype_t *wasm_global_type(const struct wasm_glo
 // Sets `*out` to the value of a global, own. [Global Instances]
 //
 // A reference in the value must eventually be released, by `wasm_val_delete` for instance. On
-// failure the value is a null reference, and there is a last error: if `global` is NULL, or has a
+// failure the value is a null reference, and the last error is set: if `global` is NULL, or has a
 // value that `wasm_val_t` cannot carry. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_global_get(const struct wasm_global_t *global, struct wasm_val_t *out);
 
 // Sets the value of a global. Does not take `value`; a reference in it is copied.
 // [Global Instances]
 //
-// The global is unchanged, and there is a last error, if it is constant, if the value is not of its
+// The global is unchanged, and the last error is set, if it is constant, if the value is not of its
 // type or refers to an object of another store, or if an argument is NULL.
 WASM_API_EXTERN void wasm_global_set(struct wasm_global_t *global, const struct wasm_val_t *value);
 
@@ -1966,8 +1971,8 @@ bool wasm_table_same(const struct wasm_table_t *one,
 
 // Returns the host info of a table, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_table_get_host_info(const struct wasm_table_t *handle);
 
 // Sets the host info of a table to any pointer. [References]
@@ -1982,8 +1987,8 @@ WASM_API_EXTERN void wasm_table_set_host_info(struct wasm_table_t *handle, void 
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_table_set_host_info_with_finalizer(struct wasm_table_t *handle,
                                              void *info,
@@ -2034,8 +2039,8 @@ const struct wasm_table_t *wasm_extern_as_table_const(const struct wasm_extern_t
 // Creates a table whose elements are all `init`, own. Does not take `ty` or `init`.
 // [Table Instances]
 //
-// NULL for `init` is the null reference. Returns NULL with a last error if another argument is
-// NULL, or if `init` is not of the elements' type or is of another store.
+// NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
+// is NULL, or if `init` is not of the elements' type or is of another store.
 WASM_API_EXTERN
 struct wasm_table_t *wasm_table_new(struct wasm_store_t *store,
                                     const struct wasm_tabletype_t *ty,
@@ -2043,14 +2048,14 @@ struct wasm_table_t *wasm_table_new(struct wasm_store_t *store,
 
 // Returns the type of a table, own; its minimum is the current size. [Table Instances]
 //
-// Returns NULL with a last error for NULL. The type must eventually be passed to
+// Returns NULL and sets the last error for NULL. The type must eventually be passed to
 // `wasm_tabletype_delete`.
 WASM_API_EXTERN struct wasm_tabletype_t *wasm_table_type(const struct wasm_table_t *table);
 
 // Returns the element of a table at `index`, own; NULL if it is the null reference.
 // [Table Instances]
 //
-// Returns NULL with a last error if the index is beyond the end, or if `table` is NULL. The
+// Returns NULL and sets the last error if the index is beyond the end, or if `table` is NULL. The
 // reference must eventually be passed to `wasm_ref_delete`.
 WASM_API_EXTERN
 struct wasm_ref_t *wasm_table_get(const struct wasm_table_t *table,
@@ -2059,22 +2064,23 @@ struct wasm_ref_t *wasm_table_get(const struct wasm_table_t *table,
 // Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
 // [Table Instances]
 //
-// Returns true on success. Returns false with a last error if the index is beyond the end, if the
-// reference is not of the elements' type or is of another store, or if `table` is NULL.
+// Returns true on success. Returns false and sets the last error if the index is beyond the end, if
+// the reference is not of the elements' type or is of another store, or if `table` is NULL.
 WASM_API_EXTERN
 bool wasm_table_set(struct wasm_table_t *table,
                     wasm_table_size_t index,
                     struct wasm_ref_t *value);
 
-// Returns the size of a table in elements. Returns 0 with a last error for NULL. [Table Instances]
+// Returns the size of a table in elements. Returns 0 and sets the last error for NULL.
+// [Table Instances]
 WASM_API_EXTERN wasm_table_size_t wasm_table_size(const struct wasm_table_t *table);
 
 // Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
 // reference. [Table Instances]
 //
-// Returns true on success. Returns false with a last error if the table would exceed its maximum,
-// if there is too little memory, if `init` is not of the elements' type or is of another store, or
-// if `table` is NULL.
+// Returns true on success. Returns false and sets the last error if the table would exceed its
+// maximum, if there is too little memory, if `init` is not of the elements' type or is of another
+// store, or if `table` is NULL.
 WASM_API_EXTERN
 bool wasm_table_grow(struct wasm_table_t *table,
                      wasm_table_size_t delta,
@@ -2100,8 +2106,8 @@ bool wasm_memory_same(const struct wasm_memory_t *one,
 
 // Returns the host info of a memory, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_memory_get_host_info(const struct wasm_memory_t *handle);
 
 // Sets the host info of a memory to any pointer. [References]
@@ -2116,8 +2122,8 @@ WASM_API_EXTERN void wasm_memory_set_host_info(struct wasm_memory_t *handle, voi
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *handle,
                                               void *info,
@@ -2168,34 +2174,37 @@ const struct wasm_memory_t *wasm_extern_as_memory_const(const struct wasm_extern
 
 // Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 //
-// Returns NULL with a last error if an argument is NULL, or if the memory cannot be allocated.
+// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
+// allocated.
 WASM_API_EXTERN
 struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
                                       const struct wasm_memorytype_t *ty);
 
 // Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 //
-// Returns NULL with a last error for NULL. The type must eventually be passed to
+// Returns NULL and sets the last error for NULL. The type must eventually be passed to
 // `wasm_memorytype_delete`.
 WASM_API_EXTERN struct wasm_memorytype_t *wasm_memory_type(const struct wasm_memory_t *memory);
 
 // Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is
 // freed. [Memory Instances]
 //
-// Returns NULL with a last error for NULL.
+// Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN wasm_byte_t *wasm_memory_data(struct wasm_memory_t *memory);
 
-// Returns the size of a memory in bytes. Returns 0 with a last error for NULL. [Memory Instances]
+// Returns the size of a memory in bytes. Returns 0 and sets the last error for NULL.
+// [Memory Instances]
 WASM_API_EXTERN size_t wasm_memory_data_size(const struct wasm_memory_t *memory);
 
-// Returns the size of a memory in pages. Returns 0 with a last error for NULL. [Memory Instances]
+// Returns the size of a memory in pages. Returns 0 and sets the last error for NULL.
+// [Memory Instances]
 WASM_API_EXTERN wasm_memory_pages_t wasm_memory_size(const struct wasm_memory_t *memory);
 
 // Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
 // [Memory Instances]
 //
-// Returns false with a last error if the memory would exceed its maximum, if there is too little
-// memory, and for NULL.
+// Returns false and sets the last error if the memory would exceed its maximum, if there is too
+// little memory, and for NULL.
 WASM_API_EXTERN bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_pages_t delta);
 
 // Deletes a handle to an extern. Takes ownership. Does nothing for NULL. [References]
@@ -2218,8 +2227,8 @@ bool wasm_extern_same(const struct wasm_extern_t *one,
 
 // Returns the host info of an extern, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_extern_get_host_info(const struct wasm_extern_t *handle);
 
 // Sets the host info of an extern to any pointer. [References]
@@ -2234,8 +2243,8 @@ WASM_API_EXTERN void wasm_extern_set_host_info(struct wasm_extern_t *handle, voi
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_extern_set_host_info_with_finalizer(struct wasm_extern_t *handle,
                                               void *info,
@@ -2271,8 +2280,8 @@ WASM_API_EXTERN void wasm_extern_vec_new_empty(struct wasm_extern_vec_t *out);
 // [Vectors]
 //
 // The vector may be deleted at any time, and must eventually be passed to
-// `wasm_extern_vec_delete`. If there is too little memory, it is empty, and
-// there is a last error. Does nothing if `out` is NULL.
+// `wasm_extern_vec_delete`. If there is too little memory, it is empty and the
+// last error is set. Does nothing if `out` is NULL.
 WASM_API_EXTERN void wasm_extern_vec_new_uninitialized(struct wasm_extern_vec_t *out, size_t size);
 
 // Sets `*out` to a new vector of the `size` externs at `data`, own. [Vectors]
@@ -2280,8 +2289,8 @@ WASM_API_EXTERN void wasm_extern_vec_new_uninitialized(struct wasm_extern_vec_t 
 // Takes the elements, but not the array, which is copied. NULL for `data` means zeroed
 // elements. The vector must eventually be passed to `wasm_extern_vec_delete`.
 //
-// If there is too little memory, the vector is empty, and there is a last error. In that
-// case, and if `out` is NULL, the elements are released.
+// If there is too little memory, the vector is empty and the last error is set. In that case,
+// and if `out` is NULL, the elements are released.
 WASM_API_EXTERN
 void wasm_extern_vec_new(struct wasm_extern_vec_t *out,
                          size_t size,
@@ -2301,11 +2310,11 @@ void wasm_extern_vec_copy(struct wasm_extern_vec_t *out,
 // elements are skipped. Does nothing for NULL, or if the vector is empty.
 WASM_API_EXTERN void wasm_extern_vec_delete(struct wasm_extern_vec_t *vector);
 
-// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
+// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) and sets the last error for NULL.
 // [Externals]
 WASM_API_EXTERN wasm_externkind_t wasm_extern_kind(const struct wasm_extern_t *extern_);
 
-// Returns the type of an extern, own. Returns NULL with a last error for NULL. [Externals]
+// Returns the type of an extern, own. Returns NULL and sets the last error for NULL. [Externals]
 //
 // The type must eventually be passed to `wasm_externtype_delete`.
 WASM_API_EXTERN struct wasm_externtype_t *wasm_extern_type(const struct wasm_extern_t *extern_);
@@ -2330,8 +2339,8 @@ bool wasm_instance_same(const struct wasm_instance_t *one,
 
 // Returns the host info of an instance, borrowed; NULL if none was set. [References]
 //
-// Host info belongs to the object: all handles to the object share it. Returns NULL with a
-// last error for NULL.
+// Host info belongs to the object: all handles to the object share it. Returns NULL and sets
+// the last error for NULL.
 WASM_API_EXTERN void *wasm_instance_get_host_info(const struct wasm_instance_t *handle);
 
 // Sets the host info of an instance to any pointer. [References]
@@ -2346,8 +2355,8 @@ WASM_API_EXTERN void wasm_instance_set_host_info(struct wasm_instance_t *handle,
 // or frees, and may call the library; but an object that is freed has no handles any more,
 // and its store may be gone.
 //
-// If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer
-// is then called at once.
+// If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is
+// set.
 WASM_API_EXTERN
 void wasm_instance_set_host_info_with_finalizer(struct wasm_instance_t *handle,
                                                 void *info,
@@ -2380,7 +2389,7 @@ const struct wasm_instance_t *wasm_ref_as_instance_const(const struct wasm_ref_t
 // `imports` are what the module imports, in declared order. They are not taken; NULL means none.
 // Sets `*trap`, unless `trap` is NULL.
 //
-// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is
+// On success `*trap` is NULL. On failure the result is NULL, the last error is set, and `*trap` is
 // a trap, own: the one that the start function or a segment caused, or one whose message names the
 // import that is missing or has the wrong type, with the type it has and the one it should have. If
 // `store` or `module` is NULL, `*trap` is NULL too.
@@ -2394,7 +2403,7 @@ struct wasm_instance_t *wasm_instance_new(struct wasm_store_t *store,
 // [Module Instances]
 //
 // They are the same objects each time. The vector must eventually be passed to
-// `wasm_extern_vec_delete`. It is empty, with a last error, if `instance` is NULL.
+// `wasm_extern_vec_delete`. If `instance` is NULL, it is empty and the last error is set.
 WASM_API_EXTERN
 void wasm_instance_exports(const struct wasm_instance_t *instance,
                            struct wasm_extern_vec_t *out);

@@ -3,6 +3,7 @@
 mod c;
 mod counting;
 mod mock;
+mod names;
 mod ownership;
 mod panicking;
 mod panics;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The shared library exports exactly the functions that its headers declare.
+"""Checks that the shared library exports exactly the functions that its headers declare.
 
 A missing one breaks programs at link time, and an extra one could clash with another library in the same process. (That
 wasm.h declares the standard's functions, no more and no fewer, is what upstream.py checks.) A library made with one
@@ -31,7 +31,7 @@ def compare(library, declared):
 
 
 def control(declared):
-    """Does the comparison see both faults of a library made for it?"""
+    """Whether the comparison detects both faults of a library made for that purpose."""
     left_out, *kept = sorted(declared)
     source = "".join(f"void {name}(void) {{}}\n" for name in [*kept, "rust_eh_personality"])
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,9 +1,10 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
+use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
-use super::{WasmiModule, calls, in_words};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
+use super::{WasmiModule, calls};
+use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
@@ -12,7 +13,7 @@ use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey,
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
-use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained};
+use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
@@ -30,7 +31,7 @@ use wasmi_core::LimiterError;
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
-        self.get().memory_grows();
+        self.get().memory_will_grow();
         answer(growth)
     }
 
@@ -144,7 +145,7 @@ impl WasmiStore {
     #[inline(always)]
     unsafe fn reference(&self, kind: ValKind, object: Option<&Object>) -> Ref {
         if kind == ValKind::FuncRef {
-            let func = object.and_then(|object| Some(object.func_entity(object.as_func()?)));
+            let func = object.and_then(|object| Some(Typed::of(object, Object::as_func)?.in_engine()));
             // SAFETY: this store's entities of functions are made from a Func.
             return Ref::Func(func.map_or(Nullable::Null, |func| Nullable::Val(unsafe { func.get() })));
         }
@@ -159,8 +160,8 @@ impl WasmiStore {
 
     /// To be held while WebAssembly runs.
     #[inline(always)]
-    fn enter(&self) -> Result<Guest<'_>, wasmi::Error> {
-        let (guest, _) = Guest::enter(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
+    fn begin_guest(&self) -> Result<Guest<'_>, wasmi::Error> {
+        let (guest, _) = Guest::begin(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
         Ok(guest)
     }
 }
@@ -194,7 +195,7 @@ fn call_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
     let store = store_of(object);
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     with_room(params.len(), |args| {
         let convert = |param: &wasmi::Val| Ok::<_, Infallible>(from_engine(store.context(), owner, param));
         let Ok(args) = Arguments::fill(args, params, convert);
@@ -219,11 +220,11 @@ fn call_host(
 
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
-fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
     // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.enter(context)
+        store_of(object).contexts.nest(context)
     }
 }
 
@@ -238,7 +239,7 @@ pub unsafe fn invoke(
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), wasmi::Error> {
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     // SAFETY: as promised by the caller.
     unsafe { invoke_host::<true>(object, args, results, false) }.map_err(host_trapped)
 }
@@ -261,12 +262,13 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
-            let _entered = self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
+            let _guest =
+                self.begin_guest().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
             wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
                 // Such traps are the start function's, or a segment's.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
                 let failure = self.explain(error);
-                Box::new(if ran { failure } else { failure.of_instantiation() })
+                Box::new(if ran { failure } else { failure.of_instantiation(is_about_imports) })
             })?
         };
         if let Some(mark) = &module.names.mark {
@@ -306,9 +308,8 @@ impl Store for WasmiStore {
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
-        const { assert!(size_of::<wasmi::Func>() == size_of::<u64>()) };
-        // SAFETY: entities of functions are made from a Func, which is the numbers of its store and of itself.
-        (unsafe { func.get::<u64>() } as usize, 0)
+        // SAFETY: entities of functions are made from a Func, which consists of two numbers of 32 bits: its store's and its own.
+        (unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) } as usize, 0)
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
@@ -436,7 +437,7 @@ impl CallNumeric for WasmiStore {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), wasmi::Error> {
-        let _entered = self.enter()?;
+        let _guest = self.begin_guest()?;
         // SAFETY: as promised by the caller.
         unsafe { calls::call(self, func, args, results, only_i32) }
     }
@@ -536,7 +537,7 @@ impl WasmiStore {
 
     /// Runs what takes the place of a part of instantiation: it costs no fuel, and calls nothing.
     fn run_free(&self, func: wasmi::Func) -> Result<(), Box<Failure>> {
-        let _entered = self.enter().map_err(|error| self.failure(error))?;
+        let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
         let fuel = self.engine_fuel();
         self.set_engine_fuel(u64::MAX);
         let answer = func.call(self.context(), &[], &mut []);
@@ -626,7 +627,7 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                let _entered = self.enter().map_err(|error| self.failure(error))?;
+                let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
                 match &self.slices {
                     None => func.call(self.context(), params, values).map_err(|error| self.failure(error))?,
                     Some(slices) => self.call_sliced(slices, func, params, values)?,

@@ -1,6 +1,6 @@
 //! The engine's configuration, from the options of the runtime.
 
-use super::in_words;
+use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::core::engine_traits::Backend;
@@ -122,7 +122,7 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
     for feature in &options.cpu_features {
         // Flags that are no features of the processor change what the compiler's code means.
         if !feature.starts_with("has_") {
-            let message = format!("\"{feature}\" is no CPU feature; expected a name such as has_avx2");
+            let message = format!("\"{feature}\" is not the name of a CPU feature; expected a name such as has_avx2");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         // SAFETY: the engine refuses features that this machine lacks, and to run code for another machine.
@@ -139,18 +139,18 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
     })
 }
 
-/// Fails if a stack of so many bytes is not in threads as the operating system makes them: it could not trap before it faults.
+/// Fails if threads, as the operating system makes them, do not have a stack of `bytes`: a guest would fault before it traps.
 fn check_stack(bytes: usize) -> Result<()> {
     /// What the engine and this library take of the same stack, amply.
-    const BESIDE: u64 = 256 << 10;
+    const OTHER_USE: u64 = 256 << 10;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a place to write to.
-    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + BESIDE <= limit.rlim_cur {
+    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + OTHER_USE <= limit.rlim_cur {
         return Ok(());
     }
     let message = format!(
-        "a maximum of {bytes} bytes for the stack (wasmrt_config_set_max_wasm_stack): threads have {} bytes (ulimit -s), of which \
-         {BESIDE} are for the wasmtime backend",
+        "a maximum of {bytes} bytes for the stack: threads have {} bytes (ulimit -s), of which \
+         {OTHER_USE} are for the wasmtime backend",
         limit.rlim_cur
     );
     Err(Error::new(ErrorKind::Unsupported, message))
@@ -158,12 +158,12 @@ fn check_stack(bytes: usize) -> Result<()> {
 
 fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationConfig> {
     /// More of anything than address space could hold. The engine allocates a list of all of them, and aborts if it cannot.
-    const MOST: u32 = 1_000_000;
+    const MAX_COUNT: u32 = 1_000_000;
     let numbers = [pooling.instances, pooling.memories, pooling.tables];
-    if numbers.iter().any(|number| *number > MOST) {
+    if numbers.iter().any(|number| *number > MAX_COUNT) {
         let [instances, memories, tables] = numbers;
         let what = format!(
-            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
+            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MAX_COUNT} of each"
         );
         return Err(unsupported(backend.name(), &what));
     }

@@ -1,19 +1,21 @@
 //! A wasmtime store, entered from the host and re-entered from host functions.
 
+use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
 use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
 };
-use super::{Code, Sites, WasmtimeModule, identity, in_words, texts};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
+use super::{Code, Sites, WasmtimeModule, identity};
+use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::binary::trap_sites::TrapSites;
+use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
-use crate::runtime::core::entry::{Entry, by_arity, engine_entry, enter_any};
+use crate::runtime::core::entry::{Entry, engine_entry, enter_any};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
 use crate::runtime::core::object::{Handle, Object, Retained};
@@ -34,7 +36,7 @@ use wasmtime_environ::{HostPtr, PtrSize};
 impl wasmtime::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
-        self.get().memory_grows();
+        self.get().memory_will_grow();
         answer(growth)
     }
 
@@ -51,7 +53,7 @@ impl wasmtime::ResourceLimiter for Owner {
     /// Tables need no such thing: the engine says it of those only that were not counted before.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // Nor of memories whose type forbids the size, which the engine does not ask about first.
-        if !texts::is_beyond_type(&error) {
+        if !messages::is_beyond_type(&error) {
             self.get().limits().growth_failed();
         }
         Ok(())
@@ -165,11 +167,11 @@ impl WasmtimeStore {
 
     /// To be held while `func` runs.
     #[inline(always)]
-    fn enter(&self, func: wasmtime::Func) -> wasmtime::Result<stack::Entered<'_>> {
+    fn begin_guest(&self, func: wasmtime::Func) -> wasmtime::Result<stack::LimitedGuest<'_>> {
         let place = self.stack_limit.of_call(self.context(), func)?;
-        let guest = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+        let guest = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
         // SAFETY: this store's.
-        Ok(unsafe { stack::Entered::new(guest, place) })
+        Ok(unsafe { stack::LimitedGuest::new(guest, place) })
     }
 
     fn engine_fuel(&self) -> u64 {
@@ -260,11 +262,11 @@ const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
 
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
-fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
     // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.enter(context)
+        store_of(object).contexts.nest(context)
     }
 }
 
@@ -291,7 +293,7 @@ unsafe fn call_numeric_host(
         }
     }
     {
-        let _entered = enter(object, &mut caller);
+        let _nested = nest(object, &mut caller);
         // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
         unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
     }
@@ -303,6 +305,27 @@ unsafe fn call_numeric_host(
         }
     }
     Ok(())
+}
+
+/// A host function of numeric type, to be made for the number of its parameters and results.
+struct NumericHost<'a> {
+    context: &'a mut Context,
+    ty: &'a wasmtime::FuncType,
+    host: HostObject,
+}
+
+impl ByArity for NumericHost<'_> {
+    type Out = wasmtime::Func;
+    fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> wasmtime::Func {
+        let host = self.host;
+        // SAFETY: the closure reads and writes raw values of the type that it is declared with, which has as many of them.
+        unsafe {
+            wasmtime::Func::new_unchecked(self.context, self.ty.clone(), move |caller, values| {
+                let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
+                call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
+            })
+        }
+    }
 }
 
 #[inline(always)]
@@ -331,7 +354,7 @@ fn call_reference_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
     let store = store_of(object);
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     with_room(params.len(), |args| {
         let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
         let args = Arguments::fill(args, params, convert)?;
@@ -372,16 +395,16 @@ impl Store for WasmtimeStore {
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
-        let enter = || {
-            let (guest, limit) = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+        let begin = || {
+            let (guest, limit) = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
             let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
             // SAFETY: this store's.
-            Ok::<_, Stopped>(unsafe { stack::Entered::new((guest, limit), place) })
+            Ok::<_, Stopped>(unsafe { stack::LimitedGuest::new((guest, limit), place) })
         };
         let overdrawn = self.is_overdrawn();
-        let instance = enter()
+        let instance = begin()
             .map_err(wasmtime::Error::from)
-            .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
+            .and_then(|_guest| wasmtime::Instance::new(self.context(), code, &imports));
         match instance {
             Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
@@ -391,7 +414,7 @@ impl Store for WasmtimeStore {
                     || error.is::<Trap>()
                     || error.is::<wasmtime::GcHeapOutOfMemory<()>>();
                 let failure = self.explain(error);
-                Err(Box::new(if ran { failure } else { failure.of_instantiation() }))
+                Err(Box::new(if ran { failure } else { failure.of_instantiation(messages::is_about_imports) }))
             }
         }
     }
@@ -419,12 +442,7 @@ impl Store for WasmtimeStore {
         // SAFETY: the closures read and write raw values of the types they are declared with.
         Entity::new(unsafe {
             let few = match self.owner().supervisor() {
-                None => by_arity!(ty, {
-                    wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
-                        let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
-                        call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
-                    })
-                }),
+                None => by_arity(ty, NumericHost { context: &mut context, ty: &engine_type, host }),
                 // Where a guest may be interrupted, it is after slow host functions, too.
                 Some(_) => None,
             };
@@ -489,9 +507,9 @@ impl Store for WasmtimeStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
                     )
                 };
-                let entered = self.enter(callee).map_err(|error| self.failure(error))?;
+                let guest = self.begin_guest(callee).map_err(|error| self.failure(error))?;
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
-                drop(entered);
+                drop(guest);
                 if self.is_overdrawn() {
                     return Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into());
                 }
@@ -656,7 +674,7 @@ impl CallNumeric for WasmtimeStore {
         unsafe {
             let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
             let callee = engine_func(func);
-            let _entered = self.enter(callee)?;
+            let _guest = self.begin_guest(callee)?;
             callee.call_unchecked(self.context(), values)?;
         }
         for (position, result) in results.iter_mut().enumerate() {

@@ -60,13 +60,11 @@ macro_rules! reference {
                 $noun,
                 Counted,
                 $crate::runtime::core::object::Object,
-                (&'a $crate::runtime::core::object::Object, $body),
+                $crate::runtime::core::object::Typed<'a, $body>,
                 |object| {
                     use $crate::c_api::families::reference::{Reference, wrong_kind};
-                    match [<wasm_ $name _t>]::body(object) {
-                        Some(body) => Ok((object, body)),
-                        None => Err(wrong_kind(object, $noun)),
-                    }
+                    $crate::runtime::core::object::Typed::of(object, [<wasm_ $name _t>]::body)
+                        .ok_or_else(|| wrong_kind(object, $noun))
                 }
             );
 
@@ -117,8 +115,8 @@ macro_rules! reference {
 
             #[doc = " Returns the host info of " $noun ", borrowed; NULL if none was set. [References]"]
             #[doc = ""]
-            #[doc = " Host info belongs to the object: all handles to the object share it. Returns NULL with a"]
-            #[doc = " last error for NULL."]
+            #[doc = " Host info belongs to the object: all handles to the object share it. Returns NULL and sets"]
+            #[doc = " the last error for NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _get_host_info>](
                 handle: Option<&[<wasm_ $name _t>]>,
@@ -148,8 +146,8 @@ macro_rules! reference {
             #[doc = " or frees, and may call the library; but an object that is freed has no handles any more,"]
             #[doc = " and its store may be gone."]
             #[doc = ""]
-            #[doc = " If `handle` is NULL or was deleted, nothing is set, and there is a last error. The finalizer"]
-            #[doc = " is then called at once."]
+            #[doc = " If `handle` is NULL or was deleted, the finalizer is called at once, and the last error is"]
+            #[doc = " set."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _set_host_info_with_finalizer>](
                 handle: Option<&mut [<wasm_ $name _t>]>,

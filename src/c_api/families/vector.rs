@@ -284,8 +284,8 @@ macro_rules! vector {
             #[doc = " [Vectors]"]
             #[doc = ""]
             #[doc = " The vector may be deleted at any time, and must eventually be passed to"]
-            #[doc = " `" [<wasm_ $name _vec_delete>] "`. If there is too little memory, it is empty, and"]
-            #[doc = " there is a last error. Does nothing if `out` is NULL."]
+            #[doc = " `" [<wasm_ $name _vec_delete>] "`. If there is too little memory, it is empty and the"]
+            #[doc = " last error is set. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_uninitialized>](
                 out: Option<&mut std::mem::MaybeUninit<[<wasm_ $name _vec_t>]>>,
@@ -300,8 +300,8 @@ macro_rules! vector {
             #[doc = " Takes the elements, but not the array, which is copied. NULL for `data` means zeroed"]
             #[doc = " elements. The vector must eventually be passed to `" [<wasm_ $name _vec_delete>] "`."]
             #[doc = ""]
-            #[doc = " If there is too little memory, the vector is empty, and there is a last error. In that"]
-            #[doc = " case, and if `out` is NULL, the elements are released."]
+            #[doc = " If there is too little memory, the vector is empty and the last error is set. In that case,"]
+            #[doc = " and if `out` is NULL, the elements are released."]
             #[unsafe(no_mangle)]
             #[doc = "cbindgen:ptrs-as-arrays=[[data;]]"]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new>](

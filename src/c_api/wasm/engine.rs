@@ -30,13 +30,15 @@ pub unsafe extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
     answer("wasm_engine_new", None, || new(Config::default()))
 }
 
-/// Creates an engine with a configuration, own. Takes `config`. [Engine]
+/// Creates an engine with a configuration, own. Takes `config`; NULL means the default
+/// configuration. [Engine]
 ///
-/// Returns NULL with a last error if the backend cannot do what is configured; if no backend is
-/// configured, also as `wasm_engine_new` does. NULL for `config` means the default configuration.
+/// Returns NULL and sets the last error if the backend does not support a setting. If the
+/// configuration names no backend, the engine has the backend that `wasm_engine_new` would choose.
 ///
 /// If a setting other than fuel, interruption, parallel compilation or a limit of modules is not the
-/// default, the function compiles and calls a small module first, and fails if that fails.
+/// default, a small module is compiled and called first: an engine that cannot run it is not
+/// created.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new_with_config(config: Option<Box<wasm_config_t>>) -> Option<Box<wasm_engine_t>> {
     answer(

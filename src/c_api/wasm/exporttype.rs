@@ -25,7 +25,7 @@ boxed!(
 /// Creates an export type, own. Takes both arguments and leaves the name empty. [Export Types]
 ///
 /// One terminating zero of the name is removed, if there is any. NULL for the name means an empty
-/// one. Returns NULL with a last error if `ty` is NULL.
+/// one. Returns NULL and sets the last error if `ty` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_new(
     name: *mut wasm_name_t,
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn wasm_exporttype_new(
 
 /// Returns the name of an export: borrowed, valid as long as the export type. [Export Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_name(ty: Option<&wasm_exporttype_t>) -> *const wasm_name_t {
     answer("wasm_exporttype_name", std::ptr::null(), || Ok(ty.required()?.name.as_c()))
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn wasm_exporttype_name(ty: Option<&wasm_exporttype_t>) ->
 
 /// Returns the type of an export: borrowed, valid as long as the export type. [Export Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_type(ty: Option<&wasm_exporttype_t>) -> *const wasm_externtype_t {
     answer("wasm_exporttype_type", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.ty).cast()))

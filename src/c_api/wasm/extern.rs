@@ -23,17 +23,17 @@ reference!(
 casts!(r#extern, "an extern", r#ref, wasm_ref_t);
 vector!(r#extern, *mut wasm_extern_t, "externs");
 
-/// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
+/// Returns the kind of an extern. Returns `WASM_EXTERN_FUNC` (0) and sets the last error for NULL.
 /// [Externals]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_extern_kind(r#extern: Option<&wasm_extern_t>) -> wasm_externkind_t {
-    answer("wasm_extern_kind", 0, || Ok(r#extern.required()?.1 as u8))
+    answer("wasm_extern_kind", 0, || Ok(r#extern.required()?.body as u8))
 }
 
-/// Returns the type of an extern, own. Returns NULL with a last error for NULL. [Externals]
+/// Returns the type of an extern, own. Returns NULL and sets the last error for NULL. [Externals]
 ///
 /// The type must eventually be passed to `wasm_externtype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_extern_type(r#extern: Option<&wasm_extern_t>) -> Option<Box<wasm_externtype_t>> {
-    answer("wasm_extern_type", None, || Ok(r#extern.required()?.0.extern_type().and_then(give)))
+    answer("wasm_extern_type", None, || Ok(r#extern.required()?.object.extern_type().and_then(give)))
 }

@@ -89,8 +89,8 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TAG = 4,
 }
 
-/// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) with a last error for NULL.
-/// [Extern Types]
+/// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) and sets the last error for
+/// NULL. [Extern Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_externtype_kind(ty: Option<&wasm_externtype_t>) -> wasm_externkind_t {
     answer("wasm_externtype_kind", 0, || Ok(ty.required()?.kind() as u8))

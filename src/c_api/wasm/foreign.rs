@@ -20,7 +20,7 @@ reference!(
 );
 casts!(foreign, "a foreign object", r#ref, wasm_ref_t);
 
-/// Creates a foreign object, own. Returns NULL with a last error for NULL. [Foreign Objects]
+/// Creates a foreign object, own. Returns NULL and sets the last error for NULL. [Foreign Objects]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_foreign_new(store: Option<&mut wasm_store_t>) -> *mut wasm_foreign_t {
     answer("wasm_foreign_new", std::ptr::null_mut(), || {

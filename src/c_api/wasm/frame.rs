@@ -18,8 +18,8 @@ boxed!(
 /// Returns the instance that a frame ran in: borrowed, valid as long as the frame. [Frames]
 ///
 /// Returns NULL if the instance is not known: during its start function, when it does not exist yet,
-/// or if several instances of one module call each other through tables. Returns NULL with a last
-/// error for NULL.
+/// or if several instances of one module call each other through tables. Returns NULL and sets the
+/// last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_instance(frame: Option<&wasm_frame_t>) -> *mut wasm_instance_t {
     answer("wasm_frame_instance", std::ptr::null_mut(), || {
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn wasm_frame_instance(frame: Option<&wasm_frame_t>) -> *m
 /// Returns the index of a frame's function in its module, where imported functions come first.
 /// [Frames]
 ///
-/// Returns 0 with a last error for NULL.
+/// Returns 0 and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_func_index(frame: Option<&wasm_frame_t>) -> u32 {
     answer("wasm_frame_func_index", 0, || Ok(frame.required()?.frame.func_index))
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn wasm_frame_func_index(frame: Option<&wasm_frame_t>) -> 
 /// Returns where in its function a frame is, in bytes from the start of the function's body in the
 /// binary. [Frames]
 ///
-/// Returns 0 with a last error for NULL.
+/// Returns 0 and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_func_offset(frame: Option<&wasm_frame_t>) -> usize {
     answer("wasm_frame_func_offset", 0, || Ok(frame.required()?.frame.func_offset))
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn wasm_frame_func_offset(frame: Option<&wasm_frame_t>) ->
 
 /// Returns where in its module a frame is, in bytes from the start of the binary. [Frames]
 ///
-/// Returns 0 with a last error for NULL.
+/// Returns 0 and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_module_offset(frame: Option<&wasm_frame_t>) -> usize {
     answer("wasm_frame_module_offset", 0, || Ok(frame.required()?.frame.module_offset))

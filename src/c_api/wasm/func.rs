@@ -55,7 +55,7 @@ pub type wasm_func_callback_with_env_t = Option<
 
 /// Creates a host function, own. Does not take `ty`. [Function Instances]
 ///
-/// Returns NULL with a last error if an argument is NULL, or if the type has values that
+/// Returns NULL and sets the last error if an argument is NULL, or if the type has values that
 /// `wasm_val_t` cannot carry. The function must eventually be passed to `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new(
@@ -108,27 +108,27 @@ fn new(
     Ok(give_handle(Func::new_host(store, ty.clone(), callback, env)?))
 }
 
-/// Returns the type of a function, own. Returns NULL with a last error for NULL.
+/// Returns the type of a function, own. Returns NULL and sets the last error for NULL.
 /// [Function Instances]
 ///
 /// The type must eventually be passed to `wasm_functype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_type(func: Option<&wasm_func_t>) -> Option<Box<wasm_functype_t>> {
-    answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.1.ty.clone()))))
+    answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.ty.clone()))))
 }
 
-/// Returns the number of a function's parameters. Returns 0 with a last error for NULL.
+/// Returns the number of a function's parameters. Returns 0 and sets the last error for NULL.
 /// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_param_arity(func: Option<&wasm_func_t>) -> usize {
-    answer("wasm_func_param_arity", 0, || Ok(func.required()?.1.ty.params.len()))
+    answer("wasm_func_param_arity", 0, || Ok(func.required()?.ty.params.len()))
 }
 
-/// Returns the number of a function's results. Returns 0 with a last error for NULL.
+/// Returns the number of a function's results. Returns 0 and sets the last error for NULL.
 /// [Function Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> usize {
-    answer("wasm_func_result_arity", 0, || Ok(func.required()?.1.ty.results.len()))
+    answer("wasm_func_result_arity", 0, || Ok(func.required()?.ty.results.len()))
 }
 
 /// Calls a function. Returns NULL, or a trap, own. [Function Instances]
@@ -139,8 +139,8 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> u
 /// array. NULL for a vector means an empty one.
 ///
 /// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong
-/// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL with a
-/// last error.
+/// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL and sets
+/// the last error.
 ///
 /// Host functions may call this, also for the store that calls them. What they delete, even the
 /// running function or its store, is freed when the call is over.

@@ -24,7 +24,7 @@ boxed!(
 /// Creates a function type, own. [Function Types]
 ///
 /// Takes both vectors and leaves them empty, so that deleting them later does no harm. NULL for a
-/// vector means an empty one. Returns NULL with a last error if an element is NULL.
+/// vector means an empty one. Returns NULL and sets the last error if an element is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_functype_new(
     params: *mut wasm_valtype_vec_t,
@@ -50,7 +50,7 @@ fn types(types: &wasm_valtype_vec_t, role: &str) -> Result<Vec<ValType>> {
 /// Returns the types of a function type's parameters: borrowed, valid as long as the function type.
 /// [Function Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_functype_params(ty: Option<&wasm_functype_t>) -> *const wasm_valtype_vec_t {
     answer("wasm_functype_params", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.params).cast()))
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn wasm_functype_params(ty: Option<&wasm_functype_t>) -> *
 /// Returns the types of a function type's results: borrowed, valid as long as the function type.
 /// [Function Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_functype_results(ty: Option<&wasm_functype_t>) -> *const wasm_valtype_vec_t {
     answer("wasm_functype_results", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.results).cast()))

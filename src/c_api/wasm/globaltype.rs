@@ -34,8 +34,8 @@ pub enum wasm_mutability_enum {
 
 /// Creates a global type, own. Takes `content`. [Global Types]
 ///
-/// Returns NULL with a last error if `content` is NULL, or if `mutability` is neither `WASM_CONST`
-/// nor `WASM_VAR`.
+/// Returns NULL and sets the last error if `content` is NULL, or if `mutability` is neither
+/// `WASM_CONST` nor `WASM_VAR`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_new(
     content: Option<&mut wasm_valtype_t>,
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn wasm_globaltype_new(
     })
 }
 
-/// Returns the type of a global's content, borrowed. Returns NULL with a last error for NULL.
+/// Returns the type of a global's content, borrowed. Returns NULL and sets the last error for NULL.
 /// [Global Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_content(ty: Option<&wasm_globaltype_t>) -> *const wasm_valtype_t {
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn wasm_globaltype_content(ty: Option<&wasm_globaltype_t>)
 
 /// Returns whether a global can be changed: a constant of `wasm_mutability_enum`. [Global Types]
 ///
-/// Returns `WASM_CONST` (0) with a last error for NULL.
+/// Returns `WASM_CONST` (0) and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_globaltype_mutability(ty: Option<&wasm_globaltype_t>) -> wasm_mutability_t {
     answer("wasm_globaltype_mutability", 0, || Ok(ty.required()?.mutable.into()))

@@ -26,7 +26,7 @@ boxed!(
 /// Creates an import type, own. Takes all three arguments and leaves the names empty. [Import Types]
 ///
 /// One terminating zero of each name is removed, if there is any. NULL for a name means an empty
-/// one. Returns NULL with a last error if `ty` is NULL.
+/// one. Returns NULL and sets the last error if `ty` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_new(
     module: *mut wasm_name_t,
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wasm_importtype_new(
 /// Returns the name of the module that an import is from: borrowed, valid as long as the import
 /// type. [Import Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_module(ty: Option<&wasm_importtype_t>) -> *const wasm_name_t {
     answer("wasm_importtype_module", std::ptr::null(), || Ok(ty.required()?.module.as_c()))
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wasm_importtype_module(ty: Option<&wasm_importtype_t>) 
 /// Returns the name of an import in its module: borrowed, valid as long as the import type.
 /// [Import Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_name(ty: Option<&wasm_importtype_t>) -> *const wasm_name_t {
     answer("wasm_importtype_name", std::ptr::null(), || Ok(ty.required()?.name.as_c()))
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn wasm_importtype_name(ty: Option<&wasm_importtype_t>) ->
 
 /// Returns the type of an import: borrowed, valid as long as the import type. [Import Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_importtype_type(ty: Option<&wasm_importtype_t>) -> *const wasm_externtype_t {
     answer("wasm_importtype_type", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.ty).cast()))

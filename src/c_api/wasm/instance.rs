@@ -10,7 +10,7 @@ use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give_handle};
 use crate::runtime::core::instance::{self, Instance};
-use crate::runtime::core::object::Object;
+use crate::runtime::core::object::{Object, Typed};
 use std::mem::MaybeUninit;
 
 reference!(
@@ -30,7 +30,7 @@ casts!(instance, "an instance", r#ref, wasm_ref_t);
 /// `imports` are what the module imports, in declared order. They are not taken; NULL means none.
 /// Sets `*trap`, unless `trap` is NULL.
 ///
-/// On success `*trap` is NULL. On failure the result is NULL, there is a last error, and `*trap` is
+/// On success `*trap` is NULL. On failure the result is NULL, the last error is set, and `*trap` is
 /// a trap, own: the one that the start function or a segment caused, or one whose message names the
 /// import that is missing or has the wrong type, with the type it has and the one it should have. If
 /// `store` or `module` is NULL, `*trap` is NULL too.
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wasm_instance_new(
 ) -> *mut wasm_instance_t {
     let mut failure = std::ptr::null_mut();
     let instance = answer("wasm_instance_new", std::ptr::null_mut(), || {
-        let (store, (_, module)) = (store.required()?, module.required()?);
+        let (store, module) = (store.required()?, module.required()?.body);
         // SAFETY: NULL or C's vector, which is read before the start function can change it.
         let imports = unsafe { imports.as_ref() }.map_or(&[][..], Vector::elements);
         // SAFETY: an element is NULL or a handle, which is the address of an object.
@@ -66,14 +66,14 @@ pub unsafe extern "C" fn wasm_instance_new(
 /// [Module Instances]
 ///
 /// They are the same objects each time. The vector must eventually be passed to
-/// `wasm_extern_vec_delete`. It is empty, with a last error, if `instance` is NULL.
+/// `wasm_extern_vec_delete`. If `instance` is NULL, it is empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_instance_exports(
     instance: Option<&wasm_instance_t>,
     out: Option<&mut MaybeUninit<wasm_extern_vec_t>>,
 ) {
     let exports = answer("wasm_instance_exports", wasm_extern_vec_t::empty(), || {
-        let (object, instance) = instance.required()?;
+        let Typed { object, body: instance } = instance.required()?;
         Ok(wasm_extern_vec_t::of_handles(instance.export_count(), |position| instance.export(object, position)))
     });
     exports.write(out)

@@ -9,7 +9,8 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::ffi::{Argument, give, give_handle};
 use crate::runtime::base::types::Limits;
-use crate::runtime::core::object::{Memory, Object};
+use crate::runtime::core::memory::Memory;
+use crate::runtime::core::object::Object;
 
 reference!(
     /// A linear memory.
@@ -29,66 +30,56 @@ pub type wasm_memory_pages_t = u32;
 
 /// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 ///
-/// Returns NULL with a last error if an argument is NULL, or if the memory cannot be allocated.
+/// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
+/// allocated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_new(
     store: Option<&mut wasm_store_t>,
     ty: Option<&wasm_memorytype_t>,
 ) -> *mut wasm_memory_t {
     answer("wasm_memory_new", std::ptr::null_mut(), || {
-        Ok(give_handle(Object::new_memory(store.required()?, ty.required()?)?))
+        Ok(give_handle(Memory::create(store.required()?, ty.required()?)?))
     })
 }
 
 /// Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 ///
-/// Returns NULL with a last error for NULL. The type must eventually be passed to
+/// Returns NULL and sets the last error for NULL. The type must eventually be passed to
 /// `wasm_memorytype_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_type(memory: Option<&wasm_memory_t>) -> Option<Box<wasm_memorytype_t>> {
-    answer("wasm_memory_type", None, || Ok(memory.required()?.0.extern_type().and_then(give)))
+    answer("wasm_memory_type", None, || Ok(memory.required()?.object.extern_type().and_then(give)))
 }
 
 /// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is
 /// freed. [Memory Instances]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data(memory: Option<&mut wasm_memory_t>) -> *mut wasm_byte_t {
-    answer("wasm_memory_data", std::ptr::null_mut(), || {
-        let (object, memory) = memory.required()?;
-        Ok(object.memory_bytes(memory).cast())
-    })
+    answer("wasm_memory_data", std::ptr::null_mut(), || Ok(memory.required()?.bytes().cast()))
 }
 
-/// Returns the size of a memory in bytes. Returns 0 with a last error for NULL. [Memory Instances]
+/// Returns the size of a memory in bytes. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -> usize {
-    answer("wasm_memory_data_size", 0, || {
-        let (object, memory) = memory.required()?;
-        Ok(object.memory_bytes(memory).len())
-    })
+    answer("wasm_memory_data_size", 0, || Ok(memory.required()?.bytes().len()))
 }
 
-/// Returns the size of a memory in pages. Returns 0 with a last error for NULL. [Memory Instances]
+/// Returns the size of a memory in pages. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> wasm_memory_pages_t {
-    answer("wasm_memory_size", 0, || {
-        let (object, memory) = memory.required()?;
-        // SAFETY: the entity is of the object's store.
-        Ok(Limits::new(unsafe { object.store().backend().memory_size(&memory.entity) }, None).min)
-    })
+    answer("wasm_memory_size", 0, || Ok(Limits::new(memory.required()?.pages(), None).min))
 }
 
 /// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
 /// [Memory Instances]
 ///
-/// Returns false with a last error if the memory would exceed its maximum, if there is too little
-/// memory, and for NULL.
+/// Returns false and sets the last error if the memory would exceed its maximum, if there is too
+/// little memory, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_grow(memory: Option<&mut wasm_memory_t>, delta: wasm_memory_pages_t) -> bool {
-    answer("wasm_memory_grow", false, || {
-        let (object, memory) = memory.required()?;
-        object.memory_grow(memory, delta).map(|()| true)
-    })
+    answer("wasm_memory_grow", false, || memory.required()?.grow(delta).map(|()| true))
 }

@@ -26,8 +26,8 @@ const MAX_PAGES: u32 = 65_536;
 /// Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes.
 /// [Memory Types]
 ///
-/// Returns NULL with a last error if `limits` is NULL, if the minimum is above the maximum, or if
-/// either is above 65,536 pages.
+/// Returns NULL and sets the last error if `limits` is NULL, if the minimum is above the maximum, or
+/// if either is above 65,536 pages.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<Box<wasm_memorytype_t>> {
     answer("wasm_memorytype_new", None, || {
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<
 /// Returns the limits of a memory's size, in pages: borrowed, valid as long as the memory type.
 /// [Memory Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memorytype_limits(ty: Option<&wasm_memorytype_t>) -> *const Limits {
     answer("wasm_memorytype_limits", std::ptr::null(), || Ok(&raw const ty.required()?.limits))

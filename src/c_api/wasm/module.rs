@@ -17,8 +17,8 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 reference!(
-    /// A compiled module, for the store that it was created in and, by `wasm_module_share`, for every
-    /// other store of its engine.
+    /// A compiled module, for all stores of its engine. The handle belongs to one store;
+    /// `wasm_module_share` makes a form for other threads.
     ///
     /// Functions: `wasm_module_new`, `_validate`, `_imports`, `_exports`, `_serialize`, `_deserialize`,
     /// `_share`, `_obtain`, and those of every reference. Must eventually be passed to
@@ -44,7 +44,7 @@ c_type!(
 ///
 /// Returns NULL if the binary is malformed or invalid, or uses what the engine does not support; the
 /// last error says where and why. Does not accept the text format: see `wasmrt_wat2wasm`. Returns
-/// NULL with a last error for NULL.
+/// NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_new(
     store: Option<&mut wasm_store_t>,
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn wasm_module_new(
 /// [Modules]
 ///
 /// Nothing is kept. On an engine that compiles, this is much faster than `wasm_module_new`; on an
-/// interpreter, it takes as long. Returns false with a last error for NULL.
+/// interpreter, it takes as long. Returns false and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_validate(
     store: Option<&mut wasm_store_t>,
@@ -74,15 +74,15 @@ pub unsafe extern "C" fn wasm_module_validate(
 
 /// Sets `*out` to the types of a module's imports, own, in declared order. [Modules]
 ///
-/// The vector must eventually be passed to `wasm_importtype_vec_delete`. It is empty, with a last
-/// error, if `module` is NULL.
+/// The vector must eventually be passed to `wasm_importtype_vec_delete`. If `module` is NULL, it is
+/// empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_imports(
     module: Option<&wasm_module_t>,
     out: Option<&mut MaybeUninit<wasm_importtype_vec_t>>,
 ) {
     let types = answer("wasm_module_imports", wasm_importtype_vec_t::empty(), || {
-        let imports = module.required()?.1.declarations.imports.iter();
+        let imports = module.required()?.declarations.imports.iter();
         Ok(wasm_importtype_vec_t::given(imports.map(|import| ImportType {
             module: Name::new(&import.module),
             name: Name::new(&import.name),
@@ -94,15 +94,15 @@ pub unsafe extern "C" fn wasm_module_imports(
 
 /// Sets `*out` to the types of a module's exports, own, in declared order. [Modules]
 ///
-/// The vector must eventually be passed to `wasm_exporttype_vec_delete`. It is empty, with a last
-/// error, if `module` is NULL.
+/// The vector must eventually be passed to `wasm_exporttype_vec_delete`. If `module` is NULL, it is
+/// empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_exports(
     module: Option<&wasm_module_t>,
     out: Option<&mut MaybeUninit<wasm_exporttype_vec_t>>,
 ) {
     let types = answer("wasm_module_exports", wasm_exporttype_vec_t::empty(), || {
-        let exports = module.required()?.1.declarations.exports.iter();
+        let exports = module.required()?.declarations.exports.iter();
         Ok(wasm_exporttype_vec_t::given(
             exports.map(|export| ExportType { name: Name::new(&export.name), ty: export.ty.clone() }),
         ))
@@ -114,15 +114,15 @@ pub unsafe extern "C" fn wasm_module_exports(
 /// compiling again. [Modules]
 ///
 /// The bytes name the library's version, the backend and its settings, and carry a checksum. They
-/// must eventually be passed to `wasm_byte_vec_delete`. The vector is empty, with a last error, on
-/// failure, or if `module` is NULL.
+/// must eventually be passed to `wasm_byte_vec_delete`. On failure, or if `module` is NULL, it is
+/// empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_serialize(
     module: Option<&wasm_module_t>,
     out: Option<&mut MaybeUninit<wasm_byte_vec_t>>,
 ) {
     let bytes = answer("wasm_module_serialize", wasm_byte_vec_t::empty(), || {
-        let [head, rest] = module.required()?.1.serialize()?;
+        let [head, rest] = module.required()?.serialize()?;
         Ok(wasm_byte_vec_t::joined(&head, &rest))
     });
     bytes.write(out)
@@ -131,9 +131,9 @@ pub unsafe extern "C" fn wasm_module_serialize(
 /// Creates a module, own, from the bytes of `wasm_module_serialize`. Does not take `bytes`.
 /// [Modules]
 ///
-/// Returns NULL with a last error if the bytes are damaged, incomplete, or from another version,
-/// backend or configuration, and for NULL. The checksum detects accidents, not attacks: serialized
-/// modules may hold machine code, so read only your own.
+/// Returns NULL and sets the last error if the bytes are damaged, incomplete, or from another
+/// version, backend or configuration, and for NULL. The checksum detects accidents, not attacks:
+/// serialized modules may hold machine code, so read only your own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_deserialize(
     store: Option<&mut wasm_store_t>,
@@ -149,16 +149,16 @@ pub unsafe extern "C" fn wasm_module_deserialize(
 
 /// Creates a form of a module, own, that can be taken to other threads. [Modules]
 ///
-/// Nothing is copied or compiled again. Returns NULL with a last error for NULL. The result must
-/// eventually be passed to `wasm_shared_module_delete`.
+/// Nothing is copied or compiled again. Returns NULL and sets the last error for NULL. The result
+/// must eventually be passed to `wasm_shared_module_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_share(module: Option<&wasm_module_t>) -> Option<Box<wasm_shared_module_t>> {
-    answer("wasm_module_share", None, || Ok(give(module.required()?.1.clone())))
+    answer("wasm_module_share", None, || Ok(give(module.required()?.body.clone())))
 }
 
 /// Creates a module of `store`, own, from a shared one. Does not take `shared`. [Modules]
 ///
-/// Returns NULL with a last error if the store belongs to another engine, and for NULL.
+/// Returns NULL and sets the last error if the store belongs to another engine, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_module_obtain(
     store: Option<&mut wasm_store_t>,

@@ -20,7 +20,7 @@ c_type!(
     |store| if store.is_closed() { Err(Error::misuse("the store was deleted")) } else { Ok(store) }
 );
 
-/// Creates an empty store, own. Returns NULL with a last error for NULL. [Store]
+/// Creates an empty store, own. Returns NULL and sets the last error for NULL. [Store]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_store_new(engine: Option<&mut wasm_engine_t>) -> *mut wasm_store_t {
     answer("wasm_store_new", std::ptr::null_mut(), || Ok(Store::create(engine.required()?.clone())?.into_raw().cast()))

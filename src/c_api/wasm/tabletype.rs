@@ -24,8 +24,8 @@ boxed!(
 /// Creates a table type, own. Takes `element`, but not `limits`, which are in elements.
 /// [Table Types]
 ///
-/// Returns NULL with a last error if an argument is NULL, if `element` is not a reference type, or
-/// if the minimum is above the maximum.
+/// Returns NULL and sets the last error if an argument is NULL, if `element` is not a reference
+/// type, or if the minimum is above the maximum.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_new(
     element: Option<&mut wasm_valtype_t>,
@@ -36,11 +36,11 @@ pub unsafe extern "C" fn wasm_tabletype_new(
         if !element.kind.is_reference() {
             return Err(Error::misuse(format!("expected a reference type for the elements, got {element}")));
         }
-        Ok(give(ExternType::Table(TableType { element, limits, wide: false })))
+        Ok(give(ExternType::Table(TableType { element, limits, is_64_bit: false })))
     })
 }
 
-/// Returns the type of a table's elements, borrowed. Returns NULL with a last error for NULL.
+/// Returns the type of a table's elements, borrowed. Returns NULL and sets the last error for NULL.
 /// [Table Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_element(ty: Option<&wasm_tabletype_t>) -> *const wasm_valtype_t {
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn wasm_tabletype_element(ty: Option<&wasm_tabletype_t>) -
 /// Returns the limits of a table's size, in elements: borrowed, valid as long as the table type.
 /// [Table Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_limits(ty: Option<&wasm_tabletype_t>) -> *const Limits {
     answer("wasm_tabletype_limits", std::ptr::null(), || Ok(&raw const ty.required()?.limits))

@@ -20,7 +20,7 @@ boxed!(
     }
 );
 
-/// Creates a tag type, own. Takes `ty`. Returns NULL with a last error for NULL. [Tag Types]
+/// Creates a tag type, own. Takes `ty`. Returns NULL and sets the last error for NULL. [Tag Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tagtype_new(ty: Option<Box<wasm_functype_t>>) -> Option<Box<wasm_tagtype_t>> {
     answer("wasm_tagtype_new", None, || Ok(give(ExternType::Tag(Box::new(ty.required()?)))))
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn wasm_tagtype_new(ty: Option<Box<wasm_functype_t>>) -> O
 
 /// Returns the function type of a tag: borrowed, valid as long as the tag type. [Tag Types]
 ///
-/// Returns NULL with a last error for NULL.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tagtype_functype(ty: Option<&wasm_tagtype_t>) -> *const wasm_functype_t {
     answer("wasm_tagtype_functype", std::ptr::null(), || Ok(std::ptr::from_ref(ty.required()?).cast()))

@@ -8,7 +8,7 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give, give_handle};
-use crate::runtime::core::object::Object;
+use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::trap::{Cause, OwnedFrame, Trap};
 use std::mem::MaybeUninit;
 
@@ -31,7 +31,7 @@ casts!(trap, "a trap", r#ref, wasm_ref_t);
 /// Creates a trap with a message, own, for a host function to return. [Traps]
 ///
 /// Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL
-/// with a last error if `store` is NULL.
+/// and sets the last error if `store` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_new(
     store: Option<&mut wasm_store_t>,
@@ -47,12 +47,12 @@ pub unsafe extern "C" fn wasm_trap_new(
 ///
 /// If WebAssembly trapped, the message is that of the specification for the cause, on every backend:
 /// "unreachable", "integer divide by zero" and so on. The trap of a host function has the message
-/// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. It is
-/// empty, with a last error, if `trap` is NULL.
+/// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. If
+/// `trap` is NULL, it is empty and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_message_t>>) {
     let message = answer("wasm_trap_message", wasm_message_t::empty(), || {
-        Ok(wasm_byte_vec_t::joined(&trap.required()?.1.message, b"\0"))
+        Ok(wasm_byte_vec_t::joined(&trap.required()?.message, b"\0"))
     });
     message.write(out)
 }
@@ -60,12 +60,12 @@ pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Opti
 /// Returns the innermost frame of a trap's backtrace, own: the place where it arose. [Traps]
 ///
 /// Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend
-/// (wasmi) keeps none. Returns NULL with a last error for NULL. The frame must eventually be passed
-/// to `wasm_frame_delete`.
+/// (wasmi) keeps none. Returns NULL and sets the last error for NULL. The frame must eventually be
+/// passed to `wasm_frame_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
     answer("wasm_trap_origin", None, || {
-        let (object, trap) = trap.required()?;
+        let Typed { object, body: trap } = trap.required()?;
         Ok(trap.origin().and_then(|frame| give(OwnedFrame::new(frame, object.store()))))
     })
 }
@@ -73,11 +73,11 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<
 /// Sets `*out` to the backtrace of a trap, own: its frames, the innermost first. [Traps]
 ///
 /// The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if
-/// `wasm_trap_origin` returns NULL, with a last error if `trap` is NULL.
+/// `wasm_trap_origin` returns NULL. If `trap` is NULL, the last error is set too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_frame_vec_t>>) {
     let trace = answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || {
-        let (object, trap) = trap.required()?;
+        let Typed { object, body: trap } = trap.required()?;
         let frames = trap.frames().into_iter();
         Ok(wasm_frame_vec_t::given(frames.map(|frame| OwnedFrame::new(frame, object.store()))))
     });

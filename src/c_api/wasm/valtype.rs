@@ -38,7 +38,7 @@ pub enum wasm_valkind_enum {
 
 /// Returns the value type of a kind, own. [Value Types]
 ///
-/// Returns NULL with a last error if `kind` is neither a constant of `wasm_valkind_enum` nor
+/// Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
 /// `WASMRT_V128`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> *mut wasm_valtype_t {
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wasm_valtype_copy(ty: *const wasm_valtype_t) -> *mut wa
     ty.cast_mut()
 }
 
-/// Returns the kind of a value type. Returns `WASM_I32` (0) with a last error for NULL.
+/// Returns the kind of a value type. Returns `WASM_I32` (0) and sets the last error for NULL.
 /// [Value Types]
 ///
 /// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or

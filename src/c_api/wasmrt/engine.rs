@@ -7,6 +7,7 @@ use crate::c_api::wasm::engine::wasm_engine_t;
 use crate::c_api::wasm::r#extern::wasm_extern_t;
 use crate::c_api::wasm::instance::wasm_instance_t;
 use crate::c_api::wasm::store::wasm_store_t;
+use crate::runtime::core::object::Typed;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
@@ -47,7 +48,7 @@ pub unsafe extern "C" fn wasmrt_instance_export(
     length: usize,
 ) -> *mut wasm_extern_t {
     answer("wasmrt_instance_export", std::ptr::null_mut(), || {
-        let (object, instance) = instance.required()?;
+        let Typed { object, body: instance } = instance.required()?;
         if name.is_null() {
             return Err(null("the name of an export"));
         }

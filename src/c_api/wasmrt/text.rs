@@ -4,9 +4,9 @@ use crate::c_api::answer;
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::null;
 use crate::c_api::wasm::byte::wasm_byte_vec_t;
-use crate::runtime;
 use crate::runtime::base::float_mode::with_default;
 use crate::runtime::binary::preamble;
+use crate::runtime::core::engine::prepare_process;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn wasmrt_wat2wasm(
     out: Option<&mut MaybeUninit<wasm_byte_vec_t>>,
 ) -> bool {
     let binary = answer("wasmrt_wat2wasm", None, || {
-        runtime::prepare_process();
+        prepare_process();
         if text.is_null() {
             return Err(null("a text"));
         }

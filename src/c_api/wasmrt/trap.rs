@@ -118,7 +118,7 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_code(trap: Option<&wasm_trap_t>) -> wasmrt_trap_code_t {
     let none = wasmrt_trap_code_enum::WASMRT_TRAP_NONE as u32;
-    answer("wasmrt_trap_code", none, || Ok(number(trap.required()?.1.cause) as u32))
+    answer("wasmrt_trap_code", none, || Ok(number(trap.required()?.body.cause) as u32))
 }
 
 /// Returns the name of a trap code, such as "integer-divide-by-zero", or NULL if there is none of
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn wasmrt_trap_code_name(code: wasmrt_trap_code_t) -> *con
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_error_kind(trap: Option<&wasm_trap_t>) -> wasmrt_error_kind_t {
     let none = wasmrt_error_kind_enum::WASMRT_ERROR_NONE as u32;
-    answer("wasmrt_trap_error_kind", none, || Ok(error::number(trap.required()?.1.error_kind())))
+    answer("wasmrt_trap_error_kind", none, || Ok(error::number(trap.required()?.body.error_kind())))
 }
 
 /// Creates a trap with which a host function ends the guest's program, own, for the host function to
@@ -161,7 +161,7 @@ pub unsafe extern "C" fn wasmrt_trap_exit_status(
 ) -> bool {
     answer("wasmrt_trap_exit_status", false, || {
         let out = out.ok_or_else(|| null("a place to write to"))?;
-        let Cause::Exit(status) = trap.required()?.1.cause else { return Ok(false) };
+        let Cause::Exit(status) = trap.required()?.body.cause else { return Ok(false) };
         out.write(status);
         Ok(true)
     })
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn wasmrt_trap_new_with_data(
 /// Returns NULL for any other trap, and NULL with a last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_data(trap: Option<&wasm_trap_t>) -> *mut c_void {
-    answer("wasmrt_trap_data", std::ptr::null_mut(), || Ok(trap.required()?.1.data()))
+    answer("wasmrt_trap_data", std::ptr::null_mut(), || Ok(trap.required()?.body.data()))
 }
 
 /// Sets `*out` to the name of a frame's function, own: it must be passed to `wasm_byte_vec_delete`.

@@ -86,23 +86,34 @@ pub trait Module: Any + Send + Sync {
 /// A function, global, table, memory, tag or instance of an engine's store: a small copyable handle in whatever form the
 /// engine has it. An engine whose handles are not `Copy` keeps them in a list and hands out positions.
 #[derive(Clone, Copy)]
-pub struct Entity([MaybeUninit<u64>; 3]);
+pub struct Entity {
+    handle: [MaybeUninit<u64>; 3],
+    #[cfg(debug_assertions)]
+    type_name: &'static str,
+}
 
 impl Entity {
     pub fn new<T: Copy>(handle: T) -> Entity {
-        const { assert!(size_of::<T>() <= size_of::<Entity>() && align_of::<T>() <= align_of::<Entity>()) };
-        let mut entity = Entity([MaybeUninit::uninit(); 3]);
+        type Room = [MaybeUninit<u64>; 3];
+        const { assert!(size_of::<T>() <= size_of::<Room>() && align_of::<T>() <= align_of::<Room>()) };
+        let mut room: Room = [MaybeUninit::uninit(); 3];
         // SAFETY: T fits, as just asserted.
-        unsafe { entity.0.as_mut_ptr().cast::<T>().write(handle) };
-        entity
+        unsafe { room.as_mut_ptr().cast::<T>().write(handle) };
+        Entity {
+            handle: room,
+            #[cfg(debug_assertions)]
+            type_name: std::any::type_name::<T>(),
+        }
     }
 
     /// # Safety
     /// The entity was made from a `T`.
     #[inline(always)]
     pub unsafe fn get<T: Copy>(&self) -> T {
-        // SAFETY: as promised by the caller.
-        unsafe { self.0.as_ptr().cast::<T>().read() }
+        #[cfg(debug_assertions)]
+        assert_eq!(self.type_name, std::any::type_name::<T>());
+        // SAFETY: a `T` was written here by `new`.
+        unsafe { self.handle.as_ptr().cast::<T>().read() }
     }
 }
 
@@ -127,13 +138,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// For an instantiation that failed before anything ran: the engine's own refusal, which is no trap, but about the imports, or
-    /// else what it lacks.
-    pub fn of_instantiation(self) -> Failure {
+    /// Reclassifies the failure of an instantiation before any code ran. It is not a trap: it is about the imports, if the engine's
+    /// message says so, or else about something that the engine lacks.
+    pub fn of_instantiation(self, is_about_imports: fn(&str) -> bool) -> Failure {
         match self {
             Failure::Error(mut error) => {
                 if error.kind == ErrorKind::Trap {
-                    let link = error.message.contains("import");
+                    let link = is_about_imports(&error.message);
                     error.kind = if link { ErrorKind::Link } else { ErrorKind::Limit };
                 }
                 Failure::NotInstantiated(error)
@@ -172,6 +183,11 @@ pub trait Store {
     /// Instantiates `module` and runs its start function. The imports are externs, as many and of the kinds as it wants.
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>>;
 
+    /// What type of store this is; debug builds check it where the runtime knows.
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// Whether what was made for an instance is freed when instantiation fails, rather than with the store.
     fn frees_failed_instances(&self) -> bool {
         false
@@ -187,8 +203,11 @@ pub trait Store {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
-    /// How C calls functions of a type: [`super::entry::engine_entry`] of this type of store.
-    fn entry(&self, ty: &FuncType) -> Entry;
+    /// How C calls functions of a type. A store that implements [`CallNumeric`] has [`super::entry::engine_entry`] of its own type,
+    /// which makes calls with numbers only cheaper.
+    fn entry(&self, _ty: &FuncType) -> Entry {
+        super::entry::enter_any
+    }
 
     /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
@@ -210,7 +229,7 @@ pub trait Store {
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
     /// Where the memory's bytes are and how many, until it grows; that is always preceded by
-    /// [`RuntimeStore::memory_grows`].
+    /// [`RuntimeStore::memory_will_grow`].
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
@@ -226,7 +245,7 @@ pub trait CallNumeric: Store {
     /// What the engine says when a call does not come to its end.
     type Error;
 
-    /// Calls a function like [`Store::call`], if its type is one that `by_arity` knows and guests are not interrupted. `only_i32`
+    /// Calls a function like [`Store::call`], if its type is one that [`super::arity::by_arity`] knows and guests are not interrupted. `only_i32`
     /// only if the type is so.
     ///
     /// # Safety

@@ -1,14 +1,16 @@
 //! How C calls functions, be they the host's or the engine's.
 
+use super::arity::{ByArity, by_arity};
 use super::engine_traits::{CallNumeric, Failure};
 use super::func::{Func, check_value};
 use super::interruption::Supervisor;
 use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
-use super::value::{Exactly, LentRoom, Val, ValVec, heap_room, with_lent_room};
+use super::value::{ExactValues, LentRoom, Val, ValVec, heap_room, with_lent_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -33,53 +35,35 @@ pub fn entry(store: &Store, body: &Body) -> Entry {
 /// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
 #[cold]
 pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
-    let mut error = wrong_kind(object, "a function");
+    let error = wrong_kind(object, "a function");
     if object.is_deleted() {
-        error.message.insert_str(0, "wasm_func_call: ");
         crate::runtime::base::error::record(&error);
         return std::ptr::null_mut();
     }
     guarded(object, |store| Err(store.error_trap(error)), |_, trap| trap)
 }
 
-/// An expression for each small number of parameters and results, in which these are constants, `PARAMS` and `RESULTS`, and
-/// so is whether all of them are of type i32, `ONLY_I32`: calls with numbers only then need no loops, and most of them need
-/// not look up what is what. `None` for others.
-macro_rules! by_arity {
-    ($ty:expr, $expression:expr) => {
-        crate::runtime::core::entry::by_arity!($ty, $expression, 0 1 2 3 4 5 6)
-    };
-    ($ty:expr, $expression:expr, $($params:literal)*) => {
-        match ($ty.numeric, $ty.only_i32, $ty.params.len(), $ty.results.len()) {
-            $(
-                (true, true, $params, 0) => crate::runtime::core::entry::by_arity!(true, $params, 0, $expression),
-                (true, true, $params, 1) => crate::runtime::core::entry::by_arity!(true, $params, 1, $expression),
-                (true, true, $params, 2) => crate::runtime::core::entry::by_arity!(true, $params, 2, $expression),
-                (true, false, $params, 0) => crate::runtime::core::entry::by_arity!(false, $params, 0, $expression),
-                (true, false, $params, 1) => crate::runtime::core::entry::by_arity!(false, $params, 1, $expression),
-                (true, false, $params, 2) => crate::runtime::core::entry::by_arity!(false, $params, 2, $expression),
-            )*
-            _ => None,
-        }
-    };
-    ($only_i32:literal, $params:literal, $results:literal, $expression:expr) => {
-        Some({
-            const ONLY_I32: bool = $only_i32;
-            const PARAMS: usize = $params;
-            const RESULTS: usize = $results;
-            $expression
-        })
-    };
-}
-pub(crate) use by_arity;
-
 /// The entry of functions of a type in an engine whose stores are `S`.
 pub fn engine_entry<S: CallNumeric>(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_engine::<S, ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    struct EngineEntry<S>(PhantomData<S>);
+    impl<S: CallNumeric> ByArity for EngineEntry<S> {
+        type Out = Entry;
+        fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Entry {
+            enter_engine::<S, ONLY_I32, PARAMS, RESULTS>
+        }
+    }
+    by_arity(ty, EngineEntry::<S>(PhantomData)).unwrap_or(enter_any)
 }
 
 fn host_entry(ty: &FuncType) -> Entry {
-    by_arity!(ty, enter_host::<ONLY_I32, PARAMS, RESULTS> as Entry).unwrap_or(enter_any)
+    struct HostEntry;
+    impl ByArity for HostEntry {
+        type Out = Entry;
+        fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Entry {
+            enter_host::<ONLY_I32, PARAMS, RESULTS>
+        }
+    }
+    by_arity(ty, HostEntry).unwrap_or(enter_any)
 }
 
 unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(
@@ -87,7 +71,7 @@ unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PA
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |store: &Store, func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |store: &Store, func: &Func, (_, args): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
         unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) }
     };
@@ -108,7 +92,7 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |_: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |_: &Store, func: &Func, (args, _): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
         let mut room = LentRoom::<RESULTS>::UNINIT;
         let room = room.as_mut();
@@ -123,7 +107,7 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
 
 /// The trap for what a host function returned.
 fn host_trap(object: &Object, trap: Handle) -> Handle {
-    object.store().returned(trap, |_| ())
+    object.store().pass_on(trap, |_| ())
 }
 
 /// Enters a function that takes and gives so many numbers, by `call`; with anything amiss it is entered as any other.
@@ -135,7 +119,7 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
-    call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
+    call: impl FnOnce(&Store, &Func, ExactValues<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
     trap: impl FnOnce(&Object, E) -> Handle,
 ) -> *mut Object {
     // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
@@ -266,7 +250,7 @@ unsafe fn call_checked(
     }
     // SAFETY: the function is this store's, and the values were checked.
     let mut call = || unsafe { store.backend().call(func, args, results) };
-    let answer = match store.supervisor().map(Supervisor::enter) {
+    let answer = match store.supervisor().map(Supervisor::begin_call) {
         None => call(),
         Some(Ok(_supervised)) => call(),
         Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),

@@ -1,7 +1,7 @@
 //! Functions, and calls of the host's. How C calls either is in [`super::entry`].
 
 use super::engine_traits::Entity;
-use super::object::{Body, Handle, Object, Retained};
+use super::object::{Body, Handle, Object, Retained, Typed};
 use super::store::Store;
 use super::value::{Val, ValVec, free_data};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -19,8 +19,8 @@ pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut
 /// What engines and the web agree on as the most parameters, and the most results, a function may have.
 const MAX_ARITY: usize = 1000;
 
-/// How many kinds of values a function has at hand.
-const FEW: usize = 8;
+/// The number of kinds that a function has in itself, where a call finds them without following a pointer.
+const KINDS_AT_HAND: usize = 8;
 
 pub enum Callback {
     Plain(CallbackPlain),
@@ -29,15 +29,15 @@ pub enum Callback {
 
 pub struct Func {
     /// The first kinds of the results and then the parameters, where calls of most functions find all of them.
-    kinds: [ValKind; FEW],
+    kinds: [ValKind; KINDS_AT_HAND],
     pub ty: FuncType,
     /// The engine's function. A host function gets one when WebAssembly first sees it.
     pub entity: OnceCell<Entity>,
-    source: Source,
+    implementation: Implementation,
 }
 
 /// Whose function it is.
-enum Source {
+enum Implementation {
     Host(Callback, HostData),
     Engine(Origin),
 }
@@ -47,19 +47,19 @@ pub type Origin = Option<(NonNull<Object>, u32)>;
 
 impl Func {
     /// A function that the engine has.
-    pub fn in_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
+    pub fn of_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
         let kinds = first_kinds(&ty);
-        Func { kinds, ty, entity: OnceCell::from(entity), source: Source::Engine(origin) }
+        Func { kinds, ty, entity: OnceCell::from(entity), implementation: Implementation::Engine(origin) }
     }
 
     pub fn is_host(&self) -> bool {
-        matches!(self.source, Source::Host(..))
+        matches!(self.implementation, Implementation::Host(..))
     }
 
     pub fn origin(&self) -> Origin {
-        match self.source {
-            Source::Host(..) => None,
-            Source::Engine(origin) => origin,
+        match self.implementation {
+            Implementation::Host(..) => None,
+            Implementation::Engine(origin) => origin,
         }
     }
 
@@ -104,13 +104,13 @@ impl Func {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let kinds = first_kinds(&ty);
-        let func = Func { kinds, ty, entity: OnceCell::new(), source: Source::Host(callback, env) };
+        let func = Func { kinds, ty, entity: OnceCell::new(), implementation: Implementation::Host(callback, env) };
         Ok(Object::create(store, Body::Func(func)))
     }
 }
 
-fn first_kinds(ty: &FuncType) -> [ValKind; FEW] {
-    let mut kinds = [ValKind::I32; FEW];
+fn first_kinds(ty: &FuncType) -> [ValKind; KINDS_AT_HAND] {
+    let mut kinds = [ValKind::I32; KINDS_AT_HAND];
     kinds.iter_mut().zip(ty.result_kinds.iter().chain(&ty.param_kinds)).for_each(|(slot, kind)| *slot = *kind);
     kinds
 }
@@ -121,16 +121,25 @@ pub fn carried(ty: ValType) -> bool {
     ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
 }
 
-impl Object {
-    /// The engine's function for this function object.
+/// Fails unless values of a type can go through C.
+pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
+    if carried(ty) {
+        return Ok(());
+    }
+    let message = format!("{what} of type {ty} cannot be made or written through wasm_val_t and wasm_ref_t");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+impl Typed<'_, &Func> {
+    /// The engine's function. A host function gets one here, if it has none yet.
     #[inline]
-    pub fn func_entity(&self, func: &Func) -> Entity {
-        *func.entity.get_or_init(|| {
+    pub fn in_engine(self) -> Entity {
+        *self.entity.get_or_init(|| {
             let store = self.store();
             // From here on the engine may call it at any time: it lives as long as the store.
-            let object = Retained::new(self);
+            let object = Retained::new(self.object);
             // SAFETY: the object outlives the backend's store, see `Store::close`.
-            let entity = unsafe { store.backend().new_func(object.as_ptr(), &func.ty) };
+            let entity = unsafe { store.backend().new_func(object.as_ptr(), &self.ty) };
             store.retain(object);
             entity
         })
@@ -213,7 +222,9 @@ impl Func {
         only_i32: bool,
     ) -> Result<(), Handle> {
         // SAFETY: as promised by the caller.
-        let Source::Host(callback, env) = &self.source else { unsafe { std::hint::unreachable_unchecked() } };
+        let Implementation::Host(callback, env) = &self.implementation else {
+            unsafe { std::hint::unreachable_unchecked() }
+        };
         // SAFETY: there are as many.
         let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
         // What the callback does not write is zero.

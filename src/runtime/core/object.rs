@@ -14,15 +14,18 @@
 use super::engine_traits::Entity;
 use super::entry::{self, Entry};
 use super::func::Func;
+use super::global::Global;
 use super::instance::Instance;
+use super::memory::Memory;
 use super::module::Module;
 use super::store::Store;
+use super::table::Table;
 use super::trap::Trap;
 use crate::runtime::base::error::{self, Error};
 use crate::runtime::base::host_data::Finalizer;
 use crate::runtime::base::log;
 use crate::runtime::base::quarantine::{self, Quarantine};
-use crate::runtime::base::types::{ExternKind, ExternType, GlobalType, MemoryType, TableType};
+use crate::runtime::base::types::{ExternKind, ExternType, Limits, MemoryType, TableType};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
@@ -45,8 +48,9 @@ pub struct ObjectData {
     finalizer: Cell<Finalizer>,
 }
 
-// What malloc of glibc keeps at hand without sorting it; most objects are functions and instances, by the thousands.
-const _: () = assert!(size_of::<usize>() != 8 || size_of::<Object>() <= 120);
+// 120 bytes is the largest request that glibc serves from its fast bins; most objects are functions and instances, by the
+// thousands. Debug builds keep more in each.
+const _: () = assert!(cfg!(debug_assertions) || size_of::<usize>() != 8 || size_of::<Object>() <= 120);
 
 pub enum Body {
     Func(Func),
@@ -66,32 +70,6 @@ const HANDLE: u64 = 1;
 const RETENTION: u64 = 1 << 32;
 /// The part of the counts that counts handles.
 const HANDLES: u64 = RETENTION - 1;
-
-pub struct Global {
-    pub entity: Entity,
-    pub ty: GlobalType,
-}
-
-pub struct Table {
-    pub entity: Entity,
-    /// As declared; the current size is the engine's to tell.
-    pub ty: TableType,
-}
-
-pub struct Memory {
-    pub entity: Entity,
-    /// As declared; the current size is the engine's to tell.
-    pub ty: MemoryType,
-    /// Its bytes when they were last asked for, and how often memories of the store had grown by then.
-    pub bytes: Cell<(*mut [u8], usize)>,
-}
-
-impl Memory {
-    pub fn new(entity: Entity, ty: MemoryType) -> Memory {
-        let none = std::ptr::slice_from_raw_parts_mut(std::ptr::null_mut(), 0);
-        Memory { entity, ty, bytes: Cell::new((none, usize::MAX)) }
-    }
-}
 
 pub struct Tag {
     pub entity: Entity,
@@ -160,6 +138,34 @@ downcasts! {
     as_trap Trap Trap;
 }
 
+/// An object together with its body, or what else is known of it: `Typed<&Global>` is one that is a global.
+#[derive(Clone, Copy)]
+pub struct Typed<'a, B> {
+    pub object: &'a Object,
+    pub body: B,
+}
+
+impl<'a, B> Typed<'a, B> {
+    /// `None` if the object is something else.
+    #[inline(always)]
+    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<B>) -> Option<Typed<'a, B>> {
+        downcast(object).map(|body| Typed { object, body })
+    }
+
+    #[inline(always)]
+    pub fn store(&self) -> &'a Store {
+        self.object.store()
+    }
+}
+
+impl<B> Deref for Typed<'_, B> {
+    type Target = B;
+    #[inline(always)]
+    fn deref(&self) -> &B {
+        &self.body
+    }
+}
+
 impl Object {
     /// Makes an object of `store`, for C.
     pub fn create(store: &Store, body: Body) -> Handle {
@@ -192,6 +198,25 @@ impl Object {
         // SAFETY: handles keep the store alive, and what is retained without a handle belongs to the store, which lets go
         // of it before it goes itself.
         unsafe { self.store.as_ref() }
+    }
+
+    /// The type of an extern; a table's or memory's minimum is its current size. `None` for other objects.
+    pub fn extern_type(&self) -> Option<ExternType> {
+        let from = |size, limits: &Limits| Limits { min: Limits::new(size, None).min, ..*limits };
+        Some(match &self.body {
+            Body::Func(func) => ExternType::Func(func.ty.clone()),
+            Body::Global(global) => ExternType::Global(global.ty.clone()),
+            Body::Table(table) => {
+                let size = Typed { object: self, body: table }.size();
+                ExternType::Table(TableType { limits: from(size, &table.ty.limits), ..table.ty.clone() })
+            }
+            Body::Memory(memory) => {
+                let size = Typed { object: self, body: memory }.pages();
+                ExternType::Memory(MemoryType { limits: from(size, &memory.ty.limits), ..memory.ty.clone() })
+            }
+            Body::Tag(tag) => tag.ty.clone(),
+            _ => return None,
+        })
     }
 
     pub fn host_info(&self) -> *mut c_void {
