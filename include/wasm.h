@@ -74,8 +74,6 @@ static inline void assertions(void) {
 }
 
 
-#define MAX_RESULTS 2
-
 // Whether a global can be changed.
 typedef enum wasm_mutability_enum {
   // It cannot be changed.
@@ -465,8 +463,6 @@ typedef struct wasm_extern_vec_t {
   // The elements; not read if `size` is 0.
   struct wasm_extern_t **data;
 } wasm_extern_vec_t;
-
-
 
 // Sets `*out` to an empty vector of bytes. [Vectors]
 //
