@@ -41,7 +41,7 @@ pub unsafe extern "C" fn wasm_instance_new(
     imports: *const wasm_extern_vec_t,
     trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
 ) -> *mut wasm_instance_t {
-    let mut failure = std::ptr::null_mut();
+    let (wanted, mut failure) = (trap.is_some(), std::ptr::null_mut());
     let instance = answer("wasm_instance_new", std::ptr::null_mut(), || {
         let (store, module) = (store.required()?, module.required()?.body);
         // SAFETY: NULL or C's vector, which is read before the start function can change it.
@@ -51,7 +51,10 @@ pub unsafe extern "C" fn wasm_instance_new(
         match instance::instantiate(store, module, imports) {
             Ok(instance) => Ok(give_handle(instance)),
             Err(trap) => {
-                failure = give_handle(trap);
+                // Nobody would delete it otherwise.
+                if wanted {
+                    failure = give_handle(trap);
+                }
                 Ok(std::ptr::null_mut())
             }
         }
