@@ -17,7 +17,7 @@ MODES = {
     "-": "nothing",
     "f": "fuel",
     "i": "interruption",
-    "id": "interruption, with a deadline of the store",
+    "id": "interruption, with a timeout of the store",
     "it": "interruption, with a timeout for calls",
     "fi": "fuel and interruption",
 }

@@ -77,6 +77,14 @@ static inline wasm_func_t* exported_func(const wasm_extern_vec_t* exports, size_
   return func;
 }
 
+// Returns the export of this name, a function, own: it must be passed to `wasm_func_delete`.
+static inline wasm_func_t* func_named(const wasm_instance_t* instance, const char* name) {
+  wasm_extern_t* export = wasmrt_instance_export(instance, name, strlen(name));
+  wasm_func_t* func = export ? wasm_extern_as_func(export) : NULL;
+  if (!func) stop("the module does not export this function");
+  return func;
+}
+
 // Makes a call that is not expected to trap. NULL means no arguments or no results.
 static inline void call(const wasm_func_t* func, wasm_val_vec_t* args, wasm_val_vec_t* results) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;

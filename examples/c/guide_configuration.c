@@ -21,7 +21,8 @@ static bool deterministic(wasm_config_t* config) {
 }
 
 static bool pool(wasm_config_t* config) {
-  return wasmrt_config_set_pooling(config, 10, 10, 10, 1 << 20, 1000);
+  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, 10)
+    && wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, 1 << 20);
 }
 
 static bool small_stack(wasm_config_t* config) {
@@ -40,10 +41,10 @@ int main(void) {
   };
   for (size_t i = 0; i < sizeof settings / sizeof *settings; ++i) {
     wasm_config_t* config = wasm_config_new();
-    bool meaningful = settings[i].apply(config);
+    bool valid = settings[i].apply(config);
     printf("%s: ", settings[i].name);
-    if (!meaningful) {
-      printf("means nothing: %s\n", wasmrt_last_error_message());
+    if (!valid) {
+      printf("invalid: %s\n", wasmrt_last_error_message());
       wasm_config_delete(config);
       continue;
     }

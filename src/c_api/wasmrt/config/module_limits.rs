@@ -31,8 +31,8 @@ pub enum wasmrt_module_limit_enum {
     /// Types. By default 100,000, never more than 1,000,000. On wasmtime, different types are
     /// expensive: 100,000 of them take some 10 seconds and 1 GB.
     WASMRT_MODULE_LIMIT_TYPES = 2,
-    /// Local variables of a function, parameters not counted. Never more than 50,000, parameters
-    /// counted; somewhat fewer on wasmi.
+    /// Local variables of a function, parameters not counted. Never more than 50,000, or 30,000 on
+    /// wasmi, parameters counted.
     WASMRT_MODULE_LIMIT_LOCALS = 3,
     /// The code of one function in bytes. Never more than 7,654,321. Compilation takes more than
     /// proportionally longer for larger functions.
