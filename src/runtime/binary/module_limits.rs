@@ -1,6 +1,6 @@
 //! Bounds on what is compiled, checked before an engine sees it: compilers take time and memory that grow with these.
 
-use super::compile_cost::{Cost, Found, INITIALIZED, Meter, Part};
+use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -155,7 +155,7 @@ impl ModuleLimits {
                 }
                 Payload::ElementSection(section) => {
                     for element in section.into_iter().flatten() {
-                        start.add(Part::Instructions, INITIALIZED);
+                        start.add(Part::Instructions, COST_PER_INITIALIZER);
                         let mut known = false;
                         if let ElementKind::Active { offset_expr, .. } = &element.kind {
                             self.admit_expression(&mut meter, &mut start, offset_expr)?;
@@ -165,14 +165,14 @@ impl ModuleLimits {
                             ElementItems::Functions(items) if costs => {
                                 // A table of up to so many elements is made when compiling.
                                 if !known || items.count() > 1 << 20 {
-                                    start.add(Part::Instructions, INITIALIZED * u64::from(items.count()));
+                                    start.add(Part::Instructions, COST_PER_INITIALIZER * u64::from(items.count()));
                                 }
                                 items.into_iter().flatten().for_each(|function| meter.add_entry(function));
                             }
                             ElementItems::Functions(_) => {}
                             ElementItems::Expressions(_, items) => {
                                 for expression in items.into_iter().flatten() {
-                                    start.add(Part::Instructions, INITIALIZED);
+                                    start.add(Part::Instructions, COST_PER_INITIALIZER);
                                     self.admit_expression(&mut meter, &mut start, &expression)?;
                                 }
                             }
@@ -182,7 +182,7 @@ impl ModuleLimits {
                 Payload::DataSection(section) => {
                     for data in section.into_iter().flatten() {
                         if let DataKind::Active { offset_expr, .. } = &data.kind {
-                            start.add(Part::Instructions, 2 * INITIALIZED);
+                            start.add(Part::Instructions, 2 * COST_PER_INITIALIZER);
                             self.admit_expression(&mut meter, &mut start, offset_expr)?;
                         }
                     }
