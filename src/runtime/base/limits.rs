@@ -243,7 +243,9 @@ impl StoreLimits {
     fn describe(&self, Denial { resource, asked }: Denial) -> String {
         let (most, used, name) = (self.get(resource), self.used(resource), resource.name());
         if resource == Resource::TableElements && asked > MAX_TABLE_ELEMENTS as u64 && asked <= most {
-            return format!("a table cannot have {asked} elements: the largest possible number is {MAX_TABLE_ELEMENTS}");
+            return format!(
+                "a table cannot have {asked} elements: the largest possible number is {MAX_TABLE_ELEMENTS}"
+            );
         }
         format!("the store's limit is {most} {name}; {used} are in use, and {asked} more were asked for")
     }
