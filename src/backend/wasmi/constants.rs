@@ -64,8 +64,8 @@ fn admit(what: &str, expression: &ConstExpr) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{what} is a constant expression of {terms} terms, but the wasmi backend accepts at most {MAX_TERMS}, whatever the engine's \
-         configuration allows; another backend may accept it"
+        "{what} is a constant expression of {terms} terms, but the wasmi backend accepts at most {MAX_TERMS}, whatever \
+         the engine's configuration allows; another backend may accept it"
     );
     Err(Error::new(ErrorKind::Limit, message))
 }
