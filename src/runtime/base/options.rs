@@ -107,7 +107,7 @@ macro_rules! choices {
     };
 }
 choices! {
-    /// How a module becomes something that runs.
+    /// How a module is made ready to run.
     Compiler {
         Cranelift = 1 "cranelift",
         Winch = 2 "winch",
@@ -126,7 +126,7 @@ choices! {
         PerfMap = 1 "perfmap",
         JitDump = 2 "jitdump",
     }
-    /// Proposals to WebAssembly, also those that have become part of it.
+    /// Proposals to WebAssembly, including those that are part of it by now.
     Proposal {
         MutableGlobal = 1 "mutable-global",
         SignExtension = 2 "sign-extension",

@@ -226,7 +226,7 @@ unsafe fn call_dropping_results(
     unsafe { call_checked(object, func, args, &mut room) }?;
     let (kept, dropped) = room.split_at_mut(results.len());
     results.copy_from_slice(kept);
-    // SAFETY: the call has initialised all results, and those beyond the caller's room belong to nobody else.
+    // SAFETY: the call has initialised all results, and nothing else refers to those beyond the caller's room.
     dropped.iter_mut().for_each(|value| unsafe { value.assume_init_mut().release() });
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 /// part. On a small stack it is half of the stack.
 const RESERVE: usize = 128 << 10;
 
-/// The size that is assumed for a stack whose bounds the system does not tell.
+/// The size that is assumed for a stack whose bounds the system does not report.
 const UNKNOWN: usize = 64 << 10;
 
 /// The stack that guests run on.

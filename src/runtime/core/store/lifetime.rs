@@ -182,7 +182,7 @@ impl Store {
         loop {
             // SAFETY: while a call is running, the last handle is subtracted only in this function, below.
             let store = unsafe { this.as_ref() };
-            // This frees parts of the engine's, and runs finalizers.
+            // This frees memory of the engine, and runs finalizers.
             undisturbed(|| drop(store.lifetime.released.take()));
             let outer = store.lifetime.running.load(Ordering::Relaxed) - 1;
             if outer != 0 {
