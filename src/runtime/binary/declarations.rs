@@ -9,11 +9,14 @@ use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
     ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
 };
+use std::sync::OnceLock;
 use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
 pub struct Declarations {
     pub imports: Vec<Import>,
     pub exports: Vec<Export>,
+    /// The positions of the exports in the order of their names. Made when a name is first looked up.
+    by_name: OnceLock<Box<[u32]>>,
     /// Whether the module imports or defines a shared memory.
     pub shares_memory: bool,
     /// The number of memories, and of tables, that the module defines itself.
@@ -70,6 +73,17 @@ impl Declarations {
             return Err(Error::new(ErrorKind::Compile, message));
         }
         Ok(declarations)
+    }
+
+    /// Returns the position of the export with this name, if there is one. Names of exports are unique.
+    pub fn export_named(&self, name: &[u8]) -> Option<usize> {
+        let name_at = |position: &u32| self.exports[*position as usize].name.as_bytes();
+        let by_name = self.by_name.get_or_init(|| {
+            let mut positions: Box<[u32]> = (0..self.exports.len() as u32).collect();
+            positions.sort_unstable_by_key(name_at);
+            positions
+        });
+        by_name.binary_search_by_key(&name, name_at).ok().map(|found| by_name[found] as usize)
     }
 
     /// Returns what an instance of the module adds to the counts of its store.
@@ -178,7 +192,15 @@ impl Reader {
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
-        Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
+        Ok(Declarations {
+            imports,
+            exports,
+            by_name: OnceLock::new(),
+            shares_memory,
+            own_memories,
+            own_tables,
+            outline,
+        })
     }
 
     fn define(&mut self, ty: TypeRef, source: Option<Source>) {
@@ -319,6 +341,19 @@ mod tests {
         );
         let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
+    }
+
+    #[test]
+    fn exports_are_found_by_name() {
+        let declarations = parse(MIXED);
+        for (position, export) in declarations.exports.iter().enumerate() {
+            assert_eq!(declarations.export_named(export.name.as_bytes()), Some(position));
+        }
+        for name in ["", "g", "agai", "again!", "f to\0", "zz"] {
+            assert_eq!(declarations.export_named(name.as_bytes()), None);
+        }
+        assert_eq!(declarations.export_named(b"\xff"), None);
+        assert_eq!(parse("(module)").export_named(b""), None);
     }
 
     #[test]

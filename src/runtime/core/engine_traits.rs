@@ -10,7 +10,7 @@ use super::object::{Handle, Object, Retained};
 use super::store::Store as RuntimeStore;
 use super::value::Val;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use std::any::Any;
@@ -22,6 +22,12 @@ use std::ptr::NonNull;
 pub trait Backend: Sync {
     /// The name by which C and the environment select it.
     fn name(&self) -> &'static CStr;
+
+    /// The version of the engine's crate.
+    fn version(&self) -> &'static CStr;
+
+    /// Whether the engine runs modules that use a proposal, with at least one of its compilers.
+    fn has(&self, proposal: Proposal) -> bool;
 
     /// Whether the backend supports a setting at all. [`Backend::new_engine`] judges the value that was set.
     fn can(&self, setting: Setting) -> bool;

@@ -36,7 +36,7 @@ impl Memory {
     }
 }
 
-impl Typed<'_, Memory> {
+impl Typed<'_, &Memory> {
     /// Returns the address and length of the bytes, which are valid until a memory grows.
     #[inline(always)]
     pub fn bytes(self) -> *mut [u8] {
