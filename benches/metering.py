@@ -29,7 +29,8 @@ def build(library, directory):
     subprocess.run(
         ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", f"-I{ROOT}/include", ROOT / "benches/metering.c", library,
          f"-Wl,-rpath,{directory}", "-o", program], check=True)
-    (directory / "libwasmrt.so.0").symlink_to(library)  # the name that the program asks for
+    dynamic = subprocess.run(["readelf", "-d", library], check=True, stdout=subprocess.PIPE, text=True).stdout
+    (directory / re.search(r"\(SONAME\).*\[(.*)\]", dynamic).group(1)).symlink_to(library)
     return program
 
 
