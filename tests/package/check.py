@@ -59,7 +59,8 @@ class Check:
 
         package = pathlib.Path(self.options.libdir)
         for file in ["include/wasm.h", "include/wasmrt.h", package / "libwasmrt.a", package / "pkgconfig/wasmrt.pc",
-                     package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake"]:
+                     package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake",
+                     "share/doc/wasmrt/LICENSE", "share/doc/wasmrt/THIRD-PARTY.txt"]:
             expect(f"{file} is installed", (self.prefix / file).is_file(), True)
         for file in [*self.prefix.rglob("*.pc"), *self.prefix.rglob("*.cmake"), *self.prefix.rglob("*.h")]:
             for place in (self.work, SOURCES.parent.parent):
