@@ -1,23 +1,29 @@
 //! `libwasmrt`: the standard WebAssembly C API, `wasm.h`, over engines that are chosen at run time.
 //!
-//! The house, from the outside in:
+//! The house, from the outside in, and the arrows allowed in it (`scripts/check-arrows` holds them):
 //!
-//! - [`c_api`]: the exported functions, one file per noun of the standard; `c_api/wasmrt` has those of `wasmrt.h`. They
-//!   unwrap arguments, call the runtime and wrap its answer. No engine is named there.
+//! - [`c_api`]: the exported functions, a file for each noun of the standard and for each topic of `wasmrt.h`. They unwrap
+//!   arguments, call the runtime and wrap its answer. No engine is named there. Knows `runtime`, and the registry of `backend`.
+//! - [`backend`]: the registry of engines, and a folder for each: what makes an engine do what the runtime asks of it. No
+//!   function of C is named there. Knows `runtime`.
 //! - [`runtime`]: what C's functions mean, engine or no engine: objects and their identity, host info, stores and what they
-//!   keep, linking, calls, traps, serialized modules.
-//! - [`backend`]: what an engine has to do ([`backend::Store`] and its neighbours), and a folder for each. No C is named
-//!   there.
+//!   keep, linking, calls, traps, serialized modules; and what an engine has to do. Knows nothing outside itself.
+//! - `tests`: engines in plain Rust, and the tests that need to see the inside.
 //!
-//! Ownership: a C pointer is a counted handle to one allocation per object ([`runtime::object`]); handles keep their store,
-//! and a store keeps what its engine can still hand out ([`runtime::store`]).
+//! Ownership: a C pointer is a counted handle to one allocation per object ([`runtime::core::object`]); handles keep their
+//! store, and a store keeps what its engine can still hand out ([`runtime::core::store`]).
 //!
 //! Threads: engines, configurations being given, and shared modules are usable from any thread; a store and all that
 //! belongs to it from one thread at a time, except that handles may be copied and deleted anywhere.
 
-pub mod backend;
+// Without engines there is the mock, for tests, and the headers.
+#![cfg_attr(not(any(feature = "wasmtime", feature = "wasmi")), allow(dead_code))]
+
+mod backend;
 pub mod c_api;
-pub mod runtime;
+mod runtime;
+#[cfg(test)]
+mod tests;
 
 /// The version of the library.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");

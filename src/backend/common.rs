@@ -1,10 +1,10 @@
 //! What backends have in common: the engine's contexts, and what its closures hold of the runtime.
 
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::object::Object;
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::trap::TrapCode;
-use crate::runtime::value::Val;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::core::object::Object;
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::Val;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};

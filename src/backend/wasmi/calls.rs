@@ -3,16 +3,20 @@
 
 use super::store::{Context, WasmiStore, engine_func, invoke};
 use crate::backend::common::{HostObject, Owner};
-use crate::runtime::func::Func as FuncObject;
-use crate::runtime::types::{FuncType, ValKind};
-use crate::runtime::value::{LentRoom, Val, ValUnion};
+use crate::runtime::base::types::{FuncType, ValKind};
+use crate::runtime::core::arity::{MAX_PARAMS, MAX_RESULTS};
+use crate::runtime::core::func::Func as FuncObject;
+use crate::runtime::core::value::{LentRoom, Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+
+// `call` has an arm for each number of parameters and results, and no other.
+const _: () = assert!(MAX_PARAMS == 6 && MAX_RESULTS == 2);
 
 /// Calls a function of numeric type with few parameters and results.
 ///
 /// # Safety
-/// Its type is one that `by_arity` knows, the arguments fit, and there is exactly room for the results.
+/// Its type is one that [`by_arity`](crate::runtime::core::arity::by_arity) knows, the arguments fit, and there is exactly room for the results.
 #[inline(always)]
 pub unsafe fn call(
     store: &WasmiStore,
@@ -47,7 +51,7 @@ pub unsafe fn call(
                         Ok(())
                     }
                 )*
-                // SAFETY: as promised by the caller.
+                // SAFETY: the function has at most MAX_PARAMS parameters and MAX_RESULTS results, for which there are arms.
                 _ => unsafe { std::hint::unreachable_unchecked() },
             }
         };

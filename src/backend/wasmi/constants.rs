@@ -1,7 +1,7 @@
 //! Constant expressions, which wasmi 2.0.0 evaluates by recursion, and frees so too: long ones would overflow the host's stack,
 //! before any guest runs. Whoever lifts the limit of the configuration still meets this one.
 
-use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Parser, Payload, TableInit};
 
 /// The terms that a constant expression may have: those of compilers have one or two, and a stack of 256 KiB has room for more

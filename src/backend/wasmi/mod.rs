@@ -2,22 +2,22 @@
 
 mod calls;
 mod constants;
+mod messages;
 mod rewrite;
 mod store;
 mod types;
 
-use super::common::on_module;
-use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Compiler, Options, Proposal, Setting, unsupported};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::module_limits;
-use crate::runtime::store::Store as RuntimeStore;
+use crate::backend::common::on_module;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
+use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
+use crate::runtime::core::store::Store as RuntimeStore;
+use messages::{in_words, untranslatable, without_place};
 use rewrite::{Mode, Names};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
 use wasmi::CompilationMode;
-use wasmparser::{Parser, Payload};
 
 pub struct Wasmi;
 
@@ -67,11 +67,14 @@ impl Wasmi {
             // Translation would be paid for with the guest's fuel, and in the middle of calls.
             Some(compiler) if metered && matches!(compiler, Compiler::Lazy | Compiler::LazyTranslation) => {
                 let name = compiler.name();
-                return Err(unsupported(self, &format!("the compiler \"{name}\" together with fuel or interruption")));
+                return Err(unsupported(
+                    self.name(),
+                    &format!("the compiler \"{name}\" together with fuel or interruption"),
+                ));
             }
             Some(Compiler::LazyTranslation) => CompilationMode::LazyTranslation,
             Some(Compiler::Lazy) => CompilationMode::Lazy,
-            Some(other) => return Err(unsupported(self, &format!("the compiler \"{}\"", other.name()))),
+            Some(other) => return Err(unsupported(self.name(), &format!("the compiler \"{}\"", other.name()))),
         })
     }
 
@@ -91,7 +94,7 @@ impl Wasmi {
             Proposal::Memory64 => config.wasm_memory64(enabled),
             Proposal::WideArithmetic => config.wasm_wide_arithmetic(enabled),
             Proposal::CustomPageSizes => config.wasm_custom_page_sizes(enabled),
-            other if enabled => return Err(unsupported(self, &format!("the proposal \"{}\"", other.name()))),
+            other if enabled => return Err(unsupported(self.name(), &format!("the proposal \"{}\"", other.name()))),
             _ => config,
         };
         Ok(())
@@ -200,7 +203,7 @@ impl WasmiEngine {
             None => (Cow::Borrowed(wasm), Names::default()),
         };
         // An invalid module is better refused as it is than as it was rewritten.
-        let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| beyond(wasm, without_place(error)));
+        let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| untranslatable(wasm, without_place(error)));
         Ok((self.translate(&for_engine).map_err(refusal)?, names))
     }
 
@@ -209,60 +212,4 @@ impl WasmiEngine {
         // The engine is as usable afterwards as after an error: what it was translating is left out.
         on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
     }
-}
-
-/// An error about a valid module that the engine does not translate, in better words than its own.
-fn beyond(wasm: &[u8], mut error: Error) -> Error {
-    match error.message.as_str() {
-        "encountered function with too many function parameters" => {
-            error.message = format!("more than {MAX_LOCALS} parameters and locals, which is all that wasmi takes");
-            error.offset = too_many_locals(wasm).ok().flatten().map(|body| body as u64);
-        }
-        "translation requires more registers for a function than available" => {
-            error.message = "a function has more locals and operands at a time than wasmi has slots for, which are \
-                             65535; a v128 takes two"
-                .to_string();
-        }
-        _ => {}
-    }
-    error
-}
-
-/// As many locals as the engine takes, parameters included.
-const MAX_LOCALS: u64 = 30_000;
-
-/// Where the body of the first function begins that has more.
-fn too_many_locals(wasm: &[u8]) -> wasmparser::Result<Option<usize>> {
-    let (mut types, mut functions) = (Vec::new(), Vec::new().into_iter());
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::TypeSection(section) => {
-                types =
-                    section.into_iter_err_on_gc_types().map(|ty| Ok(ty?.params().len())).collect::<Result<_, _>>()?;
-            }
-            Payload::FunctionSection(section) => {
-                functions = section.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter()
-            }
-            Payload::CodeSectionEntry(body) => {
-                let params = functions.next().and_then(|ty| types.get(ty as usize)).copied().unwrap_or(0);
-                if params as u64 + module_limits::locals(&body) > MAX_LOCALS {
-                    return Ok(Some(body.range().start));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
-}
-
-/// An error in a rewritten module is not where it says.
-fn without_place(mut error: Error) -> Error {
-    if let Some(end) = error.message.find(" (at offset") {
-        error.message.truncate(end);
-    }
-    error
-}
-
-fn in_words<E: std::fmt::Display>(kind: ErrorKind) -> impl Fn(E) -> Error {
-    move |error| Error::new(kind, error.to_string().trim_end())
 }

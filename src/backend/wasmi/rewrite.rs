@@ -16,8 +16,8 @@
 //!   them as part of instantiation, where a call cannot be resumed, and without an instance to look at. Such a function becomes
 //!   an export, to be called afterwards.
 
-use crate::runtime::declarations::{import_kind, write_leb128};
-use crate::runtime::types::ExternKind;
+use crate::runtime::base::types::ExternKind;
+use crate::runtime::binary::declarations::{import_kind, write_leb128};
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,

@@ -1,20 +1,21 @@
 //! A wasmi store, entered from the host and re-entered from host functions.
 
+use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
-use super::{WasmiModule, calls, in_words};
+use super::{WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
-use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
-use crate::runtime::entry::{Entry, engine_entry};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{Func, HostTrapped, invoke_host};
-use crate::runtime::guest::Guest;
-use crate::runtime::limits::Growth;
-use crate::runtime::object::{ExternPayload, Handle, Object, Retained};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::trap::TrapCode;
-use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{Val, with_lent_room, with_room};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::limits::Growth;
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::core::entry::{Entry, engine_entry};
+use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
+use crate::runtime::core::guest::Guest;
+use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained};
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::{Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -261,12 +262,13 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
-            let _entered = self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation()))?;
+            let _entered =
+                self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
             wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
                 // Such traps are the start function's, or a segment's.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
                 let failure = self.explain(error);
-                Box::new(if ran { failure } else { failure.of_instantiation() })
+                Box::new(if ran { failure } else { failure.of_instantiation(is_about_imports) })
             })?
         };
         if let Some(mark) = &module.names.mark {
@@ -306,9 +308,8 @@ impl Store for WasmiStore {
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
-        const { assert!(size_of::<wasmi::Func>() == size_of::<u64>()) };
-        // SAFETY: entities of functions are made from a Func, which is the numbers of its store and of itself.
-        (unsafe { func.get::<u64>() } as usize, 0)
+        // SAFETY: entities of functions are made from a Func, which consists of two numbers of 32 bits: its store's and its own.
+        (unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) } as usize, 0)
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {

@@ -1,10 +1,10 @@
 //! Types and values between the runtime and wasmi.
 
-use crate::backend::Entity;
-use crate::runtime::object::{Body, ExternPayload, Handle, Object};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::types::{FuncType, ValKind, ValType};
-use crate::runtime::value::{Val, ValUnion};
+use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::core::engine_traits::Entity;
+use crate::runtime::core::object::{Body, ExternPayload, Handle, Object};
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::{Val, ValUnion};
 use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
 
 /// The engine's form of a type; it has no others than these, all nullable and exact.

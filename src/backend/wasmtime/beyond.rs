@@ -1,6 +1,6 @@
 //! What the engine finds valid, and then does not compile. Said by validation, so that it and compilation agree.
 
-use crate::runtime::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 /// The targets that the engine takes in one `br_table`.

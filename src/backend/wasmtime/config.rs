@@ -1,9 +1,9 @@
 //! The engine's configuration, from the options of the runtime.
 
-use super::in_words;
-use crate::backend::Backend;
-use crate::runtime::config::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
-use crate::runtime::error::{Error, ErrorKind, Result};
+use super::messages::in_words;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
+use crate::runtime::core::engine_traits::Backend;
 use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
@@ -75,7 +75,7 @@ fn costs() -> OperatorCost {
 
 fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
     let compiler = options.compiler.unwrap_or(Compiler::Cranelift);
-    let refused = |what: &str| Err(unsupported(backend, what));
+    let refused = |what: &str| Err(unsupported(backend.name(), what));
     match compiler {
         Compiler::Winch if options.optimization.is_some() => {
             return refused("an optimisation level together with the compiler \"winch\", which does not optimise");
@@ -122,7 +122,7 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
     for feature in &options.cpu_features {
         // Flags that are no features of the processor change what the compiler's code means.
         if !feature.starts_with("has_") {
-            let message = format!("\"{feature}\" is no CPU feature; expected a name such as has_avx2");
+            let message = format!("\"{feature}\" is not the name of a CPU feature; expected a name such as has_avx2");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         // SAFETY: the engine refuses features that this machine lacks, and to run code for another machine.
@@ -139,7 +139,7 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
     })
 }
 
-/// Fails if a stack of so many bytes is not in threads as the operating system makes them: it could not trap before it faults.
+/// Fails if threads, as the operating system makes them, do not have a stack of `bytes`: a guest would fault before it traps.
 fn check_stack(bytes: usize) -> Result<()> {
     /// What the engine and this library take of the same stack, amply.
     const BESIDE: u64 = 256 << 10;
@@ -149,7 +149,7 @@ fn check_stack(bytes: usize) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "a maximum of {bytes} bytes for the stack (wasmrt_config_set_max_wasm_stack): threads have {} bytes (ulimit -s), of which \
+        "a maximum of {bytes} bytes for the stack: threads have {} bytes (ulimit -s), of which \
          {BESIDE} are for the wasmtime backend",
         limit.rlim_cur
     );
@@ -165,7 +165,7 @@ fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationCon
         let what = format!(
             "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
         );
-        return Err(unsupported(backend, &what));
+        return Err(unsupported(backend.name(), &what));
     }
     let mut pool = PoolingAllocationConfig::new();
     if pooling.instances != 0 {

@@ -4,7 +4,7 @@
 //! descriptor as long as the module or an instance of it is there. Descriptors are the host's, and it may have few: where no
 //! more can be spared, a module is compiled such that the engine makes no image of it, and instances copy the data.
 
-use crate::runtime::declarations::write_leb128;
+use crate::runtime::binary::declarations::write_leb128;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use wasmparser::{DataKind, Parser, Payload};
 

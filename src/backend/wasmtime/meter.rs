@@ -6,9 +6,9 @@
 //! Nothing is moved about: functions keep their indices, and code its order. Where a call is longer than what it replaces, what
 //! comes after it lies further on than in the original; [`Places`] finds the way back.
 
-use crate::runtime::declarations::import_kind;
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::types::ExternKind;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::types::ExternKind;
+use crate::runtime::binary::declarations::import_kind;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use wasmparser::{

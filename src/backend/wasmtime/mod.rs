@@ -3,20 +3,21 @@
 mod beyond;
 mod config;
 mod images;
+mod messages;
 mod meter;
 mod pool;
 mod stack;
 mod store;
-mod texts;
 mod types;
 
 use self::images::Image;
-use super::common::on_module;
-use super::{Backend, Engine, Module, Store};
-use crate::runtime::config::{Options, Proposal, Setting};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::trap_sites::TrapSites;
+use crate::backend::common::on_module;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Options, Proposal, Setting};
+use crate::runtime::binary::trap_sites::TrapSites;
+use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
+use crate::runtime::core::store::Store as RuntimeStore;
+use messages::in_words;
 use meter::Places;
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -247,15 +248,6 @@ fn image(module: &wasmtime::Module) -> &[u8] {
 /// The address of a module's code: no other living module has it.
 fn identity(module: &wasmtime::Module) -> usize {
     module.image_range().start as usize
-}
-
-/// An engine's error with its causes, in one line; and what to do if it is the system that has no more.
-fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
-    let message = format!("{error:#}");
-    match texts::exhausted(&message) {
-        Some(message) => Error::new(ErrorKind::Limit, message),
-        None => Error::new(kind, texts::plain(message)),
-    }
 }
 
 #[cfg(test)]

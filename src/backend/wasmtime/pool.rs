@@ -5,8 +5,8 @@
 //! made once. So each module gets a pool of its own while it is worked on, which leaves nothing behind. A module that is too
 //! small to be worth threads, or for which none can be had, is worked on by the thread that brings it.
 
-use crate::runtime::guest;
-use crate::runtime::quiet_thread::Quiet;
+use crate::runtime::base::quiet_thread::Quiet;
+use crate::runtime::core::guest;
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -4,8 +4,8 @@
 //! then. But a limit that it finds in its place it leaves alone. So the runtime's is put there at each entry.
 
 use crate::backend::common::{Owner, Stopped};
-use crate::runtime::guest::{Guest, StackLimit, stack_pointer};
-use crate::runtime::trap::TrapCode;
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::core::guest::{Guest, StackLimit, stack_pointer};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};

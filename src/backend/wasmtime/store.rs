@@ -1,24 +1,26 @@
 //! A wasmtime store, entered from the host and re-entered from host functions.
 
+use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
 use super::types::{
     from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
     to_extern, to_number, to_ref, val_type,
 };
-use super::{Code, Sites, WasmtimeModule, identity, in_words, texts};
+use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
-use crate::backend::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
-use crate::runtime::entry::{Entry, by_arity, engine_entry, enter_any};
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::func::{Func, HostTrapped, invoke_host};
-use crate::runtime::guest::Guest;
-use crate::runtime::limits::Growth;
-use crate::runtime::object::{Handle, Object, Retained};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::trap::TrapCode;
-use crate::runtime::trap_sites::TrapSites;
-use crate::runtime::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::value::{LentRoom, Room, Val, with_lent_room, with_room};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::limits::Growth;
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::binary::trap_sites::TrapSites;
+use crate::runtime::core::arity::{ByArity, by_arity};
+use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::core::entry::{Entry, engine_entry, enter_any};
+use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
+use crate::runtime::core::guest::Guest;
+use crate::runtime::core::object::{Handle, Object, Retained};
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::{LentRoom, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -51,7 +53,7 @@ impl wasmtime::ResourceLimiter for Owner {
     /// Tables need no such thing: the engine says it of those only that were not counted before.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // Nor of memories whose type forbids the size, which the engine does not ask about first.
-        if !texts::is_beyond_type(&error) {
+        if !messages::is_beyond_type(&error) {
             self.get().limits().growth_failed();
         }
         Ok(())
@@ -305,6 +307,27 @@ unsafe fn call_numeric_host(
     Ok(())
 }
 
+/// A host function of numeric type, to be made for the number of its parameters and results.
+struct NumericHost<'a> {
+    context: &'a mut Context,
+    ty: &'a wasmtime::FuncType,
+    host: HostObject,
+}
+
+impl ByArity for NumericHost<'_> {
+    type Out = wasmtime::Func;
+    fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> wasmtime::Func {
+        let host = self.host;
+        // SAFETY: the closure reads and writes raw values of the type that it is declared with, which has as many of them.
+        unsafe {
+            wasmtime::Func::new_unchecked(self.context, self.ty.clone(), move |caller, values| {
+                let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
+                call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
+            })
+        }
+    }
+}
+
 #[inline(always)]
 fn raw_bits(raw: &ValRaw, kind: ValKind) -> u64 {
     match kind.is_narrow() {
@@ -391,7 +414,7 @@ impl Store for WasmtimeStore {
                     || error.is::<Trap>()
                     || error.is::<wasmtime::GcHeapOutOfMemory<()>>();
                 let failure = self.explain(error);
-                Err(Box::new(if ran { failure } else { failure.of_instantiation() }))
+                Err(Box::new(if ran { failure } else { failure.of_instantiation(messages::is_about_imports) }))
             }
         }
     }
@@ -419,12 +442,7 @@ impl Store for WasmtimeStore {
         // SAFETY: the closures read and write raw values of the types they are declared with.
         Entity::new(unsafe {
             let few = match self.owner().supervisor() {
-                None => by_arity!(ty, {
-                    wasmtime::Func::new_unchecked(&mut context, engine_type.clone(), move |caller, values| {
-                        let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
-                        call_numeric_host(host.get(), caller, values, &mut args, results.as_mut(), ONLY_I32)
-                    })
-                }),
+                None => by_arity(ty, NumericHost { context: &mut context, ty: &engine_type, host }),
                 // Where a guest may be interrupted, it is after slow host functions, too.
                 Some(_) => None,
             };

@@ -1,12 +1,12 @@
 //! Types and values between the runtime and wasmtime.
 
-use super::in_words;
-use crate::backend::Entity;
-use crate::runtime::error::{Error, ErrorKind, Result};
-use crate::runtime::object::{Body, ExternPayload, Handle, Object};
-use crate::runtime::store::Store as RuntimeStore;
-use crate::runtime::types::{FuncType, ValKind, ValType};
-use crate::runtime::value::Val;
+use super::messages::in_words;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::core::engine_traits::Entity;
+use crate::runtime::core::object::{Body, ExternPayload, Handle, Object};
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::Val;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
 
 /// The engine's form of a type that C can name; only exact types of such kinds get here.

@@ -1,11 +1,11 @@
 //! Choosing the engine.
 
 use crate::backend::BACKENDS;
-use crate::c_api::config::wasm_config_t;
-use crate::c_api::engine::wasm_engine_t;
+use crate::c_api::wasm::config::wasm_config_t;
+use crate::c_api::wasm::engine::wasm_engine_t;
 use crate::c_api::{answer, null, required};
-use crate::runtime::config::Config;
-use crate::runtime::engine::Engine;
+use crate::runtime::core::config::{Config, find_backend};
+use crate::runtime::core::engine::Engine;
 use std::ffi::{CStr, c_char};
 
 /// How many backends this library has.
@@ -36,7 +36,8 @@ pub unsafe extern "C" fn wasmrt_config_set_backend(config: *mut wasm_config_t, n
         }
         // SAFETY: a string of the caller's.
         let name = unsafe { CStr::from_ptr(name) };
-        config.set_backend(&name.to_string_lossy()).map(|()| true)
+        config.set_backend(find_backend(BACKENDS, &name.to_string_lossy())?);
+        Ok(true)
     })
 }
 

@@ -1,10 +1,11 @@
 //! What an engine is to be like.
 
-use crate::c_api::config::wasm_config_t;
+use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::{answer, null};
-use crate::runtime::config::{Compiler, Config, Optimization, Pooling, Profiling, Proposal, stack_size};
-use crate::runtime::error::{Error, Result};
-use crate::runtime::module_limits::ModuleLimit;
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::options::{Compiler, Optimization, Pooling, Profiling, Proposal, Setting};
+use crate::runtime::binary::module_limits::ModuleLimit;
+use crate::runtime::core::config::{Config, stack_size};
 use std::ffi::{CStr, c_char};
 
 /// A compiler; the numbers are those of `wasmrt_compiler_enum`.
@@ -149,7 +150,7 @@ pub const WASMRT_UNLIMITED: u64 = u64::MAX;
 pub unsafe extern "C" fn wasmrt_config_set_compiler(config: *mut wasm_config_t, compiler: wasmrt_compiler_t) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_compiler", config, |config| {
+    set("wasmrt_config_set_compiler", config, Setting::Compiler, |config| {
         config.options.compiler = choice(compiler, "a compiler", Compiler::from_number)?;
         Ok(())
     })
@@ -164,7 +165,7 @@ pub unsafe extern "C" fn wasmrt_config_set_optimization(
 ) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_optimization", config, |config| {
+    set("wasmrt_config_set_optimization", config, Setting::Optimization, |config| {
         config.options.optimization = choice(optimization, "an optimisation level", Optimization::from_number)?;
         Ok(())
     })
@@ -192,7 +193,7 @@ pub unsafe extern "C" fn wasmrt_config_set_proposal(
 pub unsafe extern "C" fn wasmrt_config_set_fuel(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_fuel", config, |config| {
+    set("wasmrt_config_set_fuel", config, Setting::Fuel, |config| {
         config.options.fuel = enabled;
         Ok(())
     })
@@ -205,7 +206,7 @@ pub unsafe extern "C" fn wasmrt_config_set_fuel(config: *mut wasm_config_t, enab
 pub unsafe extern "C" fn wasmrt_config_set_interruption(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_interruption", config, |config| {
+    set("wasmrt_config_set_interruption", config, Setting::Interruption, |config| {
         config.options.interruption = enabled;
         Ok(())
     })
@@ -223,7 +224,7 @@ pub unsafe extern "C" fn wasmrt_config_set_interruption(config: *mut wasm_config
 pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_config_t, bytes: usize) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_max_wasm_stack", config, |config| {
+    set("wasmrt_config_set_max_wasm_stack", config, Setting::MaxWasmStack, |config| {
         config.options.max_wasm_stack = Some(stack_size(bytes).map_err(Error::misuse)?);
         Ok(())
     })
@@ -236,7 +237,7 @@ pub unsafe extern "C" fn wasmrt_config_set_max_wasm_stack(config: *mut wasm_conf
 pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_config_t, bytes: u64) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_memory_reservation", config, |config| {
+    set("wasmrt_config_set_memory_reservation", config, Setting::MemoryReservation, |config| {
         config.options.memory_reservation = Some(bytes);
         Ok(())
     })
@@ -248,7 +249,7 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_reservation(config: *mut wasm_
 pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_config_t, bytes: u64) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_memory_guard_size", config, |config| {
+    set("wasmrt_config_set_memory_guard_size", config, Setting::MemoryGuard, |config| {
         config.options.memory_guard = Some(bytes);
         Ok(())
     })
@@ -265,7 +266,7 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: *mut wasm_c
 pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_memory_copy_on_write", config, |config| {
+    set("wasmrt_config_set_memory_copy_on_write", config, Setting::CopyOnWrite, |config| {
         config.options.copy_on_write = Some(enabled);
         Ok(())
     })
@@ -288,7 +289,7 @@ pub unsafe extern "C" fn wasmrt_config_set_pooling(
 ) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_pooling", config, |config| {
+    set("wasmrt_config_set_pooling", config, Setting::Pooling, |config| {
         config.options.pooling = Some(Pooling { instances, memories, tables, memory_bytes, table_elements });
         Ok(())
     })
@@ -305,7 +306,7 @@ pub unsafe extern "C" fn wasmrt_config_set_pooling(
 pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_parallel_compilation", config, |config| {
+    set("wasmrt_config_set_parallel_compilation", config, Setting::ParallelCompilation, |config| {
         config.options.parallel_compilation = Some(enabled);
         Ok(())
     })
@@ -317,7 +318,7 @@ pub unsafe extern "C" fn wasmrt_config_set_parallel_compilation(config: *mut was
 pub unsafe extern "C" fn wasmrt_config_set_debug_info(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_debug_info", config, |config| {
+    set("wasmrt_config_set_debug_info", config, Setting::DebugInfo, |config| {
         config.options.debug_info = enabled;
         Ok(())
     })
@@ -332,7 +333,7 @@ pub unsafe extern "C" fn wasmrt_config_set_profiling(
 ) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_profiling", config, |config| {
+    set("wasmrt_config_set_profiling", config, Setting::Profiling, |config| {
         let chosen = Profiling::from_number(profiling).ok_or_else(|| no_such("a kind of profiling", profiling))?;
         config.options.profiling = Some(chosen);
         Ok(())
@@ -345,7 +346,7 @@ pub unsafe extern "C" fn wasmrt_config_set_profiling(
 pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_config_t, enabled: bool) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_deterministic", config, |config| {
+    set("wasmrt_config_set_deterministic", config, Setting::Deterministic, |config| {
         config.options.deterministic = enabled;
         Ok(())
     })
@@ -363,7 +364,7 @@ pub unsafe extern "C" fn wasmrt_config_set_deterministic(config: *mut wasm_confi
 pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, triple: *const c_char) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_set_target", config, |config| {
+    set("wasmrt_config_set_target", config, Setting::Target, |config| {
         // SAFETY: the caller's string, or NULL.
         config.options.target = Some(unsafe { string(triple, "a target triple")? });
         Ok(())
@@ -379,7 +380,7 @@ pub unsafe extern "C" fn wasmrt_config_set_target(config: *mut wasm_config_t, tr
 pub unsafe extern "C" fn wasmrt_config_enable_cpu_feature(config: *mut wasm_config_t, name: *const c_char) -> bool {
     // SAFETY: the caller's configuration, or NULL.
     let config = unsafe { from_c(config) };
-    change("wasmrt_config_enable_cpu_feature", config, |config| {
+    set("wasmrt_config_enable_cpu_feature", config, Setting::CpuFeatures, |config| {
         // SAFETY: the caller's string, or NULL.
         config.options.cpu_features.push(unsafe { string(name, "the name of a CPU feature")? });
         Ok(())
@@ -417,6 +418,20 @@ pub unsafe extern "C" fn wasmrt_config_set_module_limit(
 unsafe fn from_c<'a>(config: *mut wasm_config_t) -> Option<&'a mut Config> {
     // SAFETY: as promised by the caller.
     unsafe { config.cast::<Config>().as_mut() }
+}
+
+/// Changes a configuration, and notes which function did: messages about settings that a backend does not support name it.
+fn set(
+    function: &'static str,
+    config: Option<&mut Config>,
+    setting: Setting,
+    body: impl FnOnce(&mut Config) -> Result<()>,
+) -> bool {
+    change(function, config, |config| {
+        body(config)?;
+        config.options.origins.push((setting, function));
+        Ok(())
+    })
 }
 
 fn change(function: &str, config: Option<&mut Config>, body: impl FnOnce(&mut Config) -> Result<()>) -> bool {

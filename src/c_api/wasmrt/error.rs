@@ -1,6 +1,6 @@
 //! The thread's last error.
 
-use crate::runtime::error;
+use crate::runtime::base::error;
 use std::ffi::c_char;
 
 /// A kind of error; the numbers are those of `wasmrt_error_kind_enum` and will not change.
@@ -23,8 +23,6 @@ pub enum wasmrt_error_kind_enum {
     WASMRT_ERROR_LIMIT = 5,
     /// The library or the engine cannot do what was asked.
     WASMRT_ERROR_UNSUPPORTED = 6,
-    /// A file could not be read or written. Nothing in this version reads or writes files.
-    WASMRT_ERROR_IO = 7,
     /// Bytes are no serialized module of this library, backend and configuration.
     WASMRT_ERROR_ARTIFACT = 8,
     /// A defect of the library.

@@ -1,9 +1,9 @@
 //! Fuel: how much work a guest may do.
 
-use crate::c_api::store::{self, wasm_store_t};
+use crate::c_api::wasm::store::{self, wasm_store_t};
 use crate::c_api::{answer, null};
-use crate::runtime::error::Result;
-use crate::runtime::store::Store;
+use crate::runtime::base::error::Result;
+use crate::runtime::core::store::Store;
 
 /// Sets how much fuel a store has. Its engine must have been configured with
 /// `wasmrt_config_set_fuel`.

@@ -1,9 +1,9 @@
 //! Deadlines and interrupts.
 
-use crate::c_api::store::{self, wasm_store_t};
+use crate::c_api::wasm::store::{self, wasm_store_t};
 use crate::c_api::{answer, guard, required};
-use crate::runtime::error::{Error, Result};
-use crate::runtime::interruption::{Interrupt, Supervisor};
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::core::interruption::{Interrupt, Supervisor};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! How much of everything a store may have, and has.
 
-use crate::c_api::engine::wasm_engine_t;
-use crate::c_api::store::{self, wasm_store_t};
+use crate::c_api::wasm::engine::wasm_engine_t;
+use crate::c_api::wasm::store::{self, wasm_store_t};
 use crate::c_api::{answer, required};
-use crate::runtime::engine::Engine;
-use crate::runtime::error::{Error, Result};
-use crate::runtime::limits::Resource;
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::limits::Resource;
+use crate::runtime::core::engine::Engine;
 
 /// Something that a store has a limit for; the numbers are those of `wasmrt_limit_enum`.
 pub type wasmrt_limit_t = u8;

@@ -1,7 +1,7 @@
 //! Warnings.
 
-use crate::runtime::log;
-use crate::runtime::object::HostData;
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::base::log;
 use std::ffi::{c_char, c_void};
 
 /// What is called with each warning: a sentence in UTF-8, borrowed for the call.

@@ -1,12 +1,13 @@
 //! What kind of trap it was, and what came with it.
 
-use crate::c_api::frame::{self, wasm_frame_t};
-use crate::c_api::store::{self, wasm_store_t};
-use crate::c_api::trap::{from_c, text, wasm_message_t, wasm_trap_t};
-use crate::c_api::vector::{Vector, wasm_byte_vec_t, wasm_name_t};
+use crate::c_api::families::vector::{Vector, wasm_byte_vec_t, wasm_name_t};
+use crate::c_api::wasm::frame::{self, wasm_frame_t};
+use crate::c_api::wasm::store::{self, wasm_store_t};
+use crate::c_api::wasm::trap::{from_c, text, wasm_message_t, wasm_trap_t};
 use crate::c_api::{answer, null};
-use crate::runtime::object::HostData;
-use crate::runtime::trap::{Cause, Trap, TrapCode};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::core::trap::{Cause, Trap};
 use std::ffi::c_void;
 
 /// A kind of trap; the numbers are those of `wasmrt_trap_code_enum` and will not change.
@@ -174,7 +175,7 @@ pub unsafe extern "C" fn wasmrt_trap_data(trap: *const wasm_trap_t) -> *mut c_vo
     answer("wasmrt_trap_data", std::ptr::null_mut(), || unsafe { Ok(from_c(trap)?.1.data()) })
 }
 
-fn give(store: &crate::runtime::store::Store, trap: Trap) -> *mut wasm_trap_t {
+fn give(store: &crate::runtime::core::store::Store, trap: Trap) -> *mut wasm_trap_t {
     trap.into_handle(store).into_raw().cast()
 }
 

@@ -1,10 +1,10 @@
 //! WebAssembly's text format.
 
-use crate::c_api::vector::{Vector, wasm_byte_vec_t};
+use crate::c_api::families::vector::{Vector, wasm_byte_vec_t};
 use crate::c_api::{answer, null};
 use crate::runtime;
-use crate::runtime::float_mode::with_default;
-use crate::runtime::preamble;
+use crate::runtime::base::float_mode::with_default;
+use crate::runtime::binary::preamble;
 use std::ffi::c_char;
 
 /// Converts a module from the text format, `length` bytes at `text`, to the binary format, written

@@ -1,0 +1,249 @@
+//! How much of everything a store may have, and has.
+
+use super::error::{Error, ErrorKind, Result};
+use super::log;
+use crate::runtime::base::trap_code::TrapCode;
+use std::cell::Cell;
+
+/// What a store can have too much of; numbers of `wasmrt.h`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Resource {
+    MemoryBytes = 0,
+    TableElements = 1,
+    Instances = 2,
+    Tables = 3,
+    Memories = 4,
+}
+
+impl Resource {
+    const ALL: [Resource; 5] =
+        [Resource::MemoryBytes, Resource::TableElements, Resource::Instances, Resource::Tables, Resource::Memories];
+
+    pub fn from_number(number: u8) -> Option<Resource> {
+        Resource::ALL.get(usize::from(number)).copied()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Resource::MemoryBytes => "bytes of linear memory",
+            Resource::TableElements => "table elements",
+            Resource::Instances => "instances",
+            Resource::Tables => "tables",
+            Resource::Memories => "memories",
+        }
+    }
+}
+
+/// The most elements a table may have, on every backend: the limit that browsers agreed on. Engines would try to find the
+/// memory for four billion.
+const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+
+/// What no memory can have: a program has half of the addresses at most. Engines give what is beyond all addresses as what is
+/// just below their end, or do not ask about it.
+const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
+
+pub struct Limits {
+    most: [Cell<u64>; Resource::ALL.len()],
+    used: [Cell<u64>; Resource::ALL.len()],
+    /// Whether a guest's growth beyond a limit traps, where it gives -1 otherwise.
+    pub growth_traps: Cell<bool>,
+    /// Memories and tables that were allowed to be made or to grow since [`Limits::watch`].
+    granted: [Cell<u64>; 2],
+    /// What was counted last, in case that the engine fails to come by it.
+    last: Cell<(Resource, u64)>,
+    /// What the last growth was denied, if it was.
+    denial: Cell<Option<Denial>>,
+    warned: Cell<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Denial {
+    resource: Resource,
+    asked: u64,
+}
+
+/// The answer to a memory or table that wants to grow.
+pub enum Growth {
+    Allowed,
+    Denied,
+    Trap(TrapCode),
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            most: [const { Cell::new(u64::MAX) }; Resource::ALL.len()],
+            used: [const { Cell::new(0) }; Resource::ALL.len()],
+            growth_traps: Cell::new(false),
+            granted: [const { Cell::new(0) }; 2],
+            last: Cell::new((Resource::MemoryBytes, 0)),
+            denial: Cell::new(None),
+            warned: Cell::new(false),
+        }
+    }
+}
+
+impl Limits {
+    pub fn set(&self, resource: Resource, most: u64) {
+        self.most[resource as usize].set(most);
+    }
+
+    pub fn get(&self, resource: Resource) -> u64 {
+        self.most[resource as usize].get()
+    }
+
+    pub fn used(&self, resource: Resource) -> u64 {
+        self.used[resource as usize].get()
+    }
+
+    /// Whether so many more may come; counts nothing.
+    pub fn check(&self, resource: Resource, more: u64) -> Result<()> {
+        if self.is_room(resource, more) {
+            return Ok(());
+        }
+        Err(self.refusal(Denial { resource, asked: more }))
+    }
+
+    /// There is always room for nothing, also where more is in use than a limit that was lowered.
+    fn is_room(&self, resource: Resource, more: u64) -> bool {
+        more == 0 || self.used(resource).saturating_add(more) <= self.get(resource)
+    }
+
+    pub fn add(&self, resource: Resource, more: u64) {
+        self.used[resource as usize].set(self.used(resource).saturating_add(more));
+    }
+
+    pub fn remove(&self, resource: Resource, less: u64) {
+        self.used[resource as usize].set(self.used(resource).saturating_sub(less));
+    }
+
+    /// A memory asks to grow from `current` to `desired` bytes, or is made with so many. Beyond `maximum`, its own, the engine
+    /// will refuse.
+    pub fn memory_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
+        if desired > MAX_MEMORY_BYTES {
+            // No machine has it, and no limit has to forbid it.
+            self.last.set((Resource::MemoryBytes, 0));
+            self.denial.set(None);
+            return Growth::Denied;
+        }
+        self.growing(Resource::MemoryBytes, current, desired, maximum)
+    }
+
+    /// Likewise for a table and its elements.
+    pub fn table_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
+        if desired > u32::MAX as usize {
+            // The table's own indices forbid it, which engines tell before they ask or afterwards.
+            self.last.set((Resource::TableElements, 0));
+            self.denial.set(None);
+            return Growth::Denied;
+        }
+        let growth = self.growing(Resource::TableElements, current, desired, maximum);
+        let (_, added) = self.last.get();
+        if desired <= MAX_TABLE_ELEMENTS || added == 0 {
+            return growth;
+        }
+        // Within the store's limit, so that nothing traps.
+        self.growth_failed();
+        let denial = Denial { resource: Resource::TableElements, asked: desired as u64 };
+        self.note(denial);
+        Growth::Denied
+    }
+
+    fn growing(&self, resource: Resource, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
+        let more = desired.saturating_sub(current) as u64;
+        self.last.set((resource, 0));
+        self.denial.set(None);
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Growth::Allowed;
+        }
+        if !self.is_room(resource, more) {
+            return self.deny(Denial { resource, asked: more });
+        }
+        self.add(resource, more);
+        self.last.set((resource, more));
+        self.granted[resource as usize].update(|granted| granted + 1);
+        Growth::Allowed
+    }
+
+    #[cold]
+    fn deny(&self, denial: Denial) -> Growth {
+        self.note(denial);
+        match denial.resource {
+            _ if !self.growth_traps.get() => Growth::Denied,
+            Resource::TableElements => Growth::Trap(TrapCode::TableLimit),
+            _ => Growth::Trap(TrapCode::MemoryLimit),
+        }
+    }
+
+    fn note(&self, denial: Denial) {
+        self.denial.set(Some(denial));
+        if !self.warned.replace(true) {
+            log::warn(&self.describe(denial));
+        }
+    }
+
+    /// What was allowed last did not come about.
+    pub fn growth_failed(&self) {
+        let (resource, more) = self.last.replace((Resource::MemoryBytes, 0));
+        self.remove(resource, more);
+        self.granted[resource as usize].update(|granted| granted.saturating_sub(u64::from(more > 0)));
+    }
+
+    /// A table got no memory: the growth that was allowed last did not come about, if so many bytes are what it needed.
+    pub fn elements_failed(&self, bytes: usize) {
+        const LEAST_ELEMENT: u64 = 4;
+        let (resource, more) = self.last.get();
+        if resource == Resource::TableElements && bytes as u64 >= more.saturating_mul(LEAST_ELEMENT) {
+            self.growth_failed();
+        }
+    }
+
+    /// Everything that is counted, to go back to when what it was counted for is gone again.
+    pub fn snapshot(&self) -> [u64; Resource::ALL.len()] {
+        Resource::ALL.map(|resource| self.used(resource))
+    }
+
+    pub fn restore(&self, snapshot: [u64; Resource::ALL.len()]) {
+        for (used, former) in self.used.iter().zip(snapshot) {
+            used.set(former);
+        }
+    }
+
+    /// Forgets what was allowed and denied before, so that [`Limits::granted`] and [`Limits::denied`] speak of what comes.
+    pub fn watch(&self) {
+        self.denial.set(None);
+        self.granted.iter().for_each(|granted| granted.set(0));
+    }
+
+    /// How many memories or tables were made since [`Limits::watch`], if none grew.
+    pub fn granted(&self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
+            Resource::Tables => self.granted[Resource::TableElements as usize].get(),
+            _ => 0,
+        }
+    }
+
+    /// If the last growth since [`Limits::watch`] was denied: the trap that it is, and why, in words.
+    pub fn denied(&self) -> Option<(TrapCode, Error)> {
+        let denial = self.denial.get()?;
+        let code = match denial.resource {
+            Resource::TableElements => TrapCode::TableLimit,
+            _ => TrapCode::MemoryLimit,
+        };
+        Some((code, self.refusal(denial)))
+    }
+
+    fn refusal(&self, denial: Denial) -> Error {
+        Error::new(ErrorKind::Limit, self.describe(denial))
+    }
+
+    fn describe(&self, Denial { resource, asked }: Denial) -> String {
+        let (most, used, name) = (self.get(resource), self.used(resource), resource.name());
+        if resource == Resource::TableElements && asked > MAX_TABLE_ELEMENTS as u64 && asked <= most {
+            return format!("a table cannot have {asked} elements; at most {MAX_TABLE_ELEMENTS} are possible");
+        }
+        format!("the store's limit is {most} {name}; {used} are in use, and {asked} more were asked for")
+    }
+}

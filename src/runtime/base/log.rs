@@ -1,0 +1,43 @@
+//! Warnings: things that are no errors, but that somebody would want to know of.
+
+use super::host_data::{HostData, to_c};
+use std::ffi::c_void;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+pub type Callback = unsafe extern "C" fn(env: *mut c_void, message: *const std::ffi::c_char);
+
+pub struct Logger {
+    callback: Callback,
+    env: HostData,
+}
+
+// SAFETY: whoever installs a logger promises that it may be called from any thread.
+unsafe impl Send for Logger {}
+unsafe impl Sync for Logger {}
+
+static LOGGER: RwLock<Option<Arc<Logger>>> = RwLock::new(None);
+
+/// Replaces the logger of the process; the former one's finalizer runs when nobody is in it any more.
+pub fn set(callback: Option<Callback>, env: HostData) {
+    let logger = callback.map(|callback| Arc::new(Logger { callback, env }));
+    let former = std::mem::replace(&mut *hold(), logger);
+    drop(former);
+}
+
+pub type Held = RwLockWriteGuard<'static, Option<Arc<Logger>>>;
+
+/// Keeps all others from looking at the logger.
+pub fn hold() -> Held {
+    LOGGER.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cold]
+pub fn warn(message: &str) {
+    // Not held during the call: a logger may replace itself.
+    let logger = LOGGER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(logger) = logger {
+        let message = to_c(message);
+        // SAFETY: a function of this shape, with its environment, as C promised when it installed them.
+        unsafe { (logger.callback)(logger.env.pointer, message.as_ptr()) };
+    }
+}

@@ -1,0 +1,14 @@
+//! The ground floor: what everything else may use, and what knows nothing else.
+
+#[cfg(test)]
+pub mod counting;
+pub mod error;
+pub mod float_mode;
+pub mod host_data;
+pub mod limits;
+pub mod log;
+pub mod options;
+pub mod quarantine;
+pub mod quiet_thread;
+pub mod trap_code;
+pub mod types;

@@ -1,0 +1,232 @@
+//! What an engine can be asked for, whichever it is.
+
+use super::error::{Error, ErrorKind};
+use std::ffi::CStr;
+
+/// What a backend is asked to do. What is `None`, `false` or empty is left to the backend.
+#[derive(Default)]
+pub struct Options {
+    pub compiler: Option<Compiler>,
+    pub optimization: Option<Optimization>,
+    pub proposals: Vec<(Proposal, bool)>,
+    pub fuel: bool,
+    pub interruption: bool,
+    /// In bytes.
+    pub max_wasm_stack: Option<usize>,
+    /// In bytes.
+    pub memory_reservation: Option<u64>,
+    /// In bytes.
+    pub memory_guard: Option<u64>,
+    pub copy_on_write: Option<bool>,
+    pub pooling: Option<Pooling>,
+    pub parallel_compilation: Option<bool>,
+    pub debug_info: bool,
+    pub profiling: Option<Profiling>,
+    pub deterministic: bool,
+    pub target: Option<String>,
+    pub cpu_features: Vec<String>,
+    /// Who asked for each setting, by name: a function or an environment variable, for messages.
+    pub origins: Vec<(Setting, &'static str)>,
+}
+
+/// The settings that not every backend has, and what messages call them.
+macro_rules! settings {
+    ($($name:ident $what:literal,)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Setting {
+            $($name,)*
+        }
+
+        impl Setting {
+            pub const ALL: &[Setting] = &[$(Setting::$name,)*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Setting::$name => $what,)*
+                }
+            }
+        }
+    };
+}
+settings! {
+    Compiler "a choice of compiler",
+    Optimization "an optimisation level",
+    Fuel "fuel",
+    Interruption "interruption",
+    MaxWasmStack "a maximum for the stack",
+    MemoryReservation "a memory reservation",
+    MemoryGuard "a memory guard size",
+    CopyOnWrite "copy-on-write initialisation",
+    Pooling "pooling",
+    ParallelCompilation "parallel compilation",
+    DebugInfo "native debug info",
+    Profiling "profiling",
+    Deterministic "deterministic mode",
+    Target "a target",
+    CpuFeatures "CPU features",
+}
+
+/// Enumerations with the numbers of `wasmrt.h` and names for the environment and for messages.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $number:literal $text:literal,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+            #[repr(u8)]
+            pub enum $name {
+                $($variant = $number,)*
+            }
+
+            impl $name {
+                const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
+
+                pub fn from_number(number: u8) -> Option<$name> {
+                    Self::all().find(|choice| *choice as u8 == number)
+                }
+
+                #[allow(dead_code)] // not of every choice
+                pub fn all() -> impl Iterator<Item = $name> {
+                    Self::ALL.iter().map(|(choice, _)| *choice)
+                }
+
+                pub fn name(self) -> &'static str {
+                    Self::ALL.iter().find(|(choice, _)| *choice == self).map_or("", |(_, name)| name)
+                }
+
+                /// By name, for the environment.
+                #[allow(dead_code)] // not every choice can be made there
+                pub fn parse(text: &str) -> Result<$name, String> {
+                    let found = Self::ALL.iter().find(|(_, name)| *name == text);
+                    found.map(|(choice, _)| *choice).ok_or_else(|| {
+                        let names: Vec<_> = Self::ALL.iter().map(|(_, name)| *name).collect();
+                        format!("expected one of {}, got \"{text}\"", names.join(", "))
+                    })
+                }
+            }
+        )*
+    };
+}
+choices! {
+    /// How a module becomes something that runs.
+    Compiler {
+        Cranelift = 1 "cranelift",
+        Winch = 2 "winch",
+        Pulley = 3 "pulley",
+        Eager = 4 "eager",
+        LazyTranslation = 5 "lazy-translation",
+        Lazy = 6 "lazy",
+    }
+    Optimization {
+        None = 1 "none",
+        Speed = 2 "speed",
+        SpeedAndSize = 3 "speed-and-size",
+    }
+    Profiling {
+        None = 0 "none",
+        PerfMap = 1 "perfmap",
+        JitDump = 2 "jitdump",
+    }
+    /// Proposals to WebAssembly, also those that have become part of it.
+    Proposal {
+        MutableGlobal = 1 "mutable-global",
+        SignExtension = 2 "sign-extension",
+        SaturatingFloatToInt = 3 "saturating-float-to-int",
+        MultiValue = 4 "multi-value",
+        BulkMemory = 5 "bulk-memory",
+        ReferenceTypes = 6 "reference-types",
+        Simd = 7 "simd",
+        RelaxedSimd = 8 "relaxed-simd",
+        TailCall = 9 "tail-call",
+        ExtendedConst = 10 "extended-const",
+        MultiMemory = 11 "multi-memory",
+        Memory64 = 12 "memory64",
+        FunctionReferences = 13 "function-references",
+        Gc = 14 "gc",
+        Exceptions = 15 "exceptions",
+        WideArithmetic = 16 "wide-arithmetic",
+        CustomPageSizes = 17 "custom-page-sizes",
+        Threads = 18 "threads",
+    }
+}
+
+/// Room set aside once for instances, to be used again and again. 0 leaves a number to the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Pooling {
+    pub instances: u32,
+    pub memories: u32,
+    pub tables: u32,
+    pub memory_bytes: usize,
+    pub table_elements: usize,
+}
+
+impl Options {
+    /// Whether a setting was asked for that is not simply what every engine does anyway.
+    fn asks_for(&self, setting: Setting) -> bool {
+        match setting {
+            Setting::Compiler => self.compiler.is_some(),
+            Setting::Optimization => self.optimization.is_some(),
+            Setting::Fuel => self.fuel,
+            Setting::Interruption => self.interruption,
+            Setting::MaxWasmStack => self.max_wasm_stack.is_some(),
+            Setting::MemoryReservation => self.memory_reservation.is_some(),
+            Setting::MemoryGuard => self.memory_guard.is_some(),
+            Setting::CopyOnWrite => self.copy_on_write == Some(true),
+            Setting::Pooling => self.pooling.is_some(),
+            Setting::ParallelCompilation => self.parallel_compilation == Some(true),
+            Setting::DebugInfo => self.debug_info,
+            Setting::Profiling => !matches!(self.profiling, None | Some(Profiling::None)),
+            Setting::Deterministic => self.deterministic,
+            Setting::Target => self.target.is_some(),
+            Setting::CpuFeatures => !self.cpu_features.is_empty(),
+        }
+    }
+
+    pub fn asked(&self) -> impl Iterator<Item = Setting> {
+        Setting::ALL.iter().copied().filter(|setting| self.asks_for(*setting))
+    }
+
+    /// Who asked for a setting last.
+    pub fn origin(&self, setting: Setting) -> Option<&'static str> {
+        self.origins.iter().rev().find(|(other, _)| *other == setting).map(|(_, origin)| *origin)
+    }
+
+    /// Whether an engine like this is not known to work without a trial: together, settings may leave none of it. What a guest
+    /// runs under goes with everything else.
+    pub fn need_trial(&self) -> bool {
+        let sure = |setting| matches!(setting, Setting::Fuel | Setting::Interruption | Setting::ParallelCompilation);
+        self.asked().any(|setting| !sure(setting)) || !self.proposals.is_empty()
+    }
+
+    /// All that was asked for.
+    pub fn in_words(&self) -> String {
+        let setting = |setting: Setting| {
+            let value = match setting {
+                Setting::Compiler => self.compiler.map(|compiler| compiler.name().to_string()),
+                Setting::Target => self.target.clone(),
+                Setting::CpuFeatures => Some(self.cpu_features.join(", ")),
+                _ => None,
+            };
+            let value = value.map_or(String::new(), |value| format!(", \"{value}\""));
+            let origin = self.origin(setting).map_or(String::new(), |origin| format!(" ({origin})"));
+            format!("{}{value}{origin}", setting.name())
+        };
+        let proposal = |(proposal, enabled): &(Proposal, bool)| {
+            let state = if *enabled { "on" } else { "off" };
+            format!("the proposal \"{}\" {state}", proposal.name())
+        };
+        let asked: Vec<_> = self.asked().map(setting).chain(self.proposals.iter().map(proposal)).collect();
+        asked.join(", ")
+    }
+
+    /// Turns a proposal on or off; the last word counts.
+    pub fn set_proposal(&mut self, proposal: Proposal, enabled: bool) {
+        self.proposals.retain(|(other, _)| *other != proposal);
+        self.proposals.push((proposal, enabled));
+    }
+}
+
+/// The refusal of what a backend cannot do.
+pub fn unsupported(backend: &CStr, what: &str) -> Error {
+    let name = backend.to_string_lossy();
+    Error::new(ErrorKind::Unsupported, format!("the {name} backend does not support {what}"))
+}

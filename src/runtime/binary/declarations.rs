@@ -1,0 +1,343 @@
+//! What a module declares: the types of its imports and exports, in declared order, and which of them are the same thing.
+//!
+//! Engines order imports and exports as it suits them and forget indices; so this is read from the module itself.
+
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::limits::Resource;
+use crate::runtime::base::types::{
+    ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
+};
+use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
+
+pub struct Declarations {
+    pub imports: Vec<Import>,
+    pub exports: Vec<Export>,
+    /// Whether there is a memory, imported or its own, that threads share.
+    pub shares_memory: bool,
+    /// How many memories and tables the module defines itself.
+    own_memories: u64,
+    own_tables: u64,
+    /// The module without code, data and whatever else the above does not come from: what an artifact keeps of it.
+    pub outline: Vec<u8>,
+}
+
+pub struct Import {
+    pub module: String,
+    pub name: String,
+    pub ty: ExternType,
+}
+
+pub struct Export {
+    pub name: String,
+    pub ty: ExternType,
+    /// Index among the things of this kind, imported ones first.
+    pub index: u32,
+    pub source: Source,
+}
+
+/// Where an export comes from.
+#[derive(Clone, Copy)]
+pub enum Source {
+    /// The import at this position, exported again.
+    Import(usize),
+    /// Defined by the module; the position of the first export of the same thing, often the export's own.
+    Own(usize),
+}
+
+#[derive(Clone)]
+enum TypeEntry {
+    Func(FuncType),
+    Aggregate,
+}
+
+/// Everything of a kind, in index order: its type as the parser has it, for few are ever asked for; and where its exports come
+/// from, known once it is imported or exported.
+type Space = Vec<(TypeRef, Option<Source>)>;
+
+impl Declarations {
+    /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
+    /// beyond what reading needs.
+    pub fn parse(wasm: &[u8]) -> Result<Declarations> {
+        let mut reader = Reader::default();
+        let declarations = reader.read(wasm).map_err(|error| {
+            Error::new(ErrorKind::Compile, format!("{} at offset {:#x}", error.message(), error.offset()))
+        })?;
+        if reader.imports_exactly {
+            // Validators let it pass, engines do not.
+            let message = "the module imports a function of an exact type, which is not supported";
+            return Err(Error::new(ErrorKind::Compile, message));
+        }
+        Ok(declarations)
+    }
+
+    /// What an instance of the module adds to those of its store.
+    pub fn resources(&self) -> [(Resource, u64); 3] {
+        [(Resource::Instances, 1), (Resource::Tables, self.own_tables), (Resource::Memories, self.own_memories)]
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    types: Vec<TypeEntry>,
+    spaces: [Space; 5],
+    imports: Vec<Import>,
+    imports_exactly: bool,
+    outline: Vec<u8>,
+}
+
+impl Reader {
+    fn read(&mut self, wasm: &[u8]) -> wasmparser::Result<Declarations> {
+        let mut exports = Vec::new();
+        for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            match &payload {
+                Payload::Version { range, .. } => self.outline.extend_from_slice(&wasm[range.clone()]),
+                Payload::TypeSection(section) => {
+                    for group in section.clone() {
+                        for ty in group?.into_types() {
+                            let entry = match &ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => TypeEntry::Func(FuncType::new(
+                                    self.val_types(ty.params()),
+                                    self.val_types(ty.results()),
+                                )),
+                                _ => TypeEntry::Aggregate,
+                            };
+                            self.types.push(entry);
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.clone().into_imports() {
+                        let import = import?;
+                        self.imports_exactly |= matches!(import.ty, TypeRef::FuncExact(_));
+                        self.define(import.ty, Some(Source::Import(self.imports.len())));
+                        self.imports.push(Import {
+                            module: import.module.to_string(),
+                            name: import.name.to_string(),
+                            ty: self.extern_type(&import.ty),
+                        });
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    for index in section.clone() {
+                        self.define(TypeRef::Func(index?), None);
+                    }
+                }
+                Payload::TableSection(section) => {
+                    for table in section.clone() {
+                        self.define(TypeRef::Table(table?.ty), None);
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section.clone() {
+                        self.define(TypeRef::Memory(memory?), None);
+                    }
+                }
+                Payload::TagSection(section) => {
+                    for tag in section.clone() {
+                        self.define(TypeRef::Tag(tag?), None);
+                    }
+                }
+                Payload::GlobalSection(section) => {
+                    for global in section.clone() {
+                        self.define(TypeRef::Global(global?.ty), None);
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section.clone() {
+                        let export = export?;
+                        let (kind, index) = (extern_kind(export.kind), export.index);
+                        let declared = self.spaces[kind as usize].get_mut(index as usize);
+                        let Some((ty, source)) = declared else { continue };
+                        let source = *source.get_or_insert(Source::Own(exports.len()));
+                        let (name, ty) = (export.name.to_string(), *ty);
+                        exports.push(Export { name, ty: self.extern_type(&ty), index, source });
+                    }
+                }
+                _ => {}
+            }
+            let Some((id, range)) = payload.as_section() else { continue };
+            // The exported types come from these sections; the bodies and data in the others may be large.
+            if (1..=7).contains(&id) | (id == 13) {
+                self.outline.push(id);
+                write_leb128(&mut self.outline, range.len());
+                self.outline.extend_from_slice(&wasm[range.clone()]);
+            }
+            // What follows declares nothing; and the parser's closing checks, an outline does not pass: it has no code.
+            if (8..=12).contains(&id) || range.end == wasm.len() {
+                break;
+            }
+        }
+        let shared = |(ty, _): &(TypeRef, _)| matches!(ty, TypeRef::Memory(ty) if ty.shared);
+        let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
+        let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
+        let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
+        let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
+        let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
+        Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
+    }
+
+    fn define(&mut self, ty: TypeRef, source: Option<Source>) {
+        self.spaces[import_kind(&ty) as usize].push((ty, source));
+    }
+
+    fn func_type(&self, index: u32) -> FuncType {
+        match self.types.get(index as usize) {
+            Some(TypeEntry::Func(ty)) => ty.clone(),
+            // Only an invalid module gets here, and the engine refuses it.
+            _ => FuncType::new(vec![], vec![]),
+        }
+    }
+
+    fn extern_type(&self, ty: &TypeRef) -> ExternType {
+        match ty {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => ExternType::Func(self.func_type(*index)),
+            TypeRef::Table(ty) => ExternType::Table(TableType {
+                element: self.val_type(wasmparser::ValType::Ref(ty.element_type)),
+                limits: Limits::new(ty.initial, ty.maximum),
+                wide: ty.table64,
+            }),
+            TypeRef::Memory(ty) => ExternType::Memory(MemoryType {
+                limits: Limits::new(ty.initial, ty.maximum),
+                wide: ty.memory64,
+                shared: ty.shared,
+                page_size_log2: ty.page_size_log2.unwrap_or(16),
+            }),
+            TypeRef::Global(ty) => {
+                ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })
+            }
+            TypeRef::Tag(ty) => ExternType::tag(self.func_type(ty.func_type_idx)),
+        }
+    }
+
+    fn val_types(&self, types: &[wasmparser::ValType]) -> Vec<ValType> {
+        types.iter().map(|ty| self.val_type(*ty)).collect()
+    }
+
+    fn val_type(&self, ty: wasmparser::ValType) -> ValType {
+        use wasmparser::ValType as Parsed;
+        let reference = match ty {
+            Parsed::I32 => return ValType::new(ValKind::I32),
+            Parsed::I64 => return ValType::new(ValKind::I64),
+            Parsed::F32 => return ValType::new(ValKind::F32),
+            Parsed::F64 => return ValType::new(ValKind::F64),
+            Parsed::V128 => return ValType::new(ValKind::V128),
+            Parsed::Ref(reference) => reference,
+        };
+        let (kind, exact) = match reference.heap_type() {
+            HeapType::Abstract { ty, .. } => match ty {
+                AbstractHeapType::Func => (ValKind::FuncRef, true),
+                AbstractHeapType::Extern => (ValKind::ExternRef, true),
+                AbstractHeapType::NoFunc => (ValKind::FuncRef, false),
+                AbstractHeapType::NoExtern => (ValKind::ExternRef, false),
+                AbstractHeapType::Exn | AbstractHeapType::NoExn => (ValKind::ExnRef, false),
+                _ => (ValKind::AnyRef, false),
+            },
+            HeapType::Concrete(index) | HeapType::Exact(index) => {
+                let entry = index.as_module_index().and_then(|index| self.types.get(index as usize));
+                match entry {
+                    Some(TypeEntry::Aggregate) => (ValKind::AnyRef, false),
+                    // A type of the group being read is not entered yet; a reference to one is as good as to a function.
+                    _ => (ValKind::FuncRef, false),
+                }
+            }
+        };
+        ValType::with(kind, reference.is_nullable(), exact)
+    }
+}
+
+/// What is imported.
+pub fn import_kind(ty: &TypeRef) -> ExternKind {
+    match ty {
+        TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
+        TypeRef::Table(_) => ExternKind::Table,
+        TypeRef::Memory(_) => ExternKind::Memory,
+        TypeRef::Global(_) => ExternKind::Global,
+        TypeRef::Tag(_) => ExternKind::Tag,
+    }
+}
+
+fn extern_kind(kind: ExternalKind) -> ExternKind {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExternKind::Func,
+        ExternalKind::Table => ExternKind::Table,
+        ExternalKind::Memory => ExternKind::Memory,
+        ExternalKind::Global => ExternKind::Global,
+        ExternalKind::Tag => ExternKind::Tag,
+    }
+}
+
+/// Writes a number as modules have them everywhere.
+pub fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        out.push(if value == 0 { low } else { low | 0x80 });
+        if value == 0 {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Declarations {
+        Declarations::parse(&wat::parse_str(text).unwrap()).unwrap()
+    }
+
+    const MIXED: &str = r#"(module
+        (import "a" "memory" (memory 1 2))
+        (import "a" "function" (func (param i32 v128) (result externref)))
+        (import "b" "global" (global (mut i64)))
+        (table $t 3 funcref)
+        (func $f (result f32) f32.const 1)
+        (export "again" (func 0))
+        (export "table" (table $t))
+        (export "f" (func $f))
+        (export "f too" (func $f))
+        (export "memory" (memory 0)))"#;
+
+    #[test]
+    fn order_is_as_declared() {
+        let declarations = parse(MIXED);
+        let imports: Vec<_> =
+            declarations.imports.iter().map(|i| format!("{}.{}: {}", i.module, i.name, i.ty)).collect();
+        assert_eq!(
+            imports,
+            [
+                "a.memory: memory, 1 to 2 pages",
+                "a.function: function (i32, v128) -> (externref)",
+                "b.global: mutable global i64",
+            ]
+        );
+        let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
+    }
+
+    #[test]
+    fn the_same_thing_exported_twice_is_known_as_such() {
+        let declarations = parse(MIXED);
+        let sources: Vec<_> = declarations
+            .exports
+            .iter()
+            .map(|export| match export.source {
+                Source::Import(position) => format!("import {position}"),
+                Source::Own(position) => format!("own {position}"),
+            })
+            .collect();
+        assert_eq!(sources, ["import 1", "own 1", "own 2", "own 2", "import 0"]);
+    }
+
+    #[test]
+    fn an_outline_declares_the_same() {
+        let declarations = parse(MIXED);
+        let again = Declarations::parse(&declarations.outline).unwrap();
+        assert_eq!(again.outline, declarations.outline);
+        assert_eq!(again.exports.len(), declarations.exports.len());
+        for (one, other) in declarations.exports.iter().zip(&again.exports) {
+            assert_eq!((&one.name, one.ty.to_string()), (&other.name, other.ty.to_string()));
+        }
+    }
+}

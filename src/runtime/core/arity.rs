@@ -1,0 +1,38 @@
+//! Code for each small number of parameters and results.
+//!
+//! Most functions take and give a few numbers. In code that is made for their very number of them there are no loops, and where
+//! all of them are of type i32, no kinds to look up.
+
+use crate::runtime::base::types::FuncType;
+
+/// Something that is made for the number of a function's parameters and results, and for whether all are of type i32.
+pub trait ByArity {
+    type Out;
+    fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Self::Out;
+}
+
+/// Defines `by_arity`, and the most parameters and results that it knows, from one list.
+macro_rules! arities {
+    ($($params:literal)*) => {
+        pub const MAX_PARAMS: usize = [$($params),*].len() - 1;
+        pub const MAX_RESULTS: usize = 2;
+
+        /// Makes `what` for functions of a type. `None` if the type has more parameters or results than code is made for, or others
+        /// than numbers.
+        #[inline]
+        pub fn by_arity<A: ByArity>(ty: &FuncType, what: A) -> Option<A::Out> {
+            Some(match (ty.numeric, ty.only_i32, ty.params.len(), ty.results.len()) {
+                $(
+                    (true, true, $params, 0) => what.make::<true, $params, 0>(),
+                    (true, true, $params, 1) => what.make::<true, $params, 1>(),
+                    (true, true, $params, 2) => what.make::<true, $params, 2>(),
+                    (true, false, $params, 0) => what.make::<false, $params, 0>(),
+                    (true, false, $params, 1) => what.make::<false, $params, 1>(),
+                    (true, false, $params, 2) => what.make::<false, $params, 2>(),
+                )*
+                _ => return None,
+            })
+        }
+    };
+}
+arities!(0 1 2 3 4 5 6);

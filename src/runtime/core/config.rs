@@ -1,0 +1,194 @@
+//! What an engine is to be like: the program's wishes, then the operator's, from the environment.
+
+use super::engine_traits::Backend;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::log;
+use crate::runtime::base::options::{Compiler, Optimization, Options, Profiling, Setting, unsupported};
+use crate::runtime::binary::module_limits::ModuleLimits;
+use std::ffi::{CStr, c_char};
+
+/// The backends that there are.
+pub type Registry = &'static [&'static dyn Backend];
+
+/// A configuration: all that C can set before there is an engine.
+#[derive(Default)]
+pub struct Config {
+    backend: Option<&'static dyn Backend>,
+    pub options: Options,
+    pub module_limits: ModuleLimits,
+    /// The environment variables of settings that [`Config::resolve`] followed.
+    from_environment: Vec<&'static str>,
+}
+
+impl Config {
+    pub fn set_backend(&mut self, backend: &'static dyn Backend) {
+        self.backend = Some(backend);
+    }
+
+    /// Adds what the environment says where the program says nothing, and finds the backend among `registry`, whose first is
+    /// the default. Fails where that backend cannot do what is asked.
+    pub fn resolve(&mut self, registry: Registry) -> Result<&'static dyn Backend> {
+        self.read_environment(registry)?;
+        let backend = self.backend.or(registry.first().copied());
+        let backend =
+            backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
+        let missing = self.options.asked().find(|setting| !backend.can(*setting));
+        if let Some(setting) = missing {
+            let origin = self.options.origin(setting).unwrap_or("the configuration");
+            return Err(unsupported(backend.name(), &format!("{} (asked for by {origin})", setting.name())));
+        }
+        Ok(backend)
+    }
+
+    fn read_environment(&mut self, registry: Registry) -> Result<()> {
+        let mut unknown = Vec::new();
+        for_each_variable(|name, text| {
+            let Some((name, setting, read)) = VARIABLES.iter().find(|(known, ..)| known.as_bytes() == name) else {
+                unknown.push(String::from_utf8_lossy(name).into_owned());
+                return Ok(());
+            };
+            if text.is_empty() {
+                return Ok(());
+            }
+            match read(self, registry, &String::from_utf8_lossy(text)) {
+                Ok(true) => {
+                    if let Some(setting) = setting {
+                        self.from_environment.push(name);
+                        self.options.origins.push((*setting, name));
+                    }
+                }
+                Ok(false) => {}
+                Err(problem) => {
+                    let message = format!("environment variable {name}: {problem}");
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
+            }
+            Ok(())
+        })?;
+        // Misspelt ones would be ignored in silence otherwise. Only now, as a logger may change the environment.
+        for name in unknown {
+            let known: Vec<_> = VARIABLES.iter().map(|(known, ..)| *known).collect();
+            log::warn(&format!("environment variable {name} is none of those that are read: {}", known.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// Adds to a backend's refusal what the environment may have to do with it.
+    pub fn explain(&self, mut error: Error) -> Error {
+        if !self.from_environment.is_empty() {
+            error.message.push_str(&format!(" (from the environment: {})", self.from_environment.join(", ")));
+        }
+        error
+    }
+}
+
+/// Reads a variable of the environment into a configuration; false if the program has decided that itself.
+type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
+
+/// The environment variables by which an operator sets what programs leave open. docs/wasmrt.md has them as a table.
+const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
+    ("WASMRT_BACKEND", None, |config, registry, text| {
+        let backend = || find_backend(registry, text).map_err(|error| error.message.clone());
+        fill(&mut config.backend, backend)
+    }),
+    ("WASMRT_COMPILER", Some(Setting::Compiler), |config, _, text| {
+        fill(&mut config.options.compiler, || Compiler::parse(text))
+    }),
+    ("WASMRT_OPTIMIZATION", Some(Setting::Optimization), |config, _, text| {
+        fill(&mut config.options.optimization, || Optimization::parse(text))
+    }),
+    ("WASMRT_PROFILING", Some(Setting::Profiling), |config, _, text| {
+        fill(&mut config.options.profiling, || Profiling::parse(text))
+    }),
+    ("WASMRT_PARALLEL_COMPILATION", Some(Setting::ParallelCompilation), |config, _, text| {
+        fill(&mut config.options.parallel_compilation, || match text {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(format!("expected 0 or 1, got \"{text}\"")),
+        })
+    }),
+    ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, _, text| {
+        fill(&mut config.options.max_wasm_stack, || stack_size(bytes(text)?))
+    }),
+    ("WASMRT_MEMORY_RESERVATION", Some(Setting::MemoryReservation), |config, _, text| {
+        fill(&mut config.options.memory_reservation, || bytes(text))
+    }),
+];
+
+/// A size for the stack of WebAssembly that means something.
+pub fn stack_size(bytes: usize) -> Result<usize, String> {
+    const MOST: usize = 1 << 30;
+    if (1..=MOST).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(format!("expected a size of the stack, from 1 to {MOST} bytes, got {bytes}"))
+}
+
+fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {
+    if place.is_some() {
+        return Ok(false);
+    }
+    *place = Some(value()?);
+    Ok(true)
+}
+
+fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    // Rust's numbers may have a sign.
+    let number = if text.bytes().all(|digit| digit.is_ascii_digit()) { text.parse().ok() } else { None };
+    number.ok_or_else(|| format!("expected a number of bytes, got \"{text}\""))
+}
+
+/// Calls `visit` with the name and the text of each variable of the environment that is for this library.
+///
+/// Reads the environment where it is: copying all of it, as [`std::env::vars_os`] does, or searching it for each variable would
+/// take longer than making an engine.
+fn for_each_variable(mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    const PREFIX: &[u8] = b"WASMRT_";
+    // SAFETY: a list of strings that ends with NULL, or NULL. As `getenv` demands as well, nobody changes it meanwhile: `visit`
+    // does not, and a program with threads must not.
+    unsafe {
+        let mut entry = environment();
+        while !entry.is_null() && !(*entry).is_null() {
+            let start = (*entry).cast::<u8>();
+            // Byte by byte, up to the first that differs: the string may be shorter.
+            if PREFIX.iter().enumerate().all(|(position, byte)| *start.add(position) == *byte) {
+                let bytes = CStr::from_ptr(*entry).to_bytes();
+                if let Some(equals) = bytes.iter().position(|byte| *byte == b'=') {
+                    visit(&bytes[..equals], &bytes[equals + 1..])?;
+                }
+            }
+            entry = entry.add(1);
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// Nobody changes the environment meanwhile.
+#[cfg(not(target_vendor = "apple"))]
+unsafe fn environment() -> *const *const c_char {
+    unsafe extern "C" {
+        static mut environ: *const *const c_char;
+    }
+    // SAFETY: POSIX has this variable in every program; as promised by the caller, nobody writes to it.
+    unsafe { environ }
+}
+
+/// Where shared libraries do not see the variable.
+///
+/// # Safety
+/// Likewise.
+#[cfg(target_vendor = "apple")]
+unsafe fn environment() -> *const *const c_char {
+    // SAFETY: the system has this function for the purpose; as promised by the caller, nobody writes to what it points to.
+    unsafe { (*libc::_NSGetEnviron()).cast() }
+}
+
+/// The backend of a name.
+pub fn find_backend(registry: Registry, name: &str) -> Result<&'static dyn Backend> {
+    registry.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes()).ok_or_else(|| {
+        let names: Vec<_> = registry.iter().map(|backend| backend.name().to_string_lossy()).collect();
+        let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
+        Error::new(ErrorKind::Unsupported, message)
+    })
+}

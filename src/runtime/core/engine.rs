@@ -1,0 +1,74 @@
+//! Engines.
+
+use super::config::{Config, Registry};
+use super::engine_traits::{self, Backend};
+use super::trial;
+use crate::runtime::base::error::{Error, ErrorKind, Result, panic_text};
+use crate::runtime::base::options::Options;
+use crate::runtime::binary::module_limits::ModuleLimits;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An engine: shared by its stores and modules, usable from any thread.
+pub struct Engine {
+    pub backend: &'static dyn Backend,
+    pub inner: Box<dyn engine_traits::Engine>,
+    pub options: Options,
+    pub module_limits: ModuleLimits,
+    modules: AtomicUsize,
+}
+
+impl Engine {
+    pub fn new(mut config: Config, registry: Registry) -> Result<Arc<Engine>> {
+        crate::runtime::prepare_process();
+        let backend = config.resolve(registry)?;
+        let made = match config.options.need_trial() {
+            true => Engine::make_and_try(backend, &mut config),
+            false => Engine::make(backend, &mut config),
+        };
+        made.map_err(|error| config.explain(error))
+    }
+
+    fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
+        let inner = backend.new_engine(&config.options)?;
+        let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
+    }
+
+    /// Makes an engine that may turn out to be good for nothing, which is a refusal of what is configured.
+    fn make_and_try(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
+        let asked = config.options.in_words();
+        let Options { pooling, memory_reservation, memory_guard, max_wasm_stack, .. } = &config.options;
+        let asks_for_space =
+            pooling.is_some() || memory_reservation.is_some() || memory_guard.is_some() || max_wasm_stack.is_some();
+        let refusal = |cause: &str| {
+            let name = backend.name().to_string_lossy();
+            let message = format!("the {name} backend runs nothing with what is configured, {asked}: {cause}");
+            Error::new(ErrorKind::Unsupported, message)
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let engine = Engine::make(backend, config)?;
+            trial::run(&engine).map_err(|error| match error.kind {
+                // What the system lacks at the moment, if the configuration does not ask for much.
+                ErrorKind::Limit if !asks_for_space => error,
+                _ => refusal(&error.message),
+            })?;
+            Ok(engine)
+        }));
+        made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
+    }
+
+    /// How many modules there are.
+    pub fn modules(&self) -> usize {
+        self.modules.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn module_made(&self) {
+        self.modules.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn module_gone(&self) {
+        self.modules.fetch_sub(1, Ordering::Relaxed);
+    }
+}

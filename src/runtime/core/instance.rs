@@ -1,0 +1,175 @@
+//! Instances: linking, and what an instance exports.
+
+use super::engine_traits::{Entity, Failure};
+use super::func::Func;
+use super::module::Module;
+use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
+use super::store::Store;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::types::ExternType;
+use crate::runtime::binary::declarations::{Export, Import, Source};
+use std::cell::OnceCell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+pub struct Instance {
+    pub module: Arc<Module>,
+    pub imports: Box<[Retained]>,
+    entity: Entity,
+    /// Made when first asked for, in the order of the module's exports, and so is each of them.
+    exports: OnceCell<Box<[OnceCell<Retained>]>>,
+}
+
+/// Instantiates `module`. What goes wrong comes back as a trap.
+pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
+    // What runs below may delete the module that it was made from.
+    let module = module.clone();
+    store.run(|store| instantiate_running(store, module, imports))
+}
+
+fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
+    let imports = check_room(store, &module).and_then(|()| link(store, &module, imports));
+    let imports = imports.map_err(|error| store.error_trap(error))?;
+    let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
+        let trap = store.trap(*failure, None);
+        store.settle();
+        trap
+    })?;
+    let instance = Instance { module, imports, entity, exports: OnceCell::new() };
+    let handle = Object::create(store, Body::Instance(instance));
+    store.retain(Retained::new(&handle));
+    store.settle();
+    Ok(handle)
+}
+
+/// Checks that the store may have one instance more, with what the module defines.
+fn check_room(store: &Store, module: &Module) -> Result<()> {
+    module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
+}
+
+fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
+    let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
+    let limits = store.limits();
+    let before = limits.snapshot();
+    limits.watch();
+    // Counted first: the start function may make instances, too. Should it trap, the store keeps this one all the same.
+    for (resource, count) in module.declarations.resources() {
+        limits.add(resource, count);
+    }
+    // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
+    let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
+        let (refused, failure) = match *failure {
+            Failure::NotInstantiated(error) => match limits.denied() {
+                Some((code, refusal)) => (true, Failure::Limit(code, refusal)),
+                None => (true, Failure::NotInstantiated(error)),
+            },
+            Failure::Refused(code) => (true, Failure::Trap(code, Vec::new())),
+            failure => (false, failure),
+        };
+        if refused && store.backend().frees_failed_instances() {
+            limits.restore(before);
+        } else if refused {
+            // Memories and tables that were made before the refusal stay.
+            for (resource, count) in module.declarations.resources() {
+                limits.remove(resource, count.saturating_sub(limits.granted(resource)));
+            }
+        }
+        Box::new(failure)
+    })?;
+    // Large memories and much data take a while in which engines do not ask.
+    match store.supervisor().and_then(|supervisor| supervisor.check()) {
+        Some(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+        None => Ok(instance),
+    }
+}
+
+/// Checks the imports against what the module asks for. The error has a line for everything that is wrong.
+fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Box<[Retained]>> {
+    if !Arc::ptr_eq(&module.engine, store.engine()) {
+        return Err(Error::misuse("the module belongs to another engine than the store"));
+    }
+    if module.declarations.shares_memory {
+        let message = "the module has a memory that threads share, which this library does not support";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    let wanted = &module.declarations.imports;
+    let mut linked = Vec::with_capacity(wanted.len());
+    let mut problems = Vec::new();
+    for (position, want) in wanted.iter().enumerate() {
+        let given = imports.get(position).copied();
+        match given {
+            Some(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
+            _ => match check_import(store, want, given) {
+                Ok(object) => linked.push(Retained::new(object)),
+                Err(why) => {
+                    let Import { module, name, ty } = want;
+                    problems.push(format!("import {} \"{module}\" \"{name}\": expected a {ty}: {why}", position + 1));
+                }
+            },
+        }
+    }
+    if imports.len() != wanted.len() {
+        problems.push(format!("the module has {} imports, but {} were given", wanted.len(), imports.len()));
+    }
+    if !problems.is_empty() {
+        return Err(Error::new(ErrorKind::Link, problems.join("\n")));
+    }
+    Ok(linked.into_boxed_slice())
+}
+
+/// Whether an object is of this store and, at first sight, what a module asks for.
+#[inline(always)]
+fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
+    match (&object.body, &want.ty) {
+        (Body::Func(func), ExternType::Func(ty)) => store.is(object.store()) && func.ty == *ty,
+        _ => false,
+    }
+}
+
+/// What was given for one import, if anything was, or what is wrong with it.
+fn check_import<'a>(store: &Store, want: &Import, given: Option<Option<&'a Object>>) -> Result<&'a Object, String> {
+    let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
+    store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
+    match object.extern_type() {
+        Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
+        Some(given) => Err(format!("a {given} was given")),
+        None => Err(format!("a {} was given", object.body.name())),
+    }
+}
+
+impl Instance {
+    pub fn export_count(&self) -> usize {
+        self.module.declarations.exports.len()
+    }
+
+    /// The object of the export at `position`. `object` is the instance's own.
+    pub fn export(&self, object: &Object, position: usize) -> Handle {
+        let exports = &self.module.declarations.exports;
+        match exports[position].source {
+            Source::Import(import) => Handle::new(&self.imports[import]),
+            Source::Own(first) => {
+                let made = self.exports.get_or_init(|| exports.iter().map(|_| OnceCell::new()).collect());
+                Handle::new(made[first].get_or_init(|| self.make_export(object, &exports[first])))
+            }
+        }
+    }
+
+    fn make_export(&self, object: &Object, export: &Export) -> Retained {
+        let store = object.store();
+        let Export { name, ty, index, .. } = export;
+        // SAFETY: the instance is of this store and of this module, which has such an export.
+        let entity = unsafe { store.backend().export(&self.entity, &*self.module.inner, name, ty.kind()) };
+        let body = match ty.clone() {
+            ExternType::Func(ty) => {
+                let origin = Some((NonNull::from(object), *index));
+                return store.exported_function(entity, || Func::in_engine(ty, entity, origin));
+            }
+            ExternType::Global(ty) => Body::Global(Global { entity, ty }),
+            ExternType::Table(ty) => Body::Table(Table { entity, ty }),
+            ExternType::Memory(ty) => Body::Memory(Memory::new(entity, ty)),
+            ty @ ExternType::Tag(_) => Body::Tag(Tag { entity, ty }),
+        };
+        Object::create_retained(store, body)
+    }
+}

@@ -1,0 +1,20 @@
+//! The object graph: stores and all that is in them, what it is made from, and what an engine has to do for it. The files
+//! refer to each other in a circle, as the objects do.
+
+pub mod arity;
+pub mod config;
+pub mod engine;
+pub mod engine_traits;
+pub mod entry;
+pub mod externs;
+pub mod fork;
+pub mod func;
+pub mod guest;
+pub mod instance;
+pub mod interruption;
+pub mod module;
+pub mod object;
+pub mod store;
+pub mod trap;
+mod trial;
+pub mod value;

@@ -1,0 +1,72 @@
+//! Modules: compiled code and what it declares. Immutable, shared by stores and threads.
+
+use super::engine::Engine;
+use super::engine_traits;
+use crate::runtime::base::error::Result;
+use crate::runtime::base::float_mode;
+use crate::runtime::binary::artifact::{self, Maker};
+use crate::runtime::binary::compile_error::located;
+use crate::runtime::binary::declarations::Declarations;
+use crate::runtime::binary::preamble;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub struct Module {
+    pub engine: Arc<Engine>,
+    pub inner: Box<dyn engine_traits::Module>,
+    pub declarations: Declarations,
+}
+
+impl Module {
+    pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
+        preamble::check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
+        Module::compile_unbounded(engine, wasm)
+    }
+
+    /// Compiles a module of which the engine's limits of modules need not be asked.
+    pub(super) fn compile_unbounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
+        // Compilers compute constants.
+        let inner = float_mode::with_default(|| engine.inner.compile(wasm)).map_err(|error| located(wasm, error))?;
+        let declarations = Declarations::parse(wasm)?;
+        Ok(Module::new(engine, inner, declarations))
+    }
+
+    fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, declarations: Declarations) -> Arc<Module> {
+        engine.module_made();
+        Arc::new(Module { engine: engine.clone(), inner, declarations })
+    }
+
+    pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
+        preamble::check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
+        engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
+        Declarations::parse(wasm).map(drop)
+    }
+
+    /// In two pieces, which are one after the other what [`Module::deserialize`] reads.
+    pub fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+        Ok(artifact::write(&maker(&self.engine), &self.declarations.outline, self.inner.serialize()?))
+    }
+
+    /// # Safety
+    /// `bytes` came from [`Module::serialize`], or at least from somebody as trustworthy as the program itself: an
+    /// artifact holds machine code, and its checksum guards against damage, not against intent.
+    pub unsafe fn deserialize(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Arc<Module>> {
+        let (outline, payload) = artifact::read(&maker(engine), bytes)?;
+        // SAFETY: the envelope was written by this version of the library for this engine's settings.
+        let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
+        let declarations = Declarations::parse(outline)?;
+        Ok(Module::new(engine, inner, declarations))
+    }
+}
+
+fn maker(engine: &Engine) -> Maker<'static> {
+    Maker { backend: engine.backend.name(), settings: engine.inner.settings() }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        self.engine.module_gone();
+    }
+}

@@ -1,0 +1,203 @@
+//! Traps and the frames they came through.
+
+use super::engine_traits::{Failure, RawFrame};
+use super::instance::Instance;
+use super::object::{Body, Handle, Object};
+use super::store::{Store, StoreHandle};
+use crate::runtime::base::error::{self, Error, ErrorKind};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::base::trap_code::TrapCode;
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+/// What made a trap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    Code(TrapCode),
+    /// A trap of the engine's that has no code here.
+    Other,
+    /// A host function.
+    Host,
+    /// A host function that ends the program, with this status.
+    Exit(i32),
+    /// No WebAssembly: the call was wrong, or could not be made.
+    Error(ErrorKind),
+}
+
+pub struct Trap {
+    pub cause: Cause,
+    /// Without a terminating zero.
+    pub message: Vec<u8>,
+    frames: RefCell<Vec<Frame>>,
+    /// What a host function gives to whoever gets its trap.
+    data: HostData,
+}
+
+#[derive(Clone)]
+pub struct Frame {
+    /// Retained by its store; `None` if it cannot be told (see [`locate`]).
+    pub instance: Option<NonNull<Object>>,
+    pub func_index: u32,
+    pub func_offset: usize,
+    pub module_offset: usize,
+    /// From the module's name section.
+    pub func_name: Option<String>,
+    pub module_name: Option<String>,
+}
+
+/// A frame as C owns it: it keeps the store, and so the instance.
+pub struct OwnedFrame {
+    pub frame: Frame,
+    store: StoreHandle,
+}
+
+impl OwnedFrame {
+    pub fn new(frame: Frame, store: &Store) -> OwnedFrame {
+        OwnedFrame { frame, store: StoreHandle::new(store) }
+    }
+}
+
+impl Clone for OwnedFrame {
+    fn clone(&self) -> OwnedFrame {
+        OwnedFrame::new(self.frame.clone(), &self.store)
+    }
+}
+
+impl Trap {
+    pub fn new(cause: Cause, message: Vec<u8>) -> Trap {
+        Trap::with_data(cause, message, HostData::NONE)
+    }
+
+    /// Gives the trap to C, as an object of `store`.
+    pub fn into_handle(self, store: &Store) -> Handle {
+        Object::create(store, Body::Trap(Box::new(self)))
+    }
+
+    /// A trap that carries and owns `data`.
+    pub fn with_data(cause: Cause, message: Vec<u8>, data: HostData) -> Trap {
+        Trap { cause, message, frames: RefCell::default(), data }
+    }
+
+    pub fn of_code(code: TrapCode) -> Trap {
+        Trap::new(Cause::Code(code), code.message().as_bytes().to_vec())
+    }
+
+    pub fn data(&self) -> *mut c_void {
+        self.data.pointer
+    }
+
+    pub fn origin(&self) -> Option<Frame> {
+        self.frames.borrow().first().cloned()
+    }
+
+    pub fn frames(&self) -> Vec<Frame> {
+        self.frames.borrow().clone()
+    }
+}
+
+impl Store {
+    /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance and the index of
+    /// the function that was called, as far as that is known.
+    #[cold]
+    pub fn trap(&self, failure: Failure, entry: Option<(NonNull<Object>, u32)>) -> Handle {
+        let (trap, frames) = match failure {
+            Failure::Error(error) | Failure::NotInstantiated(error) => return self.error_trap(error),
+            Failure::Limit(code, error) => {
+                error::record(&error);
+                let trap = Trap::new(Cause::Code(code), error.message.clone().into_bytes());
+                return trap.into_handle(self);
+            }
+            Failure::Trap(code @ (TrapCode::MemoryLimit | TrapCode::TableLimit), frames) => {
+                let message = self.limits().denied().map_or(code.message().to_string(), |(_, e)| e.message.clone());
+                let trap = Trap::new(Cause::Code(code), message.into_bytes());
+                (trap.into_handle(self), frames)
+            }
+            Failure::Trap(code, frames) => (Trap::of_code(code).into_handle(self), frames),
+            Failure::Refused(code) => (Trap::of_code(code).into_handle(self), Vec::new()),
+            Failure::Host(frames) => match self.take_pending_trap() {
+                Some(trap) => (trap, frames),
+                None => {
+                    let message = "a host function failed without leaving a trap";
+                    return self.error_trap(Error::new(ErrorKind::Internal, message));
+                }
+            },
+        };
+        self.returned(trap, |body| {
+            // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
+            if body.frames.borrow().is_empty() {
+                *body.frames.borrow_mut() = locate(self, frames, entry.map(|(instance, _)| instance));
+            }
+        })
+    }
+
+    /// The trap to return for what a host function returned, or WebAssembly; also the thread's last error.
+    #[cold]
+    pub fn returned(&self, trap: Handle, complete: impl FnOnce(&Trap)) -> Handle {
+        let Some(body) = trap.as_trap() else {
+            return self.error_trap(Error::misuse("a host function returned something that is no trap"));
+        };
+        let kind = match body.cause {
+            Cause::Error(kind) => kind,
+            Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit) => ErrorKind::Limit,
+            _ => ErrorKind::Trap,
+        };
+        error::record(&Error::new(kind, String::from_utf8_lossy(&body.message)));
+        if self.is(trap.store()) {
+            complete(body);
+        }
+        trap
+    }
+}
+
+/// Finds the instance of each frame. An engine tells a frame's module; where the store has one instance of it, that is
+/// the one. Where it has several, the calls from frame to frame decide: a function called by another of its own module
+/// runs in the same instance unless it may have been imported from a sibling, and an imported one in that which exported
+/// it. Where that does not tell either, the instance is left out rather than guessed.
+fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> Vec<Frame> {
+    let mut caller: Option<NonNull<Object>> = None;
+    let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
+    for (position, raw) in raw.into_iter().rev().enumerate() {
+        let of_module = |object: &NonNull<Object>| is_instance_of(*object, raw.module);
+        let instance = store.only_instance(raw.module).or_else(|| match caller {
+            _ if position == 0 => entry.filter(of_module),
+            None => None,
+            Some(caller) => {
+                // SAFETY: instances are retained by their store.
+                let body = unsafe { caller.as_ref() }.as_instance()?;
+                match (Some(caller).filter(of_module), body.imported_from(raw.func_index, raw.module)) {
+                    (own, None) => own,
+                    (None, Some(exporter)) => Some(exporter),
+                    (Some(_), Some(_)) => None,
+                }
+            }
+        });
+        caller = instance;
+        frames.push(Frame {
+            instance,
+            func_index: raw.func_index,
+            func_offset: raw.func_offset,
+            module_offset: raw.module_offset,
+            func_name: raw.func_name,
+            module_name: raw.module_name,
+        });
+    }
+    frames.reverse();
+    frames
+}
+
+fn is_instance_of(object: NonNull<Object>, module: usize) -> bool {
+    // SAFETY: instances are retained by their store.
+    let instance = unsafe { object.as_ref() }.as_instance();
+    instance.is_some_and(|instance| instance.module.inner.identity() == module)
+}
+
+impl Instance {
+    /// The instance of `module` that exported to this one a function with index `func_index`, if one did.
+    fn imported_from(&self, func_index: u32, module: usize) -> Option<NonNull<Object>> {
+        self.imports.iter().find_map(|import| {
+            let (exporter, index) = import.as_func()?.origin()?;
+            (index == func_index && is_instance_of(exporter, module)).then_some(exporter)
+        })
+    }
+}
