@@ -51,7 +51,7 @@ def cost(program, backend, mode, what):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--library", type=pathlib.Path, default=ROOT / "target/release/libwasmrt.so")
+    parser.add_argument("--library", type=pathlib.Path, default=ROOT / "build/lib/libwasmrt.so")
     options = parser.parse_args()
     columns = [(what, backend) for what in COUNTS for backend in BACKENDS]
     print("| enabled | " + " | ".join(f"{what}, {backend}" for what, backend in columns) + " |")

@@ -11,7 +11,8 @@ set(wasmrt_header_directory "${PROJECT_SOURCE_DIR}/include")
 set(wasmrt_system_libraries pthread dl m)
 
 list(JOIN WASMRT_BACKENDS "," features)
-set(cargo_output "${WASMRT_CARGO_TARGET_DIR}/${WASMRT_CARGO_PROFILE}")
+string(REGEX REPLACE "^dev$" "debug" profile_directory "${WASMRT_CARGO_PROFILE}") # the one profile that cargo calls otherwise
+set(cargo_output "${WASMRT_CARGO_TARGET_DIR}/${profile_directory}")
 set(wasmrt_version_script "${PROJECT_SOURCE_DIR}/abi/libwasmrt.map")
 
 # cargo knows best what is out of date, so it is always asked. What is made of its output is made anew only when that
