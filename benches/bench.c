@@ -1,7 +1,7 @@
 // Measures implementations of wasm.h: any shared library, given by its path. See README.md.
 //
-// Each implementation runs in processes of its own, so that none disturbs another, and one that
-// aborts on a row only loses that row. Repetitions alternate between the implementations.
+// Each implementation runs in its own processes, so that none disturbs another, and one that aborts
+// on a row loses only that row. Repetitions alternate between the implementations.
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -148,7 +148,7 @@ int main(int argc, char **argv) {
   }
   if (repetitions == 0 || repetitions > MAX_REPETITIONS) return usage();
   if (chosen_count == 0) choose_all_rows();
-  signal(SIGPIPE, SIG_IGN); // that a child died is noticed when its answer is read
+  signal(SIGPIPE, SIG_IGN); // reading the answer shows that a child died
 
   if (strcmp(argv[1], "rows") == 0) {
     for (size_t i = 0; i < chosen_count; i++) printf("%s\n", chosen[i].name);

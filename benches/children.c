@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECONDS_BEFORE_HANGS = 120 }; // that one answer of a child may take
+enum { SECONDS_BEFORE_HANGS = 120 }; // for one answer of a child
 
 double now(clockid_t clock) {
   struct timespec time;
@@ -41,7 +41,7 @@ child_t start_child(void (*serve)(const library_t *, int command, int answer),
   return (child_t){pid, command[1], answer[0], NULL};
 }
 
-// Reads an answer; false if the child ended or hung instead, and its state tells which.
+// Reads an answer. Returns false if the child ended or hung instead; its state says which.
 bool read_answer(child_t *child, double *answer, size_t count) {
   if (child->state != NULL) return false;
   size_t have = 0;
@@ -76,7 +76,7 @@ bool ask(child_t *child, char command, double *answer, size_t count) {
 }
 
 void end_child(child_t *child) {
-  // Closing the pipe would not do: children started later hold it open, too.
+  // Closing the pipe is not enough: children started later hold it open too.
   if (write(child->command, "q", 1) != 1) { /* it has ended already */
   }
   close(child->command);

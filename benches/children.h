@@ -14,7 +14,7 @@ enum { MAX_LIBRARIES = 16, MAX_REPETITIONS = 1000 };
 // How often each library is measured, in turns.
 extern size_t repetitions;
 
-// Whether what libraries write to standard error is shown.
+// Whether to show what libraries write to standard error.
 extern bool verbose;
 
 typedef struct {
@@ -24,12 +24,11 @@ typedef struct {
   const char *state; // NULL while all is well, else what went wrong, as the tables say it
 } child_t;
 
-// Starts a process that runs `serve`, which reads commands until it gets none or another than its
-// own.
+// Starts a process that runs `serve`, which reads commands until it gets none or an unknown one.
 child_t start_child(void (*serve)(const library_t *, int command, int answer),
                     const library_t *library);
 
-// Writes the command and reads the answer; false if the child ended or hung, and its state tells
+// Writes the command and reads the answer. Returns false if the child ended or hung; its state says
 // which.
 bool ask(child_t *child, char command, double *answer, size_t count);
 bool read_answer(child_t *child, double *answer, size_t count);

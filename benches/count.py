@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Counts instructions of an operation of each row of the benchmark, with valgrind's callgrind.
 
-The count of a row is the difference between n and 2 n operations, by n: what is done once does not count. It is the
-processor's instructions in user space, of all threads.
+The count of a row is the difference between 2 n and n operations, divided by n, so that what is done once is not
+counted. It covers instructions in user space, of all threads.
 """
 
 import argparse
@@ -35,20 +35,20 @@ def instructions(bench, library, rows, options=()):
                 counts[row] = (twice - once) / int(operations)
             else:
                 counts[row] = {3: "fails", 4: "missing"}.get(run.returncode, "aborts")
-        # Go on behind the row that ended the run.
+        # Continue after the row that ended the run.
         rows = rows[rows.index(started[-1][0]) + 1:] if run.returncode != 0 else []
     return counts
 
 
 def total(path):
-    """What one file counted, or None if there is none, or if it is not one that the program asked for."""
+    """The count in one file, or None if there is none, or if the program did not ask for the file."""
     try:
         text = pathlib.Path(path).read_text()
     except FileNotFoundError:
         return None
     if "Trigger: Client Request" not in text:
         return None
-    # Not its "summary", which is wrong after the counters were set to zero.
+    # Not its "summary", which is wrong once the counters were set to zero.
     return int(re.search(r"^totals: (\d+)", text, re.MULTILINE).group(1))
 
 

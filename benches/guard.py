@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails if a hot path takes over 5 % more instructions than expected-instructions.txt says.
 
-Instructions are counted by callgrind, so that neither the machine nor what else runs on it matters. After a change that
-is worth its cost, or one that made a path cheaper, write the new numbers with --update, and commit them.
+callgrind counts the instructions, so neither the machine nor its load matters. After a change that is worth its cost, or
+one that made a path cheaper, write the new numbers with --update, and commit them.
 """
 
 import argparse
@@ -16,7 +16,7 @@ EXPECTED = pathlib.Path(__file__).with_name("expected-instructions.txt")
 TOLERANCE = 0.05
 ROWS = ["call_nothing", "call_i32", "callback_i32", "host_call", "memory_data", "instance"]
 BACKENDS = ["wasmtime", "wasmi"]
-SKIPPED = 77  # exit status by which ctest knows that something is not there
+SKIPPED = 77  # exit status that tells ctest that something is missing
 
 HEADER = """\
 # Instructions of one operation of each row, for each engine. make bench-guard compares with these numbers;

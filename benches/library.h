@@ -34,8 +34,8 @@ typedef struct {
 
 extern wasm_functions_t wasm;
 
-// A library may measure something else than wasm.h under the names of the rows (the floors in
-// peers/ do): it then has these two functions, which are NULL otherwise. The first gives NULL if
+// A library may measure something other than wasm.h under the names of the rows, as the floors in
+// peers/ do. It then has these two functions, which are NULL otherwise. The first returns NULL if
 // the library has no such row.
 extern void *(*floor_prepare)(const char *row, uint64_t parameter);
 extern void (*floor_run)(void *prepared, uint64_t count);

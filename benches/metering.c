@@ -1,4 +1,5 @@
-// One thing, so many times, for callgrind to count: what fuel and interruption cost. metering.py runs it.
+// Runs one operation COUNT times, for callgrind to count what fuel and interruption cost.
+// metering.py runs this program.
 
 #include <stdio.h>
 #include <stdlib.h>

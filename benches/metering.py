@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Counts what fuel and interruption cost, with valgrind's callgrind, and prints the table of docs/wasmrt.md.
 
-The count is the difference between many iterations, or calls, and few, by their number: what is done once does not count.
+The count is the difference between a run of many iterations (or calls) and a run of few, divided by their number, so
+that what is done once is not counted.
 """
 
 import argparse

@@ -45,7 +45,7 @@ enum {
   NO_RESULT = 0x40,
 };
 
-// A module in the making: the entries of each section, and how many they are.
+// A module being written: the entries of each section, and their number.
 typedef struct {
   bytes_t content[SECTIONS];
   size_t count[SECTIONS];
@@ -108,8 +108,8 @@ static void add_import(module_t *module, const char *name, size_t type) {
   module->count[SECTION_IMPORT]++;
 }
 
-// Takes the body, which is without its final END; the function has no locals but its parameters.
-// Gives its index.
+// Takes ownership of the body, which lacks its final END; the function has no locals besides its
+// parameters. Returns its index.
 static size_t add_function(module_t *module, size_t type, bytes_t *body) {
   put_number(&module->content[SECTION_FUNCTION], type);
   bytes_t *section = &module->content[SECTION_CODE];

@@ -1,5 +1,5 @@
-// Writes the WebAssembly modules that the benchmarks run: binaries, because only few
-// implementations of wasm.h read the text format, and parametric, because the benchmarks look at
+// Writes the WebAssembly modules that the benchmarks run. They are binaries, because few
+// implementations of wasm.h read the text format, and have parameters, because the benchmarks show
 // how costs grow.
 #ifndef BENCHES_MODULES_H
 #define BENCHES_MODULES_H
@@ -13,9 +13,9 @@ typedef struct {
   size_t capacity;
 } bytes_t;
 
-// One export "f" of type (result) -> (result), which gives back its first parameter of the type of
-// its result, or constants. Types are strings: one of the letters i, I, f, F (i32, i64, f32, f64)
-// for each value.
+// One export "f" of this type, which returns its first parameter that has the type of the result,
+// or constants. Types are strings: one of the letters i, I, f, F (i32, i64, f32, f64) for each
+// value.
 bytes_t module_with_function(const char *parameters, const char *results);
 
 // Imports a function of the given type, i32 parameters and results only, and exports "loop" (i32)

@@ -24,7 +24,7 @@ static wasm_table_t *table;
 static wasm_ref_t *reference;
 static wasm_extern_t **imports; // of the module
 static size_t import_count;
-static char parameters[MAX_VALUES + 1]; // types of what is called, as in modules.h
+static char parameters[MAX_VALUES + 1]; // types of the called function, as in modules.h
 static char results[MAX_VALUES + 1];
 static wasm_val_t arguments[MAX_VALUES];
 static wasm_byte_vec_t artifact;
@@ -356,7 +356,7 @@ static void make_engines(uint64_t count) {
   for (uint64_t i = 0; i < count; i++) wasm.engine_delete(wasm.engine_new());
 }
 
-// Instances stay until their store goes: a new store for every so many bounds what accumulates.
+// Instances stay as long as their store: new stores now and then limit what accumulates.
 static uint64_t instances_of_a_store = 100;
 
 static void make_instances(uint64_t count) {
@@ -368,7 +368,7 @@ static void make_instances(uint64_t count) {
   }
 }
 
-// Imports are of one store, so that all instances are, too.
+// Imports belong to one store, so all instances do too.
 static void make_instances_with_imports(uint64_t count) {
   for (uint64_t done = 0; done < count;) {
     wasm_store_t *shared = store;
@@ -393,7 +393,7 @@ static void prepare_instance_with_data(uint64_t kilobytes) {
   new_engine_and_store();
   module = new_module(module_with_data((size_t)kilobytes * 1024));
   instances_of_a_store =
-      10; // valgrind has address space for no more than 20 of wasmtime's memories
+      10; // valgrind has address space for at most 20 of wasmtime's memories
 }
 
 static void prepare_instance_with_imports(uint64_t count) {

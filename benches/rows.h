@@ -19,25 +19,25 @@ typedef struct {
   const row_t *row;
   uint64_t parameter;
   char name[64];
-  void *floor; // what floor_prepare gave, if the library has it
+  void *floor; // what floor_prepare returned, if the library has it
 } chosen_row_t;
 
 enum { MAX_ROWS = 256 };
 extern chosen_row_t chosen[MAX_ROWS];
 extern size_t chosen_count;
 
-// Adds to the chosen rows: names with commas between. "exports/100" is the row "exports" with
-// another parameter than its own.
+// Adds to the chosen rows, by names separated by commas. "exports/100" is the row "exports" with
+// another parameter than its default.
 void choose_rows(const char *names);
 void choose_all_rows(void);
 
 // Files with the modules of the rows module_medium and module_large, or NULL.
 extern const char *module_files[2];
 
-// Makes what the row works on, out of the loaded library; called before `run`, once.
+// Prepares the row with the loaded library; called once, before `run`.
 void prepare(chosen_row_t *row);
 
-// Does the row's operation `count` times.
+// Performs the row's operation `count` times.
 void run(const chosen_row_t *row, uint64_t count);
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures wasmrt beside other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
+"""Compares wasmrt with other implementations of wasm.h, and writes docs/performance.md and docs/performance.svg.
 
 Fetches and builds what it compares with, from package registries, into build/benches and build/peers; that takes some
 minutes the first time. The figures stay in build/benches/results; --only measures some of them anew.
@@ -134,7 +134,7 @@ def prepare():
         get_module(name)
     command("cargo", "build", "--quiet", "--release", "--locked", cwd=ROOT / "benches/peers",
             env=dict(os.environ, CARGO_TARGET_DIR=str(PEERS)))
-    # Only its size is looked at.
+    # Only its size is measured.
     command("cargo", "build", "--quiet", "--release", "--locked", "--no-default-features", "--features", "wasmi",
             "--package", "wasmrt", cwd=ROOT, env=dict(os.environ, CARGO_TARGET_DIR=str(WORK / "wasmi-alone")))
 
@@ -241,7 +241,7 @@ def duration(nanoseconds):
 
 
 def ratio(ours, theirs):
-    """How many times as much theirs is; bold where ours is not better."""
+    """The ratio of theirs to ours; bold if ours is worse."""
     if not isinstance(ours, float) or not isinstance(theirs, float) or ours == 0:
         return "–"
     words = f"{theirs / ours:.2g}×" if theirs / ours < 10 else f"{theirs / ours:.0f}×"
@@ -333,7 +333,7 @@ def aims_table(counts):
 
 
 def slower_rows(counts):
-    """Rows of which an engine's own C API takes fewer instructions."""
+    """Rows for which an engine's own C API takes fewer instructions."""
     return [f"- {engine}: {ROWS[row]}: {grouped(found)} against {grouped(counts[ENGINES[engine][1]][row])}"
             for engine in ENGINES for row, found in counts[ENGINES[engine][0]].items()
             if isinstance(found, float) and isinstance(counts[ENGINES[engine][1]].get(row), float)
@@ -459,17 +459,17 @@ def draw(counts):
 
 
 TIMES = """\
-Minimum / median, CPU time of one operation; of modules wall time, as compilers use several threads. “Aborts” and
-the like: what happened instead."""
+Minimum / median CPU time of one operation; wall time for modules, because compilers use several threads. A word such
+as “aborts” says what happened instead."""
 
 STARTUP = """\
-From `dlopen` to the first result of a small module, in a fresh process: wall time since the start, medians, and how
-much resident memory the process has gained then."""
+From `dlopen` to the first result of a small module, in a fresh process: median wall time since the start, and how much
+resident memory the process has gained at the end."""
 
 MEMORY = """\
-Resident bytes, and in brackets those that are the process's own: the others are pages of the library, which processes
-share. The first store includes its engine, the first instance also its store and module; of many, what each of them
-adds (instances of a module with one function; a thousand share a store)."""
+Resident bytes, with the process's private bytes in brackets; the others are pages of the library, which processes share.
+The first store includes its engine, and the first instance also its store and module. The columns for many give what
+each of them adds. Instances are of a module with one function, a thousand in one store."""
 
 
 def report():
@@ -479,32 +479,32 @@ def report():
     page = f"""\
 # Performance
 
-What a call through `wasm.h` costs with wasmrt, next to the engines' own C APIs and to the floor: the cheapest way that
-each engine's public Rust interface offers (`call_unchecked`, `Func::wrap`, prepared instances). This page and its
-picture are written by `make bench`; [benches/README.md](../benches/README.md) says how it measures.
+What operations of `wasm.h` cost with wasmrt, compared with the engines' own C APIs and with the floor: the cheapest way
+that each engine's public Rust interface offers (`call_unchecked`, `Func::wrap`, prepared instances). `make bench` writes
+this page and its picture; [benches/README.md](../benches/README.md) says how it measures.
 
-Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Times drift with what else the machine does;
-instructions (in user space, by callgrind) and ratios of one run are what to trust. The engines' own C APIs are built as
-wasmrt is, with the same features and optimisation; the library of the PyPI wheel is as its authors built it.
+Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Times depend on what else the machine
+does; trust the instructions (in user space, counted by callgrind) and the ratios within one run. The engines' own C APIs
+are built like wasmrt, with the same features and optimisation; the library of the PyPI wheel is as its authors built it.
 
 ![Bars and curves of the tables below](performance.svg)
 
 ## Instructions
 
-User instructions of one operation. Ratios in bold: wasmrt takes more than the engine's own C API.
+User instructions of one operation. A ratio in bold means that wasmrt takes more than the engine's own C API.
 
 """.splitlines()
     for engine in ENGINES:
         page += [f"### Instructions, {engine}", "", *counts_table(engine, counts)]
     page += ["## The aims", "", *aims_table(counts)]
-    page += ["Rows with more instructions than the engine's own C API:", "", *(slower or ["- none"]), "", notes, ""]
+    page += ["wasmrt takes more instructions than the engine's own C API for:", "", *(slower or ["- none"]), "", notes, ""]
     page += ["## Times", "", TIMES, ""]
     for engine in ENGINES:
         page += [f"### Times, {engine}", "", *times_table(engine)]
     page += ["## Start-up", "", STARTUP, "", *startup_section()]
     page += ["## Memory", "", MEMORY, "", *memory_section()]
-    page += ["## Threads", "", "Each thread has a store of its own, in one engine. Medians.", "", *threads_section()]
-    page += ["## Growth", "", "Minimum time of one operation, by how many of what it has.", "", *growth_table()]
+    page += ["## Threads", "", "Each thread has its own store, in one engine. Medians.", "", *threads_section()]
+    page += ["## Growth", "", "Minimum time of one operation, depending on the number in the heading.", "", *growth_table()]
     page += ["## Size", "", *sizes_table()]
     DOCS.mkdir(exist_ok=True)
     (DOCS / "performance.md").write_text("\n".join(page).rstrip() + "\n")

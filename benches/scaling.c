@@ -43,7 +43,7 @@ static void call(const wasm_func_t *function, int32_t number) {
 
 typedef struct {
   double resident; // bytes
-  double private;  // those of it that are no pages of files, which other processes may share
+  double private;  // of these, without pages of files, which processes may share
 } memory_t;
 
 static memory_t memory_now(void) {
@@ -124,10 +124,10 @@ static void serve_memory(const library_t *library, int command, int answer) {
     module = compile(store);
     instantiate(store, module);
   }
-  // The first one is what the engine costs; of many, only what they add.
+  // The first one includes the engine; for many, only what they add is counted.
   if (objects_wanted > 1) before = memory_now();
   for (uint64_t i = 0; i < objects_wanted && objects_wanted > 1; i++) {
-    // wasmtime's own C API allows no more than 10,000 instances in a store.
+    // wasmtime's own C API allows at most 10,000 instances in a store.
     if (!objects_are_instances || i % 1000 == 999) store = wasm.store_new(engine);
     require(store != NULL);
     if (objects_are_instances) instantiate(store, module);
@@ -177,8 +177,8 @@ static bool threads_instantiate;
 static wasm_engine_t *engine_of_threads;
 static pthread_barrier_t barrier;
 
-// When a thread did what is measured. Its own times: with more threads than processors, nobody else
-// is there in time to look at the clock.
+// When a thread began and ended. Each thread reads the clock itself: with more threads than
+// processors, no other would run in time.
 typedef struct {
   double start;
   double end;

@@ -1,5 +1,6 @@
-// What the examples share, so that each shows little more than its own subject: giving up with
-// the reason, and the steps from WebAssembly text to an instance. hello.c does all of it by hand.
+// What the examples share, so that each shows only its own subject: ending the program with an
+// error message, and the steps from WebAssembly text to an instance. hello.c does all of it by
+// hand.
 
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
@@ -9,20 +10,20 @@
 #include <wasm.h>
 #include <wasmrt.h>
 
-// Says what could not be done, with the library's own reason, and ends the program.
+// Prints what failed, with the library's reason, and ends the program.
 _Noreturn static inline void fail(const char* what) {
   const char* reason = wasmrt_last_error_message();
   fprintf(stderr, "error: %s: %s\n", what, reason ? reason : "no reason given");
   exit(1);
 }
 
-// Likewise for what the program itself finds wrong.
+// The same for errors that the program itself detects.
 _Noreturn static inline void stop(const char* what) {
   fprintf(stderr, "error: %s\n", what);
   exit(1);
 }
 
-// Prints a trap's message, which ends with a zero, and releases the trap.
+// Prints a trap's message, which ends with a zero, and deletes the trap.
 static inline void print_trap(FILE* out, const char* what, wasm_trap_t* trap) {
   wasm_message_t message;
   wasm_trap_message(trap, &message);
@@ -52,7 +53,8 @@ static inline wasm_module_t* new_module(wasm_store_t* store, const char* text) {
   return module;
 }
 
-// `imports` stay the caller's, in the order the module declares them; NULL when it has none.
+// `imports` are in the order in which the module declares them and remain the caller's; NULL for
+// none.
 static inline wasm_instance_t* new_instance(
   wasm_store_t* store, const wasm_module_t* module, const wasm_extern_vec_t* imports
 ) {
@@ -68,14 +70,14 @@ static inline wasm_instance_t* new_instance(
   return instance;
 }
 
-// The exported function at this place of the export list; it belongs to `exports`.
+// Returns the exported function at this index. It belongs to `exports`.
 static inline wasm_func_t* exported_func(const wasm_extern_vec_t* exports, size_t index) {
   wasm_func_t* func = index < exports->size ? wasm_extern_as_func(exports->data[index]) : NULL;
   if (!func) stop("the module does not export this function");
   return func;
 }
 
-// For calls that are not meant to trap; NULL stands for no arguments, no results.
+// Makes a call that is not expected to trap. NULL means no arguments or no results.
 static inline void call(const wasm_func_t* func, wasm_val_vec_t* args, wasm_val_vec_t* results) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t* trap = wasm_func_call(func, args ? args : &none, results ? results : &none);

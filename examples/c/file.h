@@ -1,4 +1,4 @@
-// Reading a whole file, for the examples that work on files.
+// Reads a whole file, for the examples that work on files.
 
 #ifndef FILE_H
 #define FILE_H
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The file's bytes and one zero after them, to be released with free(); NULL after saying why not.
-// Works for pipes too, whose size is not known beforehand.
+// Returns the file's bytes with one zero after them, to be released with free(). On failure prints
+// why and returns NULL. Works for pipes too, whose size is not known in advance.
 static inline char* read_file(const char* path, size_t* size) {
   FILE* file = fopen(path, "rb");
   char* bytes = NULL;

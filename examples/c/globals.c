@@ -1,5 +1,6 @@
-// Globals are single typed values, constant or variable, that C and wasm share: created here and
-// imported, or created by the module and exported. Both sides see every change at once.
+// Globals are single typed values, constant or variable, that C and wasm share. Either C creates
+// them and the module imports them, or the module creates and exports them. Both see every change
+// at once.
 
 #include "example.h"
 
@@ -34,7 +35,7 @@ static wasm_val_t get(const wasm_global_t* global) {
   return value;  // a number: nothing to release
 }
 
-// wasm_global_set has no result: whether it was refused is seen in the last error.
+// wasm_global_set returns nothing: the last error shows whether it was refused.
 static bool set(wasm_global_t* global, const wasm_val_t* value) {
   wasmrt_last_error_clear();
   wasm_global_set(global, value);
@@ -70,13 +71,13 @@ int main(void) {
   printf("limit %d, level %g, counter %lld\n", get(limit).of.i32, get(level).of.f32,
     (long long)get(counter).of.i64);
 
-  // wasm reads the constant that C gave it, and counts in the variable that C gave it.
+  // wasm reads the constant and increments the variable that C created.
   wasm_val_t arguments[] = {WASM_F64_VAL(7)}, answers[] = {WASM_INIT_VAL};
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);
   call(scale, &args, &results);
   printf("scale(7) = %g, counter %lld\n", answers[0].of.f64, (long long)get(counter).of.i64);
 
-  // C sets, wasm goes on from there.
+  // C sets new values; wasm continues from them.
   wasm_val_t eight = WASM_F32_VAL(8), thousand = WASM_I64_VAL(1000);
   if (!set(level, &eight)) fail("cannot set the level");
   if (!set(counter, &thousand)) fail("cannot set the counter");
@@ -84,12 +85,12 @@ int main(void) {
   call(scale, &args, &results);
   printf("level %g, counter %lld\n", get(level).of.f32, (long long)get(counter).of.i64);
 
-  // A constant stays, and so does a variable given a value of another kind.
+  // A constant cannot be set, nor can a variable be set to a value of another kind.
   wasm_val_t number = WASM_I32_VAL(1);
   if (set(limit, &number) || set(level, &number)) stop("a wrong value was accepted");
   printf("refused: limit %d, level %g\n", get(limit).of.i32, get(level).of.f32);
 
-  // The re-exported counter is the one that C created: another handle, the same object.
+  // The re-exported counter is the one that C created: the same object, through another handle.
   printf("same counter: %s, limit and level: %s\n",
     wasm_global_same(counter, exported_global(&exports, 2)) ? "yes" : "no",
     wasm_global_same(limit, level) ? "yes" : "no");

@@ -1,8 +1,8 @@
-// Configuration: what an engine can do is known when it is made, not when it is used.
+// Configuration: an unsupported setting is refused when the engine is made, not when it is used.
 
 #include "example.h"
 
-// One of these is applied to each configuration. It says whether the value means anything.
+// Each configuration gets one of these settings, which returns whether its value is valid.
 static bool pulley(wasm_config_t* config) {
   return wasmrt_config_set_compiler(config, WASMRT_COMPILER_PULLEY);
 }

@@ -1,4 +1,4 @@
-// Deadlines and interruption: a guest that never returns is stopped, by the clock or by a thread.
+// Deadlines and interruption: the clock or another thread stops a guest that never returns.
 
 #include "example.h"
 #include <pthread.h>
@@ -32,19 +32,19 @@ int main(void) {
   wasm_instance_exports(instance, &exports);
   const wasm_func_t* func = exported_func(&exports, 0);
 
-  // So long for each call.
+  // A limit for each call.
   if (!wasmrt_store_set_call_timeout(store, 20 * 1000000)) fail("cannot set a timeout");
   spin(func, "20 ms for a call");
   spin(func, "and for the next");
 
-  // So long for everything, from now on: once it is over, nothing runs in this store.
+  // A limit for everything from now on: after that, nothing runs in this store.
   if (!wasmrt_store_set_call_timeout(store, WASMRT_NO_DEADLINE)) fail("cannot lift the timeout");
   if (!wasmrt_store_set_deadline(store, 20 * 1000000)) fail("cannot set a deadline");
   spin(func, "20 ms in all");
   spin(func, "too late");
   if (!wasmrt_store_set_deadline(store, WASMRT_NO_DEADLINE)) fail("cannot lift the deadline");
 
-  // No clock at all: another thread decides. If it comes first, the next call is stopped.
+  // No clock: another thread decides. If it does so before the call, the call is stopped at once.
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(store);
   if (!interrupt) fail("cannot make an interrupt");
   pthread_t thread;

@@ -1,4 +1,4 @@
-// Choosing the engine: the program asks which backends there are, and runs a module on each.
+// Choosing the engine: the program lists the backends, and runs a module on each.
 
 #include "example.h"
 
@@ -36,7 +36,7 @@ int main(void) {
   }
   printf("twice 21 is 42 on every backend\n");
 
-  // A name that no backend has is refused at once; the message lists those there are.
+  // An unknown name is refused at once; the message lists the backends.
   wasm_config_t* config = wasm_config_new();
   if (!wasmrt_config_set_backend(config, "abacus")) {
     printf("refused: abacus\n");

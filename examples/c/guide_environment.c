@@ -1,4 +1,4 @@
-// The environment: an operator sets what the program leaves open. This program plays both parts.
+// The environment: an operator sets what the program leaves open. This program plays both roles.
 
 #define _POSIX_C_SOURCE 200809L  // for setenv
 #include "example.h"
@@ -9,8 +9,8 @@ static const char text[] =
   "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
   "    (call $dive)))";
 
-// How deep calls nest on an engine that is made just now. `bytes` is what the program sets; 0 for
-// nothing.
+// Returns how deep calls nest on a new engine. The program sets the stack to `bytes`, unless that
+// is 0.
 static int32_t depth(size_t bytes) {
   wasm_config_t* config = wasm_config_new();
   if (bytes && !wasmrt_config_set_max_wasm_stack(config, bytes)) fail("cannot set the stack");
@@ -42,7 +42,7 @@ int main(void) {
   printf("the operator's 64 KiB are less than usual: %s\n", operators < usual ? "yes" : "no");
   printf("the program's 256 KiB take precedence: %s\n", programs > operators ? "yes" : "no");
 
-  // A value that means nothing is an error of whoever makes an engine next.
+  // With an invalid value, the next engine cannot be created.
   setenv("WASMRT_MAX_WASM_STACK", "a lot", 1);
   if (wasm_engine_new()) stop("this variable means nothing");
   printf("%s\n", wasmrt_last_error_message());

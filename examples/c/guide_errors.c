@@ -22,8 +22,8 @@ int main(void) {
   wasm_engine_t* engine = new_engine();
   wasm_store_t* store = new_store(engine);
 
-  // A module that is invalid: the kind is for the program, the message for people. It names the
-  // function; the offset counts bytes of the binary.
+  // An invalid module: the kind is for the program, the message for people. It names the function;
+  // the offset counts bytes of the binary.
   wasm_byte_vec_t binary;
   if (!wasmrt_wat2wasm(invalid, strlen(invalid), &binary)) fail("cannot read the text");
   if (wasm_module_new(store, &binary)) stop("an invalid module was compiled");
@@ -34,8 +34,8 @@ int main(void) {
   }
   fprintf(stderr, "%s\n", wasmrt_last_error_message());
 
-  // Imports that do not fit: one line for each. Here the first has another type than the module
-  // wants, the second is NULL, and the third was forgotten.
+  // Imports that do not match: one line for each. Here the first has the wrong type, the second is
+  // NULL, and the third is missing.
   wasm_functype_t* type = wasm_functype_new_0_1(wasm_valtype_new_i32());
   wasm_func_t* host_now = wasm_func_new(store, type, now);
   wasm_functype_delete(type);
@@ -46,7 +46,7 @@ int main(void) {
   if (wasm_instance_new(store, module, &imports, NULL)) stop("this cannot be instantiated");
   if (wasmrt_last_error_kind() == WASMRT_ERROR_LINK) printf("%s\n", wasmrt_last_error_message());
 
-  // Success clears nothing: whoever asks later gets the same answer, unless it is cleared.
+  // Success does not clear the last error: it stays until the program clears it.
   wasm_module_delete(new_module(store, "(module)"));
   printf("still there: %s\n", wasmrt_last_error_kind() == WASMRT_ERROR_LINK ? "yes" : "no");
   wasmrt_last_error_clear();

@@ -1,4 +1,4 @@
-// Fuel: a guest gets so many instructions, and more of them if it deserves it.
+// Fuel: a guest gets a number of instructions, and can get more.
 
 #include "example.h"
 
@@ -19,13 +19,13 @@ int main(void) {
   wasm_instance_exports(instance, &exports);
   const wasm_func_t* count = exported_func(&exports, 0);
 
-  // Each call finds some fuel in the store's account. What it does not use stays there.
+  // Each call uses fuel from the store's account. What it does not use stays there.
   wasm_val_t arguments[] = {WASM_I32_VAL(10000)};
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_EMPTY_VEC;
   if (!wasmrt_store_set_fuel(store, 1000)) fail("cannot set fuel");
   wasm_trap_t* trap = wasm_func_call(count, &args, &results);
   while (trap && wasmrt_trap_code(trap) == WASMRT_TRAP_OUT_OF_FUEL) {
-    // What the guest was doing is lost; the store is as good as before.
+    // The guest's call is lost; the store remains usable.
     print_trap(stdout, "count to 10000", trap);
     if (!wasmrt_store_add_fuel(store, 500000)) fail("cannot add fuel");
     trap = wasm_func_call(count, &args, &results);
@@ -36,7 +36,7 @@ int main(void) {
   if (!wasmrt_store_fuel(store, &left) || !wasmrt_store_fuel_consumed(store, &consumed)) {
     fail("cannot read the account");
   }
-  fprintf(stderr, "%llu consumed\n", (unsigned long long)consumed);  // the backend decides
+  fprintf(stderr, "%llu consumed\n", (unsigned long long)consumed);  // depends on the backend
   printf("counted; consumed and left are what was given: %s\n",
     left + consumed == 501000 ? "yes" : "no");
 

@@ -1,4 +1,4 @@
-// Limits: how much a store may hold, whoever asks for it.
+// Limits: how much a store may hold, whether the guest or the host asks for it.
 
 #include "example.h"
 
@@ -26,18 +26,18 @@ int main(void) {
   wasm_instance_exports(instance, &exports);
   const wasm_func_t* func = exported_func(&exports, 0);
 
-  // A guest sees the limit as it sees a memory's own maximum.
+  // To a guest, the limit looks like a memory's own maximum.
   if (grow(func, 4) || grow(func, 6)) stop("growth trapped");
   printf("%d pages in use\n",
     (int)(wasmrt_store_usage(store, WASMRT_LIMIT_MEMORY_BYTES) / MEMORY_PAGE_SIZE));
 
-  // Many programs do not look at what growth gives: then a trap is clearer.
+  // Many programs ignore the result of growing: then a trap is clearer.
   if (!wasmrt_store_set_growth_trap(store, true)) fail("cannot choose traps");
   wasm_trap_t* trap = grow(func, 6);
   if (!trap || wasmrt_trap_code(trap) != WASMRT_TRAP_MEMORY_LIMIT) stop("no such trap");
   print_trap(stdout, "growing by 6 pages", trap);
 
-  // What the host makes counts as well. The error names the limit.
+  // Objects that the host makes count too. The error names the limit.
   wasm_limits_t pages = {6, 6};
   wasm_memorytype_t* type = wasm_memorytype_new(&pages);
   if (wasm_memory_new(store, type)) stop("a memory beyond the limit");

@@ -1,4 +1,4 @@
-// Limits of modules: what is too big is refused before a compiler spends time and memory on it.
+// Limits of modules: a module that is too big is refused before compiling takes time and memory.
 
 #include "example.h"
 

@@ -1,4 +1,4 @@
-// Monitoring: what a store and an engine hold, and warnings of what is no error of any call.
+// Monitoring: what a store and an engine hold, and warnings about problems that fail no call.
 
 #include "example.h"
 
@@ -12,7 +12,7 @@ static void warn(void* env, const char* message) {
 }
 
 int main(void) {
-  // One logger for the process. It may be called on several threads at once; this program has one.
+  // One logger for the process. Several threads may call it at once; this program has only one.
   int warnings = 0;
   wasmrt_set_log_callback(warn, &warnings, NULL);
 

@@ -1,5 +1,5 @@
-// Traps: of what kind one is, the status of a program that ends itself, and data that a host
-// function gives to whoever called WebAssembly.
+// Traps: their kinds, the exit status of a program that ends itself, and data that a host function
+// passes to the caller of WebAssembly.
 
 #include "example.h"
 
@@ -9,7 +9,7 @@ static const char text[] =
   "  (func $divide (export \"divide\") (param i32) (drop (i32.div_s (i32.const 1) (local.get 0))))"
   "  (func $visit (export \"visit\") (param i32) (call $knock (local.get 0))))";
 
-// There is no door 7: the program ends. All others are locked: the trap says which it was.
+// Door 7 ends the program. All other doors are locked; the trap says which one it was.
 static wasm_trap_t* knock(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)results;
   if (args->data[0].of.i32 == 7) return wasmrt_trap_new_exit(env, 3);
@@ -30,7 +30,7 @@ static void report(wasm_trap_t* trap) {
   else if (wasmrt_trap_data(trap)) printf("no way at %d\n", *(int32_t*)wasmrt_trap_data(trap));
   else printf("some other trap\n");
 
-  wasm_frame_t* frame = wasm_trap_origin(trap);  // where it happened; wasmi keeps no frames
+  wasm_frame_t* frame = wasm_trap_origin(trap);  // where it trapped; wasmi keeps no frames
   if (frame) {
     wasm_name_t name;
     wasmrt_frame_func_name(frame, &name);
@@ -38,7 +38,7 @@ static void report(wasm_trap_t* trap) {
     wasm_name_delete(&name);
     wasm_frame_delete(frame);
   }
-  wasm_trap_delete(trap);  // frees its data, too
+  wasm_trap_delete(trap);  // also frees its data
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
-// Just enough JSON for source_map.c: finds the strings of a source map where they stand, without
-// copying them. Not a validator: what it does not find is NULL, and it never reads beyond the zero
-// that ends the text.
+// Just enough JSON for source_map.c: finds the strings of a source map in place, without copying
+// them. It does not validate. It returns NULL for what it does not find, and never reads beyond the
+// zero that ends the text.
 
 #ifndef JSON_H
 #define JSON_H
@@ -11,7 +11,7 @@ static inline const char* json_skip_space(const char* at) {
   return at + strspn(at, " \t\r\n");
 }
 
-// The quote that ends the string whose opening quote is `at`.
+// Returns the closing quote of the string whose opening quote is at `at`.
 static inline const char* json_string_end(const char* at) {
   for (++at; *at && *at != '"'; ++at) {
     if (*at == '\\' && at[1]) ++at;  // an escaped quote does not end it
@@ -19,7 +19,7 @@ static inline const char* json_string_end(const char* at) {
   return *at ? at : NULL;
 }
 
-// The value of this member of the outermost object; members of inner ones do not count.
+// Returns the value of this member of the outermost object; ignores members of inner objects.
 static inline const char* json_member(const char* text, const char* name) {
   int depth = 0;
   for (const char* at = text; *at; ++at) {
@@ -38,7 +38,7 @@ static inline const char* json_member(const char* text, const char* name) {
   return NULL;
 }
 
-// The content of a string value, escapes left as they are; the length goes to `length`.
+// Returns the content of a string value, with its escapes unchanged, and sets `*length`.
 static inline const char* json_string(const char* value, size_t* length) {
   const char* end = value && *value == '"' ? json_string_end(value) : NULL;
   if (!end) return NULL;
@@ -46,7 +46,7 @@ static inline const char* json_string(const char* value, size_t* length) {
   return value + 1;
 }
 
-// Likewise for the element of this index in an array of strings.
+// The same for the element at this index in an array of strings.
 static inline const char* json_string_at(const char* array, size_t index, size_t* length) {
   const char* at = array && *array == '[' ? json_skip_space(array + 1) : NULL;
   for (; at && index > 0; --index) {

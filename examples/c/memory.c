@@ -1,5 +1,5 @@
-// A module's memory is an array of bytes that both sides read and write: strings and buffers cross
-// this way. Shows reading, writing, growing, the limit, and what an address outside of it gets.
+// A module's memory is an array of bytes that C and wasm both read and write, to exchange strings
+// and buffers. Shows reading, writing, growing, the limit, and what happens at an address outside.
 
 #include "example.h"
 
@@ -22,7 +22,7 @@ static const char text[] =
   "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
   "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
 
-// A call with i32 arguments and one i32 result.
+// Makes a call with i32 arguments and one i32 result.
 static int32_t call_i32(const wasm_func_t* func, size_t count, int32_t first, int32_t second) {
   wasm_val_t arguments[] = {WASM_I32_VAL(first), WASM_I32_VAL(second)};
   wasm_val_t answers[] = {WASM_INIT_VAL};
@@ -46,8 +46,8 @@ int main(void) {
   const wasm_func_t* grow = exported_func(&exports, 4);
   printf("size: %u page, %zu bytes\n", wasm_memory_size(memory), wasm_memory_data_size(memory));
 
-  // Reading what wasm wrote. An address from wasm is a number to distrust: check it, and check that
-  // the string ends inside the memory.
+  // Read what wasm wrote. Do not trust an address from wasm: check it, and check that the string
+  // ends inside the memory.
   size_t address = (uint32_t)call_i32(greeting, 0, 0, 0);
   const char* data = wasm_memory_data(memory);
   size_t size = wasm_memory_data_size(memory);
@@ -56,24 +56,24 @@ int main(void) {
   }
   printf("wasm says: %s\n", data + address);
 
-  // Writing what wasm reads.
+  // Write what wasm reads.
   const char message[] = {1, 2, 3, 4, 90};
   memcpy(wasm_memory_data(memory) + 1000, message, sizeof message);
   printf("sum of the bytes C wrote: %d\n", call_i32(sum, 2, 1000, sizeof message));
 
-  // Growing, from either side. It may move the memory: pointers from before must not be used again.
+  // Either side may grow the memory. That may move it, so old pointers must not be used any more.
   if (!wasm_memory_grow(memory, 1)) fail("cannot grow the memory");
   printf("grown by C to %u pages\n", wasm_memory_size(memory));
   printf("wasm grows it too, from %d pages", call_i32(grow, 1, 1, 0));
   printf(" to %u\n", wasm_memory_size(memory));
   printf("the bytes are still there: %d\n", call_i32(sum, 2, 1000, sizeof message));
 
-  // The module declared at most 3 pages; both sides are held to it.
+  // The module declared at most 3 pages; this limits both sides.
   if (wasm_memory_grow(memory, 1)) stop("the memory grew beyond its limit");
   printf("beyond the limit C gets: false\n");
   printf("beyond the limit wasm gets: %d\n", call_i32(grow, 1, 1, 0));
 
-  // An address outside is a trap, never somebody else's memory.
+  // An address outside the memory traps; it never reaches other memory.
   wasm_val_t arguments[] = {WASM_I32_VAL(3 * 65536 - 3)};
   wasm_val_t answers[] = {WASM_INIT_VAL};
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);

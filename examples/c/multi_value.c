@@ -1,12 +1,12 @@
-// A function may have several results, WebAssembly's as well as the host's: they are a vector, as
-// the arguments are.
+// A function may have several results, whether it is a WebAssembly or a host function. They are
+// passed as a vector, like the arguments.
 
 #include "example.h"
 
 static const char text[] =
   "(module"
   "  (import \"host\" \"divide\" (func $divide (param i32 i32) (result i32 i32)))"
-  // quotient and remainder, from the host, then their sum and a float of the quotient
+  // quotient and remainder from the host, then their sum and the quotient as a float
   "  (func (export \"report\") (param i32 i32) (result i32 i32 i64 f64)"
   "    (local $quotient i32) (local $remainder i32)"
   "    (call $divide (local.get 0) (local.get 1))"
@@ -19,7 +19,7 @@ static const char text[] =
   "  (func (export \"swap\") (param i32 i64 f32 f64) (result f64 f32 i64 i32)"
   "    (local.get 3) (local.get 2) (local.get 1) (local.get 0)))";
 
-// Writes one value per declared result. They are checked: a wrong kind would be a trap.
+// Writes one value for each declared result. They are checked: a wrong kind would trap.
 static wasm_trap_t* divide(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   div_t answer = div(args->data[0].of.i32, args->data[1].of.i32);
   results->data[0] = (wasm_val_t)WASM_I32_VAL(answer.quot);
@@ -49,7 +49,7 @@ int main(void) {
   printf("report takes %zu values and gives %zu\n",
     wasm_func_param_arity(report), wasm_func_result_arity(report));
 
-  // The caller provides room for the results; it needs no particular content.
+  // The caller provides room for the results, which may be uninitialised.
   wasm_val_t numbers[] = {WASM_I32_VAL(47), WASM_I32_VAL(5)};
   wasm_val_t four[4];
   wasm_val_vec_t args = WASM_ARRAY_VEC(numbers), results = WASM_ARRAY_VEC(four);

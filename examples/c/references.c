@@ -1,5 +1,6 @@
-// C objects travel through WebAssembly as external references, which wasm can hold and pass on but
-// not look into. An object carries its C data as host info; a finalizer runs when the object goes.
+// C objects pass through WebAssembly as external references, which wasm can store and pass on but
+// not look into. An object carries its C data as host info; a finalizer runs when the object is
+// freed.
 
 #include "example.h"
 
@@ -21,7 +22,7 @@ static void finalize(void* info) {
   free(info);
 }
 
-// A foreign object is an empty shell for C's own purposes; the host info is what it stands for.
+// A foreign object is empty; C uses it for its own purposes. Its host info is what it represents.
 static wasm_foreign_t* new_object(wasm_store_t* store, const char* name) {
   wasm_foreign_t* object = wasm_foreign_new(store);
   char* info = malloc(strlen(name) + 1);
@@ -31,21 +32,21 @@ static wasm_foreign_t* new_object(wasm_store_t* store, const char* name) {
   return object;
 }
 
-// A reference's host info is its object's. Functions passed as references have none unless set.
+// Returns the host info of the reference's object. A function has none unless it was set.
 static const char* info_of(const wasm_ref_t* reference) {
   if (!reference) return "null";
   const char* info = wasm_ref_get_host_info(reference);
   return info ? info : "nothing";
 }
 
-// Arguments are borrowed: what a callback returns or keeps, it copies.
+// Arguments are borrowed: a callback must copy what it returns or keeps.
 static wasm_trap_t* inspect(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   printf("  inspect sees %s\n", info_of(args->data[0].of.ref));
   wasm_val_copy(&results->data[0], &args->data[0]);
   return NULL;
 }
 
-// Sends a reference through wasm to the host function and back; the caller owns what returns.
+// Passes a reference through wasm to the host function and back. The caller owns the result.
 static wasm_ref_t* show(const wasm_func_t* func, wasm_ref_t* reference) {
   wasm_val_t arguments[] = {WASM_REF_VAL(reference)}, answers[] = {WASM_INIT_VAL};
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);
@@ -78,8 +79,8 @@ int main(void) {
   const wasm_func_t* put = exported_func(&exports, 3);
   const wasm_func_t* show_func = exported_func(&exports, 4);
 
-  // Through calls: what comes back is the same object, null stays null, and anything that has a
-  // reference can go, here the host function itself.
+  // Through calls: the same object comes back, null stays null, and any object can be passed that
+  // has a reference, here the host function itself.
   wasm_foreign_t* apple = new_object(store, "an apple");
   wasm_foreign_t* pear = new_object(store, "a pear");
   wasm_ref_t* sent[] = {wasm_foreign_as_ref(apple), NULL, wasm_func_as_ref(host_inspect)};
@@ -98,7 +99,7 @@ int main(void) {
   print_same("kept in the global", content.of.ref, wasm_foreign_as_ref(pear));
   wasm_val_delete(&content);
 
-  // Through a table. The host info can be reached from any handle, also from one obtained later.
+  // Through a table. Any handle gives access to the host info, even one that was obtained later.
   wasm_val_t placed[] = {WASM_I32_VAL(1), WASM_REF_VAL(wasm_foreign_as_ref(apple))};
   wasm_val_vec_t put_args = WASM_ARRAY_VEC(placed);
   call(put, &put_args, NULL);
@@ -109,8 +110,8 @@ int main(void) {
     wasm_ref_delete(slot);
   }
 
-  // Replacing host info finalizes the old one at once; the rest goes with its object, at the latest
-  // with its store.
+  // Replacing host info finalizes the old one at once. The new one is finalized with its object, at
+  // the latest with its store.
   wasm_foreign_set_host_info(apple, NULL);
   printf("replaced: %d finalized\n", finalized);
   wasm_foreign_delete(apple);

@@ -1,5 +1,5 @@
-// What a module needs and offers, with types, before anything runs; then what an instance's objects
-// really are. The printing itself, which takes types apart, is in text.h.
+// Lists the imports and exports of a module with their types, before anything runs; then those of
+// an instance's objects. The printing, which takes types apart, is in text.h.
 
 #include "example.h"
 #include "text.h"
@@ -24,8 +24,8 @@ static wasm_trap_t* ignore(const wasm_val_vec_t* args, wasm_val_vec_t* results) 
   return NULL;
 }
 
-// Makes something that fits an import's type: what a program does that must link modules it does
-// not know. The caller owns the result.
+// Makes an object that fits an import's type, as a program does that links modules it does not
+// know. The caller owns the result.
 static wasm_extern_t* make_import(wasm_store_t* store, const wasm_externtype_t* type) {
   switch (wasm_externtype_kind(type)) {
     case WASM_EXTERN_FUNC:
@@ -52,7 +52,7 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
 
-  // The vector is ours to release, what is read from it belongs to it.
+  // The program owns the vector; what is read from it belongs to the vector.
   wasm_importtype_vec_t needed;
   wasm_module_imports(module, &needed);
   print_imports(stdout, &needed);
@@ -61,7 +61,7 @@ int main(void) {
   wasm_module_exports(module, &offered);
   print_exports(stdout, &offered, false);
 
-  // From the types alone every import can be made. The vector owns them.
+  // The types are enough to make every import. The vector owns them.
   wasm_extern_vec_t imports;
   wasm_extern_vec_new_uninitialized(&imports, needed.size);
   for (size_t i = 0; i < needed.size; ++i) {
@@ -70,11 +70,11 @@ int main(void) {
   }
   wasm_instance_t* instance = new_instance(store, module, &imports);
 
-  // An instance's exports have types too: those of the objects as they are now.
+  // An instance's exports have types too, which describe the objects as they are now.
   wasm_extern_vec_t exports;
   wasm_instance_exports(instance, &exports);
   for (size_t i = 0; i < exports.size; ++i) {
-    wasm_memory_t* memory = wasm_extern_as_memory(exports.data[i]);  // NULL if it is no memory
+    wasm_memory_t* memory = wasm_extern_as_memory(exports.data[i]);  // NULL if it is not a memory
     if (memory && !wasm_memory_grow(memory, 2)) fail("cannot grow the memory");
   }
   for (size_t i = 0; i < exports.size; ++i) {

@@ -2,7 +2,7 @@
 //
 //   run [--backend NAME] FILE [FUNCTION [ARGUMENTS...]]
 //
-// Exit status: 0 success; 1 the module is bad, lacks an import, or trapped; 2 asked for wrongly.
+// Exit status: 0 success; 1 the module is bad, lacks an import, or trapped; 2 wrong usage.
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,7 +19,8 @@ static int report(int status, const char* what) {
   return status;
 }
 
-// The place of this function among the exports; after saying which ones there are, exports->size.
+// Returns the index of this function among the exports. If there is none, lists the functions and
+// returns exports->size.
 static size_t find_function(const wasm_exporttype_vec_t* exports, const char* wanted) {
   for (size_t i = 0; i < exports->size; ++i) {
     const wasm_name_t* name = wasm_exporttype_name(exports->data[i]);

@@ -1,5 +1,6 @@
-// Compiling takes time; a compiled module can be kept as bytes and loaded again. The bytes fit the
-// same library version, engine and settings only, and anything else is refused with the reason.
+// Compiling takes time; a compiled module can be kept as bytes and loaded again. The bytes can only
+// be loaded by the same library version, engine and settings; anything else is refused with a
+// reason.
 
 #include "example.h"
 
@@ -11,7 +12,7 @@ static const char text[] =
   "      (else (i64.mul (local.get 0)"
   "        (call $factorial (i64.sub (local.get 0) (i64.const 1))))))))";
 
-// Runs the module in a store of its own engine.
+// Runs the module in a store of its engine.
 static void run(wasm_store_t* store, const wasm_module_t* module, const char* which) {
   wasm_instance_t* instance = new_instance(store, module, NULL);
   wasm_extern_vec_t exports;
@@ -24,8 +25,8 @@ static void run(wasm_store_t* store, const wasm_module_t* module, const char* wh
   wasm_instance_delete(instance);
 }
 
-// Loading damaged bytes must fail with a message; which one depends on the damage, so it goes to
-// stderr. Accepting them is this program's failure.
+// Loading damaged bytes must fail with a message. The message depends on the damage, so it goes to
+// stderr. If the bytes are accepted, the program fails.
 static void refuse(wasm_store_t* store, const wasm_byte_vec_t* bytes, const char* damage) {
   wasm_module_t* module = wasm_module_deserialize(store, bytes);
   if (module) stop("damaged bytes were accepted");
@@ -36,7 +37,7 @@ static void refuse(wasm_store_t* store, const wasm_byte_vec_t* bytes, const char
 }
 
 int main(void) {
-  // Compile and serialize. The bytes are ours to keep in a file.
+  // Compile and serialize. The program owns the bytes and could keep them in a file.
   wasm_engine_t* engine = new_engine();
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
@@ -57,14 +58,14 @@ int main(void) {
   run(store, module, "loaded");
   wasm_module_delete(module);
 
-  // Damage is noticed, wherever it is.
+  // Damage is detected, wherever it is.
   wasm_byte_vec_t damaged;
   wasm_byte_vec_copy(&damaged, &bytes);
   damaged.data[damaged.size / 2] ^= 1;
   refuse(store, &damaged, "one bit changed");
   wasm_byte_vec_delete(&damaged);
 
-  // These vectors only borrow the bytes: they are not released.
+  // These vectors only borrow the bytes, so they are not deleted.
   wasm_byte_vec_t truncated = {bytes.size - 1, bytes.data};
   refuse(store, &truncated, "the last byte missing");
   wasm_byte_vec_t nothing = WASM_EMPTY_VEC;

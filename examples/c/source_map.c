@@ -1,10 +1,11 @@
-// A module made by others: the npm package source-map decodes mappings in lib/mappings.wasm. This
-// does in C what its JavaScript does: hand over the mappings' text in the module's memory, and be
-// called back for each mapping.
+// Uses a module made by others: the npm package source-map decodes mappings in lib/mappings.wasm.
+// This program does what the package's JavaScript does: it copies the mappings' text into the
+// module's memory, and the module calls it back for each mapping.
 //
 //   source_map MAPPINGS.WASM FILE.JS.MAP
 //
-// Exit status 77 when the module is not there: fetch-source-map fetches it, it is not ours to keep.
+// Exit status 77 if the module is missing: it is not part of this repository; fetch-source-map
+// fetches it.
 
 #include "example.h"
 #include "file.h"
@@ -18,7 +19,7 @@ struct decoding {
   int32_t count;
 };
 
-// env.mapping_callback: ten i32, some of which say whether others hold anything. Lines and columns
+// env.mapping_callback: ten i32, some of which say whether others are present. Lines and columns
 // count from zero.
 static wasm_trap_t* on_mapping(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)results;
@@ -43,7 +44,7 @@ static wasm_trap_t* on_mapping(void* env, const wasm_val_vec_t* args, wasm_val_v
   return NULL;
 }
 
-// What the count is checked against: mappings stand between commas and, for each line, semicolons.
+// The expected count: commas separate mappings, and semicolons separate lines.
 static int32_t count_segments(const char* mappings, size_t length) {
   int32_t count = 0;
   for (size_t i = 0; i < length; ++i) {
@@ -64,7 +65,7 @@ static wasm_extern_t* find(const wasm_exporttype_vec_t* types, const wasm_extern
   stop("an export is missing");
 }
 
-// A call with up to one i32 argument and up to one i32 result, as all exports used here are.
+// Makes a call with at most one i32 argument and one i32 result, which all exports used here have.
 static int32_t call_i32(const wasm_extern_t* export, int32_t argument) {
   const wasm_func_t* func = wasm_extern_as_func_const(export);
   if (!func) stop("an export is not a function");
@@ -102,7 +103,7 @@ int main(int argc, char** argv) {
   wasm_module_imports(module, &needed);
   wasm_module_exports(module, &types);
 
-  // The import's type is the module's own word; on_mapping relies on its ten arguments.
+  // The module declares the import's type. Check it, since on_mapping relies on ten arguments.
   const wasm_functype_t* type = needed.size != 1 ? NULL :
     wasm_externtype_as_functype_const(wasm_importtype_type(needed.data[0]));
   if (!type || wasm_functype_params(type)->size != 10) stop("not the import expected");
@@ -114,8 +115,8 @@ int main(int argc, char** argv) {
   wasm_extern_vec_t exports;
   wasm_instance_exports(instance, &exports);
 
-  // The module says where the text goes; asking for room may have moved the memory, so only now is
-  // its address taken, and the place checked against its size.
+  // The module says where to put the text. Asking it for room may have moved the memory, so take
+  // the memory's address only now, and check the place against its size.
   size_t at = (uint32_t)call_i32(find(&types, &exports, "allocate_mappings"), (int32_t)length);
   wasm_memory_t* memory = wasm_extern_as_memory(find(&types, &exports, "memory"));
   size_t size = wasm_memory_data_size(memory);

@@ -1,5 +1,5 @@
-// Functions that stand in for a module's imports, for run.c: a module can then be tried as long as
-// it does not call them. open_memstream needs _POSIX_C_SOURCE to be defined as 200809L.
+// Functions that take the place of a module's imports, for run.c: the module can then be tried as
+// long as it does not call them. open_memstream needs _POSIX_C_SOURCE to be defined as 200809L.
 
 #ifndef STAND_IN_H
 #define STAND_IN_H
@@ -7,7 +7,7 @@
 #include "example.h"
 #include "text.h"
 
-// What a stand-in knows: where to make its trap, and which import to name in it.
+// What a stand-in needs: the store for its trap, and the import to name in it.
 struct stand_in {
   wasm_store_t* store;
   wasm_importtype_t* import;
@@ -37,9 +37,8 @@ static inline void delete_stand_in(void* env) {
   free(stand_in);
 }
 
-// Makes the function for one import; NULL after saying why not. Only functions are stood in for: an
-// empty memory or a zero in place of what the module was made for would give wrong answers instead
-// of a message.
+// Makes the function for one import; on failure prints why and returns NULL. Only functions have
+// stand-ins: an empty memory, or a global with zero, would give wrong results instead of a message.
 static inline wasm_extern_t* new_stand_in(wasm_store_t* store, const wasm_importtype_t* import) {
   const wasm_functype_t* type = wasm_externtype_as_functype_const(wasm_importtype_type(import));
   if (!type) {
@@ -51,15 +50,15 @@ static inline wasm_extern_t* new_stand_in(wasm_store_t* store, const wasm_import
   struct stand_in* stand_in = malloc(sizeof *stand_in);
   if (!stand_in) stop("no memory for an import");
   *stand_in = (struct stand_in){store, wasm_importtype_copy(import)};
-  // The function owns its stand_in: the finalizer releases it when the function is gone.
+  // The function owns its stand_in: the finalizer releases it when the function is freed.
   wasm_func_t* func =
     wasm_func_new_with_env(store, type, trap_naming_import, stand_in, delete_stand_in);
   if (!func) fail("cannot create a function for an import");
   return wasm_func_as_extern(func);
 }
 
-// Instantiates the module with stand-ins for all it imports. NULL comes with a trap if one was the
-// reason, else the reason has been said.
+// Instantiates the module with stand-ins for all its imports. On failure returns NULL, and either
+// sets the trap or has printed the reason.
 static inline wasm_instance_t* new_instance_with_stand_ins(
   wasm_store_t* store, const wasm_module_t* module, wasm_trap_t** trap
 ) {

@@ -1,5 +1,6 @@
-// A table is an array of references, here to functions: how WebAssembly calls through a pointer. C
-// and wasm both read, fill and grow it; a slot takes any function, also one of the host.
+// A table is an array of references, here to functions: WebAssembly's way to call through a
+// pointer. C and wasm both read, fill and grow it. A slot can hold any function, including a host
+// function.
 
 #include "example.h"
 
@@ -21,7 +22,7 @@ static wasm_trap_t* negate(const wasm_val_vec_t* args, wasm_val_vec_t* results) 
   return NULL;
 }
 
-// Applies the operation in this slot to this value, in wasm, and says what came of it.
+// Applies the operation in this slot to this value, in wasm, and prints the result or trap.
 static void apply(const wasm_func_t* func, int32_t slot, int32_t value) {
   wasm_val_t arguments[] = {WASM_I32_VAL(slot), WASM_I32_VAL(value)};
   wasm_val_t answers[] = {WASM_INIT_VAL};
@@ -49,16 +50,17 @@ int main(void) {
   apply(apply_func, 0, 9);
   apply(apply_func, 1, 9);
   apply(apply_func, 2, 9);  // an empty slot
-  apply(apply_func, 3, 9);  // no slot
+  apply(apply_func, 3, 9);  // no such slot
 
-  // Reading gives an owned reference, or NULL for an empty slot. It is the very function exported.
+  // Reading returns an owned reference, or NULL for an empty slot. It is the exported function
+  // itself.
   wasm_ref_t* reference = wasm_table_get(table, 1);
   if (!reference) fail("cannot read slot 1");
   printf("slot 1 is the exported square: %s\n",
     wasm_func_same(wasm_ref_as_func(reference), square) ? "yes" : "no");
   wasm_ref_delete(reference);
 
-  // Filling takes a reference, which stays the caller's: wasm_func_as_ref is a view.
+  // Filling does not take ownership of the reference. wasm_func_as_ref returns a view.
   wasm_functype_t* type = wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
   wasm_func_t* host_negate = wasm_func_new(store, type, negate);
   wasm_functype_delete(type);
@@ -66,13 +68,13 @@ int main(void) {
   if (!wasm_table_set(table, 2, wasm_func_as_ref(host_negate))) fail("cannot fill slot 2");
   apply(apply_func, 2, 9);
 
-  // The type is checked at each indirect call: this function takes no argument.
+  // Each indirect call checks the type: this function has no parameter.
   if (!wasm_table_set(table, 0, wasm_func_as_ref(two))) fail("cannot fill slot 0");
   apply(apply_func, 0, 9);
   if (!wasm_table_set(table, 0, NULL)) fail("cannot empty slot 0");
   apply(apply_func, 0, 9);
 
-  // Growing fills the new slots; the module declared at most 6.
+  // Growing fills the new slots. The module declared at most 6.
   if (!wasm_table_grow(table, 2, wasm_func_as_ref(square))) fail("cannot grow the table");
   printf("%u slots\n", wasm_table_size(table));
   apply(apply_func, 4, 7);

@@ -1,4 +1,4 @@
-// Types and values of wasm.h as readable text, and values from text: for reflection.c and run.c.
+// Prints types and values of wasm.h, and reads values from text, for reflection.c and run.c.
 
 #ifndef TEXT_H
 #define TEXT_H
@@ -23,8 +23,8 @@ static inline const char* kind_name(wasm_valkind_t kind) {
   }
 }
 
-// A name is any bytes that a module's author chose: control characters are shown as \hh, so that no
-// module can send commands to the terminal.
+// The author of a module may use any bytes in a name. Control characters are printed as \hh, so
+// that no module can send commands to the terminal.
 static inline void print_name(FILE* out, const wasm_name_t* name) {
   for (size_t i = 0; i < name->size; ++i) {
     unsigned char byte = (unsigned char)name->data[i];
@@ -49,13 +49,13 @@ static inline void print_functype(FILE* out, const wasm_functype_t* type) {
   print_kinds(out, wasm_functype_results(type));
 }
 
-// "1.." without a maximum, else "1..2"
+// "1.." without a maximum, otherwise "1..2"
 static inline void print_limits(FILE* out, const wasm_limits_t* limits) {
   fprintf(out, "%" PRIu32 "..", limits->min);
   if (limits->max != wasm_limits_max_default) fprintf(out, "%" PRIu32, limits->max);
 }
 
-// The type of anything imported or exported: an externtype is one of five, told apart by its kind.
+// The type of an import or export. An externtype is one of five types; its kind says which.
 static inline void print_type(FILE* out, const wasm_externtype_t* type) {
   switch (wasm_externtype_kind(type)) {
     case WASM_EXTERN_FUNC:
@@ -99,7 +99,7 @@ static inline void print_import(FILE* out, const wasm_importtype_t* import) {
   print_type(out, wasm_importtype_type(import));
 }
 
-// One line for each.
+// Prints one line for each import.
 static inline void print_imports(FILE* out, const wasm_importtype_vec_t* imports) {
   for (size_t i = 0; i < imports->size; ++i) {
     fputs("import ", out);
@@ -108,7 +108,7 @@ static inline void print_imports(FILE* out, const wasm_importtype_vec_t* imports
   }
 }
 
-// Likewise; `only_funcs` leaves out exports of other kinds.
+// The same for exports; `only_funcs` leaves out exports of other kinds.
 static inline void print_exports(FILE* out, const wasm_exporttype_vec_t* exports, bool only_funcs) {
   for (size_t i = 0; i < exports->size; ++i) {
     const wasm_externtype_t* type = wasm_exporttype_type(exports->data[i]);
@@ -121,7 +121,7 @@ static inline void print_exports(FILE* out, const wasm_exporttype_vec_t* exports
   }
 }
 
-// Prints and releases a trap. Its frames are innermost first; an engine may keep none.
+// Prints and deletes a trap. Its frames are listed innermost first; some engines keep none.
 static inline void print_trap_with_frames(FILE* out, wasm_trap_t* trap) {
   wasm_frame_vec_t frames;
   wasm_trap_trace(trap, &frames);
@@ -134,7 +134,8 @@ static inline void print_trap_with_frames(FILE* out, wasm_trap_t* trap) {
   wasm_frame_vec_delete(&frames);
 }
 
-// The shortest decimal that reads back as the same number. A NaN's sign and bits mean nothing.
+// Prints the shortest decimal that reads back as the same number. The sign and bits of a NaN are
+// ignored.
 static inline void print_float(FILE* out, double number, bool single) {
   char text[40] = "nan";
   if (!isnan(number)) {
@@ -156,14 +157,14 @@ static inline void print_value(FILE* out, const wasm_val_t* value) {
   }
 }
 
-// Reads decimal or 0x-hexadecimal digits with an optional sign. Like WebAssembly's own text, takes
-// both the signed and the unsigned range of the width: -1 and 0xffffffff are the same i32.
+// Reads decimal or 0x-hexadecimal digits with an optional sign. Like WebAssembly's text format,
+// accepts both the signed and the unsigned range of the width: -1 and 0xffffffff are the same i32.
 static inline bool parse_integer(const char* text, int bits, int64_t* out) {
   bool negative = *text == '-';
   const char* digits = text + (*text == '-' || *text == '+');
   bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
   if (hexadecimal) digits += 2;
-  // strtoull would skip spaces and take a second sign
+  // strtoull would skip spaces and accept a second sign
   if (!strchr("0123456789abcdefABCDEF", *digits) || !*digits) return false;
   char* end;
   errno = 0;
@@ -174,7 +175,8 @@ static inline bool parse_integer(const char* text, int bits, int64_t* out) {
   return true;
 }
 
-// Reads an argument of this kind; false if the text is not one. References can only be null.
+// Reads an argument of this kind. Returns false if the text is not one. A reference can only be
+// null.
 static inline bool parse_value(const char* text, wasm_valkind_t kind, wasm_val_t* out) {
   *out = (wasm_val_t){.kind = kind};
   int64_t integer = 0;
@@ -199,7 +201,7 @@ static inline bool parse_value(const char* text, wasm_valkind_t kind, wasm_val_t
   }
 }
 
-// What parse_value takes for this kind.
+// Describes what parse_value accepts for this kind.
 static inline const char* value_syntax(wasm_valkind_t kind) {
   switch (kind) {
     case WASM_I32: return "an integer of 32 bits (i32)";
@@ -212,7 +214,7 @@ static inline const char* value_syntax(wasm_valkind_t kind) {
   }
 }
 
-// A vector of zeros, safe to release at any time.
+// Creates a vector of zeros, which may be deleted at any time.
 static inline void new_values(wasm_val_vec_t* out, size_t count) {
   wasm_val_vec_new_uninitialized(out, count);
   for (size_t i = 0; i < count; ++i) out->data[i] = (wasm_val_t)WASM_I32_VAL(0);

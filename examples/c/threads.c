@@ -1,5 +1,6 @@
-// One module, many threads. A store and what lives in it belong to one thread at a time, while
-// engines and compiled modules are shared: here one module, compiled once, runs in four stores.
+// Uses one module in several threads. One thread at a time may use a store and what is in it;
+// engines and compiled modules can be shared. Here a module is compiled once and runs in four
+// stores.
 
 #include <pthread.h>
 #include "example.h"
@@ -20,13 +21,13 @@ static const char text[] =
 
 struct work {
   pthread_t thread;
-  wasm_engine_t* engine;                // shared, only read
-  const wasm_shared_module_t* shared;   // likewise
+  wasm_engine_t* engine;                // shared, read only
+  const wasm_shared_module_t* shared;   // the same
   int number;
-  long long total;                      // this thread's alone until it is joined
+  long long total;                      // private to this thread until it is joined
 };
 
-// The env tells the threads' callbacks apart: nothing global, so nothing to lock.
+// The env identifies the thread. There is no global data, so nothing needs a lock.
 static wasm_trap_t* report(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)results;
   struct work* work = env;
@@ -38,7 +39,7 @@ static void* run_thread(void* argument) {
   struct work* work = argument;
   wasm_store_t* store = new_store(work->engine);
 
-  // The module, already compiled, as an object of this thread's store.
+  // The compiled module becomes an object of this thread's store.
   wasm_module_t* module = wasm_module_obtain(store, work->shared);
   if (!module) fail("cannot obtain the shared module");
 
@@ -72,7 +73,7 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
 
-  // Sharing makes a handle that is good in any thread, without the module and its store.
+  // Sharing creates a handle that any thread may use, independent of the module and its store.
   wasm_shared_module_t* shared = wasm_module_share(module);
   if (!shared) fail("cannot share the module");
   wasm_module_delete(module);

@@ -1,5 +1,5 @@
-// A trap ends a call at once, inside WebAssembly or in a host function, and comes out as an object
-// with a message and, where the engine keeps one, a backtrace. The instance stays usable.
+// A trap ends a call at once, in WebAssembly or in a host function. The caller gets an object with
+// a message and, if the engine keeps one, a backtrace. The instance remains usable.
 
 #include "example.h"
 
@@ -19,14 +19,14 @@ static const char text[] =
   "    (i32.add (i32.const 1) (call $recurse (local.get 0))))"
   "  (func (export \"withdraw\") (param i32) (result i32) (call $withdraw (local.get 0))))";
 
-// What the host function works with: its env. A trap is made in a store, so that is part of it.
+// The host function's env. It includes the store, which is needed to create a trap.
 struct account {
   wasm_store_t* store;
   int32_t balance;
 };
 
-// A host function refuses by returning a trap with a message of its own. It goes through all wasm
-// frames to whoever called wasm.
+// A host function refuses by returning a trap with its own message. The trap passes through all
+// wasm frames to the caller of wasm.
 static wasm_trap_t* withdraw(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   struct account* account = env;
   int32_t amount = args->data[0].of.i32;
@@ -44,8 +44,8 @@ static wasm_trap_t* withdraw(void* env, const wasm_val_vec_t* args, wasm_val_vec
   return NULL;
 }
 
-// The frames, innermost first: wasm.h numbers functions, imported ones first. An engine may keep no
-// backtrace (wasmi does not): so they go to stderr, which is not compared between engines.
+// Prints the frames, innermost first. wasm.h numbers functions, imported ones first. Some engines
+// keep no backtrace (wasmi does not), so it goes to stderr, which is not compared between engines.
 static void print_frames(const wasm_trap_t* trap, const wasm_instance_t* instance) {
   wasm_frame_t* origin = wasm_trap_origin(trap);
   if (!origin) return;
@@ -83,7 +83,7 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
 
-  // No finalizer (the last argument): the account outlives the function.
+  // The last argument is NULL for no finalizer: the account outlives the function.
   struct account account = {store, 100};
   wasm_functype_t* type = wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
   wasm_func_t* host_withdraw = wasm_func_new_with_env(store, type, withdraw, &account, NULL);
@@ -96,7 +96,7 @@ int main(void) {
   wasm_extern_vec_t exports;
   wasm_instance_exports(instance, &exports);
 
-  // Each function with an argument that goes well and one that does not, if there are both.
+  // Calls each function with an argument that works and one that traps, if there are both.
   const struct { const char* name; size_t count; int32_t arguments[3]; } attempts[] = {
     {"nested", 2, {3, 4}}, {"divide", 2, {7, 0}}, {"load", 3, {0, 65533, -1}},
     {"truncate", 2, {1, 0}}, {"recurse", 1, {0}}, {"withdraw", 3, {70, 70, 30}},

@@ -15,7 +15,7 @@ use crate::runtime::core::engine_traits::{
 };
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func as FuncObject, invoke_host};
-use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Retained};
+use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, with_room};
 use std::any::Any;
@@ -243,7 +243,7 @@ impl MockStore {
     fn reference(&self, kind: ValKind, object: Option<&Object>) -> Value {
         match kind {
             ValKind::FuncRef => {
-                let func = object.map(|object| object.func_entity(object.as_func().expect("a function")));
+                let func = object.map(|object| Typed::of(object, Object::as_func).expect("a function").in_engine());
                 Value::Func(func.map(|entity| position(&entity)))
             }
             _ => Value::Extern(object.map(|object| Rc::new(ExternPayload::new(object)))),
@@ -410,7 +410,7 @@ impl MockStore {
                     (self.things.borrow().memories[instance.memories[mem as usize]].bytes.len() / PAGE) as u64,
                 ),
                 Operator::MemoryGrow { mem } => {
-                    self.owner.get().memory_grows();
+                    self.owner.get().memory_will_grow();
                     let memory = &mut self.things.borrow_mut().memories[instance.memories[mem as usize]];
                     let former = (memory.bytes.len() / PAGE) as u64;
                     Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
@@ -465,7 +465,7 @@ impl MockStore {
         let mut instance = Instance::new(wasm);
         for import in imports {
             match &import.body {
-                Body::Func(func) => instance.funcs.push(position(&import.func_entity(func))),
+                Body::Func(func) => instance.funcs.push(position(&Typed { object: import, body: func }.in_engine())),
                 Body::Global(global) => instance.globals.push(position(&global.entity)),
                 Body::Table(table) => instance.tables.push(position(&table.entity)),
                 Body::Memory(memory) => instance.memories.push(position(&memory.entity)),
@@ -705,7 +705,7 @@ impl Store for MockStore {
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
-        self.owner.get().memory_grows();
+        self.owner.get().memory_will_grow();
         self.things.borrow_mut().memories[position(memory)].grow(delta)
     }
 

@@ -1,5 +1,5 @@
-// The process gets no more address space: what cannot be reserved is an error with a message, and
-// when there is room again, everything works.
+// The process runs out of address space: an object that cannot be reserved gives an error with a
+// message, and when there is room again, everything works.
 #include "configured.h"
 
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 
 static struct rlimit unlimited;
 
-// The process may map so much more than it has.
+// How much the process may map in addition to what it has.
 static void leave_room(size_t bytes) {
   FILE* file = fopen("/proc/self/statm", "r");
   REQUIRE(file);
@@ -78,7 +78,7 @@ TEST(memories_without_room) {
   fixture_delete(&fixture);
 }
 
-// wasmtime reserved the room when it made the memory; growing takes it from what is reserved.
+// wasmtime reserved the address space when it made the memory; growing uses the reservation.
 TEST(growing_without_room) {
   fixture_t fixture = fixture_from_wat(with_memory);
   wasm_memory_t* memory = fixture_memory(&fixture, 0);
@@ -101,7 +101,8 @@ TEST(engines_and_stores_with_little_room) {
   leave_all_room();
 }
 
-// A guest's table gets none: -1, and nothing is counted; so for the host's, and an instance's.
+// A guest's table cannot grow: -1, and nothing is counted. The same for the host's table, and an
+// instance's.
 TEST(tables_without_room) {
   fixture_t fixture = fixture_from_wat(
       "(module (table 1 externref) (table 1 funcref)"
@@ -135,7 +136,7 @@ TEST(tables_without_room) {
   fixture_delete(&fixture);
 }
 
-// Likewise for a guest's memory that has no more room reserved than wasmtime's 2 GiB to grow into.
+// The same for a guest's memory with only the 2 GiB reserved into which wasmtime lets it grow.
 TEST(a_memory_that_finds_no_room_to_grow) {
   wasm_config_t* config = wasm_config_new();
   wasm_engine_t* engine = wasm_engine_new();

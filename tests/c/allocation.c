@@ -1,6 +1,6 @@
-// Memory runs out: the nth allocation fails, for every n, in a child process for each. The answer
+// Memory runs out: the nth allocation fails, for every n, in a child process for each. The outcome
 // is an error with a message, after which the library goes on working, or Rust's abort, which says
-// how much memory was asked for; never a crash of another kind, nor standing still.
+// how much memory was requested. It is never another kind of crash, or a hang.
 #define _GNU_SOURCE  // strsignal, dladdr
 #include "test.h"
 
@@ -11,21 +11,21 @@
 #include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------
-// An allocator that fails: the program's own malloc takes the place of the C library's, also for
-// the shared library.
+// An allocator that fails: the program's malloc replaces that of the C library, for the shared
+// library too.
 
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* block, size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
 
-// Until a failure, 0 for none at all; and whether it is the only one.
+// Allocations until a failure, 0 for no failure; and whether only one fails.
 static atomic_long countdown;
 static bool fails_once;
 static atomic_long failures;
 
-// gcc's runtime library (up to version 12 at least) takes a small block for each piece of generated
-// code that it is told of, and uses it unseen.
+// gcc's runtime library (up to version 12 at least) allocates a small block for each piece of
+// generated code that is registered, and uses it unchecked.
 static bool is_spared(void* caller) {
   Dl_info info;
   return dladdr(caller, &info) && strstr(info.dli_fname, "libgcc_s");
@@ -67,7 +67,7 @@ int posix_memalign(void** block, size_t alignment, size_t size) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// What is done while memory runs out. Each answers whether it worked.
+// The actions during which memory runs out. Each returns whether it succeeded.
 
 static const char text[] =
     "(module (import \"\" \"\" (func $host (param externref i64) (result externref)))"
@@ -307,7 +307,7 @@ static void context_delete(context_t* context) {
   fixture_delete(&context->fixture);
 }
 
-// Whether everything still can be made and used.
+// Returns whether everything can still be made and used.
 static bool works(wasm_engine_t* engine) {
   context_t context = context_in(engine);
   bool worked = call_func(&context) && trap_and_look(&context) && grow_memory(&context);
@@ -318,14 +318,14 @@ static bool works(wasm_engine_t* engine) {
 
 static void end_of_abort(int signal_number) {
   (void)signal_number;
-  _exit(ABORTED);  // without a memory image, which takes its time
+  _exit(ABORTED);  // without a core dump, which takes long
 }
 
-// The rest of a child's life. Standing still is ended by the alarm.
+// What a child does. The alarm ends a hang.
 static void act(context_t* context, action_t action, long nth, bool once) {
   alarm(30);
   signal(SIGABRT, end_of_abort);
-  setenv("RUST_BACKTRACE", "0", 1);  // it takes its time, too
+  setenv("RUST_BACKTRACE", "0", 1);  // it takes long too
   wasmrt_last_error_clear();
   fails_once = once;
   atomic_store(&countdown, nth);
@@ -339,7 +339,7 @@ static void act(context_t* context, action_t action, long nth, bool once) {
   _exit(FINE);
 }
 
-// The first that the child wrote to its standard error is put into `said`.
+// Puts the beginning of the child's standard error into `said`.
 enum { SAID = 500 };
 
 static int in_child(context_t* context, action_t action, long nth, bool once, char* said) {
@@ -366,7 +366,7 @@ typedef struct outcomes_t {
   long survived, aborts;
 } outcomes_t;
 
-// Fails the first, second, ... allocation until there are no more; of many, not each.
+// Fails the first, second, ... allocation until there are no more; with gaps if there are many.
 static outcomes_t fail_each(context_t* context, const char* name, action_t action, bool once) {
   outcomes_t outcomes = {0, 0};
   for (long nth = 1;; nth += 1 + nth / 16) {
@@ -374,7 +374,7 @@ static outcomes_t fail_each(context_t* context, const char* name, action_t actio
     int status = in_child(context, action, nth, once, said);
     if (WIFEXITED(status) && WEXITSTATUS(status) == MEMORY_WAS_ENOUGH) return outcomes;
     bool survived = WIFEXITED(status) && WEXITSTATUS(status) == FINE;
-    // The C library's own abort is for what a thread keeps for itself.
+    // The C library aborts if it cannot allocate thread-local data.
     bool aborted = WIFEXITED(status) && WEXITSTATUS(status) == ABORTED &&
                    (strncmp(said, "memory allocation of ", 21) == 0 || strstr(said, "out of memory"));
     outcomes.survived += survived;
@@ -426,7 +426,8 @@ FAILURES(grow_table)
 FAILURES(grow_memory)
 FAILURES(make_types)
 
-// Vectors are the C program's, too: what there is no memory for is empty, and there is an error.
+// C programs use vectors themselves: if there is no memory, the vector is empty, and there is an
+// error.
 TEST(make_vectors_without_memory) {
   outcomes_t once = check_failures("make_vectors", make_vectors);
   CHECK_INT(once.survived, 4);

@@ -3,7 +3,7 @@
 
 static char* saved_backend;
 
-// The program itself runs with WASMRT_BACKEND set; tests that change it put it back.
+// The program runs with WASMRT_BACKEND set; tests that change it restore it.
 static void save_environment(void) {
   const char* value = getenv("WASMRT_BACKEND");
   saved_backend = NULL;

@@ -1,5 +1,6 @@
-// Small valid modules that would take a compiler minutes or gigabytes, with the default configuration
-// and in 8 GB of address space: each is compiled, or refused with an error of kind LIMIT.
+// Small valid modules for which a compiler would take minutes or gigabytes. With the default
+// configuration and in 8 GB of address space, each is compiled, or refused with an error of kind
+// LIMIT.
 #include "bytes.h"
 
 #include <sys/resource.h>
@@ -19,8 +20,8 @@ static bytes_t with_types(size_t params, size_t results) {
   return module;
 }
 
-// Ends a module whose sections before the functions are there: a function () -> () of this body, and
-// `others` of the second type, which trap. Frees the body.
+// Completes a module that has its sections before the functions: adds a function () -> () with this
+// body, and `others` functions of the second type, which trap. Frees the body.
 static bytes_t with_body(bytes_t module, size_t others, const char* table, bytes_t body) {
   bytes_t functions = {NULL, 0, 0}, code = {NULL, 0, 0};
   put_number(&functions, 1 + others);
@@ -38,7 +39,7 @@ static bytes_t with_body(bytes_t module, size_t others, const char* table, bytes
   return module;
 }
 
-// A body that begins with so many i32 locals.
+// A body that begins with this number of i32 locals.
 static bytes_t with_locals(size_t count) {
   bytes_t body = {NULL, 0, 0};
   put(&body, 1);
@@ -47,7 +48,7 @@ static bytes_t with_locals(size_t count) {
   return body;
 }
 
-// Puts an instruction with one number, such as local.get.
+// Appends an instruction with one number, such as local.get.
 static void put_with(bytes_t* bytes, unsigned char opcode, size_t number) {
   put(bytes, opcode);
   put_number(bytes, number);
@@ -55,7 +56,7 @@ static void put_with(bytes_t* bytes, unsigned char opcode, size_t number) {
 
 enum { GET = 0x20, SET = 0x21 };
 
-// Loops in each other, each with a local of its own that changes.
+// Nested loops, each with its own local that changes.
 static bytes_t nested_loops(size_t count) {
   bytes_t body = with_locals(count);
   for (size_t i = 0; i < count; i++) {
@@ -71,7 +72,7 @@ static bytes_t nested_loops(size_t count) {
   return with_body(with_types(0, 0), 0, NULL, body);
 }
 
-// A branch table over cases that fall through, each of which changes a local of its own.
+// A branch table over cases that fall through, each of which changes its own local.
 static bytes_t cases(size_t count) {
   bytes_t body = with_locals(count + 1);
   REPEAT(&body, "\2\x40", count);
@@ -106,7 +107,7 @@ static bytes_t nested_blocks(size_t count) {
   return with_body(with_types(0, 0), 0, NULL, body);
 }
 
-// Loops that take and give 1,000 values.
+// Loops with 1,000 parameters and results.
 static bytes_t wide_loops(size_t count) {
   bytes_t body = with_locals(1);
   REPEAT(&body, "\x20\0", 1000);
@@ -144,7 +145,7 @@ static bytes_t results_that_wait(size_t count) {
   return with_body(with_types(0, 1), 1, NULL, body);
 }
 
-// Values that wait on the operand stack over many blocks, made by an instruction of this size.
+// Values that stay on the operand stack over many blocks, made by an instruction of this size.
 static bytes_t waiting(const char* instruction, size_t size, size_t count) {
   bytes_t body = with_locals(1);
   for (size_t i = 0; i < count; i++) put_all(&body, instruction, size);
@@ -341,8 +342,8 @@ static const shape_t shapes[] = {
     {"terms of a constant expression", constant_terms, 400, 22000},
 };
 
-// In the child: exits with 0 if it was compiled, with 1 if the limits refused it, with 3 or 5 if the
-// engine did, in validation or after.
+// In the child: exits with 0 if it was compiled, with 1 if the limits refused it, with 3 or 5 if
+// the engine refused it during validation or later.
 static void compile(bytes_t bytes) {
   struct rlimit limit = {8000000000, 8000000000};
   if (setrlimit(RLIMIT_AS, &limit)) _exit(2);
@@ -383,7 +384,7 @@ TEST(small_ones_are_compiled_and_large_ones_refused) {
       CHECK_INT(few, 0);
       CHECK_INT(many, 1);
     } else {
-      // An engine's own bounds may come after validation.
+      // An engine may check its own limits after validation.
       CHECK(few == 0 || few == 3 || few == 5);
       CHECK(many == 0 || many == 1 || many == 3 || many == 5);
     }

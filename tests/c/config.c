@@ -28,7 +28,7 @@ static void check_refused(wasm_config_t* config, const char* part) {
   CHECK_CONTAINS(wasmrt_last_error_message(), on_wasmi() ? "wasmi" : "wasmtime");
 }
 
-// Takes ownership. A module with everything common really runs.
+// Takes ownership. Runs a module with all common features.
 static void check_runs(wasm_config_t* config) {
   fixture_t fixture = fixture_from_config(config);
   uint64_t fuel;
@@ -140,7 +140,7 @@ TEST(every_switch_off_runs_everywhere) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// What each backend can do
+// What each backend supports
 
 // Options, each with a value that changes something.
 static void use_fuel(wasm_config_t* config) { CHECK(wasmrt_config_set_fuel(config, true)); }
@@ -408,7 +408,7 @@ TEST(every_optimisation_level) {
 // ------------------------------------------------------------------------------------------------
 // Proposals
 
-// A module that uses each, the whole of it invalid without; by number.
+// For each proposal, by number, a module that uses it and is invalid without it.
 static const struct {
   wasmrt_proposal_t number;
   const char* wat;
@@ -450,7 +450,7 @@ enum { PROPOSALS = sizeof proposals / sizeof *proposals };
 
 typedef enum setting_t { DEFAULT, ON, OFF } setting_t;
 
-// Whether a module of the proposal compiles; or whether the engine was refused.
+// Returns whether a module of the proposal compiles, or whether the engine was refused.
 typedef enum outcome_t { REFUSED, INVALID, VALID } outcome_t;
 
 static outcome_t try_proposal(size_t index, setting_t setting, wasmrt_compiler_t compiler) {
@@ -580,7 +580,7 @@ TEST(the_stack_is_bounded) {
   }
 }
 
-// NaNs that instructions produce have one bit pattern; here one that would keep its payload.
+// NaNs that instructions produce have one bit pattern; this one would keep its payload otherwise.
 TEST(deterministic_mode) {
   if (on_wasmi()) return;
   for (int deterministic = 0; deterministic < 2; deterministic++) {

@@ -1,5 +1,5 @@
-// Every pair of options, and a sample of all of them together: an engine is refused when it is
-// made, or it compiles, serializes and, unless it compiles for another machine, runs modules.
+// Every pair of options, and a sample of all combinations: the engine is refused when it is made,
+// or it compiles and serializes modules and, unless it compiles for another machine, runs them.
 #include "configured.h"
 
 #include <unistd.h>
@@ -154,7 +154,7 @@ static void print_choice(const choice_t* choice) {
 static wasm_byte_vec_t binary;
 static size_t refused, compiled_only, ran;
 
-// Whether an engine of these options works, or is refused with a reason.
+// Returns whether an engine with these options works, or is refused with a reason.
 static bool holds(const wasm_engine_t* engine) {
   wasm_store_t* store = wasm_store_new((wasm_engine_t*)engine);
   if (!CHECK(store != NULL)) return false;
@@ -230,7 +230,7 @@ static void conclude(void) {
   CHECK(ran > 0 && refused > 0);
   printf("%zu engines ran, %zu compiled for other machines, %zu were refused\n", ran, compiled_only,
          refused);
-  // What profilers would read.
+  // The files that profilers would read.
   char name[64];
   snprintf(name, sizeof name, "/tmp/perf-%d.map", (int)getpid());
   unlink(name);

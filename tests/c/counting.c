@@ -1,4 +1,4 @@
-// Ten thousand times the same: every finalizer runs once, and no memory stays.
+// The same ten thousand times: every finalizer runs once, and no memory accumulates.
 #define _GNU_SOURCE  // malloc_trim, mallinfo2
 #include "test.h"
 
@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-// What is freed goes into quarantine; leaks are the checker's affair.
+// Freed memory goes into quarantine; the checker itself looks for leaks.
 enum { CYCLES = 500, MEMORY_IS_COUNTED = 0 };
 #else
 enum { CYCLES = 10000, MEMORY_IS_COUNTED = 1 };
@@ -17,7 +17,7 @@ enum { WARM_UP = CYCLES / 10 };
 // ------------------------------------------------------------------------------------------------
 // Memory
 
-// What of the process is in memory, without what the allocator can give back.
+// The process's resident memory, without what the allocator can return to the system.
 static size_t resident_bytes(void) {
   malloc_trim(0);
   FILE* file = fopen("/proc/self/statm", "r");
@@ -29,20 +29,20 @@ static size_t resident_bytes(void) {
   return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-// What is allocated: the library's allocations go through malloc, too.
+// Allocated memory: the library's allocations go through malloc too.
 static size_t allocated_bytes(void) {
   struct mallinfo2 all = mallinfo2();
   return all.uordblks + all.hblkhd;
 }
 
-// Runs a cycle many times, and says how many. What is made once and kept is there after the
-// warm-up; from then on the process may not grow by one percent. What is allocated is the sharper
-// judge: an allocation takes 32 bytes at least, and one in two cycles would be found. The threads
-// of an engine may still come to need more than they ever did; that does not happen each time.
+// Runs a cycle many times, and returns how many. What is made once and kept exists after the
+// warm-up; from then on the process must not grow by one percent. Counting allocated memory is more
+// precise: an allocation takes at least 32 bytes, and one in two cycles would be found. An engine's
+// threads may later need more memory than before; that does not happen each time.
 static size_t check_cycles(void (*cycle)(void*), void* argument) {
   enum { ATTEMPTS = 3 };
   for (int i = 0; i < WARM_UP; i++) cycle(argument);
-  resident_bytes();  // measuring takes memory, too, the first time
+  resident_bytes();  // measuring takes memory too, the first time
   for (int attempt = 1;; attempt++) {
     size_t resident = resident_bytes(), allocated = allocated_bytes();
     for (int i = 0; i < CYCLES; i++) cycle(argument);
@@ -72,7 +72,7 @@ static const char text[] =
     "  (memory (export \"memory\") 1)"
     "  (global $kept (export \"kept\") (mut externref) (ref.null extern)))";
 
-// Small: compiling takes its time.
+// Small, because compiling takes long.
 static const char small_text[] = "(module (import \"\" \"\" (func)) (func (export \"f\")))";
 
 typedef struct context_t {
@@ -136,9 +136,9 @@ static void call_with_foreign(const wasm_func_t* func, wasm_foreign_t* foreign) 
   }
 }
 
-// An instance: its exports looked at, its functions called. A host function and its environment, a
-// module, an instance, five exports, a foreign object, a trap, three objects made by the host:
-// finalizers of all.
+// An instance, with its exports reflected and its functions called. All of these have finalizers: a
+// host function and its environment, a module, an instance, five exports, a foreign object, a trap,
+// three objects made by the host.
 enum { FINALIZERS_OF_A_STORE = 13 };
 
 static void use_store(context_t* context, wasm_store_t* store, wasm_module_t* module) {
@@ -188,7 +188,7 @@ static void use_store(context_t* context, wasm_store_t* store, wasm_module_t* mo
 }
 
 static context_t context_new(void) {
-  // One arena: how much each thread of an engine's keeps for itself is left out.
+  // One arena: this leaves out the memory that each thread of an engine keeps ready.
   mallopt(M_ARENA_MAX, 1);
   context_t context = {.engine = wasm_engine_new(), .small_binary = binary_from_wat(small_text)};
   REQUIRE(context.engine);
@@ -320,7 +320,7 @@ TEST(traps) {
 
 static void reference_cycle(void* argument) {
   context_t* context = argument;
-  // wasmi keeps every reference it has seen as long as the store: there it is always the same.
+  // wasmi keeps every reference that it has seen as long as the store: use the same one each time.
   bool is_kept = backend_is(context->engine, "wasmi");
   if (!context->foreign) context->foreign = counted_foreign(context, context->store);
   call_with_foreign(wasm_extern_as_func(context->exports.data[0]), context->foreign);
@@ -338,7 +338,7 @@ static void reference_cycle(void* argument) {
   wasm_val_delete(&kept);
 }
 
-// When an engine collects garbage is its affair: all finalizers have run when the store is gone.
+// An engine may collect garbage at any time: all finalizers have run when the store is gone.
 TEST(references) {
   context_t context = context_new();
   context_instantiate(&context);

@@ -193,7 +193,7 @@ static wasm_trap_t* give_trap(void* env, const wasm_val_vec_t* arguments, wasm_v
   return wasm_trap_copy(env);
 }
 
-// A trap is only a message and some frames: of whichever store, it ends the call.
+// A trap is only a message and some frames: it ends the call, whatever its store.
 TEST(callback_trap_of_another_store) {
   for (size_t i = 0; i < 3; i++) {
     pair_t pair = pairs[i]();
@@ -241,7 +241,7 @@ TEST(module_of_another_engine_is_refused) {
   }
 }
 
-// While one store runs, a callback uses another one: that is fine.
+// While one store runs, a callback may use another one.
 typedef struct other_call_t {
   wasm_func_t* func;
 } other_call_t;

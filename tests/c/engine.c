@@ -16,7 +16,7 @@ TEST(engine_new_with_config_takes_the_config) {
   wasm_engine_delete(engine);
 }
 
-// What a failing call leaves behind is found by the leak detectors.
+// The leak detectors find what a failing call leaves behind.
 TEST(engine_new_with_config_takes_the_config_also_when_it_fails) {
   const char* kept = getenv("WASMRT_BACKEND");
   char* backend = kept ? strdup(kept) : NULL;

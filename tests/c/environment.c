@@ -1,7 +1,7 @@
 // The WASMRT_* variables of the environment: what an operator sets where the program does not.
 #include "configured.h"
 
-// Sets a variable, and puts back what was there before.
+// Sets a variable, and restores its previous value.
 typedef struct variable_t {
   const char* name;
   char* before;
@@ -129,7 +129,7 @@ TEST(garbage) {
     CHECK_FAILS(wasm_engine_new() == NULL);
     variable_restore(variable);
   }
-  // What there is instead is listed.
+  // The message lists the names that exist.
   variable_t variable = variable_set("WASMRT_COMPILER", "nonsense");
   check_refused(wasm_config_new(), "nonsense", "lazy-translation");
   variable_restore(variable);
@@ -145,7 +145,7 @@ TEST(empty_is_as_if_there_were_none) {
   }
 }
 
-// What the program says takes precedence, whatever the environment says.
+// The program takes precedence over the environment.
 TEST(the_program_decides) {
   bool wasmi = default_is("wasmi");
   const char* theirs = wasmi ? "wasmtime" : "wasmi";
@@ -215,7 +215,7 @@ TEST(a_variable_can_be_seen_at_work) {
   fixture_delete(&fixture);
 }
 
-// Together with what the program asks for: the refusal is the same.
+// In combination with an option of the program: the refusal is the same.
 TEST(a_variable_beside_an_option) {
   bool wasmi = default_is("wasmi");
   variable_t variable = variable_set("WASMRT_COMPILER", wasmi ? "lazy" : "winch");

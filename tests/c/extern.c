@@ -113,7 +113,7 @@ TEST(extern_vec_copy_shares_the_objects) {
   wasm_extern_vec_delete(&copy);
 }
 
-// wasm.h has a kind and a type for tags, and no object.
+// wasm.h has a kind and a type for tags, but no object.
 TEST(extern_of_a_tag) {
   fixture_t fixture = fixture_new();
   wasm_module_t* module = try_module_from_wat(
@@ -133,7 +133,7 @@ TEST(extern_of_a_tag) {
     CHECK(functype_is(wasm_tagtype_functype(wasm_externtype_as_tagtype(type)), "i", ""));
     wasm_externtype_delete(type);
     CHECK(wasm_extern_as_func(exports.data[1]) != NULL);
-    // It can be given to another instance.
+    // It can be passed to another instance.
     wasm_module_t* importing =
         module_from_wat(fixture.store, "(module (import \"\" \"\" (tag (param i32))))");
     wasm_instance_delete(instantiate(fixture.store, importing, exports.data, 1));

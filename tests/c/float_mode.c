@@ -1,5 +1,5 @@
-// WebAssembly computes as IEEE 754 says, whatever the mode in which the host's thread is; and the
-// host finds its mode again, afterwards and in callbacks.
+// WebAssembly computes as IEEE 754 says, whatever the floating-point mode of the host's thread. The
+// host's mode is restored afterwards and in callbacks.
 #define _GNU_SOURCE  // feenableexcept
 #include "test.h"
 
@@ -10,7 +10,7 @@
 #include <xmmintrin.h>
 #endif
 
-// A mode of the processor: how it rounds, and whether it takes very small numbers for zero.
+// A mode of the processor: how it rounds, and whether it treats very small numbers as zero.
 typedef struct float_mode_t {
   int rounding;
   bool flush;
@@ -41,7 +41,7 @@ static bool mode_is(float_mode_t mode) {
   return fegetround() == mode.rounding && flush == mode.flush;
 }
 
-// 1 + 3 * 2^-54 is one step up if rounded to the nearest; 2^-1022 / 2 is no zero.
+// 1 + 3 * 2^-54 is one step up if rounded to the nearest; 2^-1022 / 2 is not zero.
 static const char* wat =
     "(module (import \"\" \"\" (func $h (param f64) (result f64)))"
     "  (func $sum (export \"sum\") (param f64 f64) (result f64)"
@@ -86,7 +86,7 @@ static void check_arithmetic(const fixture_t* fixture) {
   check_number(fixture, SMALL, NULL, 0, small);
 }
 
-// In its own mode, also after calls of its own.
+// In its own mode, even after it makes calls.
 static wasm_trap_t* host(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   context_t* context = env;
   CHECK(mode_is(context->outside));
@@ -112,7 +112,8 @@ static void check_in_mode(float_mode_t mode) {
   CHECK_INT(bits(global.of.f64), 0x3fb999999999999a);
   wasm_val_t argument = F64(1);
   for (size_t i = 0; i < MODES; i++) {
-    // What a callback sets stays, as if there were no WebAssembly between it and its caller.
+    // A mode that a callback sets persists, as if there were no WebAssembly between it and its
+    // caller.
     context.outside = mode;
     context.after = modes[i];
     check_number(&context.fixture, AFTER, &argument, 1, up);
@@ -134,7 +135,7 @@ TEST(arithmetic_and_the_hosts_mode) {
 }
 
 #if defined(__GLIBC__) && defined(__x86_64__)
-// Guests divide by zero and round, which is nobody's fault.
+// Guests divide by zero and round, which is not an error.
 TEST(exceptions_that_the_host_unmasks) {
   feenableexcept(FE_ALL_EXCEPT);
   fixture_t fixture = fixture_from_wat(

@@ -44,7 +44,7 @@ TEST(foreign_as_ref) {
   fixture_delete(&fixture);
 }
 
-// References that have been inside an engine are released at the latest with the store.
+// References that were passed to an engine are released with the store, if not earlier.
 TEST(foreign_objects_that_went_through_wasm_are_released) {
   fixture_t fixture = fixture_from_wat(
       "(module (func (export \"id\") (param externref) (result externref) (local.get 0)))");

@@ -7,7 +7,8 @@
 static const char text[] =
   "(module (func (export \"f\") (result i32) (i32.const 7)) (func) (func) (func) (func))";
 
-// What the child does; true if all of it works. It must not report through the harness, which is the parent's.
+// What the child does; returns true if it all works. It must not use the harness, which belongs to
+// the parent.
 static bool use_in_child(fixture_t* parent) {
   if (call_i32(fixture_func(parent, 0)) != 7) return false;
   for (int round = 0; round < 3; round++) {
@@ -30,7 +31,7 @@ TEST(a_forked_child_calls_and_compiles) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(60);  // hanging is how this fails
+    alarm(60);  // a failure is a hang
     _exit(use_in_child(&fixture) ? 0 : 1);
   }
   int status = -1;
@@ -78,7 +79,7 @@ TEST(a_callback_forks) {
   fixture_delete(&fixture);
 }
 
-// The thread that deadlines need is not in the child: the guest goes on there, and is stopped.
+// The thread for deadlines does not exist in the child: the guest continues there, and is stopped.
 TEST(a_callback_forks_before_a_deadline) {
   fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL, NULL);
   pid_t child = -1;

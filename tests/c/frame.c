@@ -153,7 +153,7 @@ static wasm_trap_t* give_trap(void* env, const wasm_val_vec_t* arguments, wasm_v
   return new_trap(*(wasm_store_t**)env, "of the host");
 }
 
-// The host is no wasm function and has no frame; its caller has one.
+// A host function has no frame; its caller has one.
 TEST(trace_of_a_host_trap) {
   wasm_store_t* store = NULL;
   fixture_t fixture = trapping_fixture(give_trap, &store);
@@ -188,7 +188,7 @@ TEST(a_trap_that_never_ran_has_no_frames) {
   fixture_delete(&fixture);
 }
 
-// Each frame knows its own instance, also when a trap crosses from one module to another.
+// Each frame has its own instance, even if a trap passes from one module to another.
 TEST(frames_of_two_modules) {
   fixture_t inner = fixture_from_wat("(module (func (export \"f\") nop unreachable))");
   wasm_module_t* module = module_from_wat(
@@ -253,7 +253,7 @@ TEST(host_info_of_an_instance_found_through_a_frame) {
   fixture_delete(&fixture);
 }
 
-// A recursion into the stack limit leaves more frames than anyone needs; all must be in order.
+// A recursion into the stack limit leaves many frames; all must be in order.
 TEST(frames_of_a_deep_recursion) {
   fixture_t fixture = fixture_from_wat("(module (func $f (export \"f\") (call $f)))");
   wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));

@@ -1,4 +1,4 @@
-// Fuel: what a store has, what WebAssembly consumes, and what happens when there is none left.
+// Fuel: the store's account, what WebAssembly consumes, and what happens when it runs out.
 #include "configured.h"
 
 static uint64_t fuel_of(const wasm_store_t* store) {
@@ -260,8 +260,8 @@ TEST(a_start_function_that_takes_more_than_there_is) {
   fixture_delete(&fixture);
 }
 
-// An instruction that traps anyway, or gives -1, does so whatever it would have moved, and does
-// not pay for that.
+// An instruction that traps anyway, or returns -1, does so however much it would have moved, and
+// does not pay for that.
 TEST(what_is_out_of_bounds_is_not_paid_for) {
   fixture_t fixture = filled_fixture(
       "(module (memory 1) (table $t 4 funcref) (data $d \"abc\") (elem $e funcref (ref.null func))"
@@ -342,7 +342,7 @@ TEST(arrays_are_not_paid_for_beyond_their_bounds) {
   fixture_delete(&fixture);
 }
 
-// What moves much is paid for, a unit for each 64 bytes or elements.
+// An instruction that moves much costs one unit for each 64 bytes or elements.
 TEST(what_is_moved_is_paid_for) {
   fixture_t fixture = filled_fixture(
       "(module (memory 4) (table $t 200000 funcref)"
@@ -367,10 +367,10 @@ TEST(what_is_moved_is_paid_for) {
     // On wasmi an element counts as four bytes.
     bool elements = i >= 2 && i <= 4 && backend_is(fixture.engine, "wasmi");
     CHECK(cost >= 1980 && cost <= (elements ? 4 * 2040 : 2040));
-    // Dear to a guest that has not so much; but one such instruction may be the last.
+    // Too expensive for a guest with less fuel; but one such instruction may be the last.
     CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
     CHECK_TRAP_CODE(call(fixture_func(&fixture, i), &length, 1, NULL, 0), WASMRT_TRAP_OUT_OF_FUEL);
-    // What moves little costs about what any instruction does.
+    // An instruction that moves little costs about as much as any other.
     if (i == 5) continue;
     length = I32(10);
     CHECK(wasmrt_store_set_fuel(fixture.store, 1000));
@@ -483,7 +483,7 @@ TEST(refuelled_a_thousand_times) {
   fixture_delete(&fixture);
 }
 
-// Each portion of fuel, however small, is a clean trap or a clean result.
+// Each amount of fuel, however small, gives a clean trap or a clean result.
 TEST(every_small_amount) {
   fixture_t fixture = fuelled_fixture(
       "(module (memory 1) (table 4 funcref)"
@@ -752,8 +752,9 @@ TEST(bulk_instructions_in_a_loop) {
   }
 }
 
-// What fuel a function takes, with and without interruption: with as much it comes to the same end,
-// with less it runs out. What is left and what is consumed are always what was given.
+// The fuel that a function takes, with and without interruption: with this amount it ends in the
+// same way, with less it runs out. The fuel left and the fuel consumed always add up to the fuel
+// given.
 TEST(fuel_is_exact) {
   static const struct {
     const char* body;
@@ -768,7 +769,7 @@ TEST(fuel_is_exact) {
       {"(drop (table.grow (ref.null func) (i32.const 64000)))", 1000, 4010, 0},
       {"(drop (table.grow (ref.null func) (i32.const 640000)))", 10000, 40010, 0},
       {"(drop (table.get (i32.const 1)))", 2, 10, 0},
-      // What traps or fails in any case costs what an instruction costs.
+      // What traps or fails in any case costs as much as an instruction.
       {"(memory.fill (i32.const 0) (i32.const 1) (i32.const -1))", 1, 10,
        WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
       {"(memory.copy (i32.const 1) (i32.const 0) (i32.const 131072))", 1, 10,

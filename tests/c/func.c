@@ -1,4 +1,4 @@
-// Functions: of wasm and of the host, their types, and the rules of calling them.
+// Wasm and host functions, their types, and the rules for calling them.
 #include "test.h"
 
 static wasm_trap_t* copy_arguments(void* env, const wasm_val_vec_t* arguments,
@@ -215,7 +215,7 @@ TEST(results_vector_too_large) {
   fixture_delete(&fixture);
 }
 
-// The same two for a function of the host.
+// The same two for a host function.
 TEST(results_vector_of_another_size_for_a_host_function) {
   fixture_t fixture = fixture_new();
   wasm_func_t* host = host_func(fixture.store, "iei", "iei", copy_arguments, NULL);
@@ -263,7 +263,7 @@ TEST(arguments_and_results_in_the_same_memory) {
     wasm_val_vec_t vec = WASM_ARRAY_VEC(values);
     CHECK_NO_TRAP(wasm_func_call(funcs[i], &vec, &vec));
     CHECK(wasm_ref_same(values[1].of.ref, given));
-    wasm_ref_delete(given);  // the caller's still; the result is another
+    wasm_ref_delete(given);  // it still belongs to the caller; the result is another
   }
   CHECK_INT(values[0].of.i64, 2);
   CHECK_INT(finalized, 0);
@@ -333,7 +333,7 @@ TEST(null_instead_of_a_vector_means_empty) {
   fixture_delete(&fixture);
 }
 
-// A v128 cannot be in a wasm_val_t, so such a function cannot be called; it can be looked at.
+// A wasm_val_t cannot hold a v128, so such a function cannot be called, only reflected.
 TEST(functions_of_v128) {
   fixture_t fixture = fixture_from_wat(
       "(module (func (export \"p\") (param v128)) (func (export \"r\") (result v128)"
@@ -351,7 +351,7 @@ TEST(functions_of_v128) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// What callbacks leave in their results
+// The results that callbacks leave
 
 static wasm_trap_t* leave_untouched(void* env, const wasm_val_vec_t* arguments,
                                     wasm_val_vec_t* results) {
@@ -431,7 +431,7 @@ TEST(callback_that_leaves_a_result_of_the_wrong_kind) {
       wasm_instance_t* instance = instantiate(fixture.store, module, imports, 1);
       wasm_extern_vec_t exports;
       wasm_instance_exports(instance, &exports);
-      // Of references the object decides, not which of the two kinds the value names.
+      // For references the object decides, not which of the two kinds the value names.
       wasm_valkind_t kind = kind_from_letter(declared[i].letter[0]);
       bool right = wasm_valkind_is_num(kind) || wasm_valkind_is_num(values[j].kind) ||
                            values[j].kind == unknown.kind
@@ -488,16 +488,16 @@ TEST(callback_that_writes_results_and_traps) {
   CHECK_INT(finalized, 1);
 }
 
-// What a callback may do with the vector that it is given, beside writing to its elements.
+// What a callback may do with the results vector, apart from writing to its elements.
 typedef enum replacement_t {
-  WHOLE,               // a vector of its own
+  WHOLE,               // its own vector
   SHORTER,             // with too few values
   LONGER,              // with too many
   EMPTIED,             // wasm_val_vec_delete
   FORGOTTEN,           // {0, NULL}
   WRITTEN_EMPTIED,     // after it wrote to the elements
   WRITTEN_REPLACED,    // likewise
-  EMPTIED_REPLACED,    // as wasmer's Go package has it
+  EMPTIED_REPLACED,    // as wasmer's Go package does
   REPLACED_AND_TRAPS,  // nobody gets the values
   REPLACEMENTS,
 } replacement_t;
@@ -664,7 +664,7 @@ TEST(env_finalizer_runs_once) {
   CHECK_INT(finalized, 1);
 }
 
-// The caller gave its environment away, and could not know when to take it back.
+// The caller passed ownership of the environment, and could not know when to take it back.
 TEST(env_finalizer_runs_also_when_no_function_is_made) {
   fixture_t fixture = fixture_new();
   wasm_functype_t* type = functype("", "");
@@ -735,7 +735,7 @@ TEST(env_finalizers_of_many_functions) {
   CHECK_INT(finalized, count);
 }
 
-// More parameters than any engine takes: an error, or a function that can be deleted.
+// More parameters than any engine accepts: an error, or a function that can be deleted.
 TEST(func_new_of_too_many_parameters) {
   fixture_t fixture = fixture_new();
   const size_t counts[3] = {1001, 5000, 70000};

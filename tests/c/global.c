@@ -162,7 +162,7 @@ TEST(global_copy_and_same) {
   fixture_delete(&fixture);
 }
 
-// A global keeps a reference alive, and lets go of it when another takes its place.
+// A global keeps a reference alive, and releases it when another replaces it.
 TEST(global_owns_its_reference) {
   fixture_t fixture = fixture_new();
   size_t finalized = 0;
@@ -194,7 +194,7 @@ TEST(globals_of_v128) {
   wasm_val_t value;
   GARBAGE(value);
   CHECK_LEAVES_ERROR(wasm_global_get(fixture_global(&fixture, 0), &value));
-  wasm_val_delete(&value);  // whatever was left there owns nothing
+  wasm_val_delete(&value);  // whatever remains there owns nothing
   GARBAGE(value);
   value.kind = WASMRT_V128;
   CHECK_LEAVES_ERROR(wasm_global_set(fixture_global(&fixture, 0), &value));

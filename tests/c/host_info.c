@@ -159,7 +159,7 @@ HOST_INFO_TESTS(ref, SELF, SELF)
 
 // ------------------------------------------------------------------------------------------------
 
-// What wasm never saw goes with its last handle.
+// An object that was never passed to wasm is freed with its last handle.
 TEST(finalizer_at_deletion) {
   fixture_t fixture = fixture_from_wat(wat);
   size_t finalized = 0;

@@ -15,7 +15,7 @@ static size_t random_below(size_t limit) {
   return random_number() % limit;
 }
 
-// Something of everything, and small, so that mutations hit.
+// A bit of everything, and small, so that mutations hit.
 static const char* wat =
     "(module"
     "  (import \"env\" \"f\" (func $f (param i32 i64) (result f64)))"
@@ -44,7 +44,7 @@ static const char* wat =
     "  (data (i32.const 16) \"some data to be seen\")"
     "  (export \"table\" (table $e)) (export \"global\" (global $h)))";
 
-// Compiling, validating and reflecting; what was accepted also has to hold together.
+// Compiles, validates and reflects; what was accepted must also be consistent.
 static bool try_module(wasm_store_t* store, const char* bytes, size_t size) {
   char* exact = malloc(size ? size : 1);
   REQUIRE(exact);
@@ -290,7 +290,7 @@ TEST(deeply_nested_blocks) {
   fixture_delete(&fixture);
 }
 
-// Text goes through a parser of its own.
+// Text has a separate parser.
 TEST(text_mutated) {
   size_t size = strlen(wat);
   char* copy = malloc(size + 16);
@@ -365,7 +365,7 @@ static const unsigned char with_debug_info[] = {
     0x1e, 0x74, 0x05, 0x16, 0xac, 0x02, 0x04, 0x00, 0x01, 0x01,
 };
 
-// Sections that say nonsense to a debugger: the module compiles without, or is refused as a module.
+// Nonsense in sections for debuggers: the module compiles without them, or is refused.
 TEST(debug_sections_mutated) {
   wasm_config_t* config = wasm_config_new();
   CHECK(wasmrt_config_set_debug_info(config, true));

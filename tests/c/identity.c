@@ -1,4 +1,5 @@
-// Identity: two handles of one object are `same`, however they were obtained; others are not.
+// Identity: two handles of one object are `same`, however they were obtained; other handles are
+// not.
 #include "test.h"
 
 static const char* exporting =
@@ -162,7 +163,7 @@ TEST(objects_of_two_instances_are_not_same) {
   fixture_delete(&fixture);
 }
 
-// Same position in two stores, so that equal handles of the engine would be mistaken.
+// The same position in two stores, so that equal engine handles could be confused.
 TEST(objects_of_two_stores_are_not_same) {
   fixture_t first = fixture_from_wat(exporting), second = fixture_from_wat(exporting);
   for (int i = 0; i < EXPORTS; i++) {
@@ -174,7 +175,7 @@ TEST(objects_of_two_stores_are_not_same) {
   fixture_delete(&second);
 }
 
-// Identity does not need a handle to stay: it is the object's.
+// Identity belongs to the object, and does not need a handle to persist.
 TEST(identity_survives_the_handle) {
   fixture_t fixture = fixture_from_wat(exporting);
   int info;
@@ -190,7 +191,7 @@ TEST(identity_survives_the_handle) {
   fixture_delete(&fixture);
 }
 
-// Objects that come and go must not be taken for one another when an address is used again.
+// Objects must not be confused when an address is reused.
 TEST(a_new_object_is_not_an_old_one) {
   fixture_t fixture = fixture_new();
   wasm_functype_t* type = functype("", "");

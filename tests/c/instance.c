@@ -325,7 +325,7 @@ TEST(instance_as_ref) {
   fixture_delete(&fixture);
 }
 
-// What was written before a failed instantiation stays, as the specification says.
+// What a failed instantiation had written remains, as the specification says.
 TEST(a_failed_instantiation_keeps_its_effects) {
   fixture_t fixture = fixture_new();
   offer_t offer = offer_new(fixture.store);
@@ -350,8 +350,8 @@ TEST(a_failed_instantiation_keeps_its_effects) {
   fixture_delete(&fixture);
 }
 
-// Functions that came into a table before a later segment did not fit are whole: they have their
-// instance's globals, memory, tables and other functions.
+// Functions that were written into a table before a later segment did not fit are complete: they
+// have their instance's globals, memory, tables and other functions.
 TEST(functions_of_an_instance_that_failed_are_whole) {
   static const char* const last[] = {
       "(data (i32.const 65536) \"x\")",
@@ -399,8 +399,8 @@ TEST(functions_of_an_instance_that_failed_are_whole) {
   }
 }
 
-// The same segments where they fit, at places that globals and arithmetic tell, and the start
-// function after them.
+// The same segments where they fit, at offsets from globals and arithmetic, and then the start
+// function.
 TEST(segments_of_an_instance_with_an_imported_table) {
   fixture_t fixture = fixture_from_wat(
       "(module (type $t (func (result i32))) (table (export \"t\") 10 funcref)"

@@ -1,4 +1,4 @@
-// Deadlines, timeouts and interrupts: what stops a guest that would not stop by itself.
+// Deadlines, timeouts and interrupts: they stop a guest that would not stop by itself.
 #include "configured.h"
 
 #include <dirent.h>
@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// Sanitizers, valgrind and loaded machines slow things down: the only bound that is tested is that
-// a guest stops at all.
+// Sanitizers, valgrind and busy machines slow things down, so the tests check only that a guest
+// stops at all.
 static const uint64_t millisecond = 1000000, forever = 60000000000;
 
 static uint64_t now(void) {
@@ -31,7 +31,7 @@ static const char* endless =
     "  (func (export \"loop\") (loop (br 0)))"
     "  (func (export \"once\") (result i32) (i32.const 11)))";
 
-// An endless guest must end, and for this reason.
+// Checks that an endless guest is stopped, and for this reason.
 #define CHECK_STOPS(call, code)                           \
   do {                                                    \
     uint64_t stops_begin = now();                         \
@@ -101,7 +101,7 @@ TEST(an_endless_loop_stops_at_the_timeout_of_the_call) {
     CHECK(took >= 20 * millisecond);
     sum += took - 20 * millisecond;
     if (took - 20 * millisecond > worst) worst = took - 20 * millisecond;
-    // Time of the host's is not the guest's.
+    // Time that the host takes does not count as the guest's.
     if (i == 0) sleep_for(50 * millisecond);
     CHECK_INT(call_i32(fixture_func(&fixture, 1)), 11);
   }
@@ -155,7 +155,7 @@ TEST(what_comes_first_counts) {
   fixture_delete(&fixture);
 }
 
-// Every way that a guest can take for ever.
+// Every way in which a guest can run forever.
 TEST(every_endless_guest_stops) {
   static const char* const guests[] = {
       "(func (export \"f\") (loop (br_if 0 (i32.const 1))))",
@@ -219,7 +219,7 @@ TEST(every_endless_guest_stops) {
   }
 }
 
-// What a guest does under interruption is what it does without, wherever it is looked at.
+// With interruption a guest does the same as without, wherever it is checked.
 TEST(growth_is_done_once) {
   fixture_t fixture = interruptible_fixture(
       "(module (memory 0 1000) (table 0 10000 externref) (table 0 10000 funcref)"
@@ -248,8 +248,8 @@ TEST(growth_is_done_once) {
   fixture_delete(&fixture);
 }
 
-// Instructions that move much are many: a guest stops after the one that is running. Were they
-// counted as one each, whatever they move, some forty would be done before anybody asks.
+// An instruction that moves much counts as many, so a guest stops after the one that is running. If
+// each counted as one, some forty would run before the next check.
 TEST(a_guest_that_moves_memory_stops_after_an_instruction) {
   size_t mebibytes = repetitions(128, 8);
   static const char* const moves[] = {"memory.fill (i32.const 0) (i32.const 1)",
@@ -271,8 +271,8 @@ TEST(a_guest_that_moves_memory_stops_after_an_instruction) {
   }
 }
 
-// Tables grow by all amounts, between other instructions in all amounts, so that slices end before,
-// at and after growth; what is in them is right.
+// Tables grow by different amounts, with different numbers of other instructions between, so that
+// slices end before, at and after growth. The contents must be right.
 TEST(tables_grow_across_slices) {
   for (int with_fuel = 0; with_fuel < 2; with_fuel++) {
     fixture_t fixture = fixture_with(
@@ -300,7 +300,7 @@ TEST(tables_grow_across_slices) {
   }
 }
 
-// An instantiation that took longer than it may is none, though nothing asks while it is made.
+// An instantiation that took too long fails, although nothing checks the time while it runs.
 TEST(an_instantiation_counts_against_the_deadline) {
   char wat[300];
   snprintf(wat, sizeof wat, "(module (memory %zu) (data (i32.const 0) \"x\"))",
@@ -482,7 +482,7 @@ TEST(nested_calls_stop) {
       host.inner = WASMRT_TRAP_NONE;
       uint64_t begin = now();
       CHECK(wasmrt_store_set_call_timeout(fixture.store, 20 * millisecond));
-      // Also when a host function keeps the trap to itself: the time is up for the outermost too.
+      // Even if a host function discards the trap, the outermost call is out of time too.
       CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
       CHECK_INT(host.calls, depths[i] + 1);
       CHECK_INT(host.inner, WASMRT_TRAP_DEADLINE);
@@ -523,7 +523,7 @@ TEST(a_slow_host_function_is_let_finish) {
   fixture_delete(&fixture);
 }
 
-// The guest does not go on to what would come next, whatever the host function takes.
+// The guest does not continue, however long the host function takes.
 TEST(a_guest_stops_after_a_slow_host_function) {
   static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)",
                                       "(param externref)"};
@@ -746,7 +746,7 @@ static wasm_trap_t* trap_of_its_own(void* env, const wasm_val_vec_t* arguments,
   return new_trap(host->fixture->store, "from the host");
 }
 
-// A call that ended for another reason was not stopped by the trigger.
+// If a call ended for another reason, the trigger did not stop it.
 TEST(a_trigger_that_came_too_late_is_not_lost) {
   fixture_t fixture = interruptible_fixture(NULL);
   host_t host = {.fixture = &fixture};
@@ -1019,10 +1019,10 @@ TEST(deadlines_come_and_go) {
 // ------------------------------------------------------------------------------------------------
 // Child processes
 
-// What does not work is told by the status: the harness is the parent's.
+// The status reports what fails, because the harness belongs to the parent.
 static int use_in_child(fixture_t* inherited, int round) {
   alarm(60);  // hanging is how this fails
-  // What it inherited is tried first, and last.
+  // It tries what it inherited first, and again at the end.
   if (round % 2) {
     if (round > 2 && !wasmrt_store_set_deadline(inherited->store, 10 * millisecond)) return 6;
     wasm_trap_t* stopped = call_plain(fixture_func(inherited, 0));

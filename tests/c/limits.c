@@ -1,4 +1,5 @@
-// Limits of a store: what guests and the host may have, and how they are told that it is enough.
+// Limits of a store: how much guests and the host may have, and how they learn that a limit is
+// reached.
 #include "configured.h"
 
 enum { PAGE = 65536, LIMITS = 5 };
@@ -19,8 +20,8 @@ static void set_limit(wasm_store_t* store, wasmrt_limit_t limit, uint64_t value)
   CHECK(wasmrt_store_limit(store, limit) == value);
 }
 
-// An instance that is refused; the store has what it had before. Not where a part of it was made
-// already by wasmi, which keeps what it has made until the store goes.
+// An instance that is refused: the store holds the same as before. Not if wasmi has already made a
+// part of it, which it keeps as long as the store.
 static void check_not_instantiated(wasm_store_t* store, const char* wat, const char* part) {
   uint64_t before[LIMITS];
   for (size_t i = 0; i < LIMITS; i++) before[i] = wasmrt_store_usage(store, every_limit[i]);
@@ -110,7 +111,8 @@ TEST(a_table_has_a_bound_in_any_case) {
   fixture_delete(&fixture);
 }
 
-// The engine reports such a failure without having asked before: nothing may be given back for it.
+// The engine reports such a failure without having asked before, so nothing must be subtracted for
+// it.
 TEST(growth_that_cannot_be_gives_nothing_back) {
   fixture_t fixture = fixture_from_wat(
       "(module (memory (export \"memory\") 1) (table i64 1 funcref)"
@@ -125,7 +127,7 @@ TEST(growth_that_cannot_be_gives_nothing_back) {
   fixture_delete(&fixture);
 }
 
-// Likewise of a memory whose type forbids the size.
+// The same for a memory whose type forbids the size.
 TEST(a_memory_of_small_pages_gives_nothing_back) {
   wasm_config_t* config = wasm_config_new();
   CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES, true));
@@ -479,7 +481,7 @@ TEST(a_start_function_that_hits_a_limit_stays_counted) {
   fixture_delete(&fixture);
 }
 
-// A limit may be lower than what is there: then nothing may come, but nothing may.
+// A limit may be lower than the current usage: then only what needs nothing more is allowed.
 TEST(what_adds_nothing_fits_below_a_lowered_limit) {
   fixture_t fixture = fixture_from_wat("(module (memory 2) (memory 2) (table 5 funcref))");
   for (size_t i = 0; i < LIMITS; i++)
@@ -544,7 +546,8 @@ TEST(an_instance_refused_for_nesting_is_not_counted) {
   fixture_delete(&fixture);
 }
 
-// Beyond what a memory or table can be there is -1, as the specification says, and no limit.
+// Beyond the largest possible memory or table, growth returns -1, as the specification says,
+// whatever the limit.
 TEST(what_cannot_be_is_no_matter_of_limits) {
   fixture_t fixture = fixture_from_wat(
       "(module (memory i64 1) (memory 1) (memory i64 0) (table 1 funcref)"
@@ -598,7 +601,7 @@ TEST(instances_beyond_a_limit_where_growth_traps) {
   fixture_delete(&fixture);
 }
 
-// What is imported is counted where it was made.
+// Imports are counted where they were made.
 TEST(imports_do_not_count_again) {
   fixture_t fixture = fixture_from_wat(growing);
   set_limit(fixture.store, WASMRT_LIMIT_MEMORIES, 1);
@@ -749,8 +752,8 @@ TEST(growth_without_fuel_is_not_counted) {
   fixture_delete(&fixture);
 }
 
-// The heap of structures and arrays counts as memory. Instructions that make these have no -1 to
-// give.
+// The heap of structures and arrays counts as memory. Instructions that create them cannot return
+// -1.
 TEST(a_heap_of_objects) {
   fixture_t fixture = fixture_new();
   if (backend_is(fixture.engine, "wasmi")) {

@@ -1,4 +1,4 @@
-// Warnings: what is told to a logger, and when the logger itself is let go.
+// Warnings: what a logger receives, and when the logger itself is released.
 #include "configured.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ static void keep(void* env, const char* message) {
 
 static void finalize(void* env) { ((logger_t*)env)->finalized++; }
 
-// An engine reads the environment, and warns of what it does not know there.
+// An engine reads the environment, and warns about variables that it does not know.
 static void cause_warning(void) {
   setenv("WASMRT_NO_SUCH_VARIABLE", "1", 1);
   wasm_engine_t* engine = wasm_engine_new();
@@ -29,7 +29,7 @@ static void cause_warning(void) {
 TEST(nobody_hears_of_it_by_default) {
   wasmrt_last_error_clear();
   cause_warning();
-  // A warning is no error.
+  // A warning is not an error.
   CHECK_NULL(wasmrt_last_error_message());
 }
 
@@ -115,7 +115,7 @@ static void use_the_library(void* env, const char* message) {
   fixture_delete(&fixture);
   CHECK_NULL(wasm_valtype_new(77));
   wasmrt_set_log_callback(NULL, NULL, NULL);
-  // Somebody is still in it.
+  // A thread is still inside it.
   CHECK_INT(logger->finalized, 0);
 }
 

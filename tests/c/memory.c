@@ -77,7 +77,7 @@ TEST(memory_grow) {
   fixture_delete(&fixture);
 }
 
-// As large as a memory of 32 bits can be; where that cannot be had, it is said.
+// The largest possible 32-bit memory; where it cannot be allocated, there is an error.
 TEST(memory_of_all_pages) {
   fixture_t fixture = fixture_new();
   // wasmi writes every byte, and valgrind keeps count of every byte: four gigabytes of real memory.

@@ -1,5 +1,5 @@
-// What C cannot forbid: handles of the wrong kind behind a cast, and objects deleted twice. The
-// first gets an error, the second nothing.
+// What C cannot prevent: handles of the wrong kind behind a cast, which give an error, and objects
+// deleted twice, which do nothing.
 #include "test.h"
 
 static const char* wat =

@@ -59,7 +59,7 @@ TEST(module_validate_checks_types) {
   fixture_delete(&fixture);
 }
 
-// A text: `head`, `piece` so many times, `tail`.
+// Makes a text of `head`, then `times` times `piece`, then `tail`.
 static wasm_byte_vec_t binary_repeating(const char* head, const char* piece, size_t times,
                                         const char* tail) {
   size_t length = strlen(piece), size = strlen(head) + times * length + strlen(tail);
@@ -74,8 +74,8 @@ static wasm_byte_vec_t binary_repeating(const char* head, const char* piece, siz
   return binary;
 }
 
-// What is valid may still be beyond what an engine compiles; then validation says that as well, in
-// the same words.
+// A valid module may be beyond what an engine compiles; then validation refuses it too, with the
+// same message.
 TEST(module_validate_agrees_with_module_new) {
   static const struct {
     const char *head, *piece, *tail, *words;
@@ -314,7 +314,7 @@ TEST(reflection_of_v128) {
   fixture_delete(&fixture);
 }
 
-// The limits of wasm.h have 32 bits: what does not fit is shown as the largest there is.
+// The limits in wasm.h have 32 bits: a larger number is shown as the largest possible.
 TEST(reflection_of_64_bit_memories) {
   fixture_t fixture = fixture_new();
   wasm_module_t* module =

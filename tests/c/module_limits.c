@@ -1,4 +1,4 @@
-// What bounds the compilation of modules, and modules made to be dear to compile.
+// Limits on compilation, and modules made to be expensive to compile.
 #include "bytes.h"
 #include "configured.h"
 
@@ -55,7 +55,7 @@ TEST(each_limit_at_and_beyond) {
   CHECK(compiles_within(WASMRT_MODULE_LIMIT_BYTES, 8, "(module)"));
 }
 
-// What compiling costs is told from the bytes: on any backend, once a limit of it is set.
+// The cost of compiling is computed from the bytes, on any backend, once a limit on it is set.
 TEST(costs) {
   static const char nested[] = "(module (func block loop i32.const 0 if end end end))";
   CHECK(compiles_within(WASMRT_MODULE_LIMIT_NESTING, 3, nested));
@@ -126,7 +126,7 @@ TEST(limits_hold_for_every_way_to_a_module) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// Bombs. Whatever becomes of them, it is an answer: a module, or an error of a known kind.
+// Bombs. Whatever happens, there is an answer: a module, or an error of a known kind.
 
 static double seconds(void) {
   struct timespec time;
@@ -230,7 +230,7 @@ TEST(deeply_nested) {
   }
 }
 
-// The very thing: a million instructions, ten thousand deep.
+// The real thing: a million instructions, ten thousand deep.
 TEST(a_million_instructions_nested) {
   bytes_t body = {NULL, 0, 0};
   PUT(&body, "\1\1\x7f");
@@ -333,7 +333,7 @@ TEST(functions) {
 }
 
 TEST(counts_that_are_lies) {
-  // A section whose count is four billion and whose content is a few bytes.
+  // A section with a count of four billion and a few bytes of content.
   static const unsigned char sections[] = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13};
   for (size_t i = 0; i < sizeof sections; i++) {
     bytes_t module = module_begin(), content = {NULL, 0, 0};

@@ -1,5 +1,6 @@
-// The process is the host's: its signals, its threads, its file descriptors, its time when nothing
-// runs. Each test is a child process, since it changes what the process may do.
+// The process belongs to the host: its signals, threads and file descriptors are left alone, and
+// nothing runs while no guest does. Each test is a child process, because it changes what the
+// process may do.
 #define _GNU_SOURCE  // setgroups
 #include "configured.h"
 
@@ -19,7 +20,7 @@ static void run_in_child(void (*run)(void)) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(100);  // hanging is how some of this fails
+    alarm(100);  // some failures are hangs
     size_t failed_before = checks_failed;
     run();
     fflush(NULL);
@@ -53,7 +54,8 @@ static wasm_byte_vec_t large_module(size_t functions, bool valid) {
   return binary;
 }
 
-// Calls `visit` for each of the process's threads with its directory in /proc; how many there are.
+// Calls `visit` for each of the process's threads with its directory in /proc; returns their
+// number.
 static size_t for_each_thread(void (*visit)(const char* directory)) {
   DIR* tasks = opendir("/proc/self/task");
   REQUIRE(tasks);
@@ -69,8 +71,8 @@ static size_t for_each_thread(void (*visit)(const char* directory)) {
   return count;
 }
 
-// How many threads there are, once those that have ended are gone from /proc: the system takes a
-// moment for that after they were joined.
+// Returns the number of threads, once those that have ended are gone from /proc: that takes the
+// system a moment after they were joined.
 static size_t threads_in_the_end(void) {
   size_t count = for_each_thread(NULL);
   for (int i = 0; i < 1000 && count > 1; i++) {
@@ -80,7 +82,7 @@ static size_t threads_in_the_end(void) {
   return count;
 }
 
-// What a line of a thread's status says; 0 also if the thread is gone.
+// Reads a line of a thread's status; 0 if the thread is gone.
 static unsigned long long thread_status(const char* directory, const char* line, int base) {
   char path[320], text[200];
   snprintf(path, sizeof path, "%s/status", directory);
@@ -103,7 +105,7 @@ static bool thread_is_named(const char* directory, const char* start) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// Threads of the library's own
+// The library's own threads
 
 static atomic_size_t helpers_seen, helpers_loud;
 
@@ -204,7 +206,7 @@ static bool thread_can_be_made(void) {
 }
 
 TEST_IN_CHILD(modules_compile_where_no_thread_can_be_made) {
-  // The superuser has as many as he likes.
+  // No limit applies to the superuser.
   if (geteuid() == 0) {
     REQUIRE(setgroups(0, NULL) == 0 && setgid(65533) == 0 && setuid(65533) == 0);
   }
@@ -264,7 +266,7 @@ static void compile_in_threads(wasm_engine_t* engine, size_t threads) {
   }
 }
 
-// The child of a process that has compiled: its threads come and go, and nothing of them stays.
+// The child of a process that has compiled: its threads come and go, and leave nothing behind.
 TEST_IN_CHILD(threads_that_compile_in_a_forked_child_leave_nothing) {
   wasm_engine_t* engine = wasm_engine_new();
   REQUIRE(engine);
@@ -276,7 +278,7 @@ TEST_IN_CHILD(threads_that_compile_in_a_forked_child_leave_nothing) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    compile_in_threads(engine, 300);  // what caches there are fill up
+    compile_in_threads(engine, 300);  // this fills all caches
     long before = resident_kilobytes();
     compile_in_threads(engine, 1000);
     long grown = resident_kilobytes() - before;
@@ -291,7 +293,7 @@ TEST_IN_CHILD(threads_that_compile_in_a_forked_child_leave_nothing) {
   wasm_engine_delete(engine);
 }
 
-// Compilers take more of the stack than such a thread has: the library has a thread for them.
+// Compilers need more stack than such a thread has, so the library compiles in another thread.
 static void* compile_everything(void* argument) {
   const char* const compilers[] = {"", "winch"};
   for (int i = 0; i < 2; i++) {
@@ -360,7 +362,7 @@ TEST_IN_CHILD(an_invalid_module_is_refused_before_anything_is_compiled) {
   wasm_module_t* module = wasm_module_new(fixture.store, &valid);
   REQUIRE(module);
   uint64_t compiled = processor_time() - begin;
-  // wasmi translates when a function is first called: there compiling is little more.
+  // wasmi compiles so quickly that this does not hold there.
   if (backend_is(fixture.engine, "wasmtime")) CHECK(refused < compiled / 4);
   free(validated);
   free(message);
@@ -406,9 +408,9 @@ TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
     unsigned long long before = switches();
     wait_a_second();
     CHECK(switches() - before <= 5);
-    // It wakes up for a guest that does not end,
+    // It wakes up for a guest that does not return,
     CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-    // and not for each of many that do.
+    // but not for each of many that do.
     before = switches();
     for (int i = 0; i < 20000; i++) {
       wasm_val_t result;
@@ -426,7 +428,7 @@ static wasm_trap_t* set_deadline(void* env, const wasm_val_vec_t* arguments,
   return NULL;
 }
 
-// The deadline comes while the guest runs, with the thread for it asleep or not there.
+// The deadline passes while the guest runs, with its thread asleep or not yet started.
 TEST_IN_CHILD(a_deadline_set_by_a_callback_stops_the_guest) {
   fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL, NULL);
   fixture_load_with_host(&fixture,
@@ -442,14 +444,14 @@ TEST_IN_CHILD(a_deadline_set_by_a_callback_stops_the_guest) {
   fixture_delete(&fixture);
 }
 
-// Guests that begin just when the thread for timeouts goes to sleep are stopped all the same.
+// Guests that begin just when the thread for timeouts goes to sleep are stopped nevertheless.
 static void* stop_often(void* argument) {
   wasm_engine_t* engine = argument;
   fixture_t fixture = {NULL, wasm_store_new(engine), NULL, NULL, WASM_EMPTY_VEC};
   fixture_load(&fixture, "(module (func (export \"loop\") (loop (br 0))))", NULL, 0);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 100000));
   for (int i = 0; i < 60; i++) {
-    // Its steps are of 5 ms; this meets them at many places.
+    // Its steps take 5 ms; this hits them at many points.
     nanosleep(&(struct timespec){0, 4000000 + i * 100000}, NULL);
     CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
   }
@@ -514,7 +516,7 @@ static void use_many_modules(wasm_config_t* config) {
   allow_few_descriptors();
   fixture_t fixture = fixture_from_config(config);
   wasm_module_t* modules[MODULES];
-  // Some are instantiated at once, some only later; some are there no more, but their instances.
+  // Some are instantiated at once, some later; some are deleted before their instances.
   for (int i = 0; i < MODULES; i++) {
     modules[i] = module_with_data(fixture.store, i);
     if (i % 2) check_data(fixture.store, modules[i], i);
@@ -574,7 +576,7 @@ TEST_IN_CHILD(a_serialized_module_and_no_file_descriptor) {
                      WASMRT_ERROR_LIMIT);
     CHECK_CONTAINS(wasmrt_last_error_message(), strerror(EMFILE));
     CHECK_CONTAINS(wasmrt_last_error_message(), "ulimit -n");
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_copy_on_write");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "turn copy-on-write off in the configuration");
     REQUIRE(setrlimit(RLIMIT_NOFILE, &former) == 0);
   }
   check_data(fixture.store, module, 1);
@@ -601,11 +603,11 @@ TEST_IN_CHILD(memories_without_address_space_are_refused_with_what_to_do) {
     }
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     CHECK_CONTAINS(wasmrt_last_error_message(), strerror(ENOMEM));
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_reservation");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "configure a smaller memory reservation");
     CHECK_CONTAINS(wasmrt_last_error_message(), "vm.max_map_count");
     wasm_memorytype_t* type = memorytype(1, 1);
     CHECK_FAILS_WITH(wasm_memory_new(fixture.store, type) == NULL, WASMRT_ERROR_LIMIT);
-    CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_memory_reservation");
+    CHECK_CONTAINS(wasmrt_last_error_message(), "configure a smaller memory reservation");
     wasm_memorytype_delete(type);
     wasm_module_delete(module);
   }
@@ -654,7 +656,7 @@ static void* change_timeouts(void* argument) {
   return NULL;
 }
 
-// The child makes an engine of its own: what other threads did with theirs is nothing to it.
+// The child makes a new engine: it does not depend on what other threads did with theirs.
 static bool work_in_child(void) {
   wasmrt_set_log_callback(ignore_message, NULL, NULL);
   fixture_t fixture = fixture_with(
@@ -680,7 +682,7 @@ TEST_IN_CHILD(a_child_with_an_engine_of_its_own_works_whatever_other_threads_do)
   for (size_t i = 0; i < THREADS; i++) {
     REQUIRE(pthread_create(&threads[i], NULL, work[i], engine) == 0);
   }
-  // On wasmtime no other thread is to be about to make or delete a module.
+  // On wasmtime no other thread may be making or deleting a module.
   while (ready < THREADS) sched_yield();
   for (size_t i = 0; i < 40; i++) {
     fflush(NULL);

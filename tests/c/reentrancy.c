@@ -2,7 +2,7 @@
 // memories and tables grown, traps passed on.
 #include "test.h"
 
-// What callbacks need to know; each test fills what it uses.
+// The data of callbacks; each test sets what it uses.
 typedef struct context_t {
   fixture_t fixture;
   wasm_func_t* inner;
@@ -46,7 +46,7 @@ TEST(calls_to_some_depth) {
   fixture_delete(&context.fixture);
 }
 
-// Without end it must become a trap before it becomes a crash, and the store goes on.
+// Endless recursion must trap before it crashes, and the store remains usable.
 TEST(calls_without_end) {
   context_t context;
   load_ping(&context);
@@ -60,7 +60,7 @@ TEST(calls_without_end) {
   fixture_delete(&context.fixture);
 }
 
-// The same among host functions only, which have no part of the engine between them.
+// The same with host functions only, without the engine between them.
 static wasm_trap_t* call_itself(void* env, const wasm_val_vec_t* arguments,
                                 wasm_val_vec_t* results) {
   context_t* context = env;
@@ -102,7 +102,7 @@ TEST(trap_through_many_levels) {
   fixture_delete(&context.fixture);
 }
 
-// The callback deals with a trap instead of passing it on: its caller never sees it.
+// The callback handles a trap instead of passing it on: its caller never sees it.
 static wasm_trap_t* swallow_trap(void* env, const wasm_val_vec_t* arguments,
                                  wasm_val_vec_t* results) {
   context_t* context = env;
@@ -149,7 +149,7 @@ static wasm_trap_t* grow_everything(void* env, const wasm_val_vec_t* arguments,
   return NULL;
 }
 
-// Everything was in registers or caches of the engine before the call; afterwards it is new.
+// Before the call everything was in the engine's registers or caches; afterwards it has changed.
 TEST(callback_that_grows_memory_and_table_and_sets_a_global) {
   context_t context = {.fixture = fixture_new()};
   wasm_func_t* host = host_func(context.fixture.store, "", "", grow_everything, &context);
@@ -251,7 +251,7 @@ TEST(callback_that_makes_and_deletes_objects_of_the_store) {
   fixture_delete(&context.fixture);
 }
 
-// While it runs, the callback lets go of the last handles of everything but the called function.
+// While it runs, the callback gives up the last handles of everything but the called function.
 typedef struct handles_t {
   fixture_t fixture;
   wasm_func_t *host, *called;
@@ -315,7 +315,7 @@ TEST(instances_made_while_instantiating) {
   fixture_delete(&context.fixture);
 }
 
-// The values that a callback was given stay what they are while it calls on.
+// A callback's arguments stay the same while it makes calls.
 static wasm_trap_t* keep_arguments(void* env, const wasm_val_vec_t* arguments,
                                    wasm_val_vec_t* results) {
   context_t* context = env;
@@ -355,7 +355,7 @@ TEST(arguments_and_results_of_nested_callbacks) {
   fixture_delete(&context.fixture);
 }
 
-// The memory's address is asked for in each callback, as a host must after anything ran.
+// Each callback asks for the memory's address again, as a host must after any call.
 static wasm_trap_t* write_memory(void* env, const wasm_val_vec_t* arguments,
                                  wasm_val_vec_t* results) {
   context_t* context = env;

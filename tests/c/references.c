@@ -57,7 +57,7 @@ enum {
   CALL_ELEMENT,
 };
 
-// The reference that a callback must see, and gives back.
+// The reference that a callback must get, and returns.
 typedef struct host_t {
   wasm_valkind_t kind;
   const wasm_ref_t* expected;
@@ -97,7 +97,7 @@ static void world_delete(world_t* world) {
   fixture_delete(&world->fixture);
 }
 
-// Takes the reference.
+// Takes ownership of the reference.
 static void check_came_back(wasm_ref_t* actual, const wasm_ref_t* expected) {
   CHECK_INT(actual == NULL, expected == NULL);
   CHECK(wasm_ref_same(actual, expected));
@@ -419,7 +419,7 @@ TEST(wrong_downcast_gives_null) {
   fixture_delete(&fixture);
 }
 
-// Many references alive inside wasm at once, each the one that was put there.
+// Many references are alive inside wasm at once; each must be the one that was put there.
 TEST(many_references_in_a_table) {
   enum { COUNT = 2000 };
   fixture_t fixture = fixture_from_wat(
@@ -453,7 +453,7 @@ TEST(many_references_in_a_table) {
   CHECK_INT(finalized, COUNT);
 }
 
-// While wasm holds a reference in a local, a callback makes an engine's collector busy.
+// While wasm holds a reference in a local, a callback makes work for an engine's collector.
 typedef struct collector_t {
   fixture_t* fixture;
   wasm_func_t* identity;

@@ -15,7 +15,7 @@ static void count_finalized(void* env) {
   ((scene_t*)env)->finalized++;
 }
 
-// Gives up every handle that there is; the call that is running has to come to its end all the same.
+// Gives up every handle; the running call must nevertheless complete.
 static void delete_everything(scene_t* scene) {
   wasm_func_delete(scene->func);
   wasm_extern_vec_delete(&scene->exports);

@@ -204,7 +204,7 @@ TEST(what_is_no_artifact) {
   fixture_delete(&fixture);
 }
 
-// An artifact is no module either.
+// A serialized module is not a module either.
 TEST(module_new_of_an_artifact) {
   fixture_t fixture = fixture_new();
   wasm_byte_vec_t artifact = serialize_wat(fixture.store, wat);
@@ -234,8 +234,8 @@ TEST(artifact_of_another_backend) {
   fixture_delete(&fixture);
 }
 
-// What the engine has off that the artifact's had on, or the other way round; the module itself
-// uses none of it.
+// Proposals that are off in the engine and were on for the artifact, or the reverse; the module
+// uses none of them.
 TEST(artifact_of_other_settings) {
   for (int round = 0; round < 4; round++) {
     wasm_engine_t* engines[2];
@@ -254,7 +254,7 @@ TEST(artifact_of_other_settings) {
     for (int from = 0; from < 2; from++) {
       wasm_byte_vec_t artifact = serialize_wat(stores[from], "(module (func (export \"f\")))");
       for (int to = 0; to < 2; to++) {
-        // A proposal more does not hurt.
+        // An additional proposal does no harm.
         bool fits = from == to || (round >= 2 && to == 1);
         if (fits) {
           wasm_module_t* module = wasm_module_deserialize(stores[to], &artifact);

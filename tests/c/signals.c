@@ -1,6 +1,6 @@
-// The host's own handler of SIGSEGV, from before the first engine or after it, gets the host's
-// faults, wherever they happen; WebAssembly's traps go on working; faults that nobody handles end
-// the process as ever. Each test is a child process, since an engine installs its handlers once.
+// The host's own handler of SIGSEGV, installed before the first engine or after it, gets the host's
+// faults, wherever they happen. WebAssembly's traps go on working. Faults without a handler end the
+// process as usual. Each test is a child process, because an engine installs its handlers once.
 #define _GNU_SOURCE  // MAP_ANONYMOUS
 #include "test.h"
 
@@ -117,7 +117,7 @@ static int in_child(void (*run)(void)) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(60);  // a fault that comes again and again
+    alarm(60);  // a fault that repeats forever
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     page_size = (size_t)sysconf(_SC_PAGESIZE);
     page = mmap(NULL, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -142,7 +142,7 @@ TEST(a_handler_from_before_the_engine_gets_the_hosts_faults) {
   CHECK_INT(in_child(handler_before), 0);
 }
 
-// It hands on what is not its own, as an engine's handler does.
+// It passes on faults that are not its own, as an engine's handler does.
 static void handler_after(void) {
   fixture_t fixture = fixture_with(fault_in_callback);
   CHECK_TRAP(call_plain(fixture_func(&fixture, 1)), "out of bounds memory access");
@@ -167,7 +167,7 @@ static void crash_in_call(void) {
   wasm_trap_delete(call_plain(fixture_func(&fixture, 0)));
 }
 
-// A bug of the host's is no trap.
+// A fault in the host does not become a trap.
 TEST(faults_that_nobody_handles_end_the_process) {
   int status = in_child(crash_in_host);
   CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);

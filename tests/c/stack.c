@@ -1,5 +1,5 @@
-// Whose stack it is: recursion of every kind is a trap before it is a fault, on large and on small
-// stacks, on the stacks of coroutines, and with stores that go from one thread to another.
+// The stack: recursion of every kind traps before it faults, on large and on small stacks, on the
+// stacks of coroutines, and with stores that move from one thread to another.
 #define _DEFAULT_SOURCE  // MAP_ANONYMOUS
 #include "test.h"
 
@@ -9,7 +9,7 @@
 
 static const size_t kib = 1024;
 
-// In KiB. The README says what they need.
+// In KiB. The README says what size is enough.
 static const size_t stack_sizes[] = {64, 128, 256, 512, 1024, 8192};
 enum { STACK_SIZES = sizeof(stack_sizes) / sizeof(stack_sizes[0]) };
 
@@ -30,7 +30,7 @@ static void run_with_each_stack(void* (*run)(void*), void* argument) {
 // ------------------------------------------------------------------------------------------------
 // One store
 
-// Values in every frame make it a large one.
+// Values in every frame make it large.
 static const char* deep_wat =
     "(module (func $f (export \"f\") (param i64 i64 i64 i64) (result i64)"
     "  (i64.add (call $f (local.get 1) (local.get 2) (local.get 3) (local.get 0))"
@@ -48,7 +48,7 @@ static void check_deep_and_shallow(const fixture_t* fixture) {
   }
 }
 
-// Compiles there, too.
+// Compiles there too.
 static void* exhaust(void* argument) {
   (void)argument;
   fixture_t fixture = fixture_from_wat(deep_wat);
@@ -111,7 +111,7 @@ TEST(recursion_through_the_host_on_stacks_of_all_sizes) {
   run_with_each_stack(exhaust_through_host, NULL);
 }
 
-// Each takes more of the stack than guests may together.
+// Each takes more of the stack than all guests may take together.
 TEST(recursion_through_host_functions_with_large_frames) {
   check_through_host(call_again_from_far);
 }
@@ -134,7 +134,7 @@ static wasm_trap_t* next_level(void* env, const wasm_val_vec_t* arguments,
   return run_level(env);
 }
 
-// Comes back with a trap of the outer store.
+// Returns with a trap of the outer store.
 static wasm_trap_t* run_level(levels_t* levels) {
   wasm_store_t* outer = levels->outer;
   wasm_store_t* store = wasm_store_new(levels->engine);
@@ -196,7 +196,7 @@ TEST(a_new_store_at_each_level_by_start_functions) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// A store is used elsewhere while a host function of it waits.
+// A store is used elsewhere while one of its host functions waits.
 
 typedef struct handover_t {
   fixture_t fixture;
@@ -265,7 +265,7 @@ static void check_handover(handover_t* handover) {
   if (!handover->in_start_function) {
     for (int i = 0; i < 3; i++) CHECK_NO_TRAP(call_plain(fixture_func(&handover->fixture, 2)));
   }
-  // Back on this stack, nothing of the other's is left.
+  // Back on this stack, nothing of the other is left.
   wasm_val_t arguments[4] = {I64(1), I64(2), I64(3), I64(4)}, result;
   CHECK_TRAP(call(fixture_func(&handover->fixture, 0), arguments, 4, &result, 1),
              "call stack exhausted");
@@ -293,7 +293,7 @@ TEST(a_store_goes_to_a_new_thread) {
   }
 }
 
-// The other way round: the stack that was made first lies above.
+// The reverse: the stack that was made first lies above.
 static void* wait_and_use(void* argument) {
   handover_t* handover = argument;
   pthread_mutex_lock(&handover->lock);

@@ -11,7 +11,7 @@ static const char* wat =
     "  (elem (i32.const 0) 0)"
     "  (data (i32.const 0) \"data\"))";
 
-// The five things of a fixture are deleted in every order; after each deletion the rest is used.
+// The five objects of a fixture are deleted in every order; after each deletion the rest is used.
 static void use(const fixture_t* fixture, bool have_exports, bool have_instance, bool have_module,
                 bool have_store, bool have_engine) {
   if (have_exports) {

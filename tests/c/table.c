@@ -119,7 +119,7 @@ TEST(table_get_and_set) {
   CHECK(!wasm_ref_same(element, a));
   CHECK(wasm_table_set(table, 1, a));
   CHECK(element_is(table, 1, a));
-  CHECK_INT(call_i32(wasm_ref_as_func(element)), 2);  // what was read before stays what it is
+  CHECK_INT(call_i32(wasm_ref_as_func(element)), 2);  // a reference read before stays the same
   wasm_ref_delete(element);
   CHECK(wasm_table_set(table, 0, NULL));
   CHECK_NULL(wasm_table_get(table, 0));
@@ -202,7 +202,7 @@ TEST(table_seen_from_both_sides) {
   CHECK_INT(call_i32(fixture_func(&fixture, 3)), 8);
   CHECK_INT(call_i32_i32(fixture_func(&fixture, 4), 1), -1);
   fixture_delete(&fixture);
-  // The table is all that is left of the module whose function it has.
+  // The table has a function; nothing else is left of its module.
   wasm_ref_t* element = wasm_table_get(table, 4);
   CHECK_INT(call_i32(wasm_ref_as_func(element)), 7);
   wasm_ref_delete(element);

@@ -95,7 +95,7 @@ static inline bool check_contains(const char* actual, const char* part, const ch
 #define CHECK_STR(actual, expected) check_strings((actual), (expected), __FILE__, __LINE__, #actual)
 #define CHECK_CONTAINS(actual, part) check_contains((actual), (part), __FILE__, __LINE__, #actual)
 
-// For what a test cannot go on without.
+// Ends the program if the condition does not hold: for what a test cannot continue without.
 #define REQUIRE(condition)                                                                     \
   do {                                                                                         \
     if (!check_report((condition), __FILE__, __LINE__, "(required) " #condition)) {            \
@@ -134,8 +134,8 @@ static inline void check_error_left(const char* file, int line, const char* what
 // ------------------------------------------------------------------------------------------------
 // Where the tests run
 
-// valgrind runs some fifty times slower, and threads that wait for each other under ThreadSanitizer
-// do, too, so the loops that are about quantity are shortened under them.
+// valgrind is some fifty times slower, and so are threads that wait for each other under
+// ThreadSanitizer. Loops that only repeat are shortened under them.
 static inline bool under_valgrind(void) {
   const char* preload = getenv("LD_PRELOAD");
   return preload && strstr(preload, "vgpreload");
@@ -168,8 +168,8 @@ static inline bool backend_is(const wasm_engine_t* engine, const char* name) {
 #define EXTERNREF(x) ((wasm_val_t){.kind = WASM_EXTERNREF, .of = {.ref = (x)}})
 #define FUNCREF(x) ((wasm_val_t){.kind = WASM_FUNCREF, .of = {.ref = (x)}})
 
-// Fills an output with what could be mistaken for a value: a library that reads it before writing
-// is caught.
+// Fills an output with what looks like a value, so that a library that reads it before writing is
+// caught.
 #define GARBAGE(object) memset(&(object), 0xa5, sizeof(object))
 
 // One letter a kind: i = i32, I = i64, f = f32, F = f64, e = externref, r = funcref.
@@ -252,7 +252,7 @@ static inline wasm_module_t* module_from_wat(wasm_store_t* store, const char* wa
   return module;
 }
 
-// For modules of proposals that an engine may lack: NULL, and then there is a message.
+// For modules of proposals that an engine may lack: returns NULL, and then there is a message.
 static inline wasm_module_t* try_module_from_wat(wasm_store_t* store, const char* wat) {
   wasm_byte_vec_t binary = binary_from_wat(wat);
   wasmrt_last_error_clear();

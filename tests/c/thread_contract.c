@@ -82,7 +82,7 @@ static void use_fixture(fixture_t* fixture) {
   wasm_exporttype_vec_delete(&types);
 }
 
-// A store of its own, with a module that others have too.
+// A store for one thread, with a module that others share.
 typedef struct shared_t {
   wasm_engine_t* engine;
   wasm_shared_module_t* module;

@@ -124,7 +124,7 @@ TEST(engine_used_from_many_threads) {
   wasm_engine_delete(engine);
 }
 
-// The last one to let go of an engine is a thread of its own.
+// A separate thread is the last one to delete an engine.
 static void* make_engine_and_run(void* argument) {
   (void)argument;
   wasm_engine_t* engine = wasm_engine_new();
@@ -225,7 +225,7 @@ TEST(last_error_is_of_the_thread) {
   free(kept);
 }
 
-// Collected languages delete from a thread of their own, whatever the others are doing.
+// Languages with a garbage collector delete from a separate thread, while other threads run.
 typedef struct deletions_t {
   wasm_foreign_t* foreign;
   wasm_func_t* func;
@@ -279,7 +279,7 @@ TEST(everything_deleted_by_another_thread) {
   CHECK_INT(finalized, 1);
 }
 
-// What guards against deep recursion must know the stack it is on.
+// The guard against deep recursion must know which stack it is on.
 static void* exhaust_stack(void* argument) {
   (void)argument;
   fixture_t fixture = fixture_from_wat("(module (func $f (export \"f\") (call $f)))");

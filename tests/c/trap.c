@@ -132,8 +132,9 @@ TEST(trap_message_through_a_callback) {
   }
 }
 
-// Engines report one cause for any access beyond a table's end, and wasmi does not say where it
-// was: in a module that both calls through tables and reads them, its word may be that for calls.
+// Engines report the same cause for any access beyond a table's end, and wasmi does not say where
+// it was. In a module that both calls through tables and reads them, its message may be that for
+// calls.
 TEST(table_traps_of_a_module_that_does_both) {
   fixture_t fixture =
       fixture_from_wat("(module (type $t (func)) (table 1 funcref)"

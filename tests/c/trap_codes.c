@@ -1,4 +1,4 @@
-// What kind of trap it is: every code of wasmrt_trap_code_enum, on every engine that can give it.
+// Kinds of traps: every code of wasmrt_trap_code_enum, on every engine that can give it.
 #include "configured.h"
 
 static void check_code(const char* wat, wasmrt_trap_code_t code) {
@@ -297,8 +297,8 @@ static wasm_trap_t* do_nothing(void* env, const wasm_val_vec_t* arguments,
   return NULL;
 }
 
-// What a trap costs has nothing to do with the module. Were each import looked at for each call,
-// or the module read, for each trap, this would take minutes.
+// The cost of a trap does not depend on the module. If each trap looked at every import, or read
+// the module, this would take minutes.
 TEST(traps_of_a_large_module_are_cheap) {
   enum { MANY = 4000 };
   char* wat = malloc(MANY * 100);
@@ -400,7 +400,7 @@ TEST(instantiation_traps_with_the_code) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// Traps of the host's
+// The host's traps
 
 typedef enum what_t { PLAIN, EXIT, DATA } what_t;
 
@@ -579,7 +579,7 @@ TEST(data_with_less) {
   fixture_delete(&fixture);
 }
 
-// A host function that gets a trap from inside and makes another of it.
+// A host function that gets a trap from a nested call and turns it into another one.
 static wasm_trap_t* replace(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
   (void)results;

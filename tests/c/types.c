@@ -27,7 +27,7 @@ TEST(valtype_new_constants) {
   }
 }
 
-// Programs compile against older headers' names of the same things, also as cases of a switch.
+// Programs that use the names of older headers compile, even as cases of a switch.
 TEST(names_of_older_headers) {
   CHECK_INT(WASM_ANYREF, 128);
   wasm_valtype_t* type = wasm_valtype_new_anyref();

@@ -1,6 +1,6 @@
-// Loads and unloads the library a thousand times, and uses it each time, in a thread that ends
-// before: neither mappings nor threads nor memory grow, and the host's own faults still reach the
-// host's own handler, which an engine's stands in front of. Started with the path of the library.
+// Loads and unloads the library a thousand times, and uses it each time in a thread that ends
+// first. Mappings, threads and memory do not grow, and the host's own faults still reach the host's
+// handler, behind an engine's handler. The argument is the path of the library.
 #define _GNU_SOURCE  // MAP_ANONYMOUS
 #include <dirent.h>
 #include <dlfcn.h>
@@ -65,8 +65,8 @@ static const char text[] =
 static char artifact[1 << 20];
 static size_t artifact_size;
 
-// A module that needs no compiling any more, made by another process: an engine's compiling threads
-// would hold the library, and this one shall be rid of it.
+// A compiled module, made by another process: an engine's compiling threads would keep the library
+// loaded, and this process must be able to unload it.
 static void make_artifact(const char* path) {
   int pipes[2];
   REQUIRE(pipe(pipes) == 0);

@@ -1,4 +1,5 @@
-// Forgets what the library allocated: the runs under AddressSanitizer and valgrind have to report it (see CMakeLists.txt).
+// Leaks what the library allocated: the runs under AddressSanitizer and valgrind must report it
+// (see CMakeLists.txt).
 #include <stdio.h>
 #include <wasm.h>
 

@@ -1,4 +1,5 @@
-// Reads what the library has freed: the runs under AddressSanitizer and valgrind have to report it (see CMakeLists.txt).
+// Reads what the library has freed: the runs under AddressSanitizer and valgrind must report it
+// (see CMakeLists.txt).
 #include <stdio.h>
 #include <wasm.h>
 

@@ -1,5 +1,5 @@
-// Runs the fuzzers on inputs of a generator, or on files, in a child process, so that an input that
-// ends the process can be told and kept.
+// Runs the fuzzers on generated inputs, or on files, in a child process, so that an input that ends
+// the process can be reported and kept.
 #define _DEFAULT_SOURCE  // MAP_ANONYMOUS
 #include <errno.h>
 #include <signal.h>
@@ -16,8 +16,8 @@ static bool leaks(void) {
   return __lsan_do_recoverable_leak_check() != 0;
 }
 
-// The engines need their own handler of SIGSEGV and its stack; sizes that cannot be are asked for
-// on purpose; and the library, which is not instrumented, shall not find freed memory as it was.
+// The engines need their own handler of SIGSEGV and its stack; impossible sizes are requested on
+// purpose; and the library, which is not instrumented, must not find freed memory unchanged.
 const char* __asan_default_options(void);
 const char* __asan_default_options(void) {
   return "detect_leaks=1:allow_user_segv_handler=1:use_sigaltstack=0:allocator_may_return_null=1:"
@@ -97,7 +97,8 @@ static void run_generated(uint8_t* input) {
          options.backend, progress->current + 1, options.seed);
 }
 
-// Waits for a child that has stopped making progress no longer than that; its status as of waitpid.
+// Waits for a child, but not longer than HANG_SECONDS without progress. Returns its status from
+// waitpid.
 static int wait_for(pid_t child) {
   int status;
   uint64_t seen = UINT64_MAX;
@@ -127,7 +128,7 @@ static bool passes(const uint8_t* input, size_t size, bool quietly) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// Cuts pieces out of a failing input, ever smaller ones, and makes bytes zero, while it still
+// Cuts smaller and smaller pieces out of a failing input, and sets bytes to zero, while it still
 // fails.
 static size_t minimize(uint8_t* input, size_t size) {
   static uint8_t candidate[MAX_INPUT];
@@ -165,7 +166,7 @@ static void keep(const uint8_t* input, size_t size, const char* suffix) {
           path, size, options.name);
 }
 
-// What leaked is found by running each input since the last look by itself.
+// Finds what leaked by running each input since the last check separately.
 static void find_leak(uint8_t* input) {
   uint64_t end = progress->current;
   for (uint64_t i = progress->leak_from; i <= end; i++) {

@@ -1,4 +1,4 @@
-// One run: steps as the bytes say, then everything is given up in an order that the bytes say.
+// One run: the bytes choose the steps, and then the order in which everything is given up.
 #include "fuzz.h"
 
 static const struct {
@@ -97,7 +97,7 @@ static void end(void) {
 
 int fuzz_api(const uint8_t* data, size_t size) {
   memset(&run, 0, sizeof run);
-  // The last bytes say in which order all is given up.
+  // The last bytes choose the order in which everything is given up.
   run.input = (input_t){data, size - size / 8, 0};
   begin();
   while (!input_ended()) do_step();
@@ -105,7 +105,7 @@ int fuzz_api(const uint8_t* data, size_t size) {
   end();
   for (size_t i = 0; i < run.memory_count; i++) free(run.memory[i]);
   free(run.memory);
-  // What leaked must not look as if it were still in use.
+  // Leaked memory must not look as if it were still in use.
   memset(&run, 0, sizeof run);
   return 0;
 }

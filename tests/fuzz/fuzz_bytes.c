@@ -1,4 +1,5 @@
-// Bytes that are almost modules, artifacts or text: nobody may crash on them, and answers agree.
+// Bytes that are almost modules, artifacts or text: no function may crash on them, and the answers
+// must agree.
 #include "fuzz.h"
 
 enum { MAX_BYTES = 1 << 16, MAX_ARTIFACT = 1 << 18 };
@@ -145,7 +146,7 @@ static bytes_t copy_seed(const uint8_t* data, size_t size, size_t room) {
 // ------------------------------------------------------------------------------------------------
 // Modules
 
-// Looks at all that a module tells of itself; both must tell the same.
+// Compares everything that reflection shows of two modules; it must be the same.
 static void expect_same_reflection(const wasm_module_t* one, const wasm_module_t* other) {
   wasm_importtype_vec_t imports[2];
   wasm_exporttype_vec_t exports[2];
@@ -186,7 +187,7 @@ static void try_module(const bytes_t* bytes) {
   forget_error();
   wasm_module_t* module = wasm_module_new(store, &binary);
   if (!module) expect_error(__FILE__, __LINE__, "wasm_module_new");
-  // wasmi's translator has a few defects of its own, which docs/security.md lists.
+  // wasmi's translator has a few defects, which docs/security.md lists.
   bool defect = valid && !module && strstr(wasmrt_last_error_message(), "defect of its own");
   if (valid != (module != NULL) && !defect)
     FAIL("a module %s, but %s", valid ? "validates" : "does not validate",

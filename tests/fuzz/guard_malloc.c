@@ -1,8 +1,8 @@
 // An allocator around glibc's that finds what the sanitizers cannot see in code that was not
-// compiled for them: writes beyond the end of a block, by the library too, are found when it is
-// freed, new memory is no zeros, and freed memory is no more what it was.
+// compiled for them. Writes beyond the end of a block, even by the library, are found when it is
+// freed; new memory is not zero, and freed memory is overwritten.
 //
-// Not for programs with AddressSanitizer, which brings an allocator of its own.
+// Not for programs with AddressSanitizer, which has its own allocator.
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>

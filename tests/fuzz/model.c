@@ -1,4 +1,4 @@
-// The model: engines, stores, objects and how long they have to live.
+// The model: engines, stores, objects and their lifetimes.
 #include <pthread.h>
 
 #include "fuzz.h"
@@ -90,7 +90,7 @@ bool store_is_kept(const store_t* store) {
   return false;
 }
 
-// What a cell holds is held by it no more; the engine may keep it for a while.
+// The cell no longer holds its content; the engine may keep that for a while.
 void end_cell(cell_t* cell) {
   if (cell->kind == GLOBAL) {
     cell_release(cell->value.object, cell->content);
@@ -125,7 +125,7 @@ static void expect_may_go(const object_t* object) {
          object->pinned ? "keeps" : "has in a table or global");
 }
 
-// A finalizer may call whatever it likes, except for what is going.
+// A finalizer may call anything, except on objects that are being freed.
 static void act_in_finalizer(void) {
   run.finalizing++;
   store_t* store = pick_store();
@@ -438,7 +438,7 @@ static void expect_backend(wasm_engine_t* engine) {
   run.wasmi = strcmp(name, "wasmi") == 0;
 }
 
-// An engine that serves many inputs. Not for ever: some keep the code of every module.
+// An engine that serves many inputs, but not forever: some keep the code of every module.
 static wasm_engine_t* lasting_engine(void) {
   enum { LONG_ENOUGH = 1000 };
   static wasm_engine_t* engine;

@@ -1,7 +1,7 @@
 // Modules and instances: a catalogue of texts, and what their imports and exports mean.
 #include "fuzz.h"
 
-// What two modules have in common: one defines globals, tables and memory, the other imports them.
+// Shared by two modules: one defines globals, tables and memory, the other imports them.
 #define FUNCTIONS                                                                           \
   "(type $nullary (func (result i32)))"                                                     \
   "(func $add (export \"zero\") (param i32 i32) (result i32)"                               \
@@ -76,7 +76,7 @@ static const char start_text[] =
   "(module (import \"\" \"s\" (func $s (param i32) (result i32)))"
   "(export \"s\" (func $s)) (func $start (drop (call $s (i32.const 3)))) (start $start))";
 
-// Numbers only: engines have ways of their own for calls of few of them.
+// Numbers only: engines have special paths for calls with few of them.
 static const char numbers_text[] =
   "(module "
   "(import \"I\" \"I\" (func $f0 (param i64) (result i64)))"
@@ -575,7 +575,7 @@ void step_instance_new(void) {
     handle_given_up(imports[i]);
     wasm_extern_delete(given[i]);
   }
-  // So many functions would crowd out the rest; those without handles live on in the instance.
+  // So many functions would displace the rest; those without handles stay alive in the instance.
   for (size_t i = 0; index == MODULE_NUMBERS && i < entry->import_count; i++)
     if (imports[i]->loose > 0 && !one_in(4)) delete_loose(imports[i]);
 }
@@ -602,7 +602,7 @@ void step_instance_wrong(void) {
     case 1: given[count++] = one_in(2) ? NULL : given[0]; break;
     default:
       if (wrong && wrong->store == store && fits(wrong, &entry->imports[position])) wrong = NULL;
-      // A handle of what is no extern is no `wasm_extern_t*`, but may be taken for one.
+      // A handle of another kind of object is not a `wasm_extern_t*`, but may be cast to one.
       given[position] = wrong ? (wasm_extern_t*)wrong->pointer : NULL;
       if (wrong && wrong->kind == FUNC) wrong->uncertain = true;
   }

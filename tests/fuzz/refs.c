@@ -1,4 +1,4 @@
-// What all references have: casts, identity, and the answer to being taken for something else.
+// What all references share: casts, identity, and refusing to be used as something else.
 #include "fuzz.h"
 
 #define FOR_EACH_KIND(X) \
@@ -65,7 +65,7 @@ void step_same(void) {
   FOR_EACH_KIND(EXPECT_SAME)
 }
 
-// A handle that is taken for one of another kind: every function says so, and does nothing.
+// A handle that is used as one of another kind: every function reports it, and does nothing.
 void step_wrong_kind(void) {
   object_t* object = pick(ANY_KIND);
   if (!object) return;
@@ -141,7 +141,7 @@ void step_wrong_kind(void) {
   }
 }
 
-// References of one store where another's are meant.
+// References of one store where those of another are expected.
 void step_wrong_store(void) {
   object_t* object = pick(1u << GLOBAL | 1u << TABLE | 1u << FUNC);
   if (!object) return;

@@ -1,4 +1,4 @@
-// Types: made, copied, viewed, put into names and vectors, and always the same as they were made.
+// Types: made, copied, viewed, put into names and vectors, and always equal to what was made.
 #include "fuzz.h"
 
 wasm_valkind_t kind_of_letter(char letter) {
@@ -147,7 +147,7 @@ static void expect_shape(const wasm_externtype_t* type, const shape_t* shape) {
     wasm_externtype_as_tagtype_const(type)};
   for (size_t i = 0; i < LENGTH_OF(views); i++)
     EXPECT_PTR(views[i], i == shape->kind ? (const void*)type : NULL);
-  // Asked as another kind, a type refuses.
+  // The accessors of another kind refuse a type.
   const wasm_globaltype_t* as_global = (const void*)type;
   const wasm_tabletype_t* as_table = (const void*)type;
   const wasm_memorytype_t* as_memory = (const void*)type;
@@ -585,7 +585,7 @@ void step_huge(void) {
                                  SIZE_MAX / 16 + 1, (size_t)1 << 60, (size_t)1 << 47};
   size_t size = sizes[below(LENGTH_OF(sizes))];
 #ifdef __SANITIZE_ADDRESS__
-  size = SIZE_MAX;  // which never comes to malloc, of which the sanitizer would warn each time
+  size = SIZE_MAX;  // which never reaches malloc, where the sanitizer would warn each time
 #endif
 #define HUGE_TEST(name)                                                      \
   {                                                                          \

@@ -173,7 +173,7 @@ void test_extern_vec(void) {
     wasm_extern_vec_delete((both == 0) == copy_first ? &copy : &vector);
     check_lives();
   }
-  // What cannot be delivered is released.
+  // A result that cannot be delivered is released.
   object_t* object = pick(EXTERN_KINDS);
   if (!object) return;
   array[0] = wasm_ref_as_extern(take_copy(object));
@@ -293,7 +293,7 @@ void step_table_new(void) {
     cell->elements[i] = init.object;
     cell_hold(init.object, element);
   }
-  // Whether the engine has seen an element that no slot took is its own affair.
+  // The engine may or may not have seen an element that no slot took.
   if (init.object && element == WASM_EXTERNREF) init.object->uncertain = true;
   if (init.object && element == WASM_FUNCREF) init.object->uncertain = true;
   wasm_table_t* table =

@@ -1,4 +1,4 @@
-"""What a C header declares, taken from the compiler's own preprocessor: comments gone, macros expanded."""
+"""Reads the declarations of a C header from the compiler's preprocessor: without comments, with macros expanded."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ COMPILER = os.environ.get("CC", "gcc")
 
 
 def compile_c(arguments, source=None):
-    """Runs the C compiler, on `source` as a C text when given; (succeeded, diagnostics)."""
+    """Runs the C compiler, on the C text `source` if given; returns (succeeded, diagnostics)."""
     command = [COMPILER, *arguments, *(["-x", "c", "-"] if source is not None else [])]
     run = subprocess.run(command, input=source, capture_output=True, text=True)
     return run.returncode == 0, run.stderr
@@ -31,7 +31,7 @@ def preprocess(header, include_directory, *options):
 
 
 def declarations(text):
-    """The declarations of a preprocessed text, one after the other, white space made single; bodies included."""
+    """The declarations of a preprocessed text in order, with bodies and single spaces."""
     text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
     text = re.sub(r'extern "" \{', "", text)
     start = depth = 0
@@ -99,7 +99,7 @@ class Header:
             raise ValueError(f"{self.path.name}: what kind of declaration is this? {declaration}")
 
     def _macros(self):
-        """Macros that the header defines: {name: replacement}, those of what it includes left out."""
+        """Macros that the header itself defines, not those of the headers it includes: {name: replacement}."""
         run = subprocess.run(
             [COMPILER, "-E", "-dD", "-std=c11", f"-I{self.include_directory}", str(self.path)],
             capture_output=True, text=True, check=True)

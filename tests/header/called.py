@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every function that the headers declare is called by the C tests.
+"""Checks that the C tests call every function that the headers declare.
 
 The programs are run once more with the dynamic linker telling which symbols it binds; as they are linked for lazy
 binding, it binds a function when it is called, not before. A small program of which the answer is known shows that the
@@ -26,7 +26,7 @@ int main(int count, char** arguments) {
 
 
 def called_by(programs):
-    """Names of the library's functions that the programs call, and sentences about programs that fail."""
+    """Names of the library's functions that the programs call, and messages about programs that fail."""
     called, problems = set(), []
     with tempfile.TemporaryDirectory() as temporary:
         trace = pathlib.Path(temporary) / "trace"

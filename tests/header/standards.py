@@ -33,7 +33,7 @@ BODIES = {
 
 
 def check_standard(compiler, language, standard, include, library):
-    """Diagnostics of everything that does not compile, link or run under one standard."""
+    """Diagnostics of everything that fails to compile, link or run under one standard."""
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(temporary)
         command = [compiler, f"-std={standard}", *FLAGS, f"-I{include}"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The shared library exports exactly the functions that its headers declare, with the versions of its version script.
+"""Checks that the shared library exports exactly the functions that its headers declare, with the versions of its version script.
 
 A missing one breaks programs at link time, and an extra one could clash with another library in the same process. (That
 wasm.h declares the standard's functions, no more and no fewer, is what upstream.py checks.) Libraries made with one
@@ -40,7 +40,7 @@ def compare(library, declared, nodes):
 
 
 def compare_nodes(library, nodes):
-    """The library defines the versions of its script, and the first is named after its SONAME."""
+    """Whether the library defines the versions of its script, the first of them named after its SONAME."""
     def read(option, pattern):
         run = subprocess.run(["readelf", "--wide", option, str(library)], capture_output=True, text=True, check=True)
         return re.findall(pattern, run.stdout)
@@ -57,7 +57,7 @@ def compare_nodes(library, nodes):
 
 
 def control(declared, nodes):
-    """Does the comparison see the faults of libraries made for it?"""
+    """Whether the comparison detects the faults of libraries made for that purpose."""
     left_out, *kept = sorted(declared)
     source = "".join(f"void {name}(void) {{}}\n" for name in [*kept, "rust_eh_personality"])
     faults = [f"{left_out}: declared but not exported", "rust_eh_personality: exported but not declared"]

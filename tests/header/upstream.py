@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judges include/wasm.h against the upstream header, and shows with damaged copies that the judge can say no.
+"""Compares include/wasm.h with the upstream header, and shows with damaged copies that the comparison can fail.
 
 The upstream header comes out of the crates.io package `wasmtime-c-api-impl`, through cargo so that the machine's
 registry settings hold and the checksum is verified; nothing of it is compiled.
@@ -27,7 +27,7 @@ INTERNAL_MACROS = re.compile(r"WASM_DECLARE_\w+")
 
 
 def fetch_upstream(cargo, directory):
-    """Puts the upstream wasm.h into `directory`; None when the registry cannot be reached."""
+    """Puts the upstream wasm.h into `directory`. Returns None if the registry cannot be reached."""
     directory.mkdir(parents=True, exist_ok=True)
     fetched = directory / "wasm.h"
     if not fetched.exists():
@@ -46,7 +46,7 @@ def fetch_upstream(cargo, directory):
 
 
 def missing_names(ours, upstream):
-    """Functions, helpers, macros, constants and types that one of the headers has and the other has not."""
+    """Functions, helpers, macros, constants and types that only one of the headers has."""
     for name in upstream.functions.keys() - ours.functions.keys():
         yield f"{name}: function is missing"
     for name in ours.functions.keys() - upstream.functions.keys():
@@ -113,7 +113,7 @@ def errors(diagnostics):
 
 
 def judge(include_directory, upstream, library_directory, helpers):
-    """What is wrong with the wasm.h in `include_directory`: a list of sentences, empty when nothing is."""
+    """What is wrong with the wasm.h in `include_directory`: a list of messages, empty if nothing is."""
     findings = []
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(temporary)
@@ -185,7 +185,7 @@ DAMAGES = [
 
 
 def judge_damaged(text, judge_directory):
-    """Sentences about each damage that the judge did not see, or for another reason than the right one."""
+    """Messages about each damage that the comparison missed, or reported for the wrong reason."""
     for what, pattern, replacement, named in DAMAGES:
         damaged, count = re.subn(pattern, replacement, text, count=0 if "missing" in what else 1)
         if count == 0:

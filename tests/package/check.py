@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs libwasmrt into a temporary prefix, moves that elsewhere, and uses it from there as outside projects do."""
+"""Installs libwasmrt into a temporary prefix, moves the prefix, and uses it from there as outside projects do."""
 
 import argparse
 import os
@@ -51,7 +51,7 @@ class Check:
         return re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", file))
 
     def install(self):
-        """The tree has what it should have, and no file that people or tools read names the place it was made for."""
+        """Every expected file is installed, and no text file names the original prefix."""
         shutil.rmtree(self.prefix, ignore_errors=True)
         first = fresh(self.work / "first")
         run(self.options.cmake, "--install", self.options.build, "--prefix", first)
@@ -87,7 +87,7 @@ class Check:
             self.expect_greeting(directory / name, LD_LIBRARY_PATH=str(self.library_directory))
 
     def pkg_config(self):
-        """Dynamic, static with the system's libraries dynamic, and wholly static."""
+        """Links dynamically, statically with dynamic system libraries, and wholly statically."""
         if not shutil.which("pkg-config"):
             print("skipped: pkg-config is not installed")
             sys.exit(SKIPPED)
@@ -115,7 +115,7 @@ class Check:
         self.expect_greeting(directory / "wholly-static")
 
     def beside(self):
-        """The static library shows nothing but its functions, and links beside another one of Rust, in any order."""
+        """The static library exports only its functions, and links beside another Rust library in any order."""
         def symbols(*options):
             listed = run("nm", "--defined-only", "--format=posix", *options).splitlines()
             return sorted(line.split()[0] for line in listed if len(line.split()) > 2)
@@ -135,12 +135,12 @@ class Check:
             run(self.options.compiler, *WARNINGS, f"-I{self.prefix / 'include'}", sources / "main.c", *link, *system,
                 "-o", directory / name)
             for backend in self.options.backends.split(","):
-                # The other library says what panicked.
+                # The other library prints its panic.
                 found = run(directory / name, env={**os.environ, "WASMRT_BACKEND": backend}, stderr=subprocess.DEVNULL)
                 expect(f"output of {name} on {backend}", found, "-1 49: 100 [integer divide by zero] -4900\n")
 
     def readme(self):
-        """The README's program runs on each engine, and says which there are when asked for another."""
+        """The README's program runs on each engine, and lists the engines if asked for an unknown one."""
         directory = fresh(self.work / "readme")
         text = (SOURCES.parent.parent / "README.md").read_text()
         (directory / "program.c").write_text(re.search(r"```c\n(.*?)```", text, re.DOTALL).group(1))

@@ -1,4 +1,4 @@
-;; Every assertion here is wrong. The runner must say so of each, or its tables mean nothing: it runs this first.
+;; Every assertion here is wrong. The runner runs this first and must report each of them; otherwise its tables mean nothing.
 
 (module $numbers
   (func (export "i32") (result i32) (i32.const 1))

@@ -13,7 +13,7 @@ use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey,
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
-use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained};
+use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
@@ -31,7 +31,7 @@ use wasmi_core::LimiterError;
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
-        self.get().memory_grows();
+        self.get().memory_will_grow();
         answer(growth)
     }
 
@@ -145,7 +145,7 @@ impl WasmiStore {
     #[inline(always)]
     unsafe fn reference(&self, kind: ValKind, object: Option<&Object>) -> Ref {
         if kind == ValKind::FuncRef {
-            let func = object.and_then(|object| Some(object.func_entity(object.as_func()?)));
+            let func = object.and_then(|object| Some(Typed::of(object, Object::as_func)?.in_engine()));
             // SAFETY: this store's entities of functions are made from a Func.
             return Ref::Func(func.map_or(Nullable::Null, |func| Nullable::Val(unsafe { func.get() })));
         }

@@ -2,7 +2,7 @@
 
 use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
-use crate::runtime::core::object::{Body, ExternPayload, Handle, Object};
+use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, ValUnion};
 use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
@@ -101,7 +101,7 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
     // SAFETY: this backend makes entities from these types, see `from_extern`.
     unsafe {
         Some(match &object.body {
-            Body::Func(func) => Extern::Func(object.func_entity(func).get()),
+            Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
             Body::Memory(memory) => Extern::Memory(memory.entity.get()),

@@ -36,7 +36,7 @@ use wasmtime_environ::{HostPtr, PtrSize};
 impl wasmtime::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
-        self.get().memory_grows();
+        self.get().memory_will_grow();
         answer(growth)
     }
 

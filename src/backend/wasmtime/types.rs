@@ -4,7 +4,7 @@ use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
-use crate::runtime::core::object::{Body, ExternPayload, Handle, Object};
+use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
@@ -69,7 +69,7 @@ pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Opti
         (ValKind::FuncRef, None) => Ref::Func(None),
         (ValKind::FuncRef, Some(object)) => match object.as_func() {
             // SAFETY: this store's entities of functions are made from a Func.
-            Some(func) => Ref::Func(Some(unsafe { object.func_entity(func).get::<wasmtime::Func>() })),
+            Some(func) => Ref::Func(Some(unsafe { Typed { object, body: func }.in_engine().get::<wasmtime::Func>() })),
             None => return Err(Error::misuse(format!("expected a function, got a {}", object.body.name()))),
         },
         (ValKind::ExternRef, None) => Ref::Extern(None),
@@ -183,7 +183,7 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
     // SAFETY: this backend makes entities from these types, see `from_extern`.
     unsafe {
         Some(match &object.body {
-            Body::Func(func) => Extern::Func(object.func_entity(func).get()),
+            Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
             Body::Memory(memory) => Extern::Memory(memory.entity.get()),

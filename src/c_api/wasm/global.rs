@@ -7,7 +7,8 @@ use super::store::{self, wasm_store_t};
 use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::{ExternType, ValKind};
-use crate::runtime::core::object::{Global, Object};
+use crate::runtime::core::global::Global;
+use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::value::Val;
 use std::mem::MaybeUninit;
 
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn wasm_global_new(
     crate::c_api::answer("wasm_global_new", std::ptr::null_mut(), || unsafe {
         let (store, ty) = (store::from_c(store)?, globaltype::from_c(ty)?);
         let value: &Val = crate::c_api::required(value, "a value")?;
-        Ok(Object::new_global(store, ty, value)?.into_raw().cast())
+        Ok(Global::create(store, ty, value)?.into_raw().cast())
     })
 }
 
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn wasm_global_new(
 pub unsafe extern "C" fn wasm_global_type(global: *const wasm_global_t) -> *mut wasm_globaltype_t {
     // SAFETY: the caller's global, or NULL.
     crate::c_api::answer("wasm_global_type", std::ptr::null_mut(), || unsafe {
-        Ok(crate::c_api::give_box(ExternType::Global(from_c(global)?.1.ty.clone())))
+        Ok(crate::c_api::give_box(ExternType::Global(from_c(global)?.ty.clone())))
     })
 }
 
@@ -55,10 +56,7 @@ pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut
     // SAFETY: the caller's, writable and not read, or NULL.
     let Some(out) = (unsafe { out.cast::<MaybeUninit<Val>>().as_mut() }) else { return };
     // SAFETY: the caller's global, or NULL.
-    let written = crate::c_api::answer("wasm_global_get", false, || unsafe {
-        let (object, global) = from_c(global)?;
-        object.global_get(global, out).map(|()| true)
-    });
+    let written = crate::c_api::answer("wasm_global_get", false, || unsafe { from_c(global)?.get(out).map(|()| true) });
     if !written {
         out.write(Val::null(ValKind::ExternRef));
     }
@@ -72,16 +70,15 @@ pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut
 pub unsafe extern "C" fn wasm_global_set(global: *mut wasm_global_t, value: *const Val) {
     // SAFETY: the caller's, or NULL.
     crate::c_api::answer("wasm_global_set", (), || unsafe {
-        let (object, global) = from_c(global)?;
-        object.global_set(global, crate::c_api::required(value, "a value")?)
+        from_c(global)?.set(crate::c_api::required(value, "a value")?)
     })
 }
 
 /// # Safety
 /// The pointer is NULL or the caller's handle.
 #[inline(always)]
-unsafe fn from_c<'a>(global: *const wasm_global_t) -> Result<(&'a Object, &'a Global)> {
+unsafe fn from_c<'a>(global: *const wasm_global_t) -> Result<Typed<'a, Global>> {
     // SAFETY: as promised by the caller.
     let object = unsafe { object(global, "a global")? };
-    Ok((object, object.as_global().ok_or_else(|| wrong_kind(object, "a global"))?))
+    Typed::of(object, Object::as_global).ok_or_else(|| wrong_kind(object, "a global"))
 }

@@ -8,7 +8,8 @@ use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
 use crate::c_api::families::vector::wasm_byte_t;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::Limits;
-use crate::runtime::core::object::{Memory, Object};
+use crate::runtime::core::memory::Memory;
+use crate::runtime::core::object::{Object, Typed};
 
 reference!(
     memory,
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn wasm_memory_new(store: *mut wasm_store_t, ty: *const wa
     // SAFETY: the caller's, or NULL.
     crate::c_api::answer("wasm_memory_new", std::ptr::null_mut(), || unsafe {
         let (store, ty) = (store::from_c(store)?, memorytype::from_c(ty)?);
-        Ok(Object::new_memory(store, ty)?.into_raw().cast())
+        Ok(Memory::create(store, ty)?.into_raw().cast())
     })
 }
 
@@ -40,8 +41,7 @@ pub unsafe extern "C" fn wasm_memory_new(store: *mut wasm_store_t, ty: *const wa
 pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> *mut wasm_memorytype_t {
     // SAFETY: the caller's memory, or NULL.
     crate::c_api::answer("wasm_memory_type", std::ptr::null_mut(), || unsafe {
-        let (object, _) = from_c(memory)?;
-        Ok(object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
+        Ok(from_c(memory)?.object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
     })
 }
 
@@ -51,30 +51,21 @@ pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut wasm_byte_t {
     // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe {
-        let (object, memory) = from_c(memory)?;
-        Ok(object.memory_bytes(memory).cast())
-    })
+    crate::c_api::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe { Ok(from_c(memory)?.bytes().cast()) })
 }
 
 /// How many bytes a memory has. NULL: 0 and a last error. [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
     // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_data_size", 0, || unsafe {
-        let (object, memory) = from_c(memory)?;
-        Ok(object.memory_bytes(memory).len())
-    })
+    crate::c_api::answer("wasm_memory_data_size", 0, || unsafe { Ok(from_c(memory)?.bytes().len()) })
 }
 
 /// How many pages a memory has. NULL: 0 and a last error. [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_memory_pages_t {
-    // SAFETY: the caller's memory, or NULL; the entity is of its store.
-    crate::c_api::answer("wasm_memory_size", 0, || unsafe {
-        let (object, memory) = from_c(memory)?;
-        Ok(Limits::new(object.store().backend().memory_size(&memory.entity), None).min)
-    })
+    // SAFETY: the caller's memory, or NULL.
+    crate::c_api::answer("wasm_memory_size", 0, || unsafe { Ok(Limits::new(from_c(memory)?.pages(), None).min) })
 }
 
 /// Adds `delta` pages of zeros; the memory's bytes may move. [Memory Instances]
@@ -82,18 +73,15 @@ pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_
 /// False and a last error if it would exceed its maximum or what there is memory for, or is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: wasm_memory_pages_t) -> bool {
-    // SAFETY: the caller's memory, or NULL; the entity is of its store.
-    crate::c_api::answer("wasm_memory_grow", false, || unsafe {
-        let (object, memory) = from_c(memory)?;
-        object.memory_grow(memory, delta).map(|()| true)
-    })
+    // SAFETY: the caller's memory, or NULL.
+    crate::c_api::answer("wasm_memory_grow", false, || unsafe { from_c(memory)?.grow(delta).map(|()| true) })
 }
 
 /// # Safety
 /// The pointer is NULL or the caller's handle.
 #[inline(always)]
-unsafe fn from_c<'a>(memory: *const wasm_memory_t) -> Result<(&'a Object, &'a Memory)> {
+unsafe fn from_c<'a>(memory: *const wasm_memory_t) -> Result<Typed<'a, Memory>> {
     // SAFETY: as promised by the caller.
     let object = unsafe { object(memory, "a memory")? };
-    Ok((object, object.as_memory().ok_or_else(|| wrong_kind(object, "a memory"))?))
+    Typed::of(object, Object::as_memory).ok_or_else(|| wrong_kind(object, "a memory"))
 }

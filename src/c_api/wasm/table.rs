@@ -7,7 +7,8 @@ use super::tabletype::{self, wasm_tabletype_t};
 use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::Limits;
-use crate::runtime::core::object::{Handle, Object, Table};
+use crate::runtime::core::object::{Handle, Object, Typed};
+use crate::runtime::core::table::Table;
 
 reference!(
     table,
@@ -33,7 +34,7 @@ pub unsafe extern "C" fn wasm_table_new(
     // SAFETY: the caller's, or NULL.
     crate::c_api::answer("wasm_table_new", std::ptr::null_mut(), || unsafe {
         let (store, ty) = (store::from_c(store)?, tabletype::from_c(ty)?);
-        Ok(Object::new_table(store, ty, crate::c_api::borrow(init))?.into_raw().cast())
+        Ok(Table::create(store, ty, crate::c_api::borrow(init))?.into_raw().cast())
     })
 }
 
@@ -44,8 +45,7 @@ pub unsafe extern "C" fn wasm_table_new(
 pub unsafe extern "C" fn wasm_table_type(table: *const wasm_table_t) -> *mut wasm_tabletype_t {
     // SAFETY: the caller's table, or NULL.
     crate::c_api::answer("wasm_table_type", std::ptr::null_mut(), || unsafe {
-        let (object, _) = from_c(table)?;
-        Ok(object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
+        Ok(from_c(table)?.object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
     })
 }
 
@@ -56,8 +56,7 @@ pub unsafe extern "C" fn wasm_table_type(table: *const wasm_table_t) -> *mut was
 pub unsafe extern "C" fn wasm_table_get(table: *const wasm_table_t, index: wasm_table_size_t) -> *mut wasm_ref_t {
     // SAFETY: the caller's table, or NULL.
     crate::c_api::answer("wasm_table_get", std::ptr::null_mut(), || unsafe {
-        let (object, table) = from_c(table)?;
-        let element = object.table_get(table, index)?;
+        let element = from_c(table)?.get(index)?;
         Ok(element.map_or(std::ptr::null_mut(), Handle::into_raw).cast())
     })
 }
@@ -74,19 +73,15 @@ pub unsafe extern "C" fn wasm_table_set(
 ) -> bool {
     // SAFETY: the caller's, or NULL.
     crate::c_api::answer("wasm_table_set", false, || unsafe {
-        let (object, table) = from_c(table)?;
-        object.table_set(table, index, crate::c_api::borrow(value)).map(|()| true)
+        from_c(table)?.set(index, crate::c_api::borrow(value)).map(|()| true)
     })
 }
 
 /// How many elements a table has. NULL: 0 and a last error. [Table Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_size(table: *const wasm_table_t) -> wasm_table_size_t {
-    // SAFETY: the caller's table, or NULL; the entity is of its store.
-    crate::c_api::answer("wasm_table_size", 0, || unsafe {
-        let (object, table) = from_c(table)?;
-        Ok(Limits::new(object.store().backend().table_size(&table.entity), None).min)
-    })
+    // SAFETY: the caller's table, or NULL.
+    crate::c_api::answer("wasm_table_size", 0, || unsafe { Ok(Limits::new(from_c(table)?.size(), None).min) })
 }
 
 /// Adds `delta` elements that are all `init`. That stays the caller's; NULL is the null reference. [Table Instances]
@@ -101,15 +96,14 @@ pub unsafe extern "C" fn wasm_table_grow(
 ) -> bool {
     // SAFETY: the caller's, or NULL.
     crate::c_api::answer("wasm_table_grow", false, || unsafe {
-        let (object, table) = from_c(table)?;
-        object.table_grow(table, delta, crate::c_api::borrow(init)).map(|()| true)
+        from_c(table)?.grow(delta, crate::c_api::borrow(init)).map(|()| true)
     })
 }
 
 /// # Safety
 /// The pointer is NULL or the caller's handle.
-unsafe fn from_c<'a>(table: *const wasm_table_t) -> Result<(&'a Object, &'a Table)> {
+unsafe fn from_c<'a>(table: *const wasm_table_t) -> Result<Typed<'a, Table>> {
     // SAFETY: as promised by the caller.
     let object = unsafe { object(table, "a table")? };
-    Ok((object, object.as_table().ok_or_else(|| wrong_kind(object, "a table"))?))
+    Typed::of(object, Object::as_table).ok_or_else(|| wrong_kind(object, "a table"))
 }

@@ -223,7 +223,7 @@ pub trait Store {
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
     /// Where the memory's bytes are and how many, until it grows; that is always preceded by
-    /// [`RuntimeStore::memory_grows`].
+    /// [`RuntimeStore::memory_will_grow`].
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;

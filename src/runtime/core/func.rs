@@ -1,7 +1,7 @@
 //! Functions, and calls of the host's. How C calls either is in [`super::entry`].
 
 use super::engine_traits::Entity;
-use super::object::{Body, Handle, Object, Retained};
+use super::object::{Body, Handle, Object, Retained, Typed};
 use super::store::Store;
 use super::value::{Val, ValVec, free_data};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -47,7 +47,7 @@ pub type Origin = Option<(NonNull<Object>, u32)>;
 
 impl Func {
     /// A function that the engine has.
-    pub fn in_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
+    pub fn of_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
         let kinds = first_kinds(&ty);
         Func { kinds, ty, entity: OnceCell::from(entity), source: Source::Engine(origin) }
     }
@@ -121,16 +121,25 @@ pub fn carried(ty: ValType) -> bool {
     ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
 }
 
-impl Object {
-    /// The engine's function for this function object.
+/// Fails unless values of a type can go through C.
+pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
+    if carried(ty) {
+        return Ok(());
+    }
+    let message = format!("{what} of type {ty} cannot be made or written through wasm_val_t and wasm_ref_t");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+impl Typed<'_, Func> {
+    /// The engine's function. A host function gets one here, if it has none yet.
     #[inline]
-    pub fn func_entity(&self, func: &Func) -> Entity {
-        *func.entity.get_or_init(|| {
+    pub fn in_engine(self) -> Entity {
+        *self.entity.get_or_init(|| {
             let store = self.store();
             // From here on the engine may call it at any time: it lives as long as the store.
-            let object = Retained::new(self);
+            let object = Retained::new(self.object);
             // SAFETY: the object outlives the backend's store, see `Store::close`.
-            let entity = unsafe { store.backend().new_func(object.as_ptr(), &func.ty) };
+            let entity = unsafe { store.backend().new_func(object.as_ptr(), &self.ty) };
             store.retain(object);
             entity
         })

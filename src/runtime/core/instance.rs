@@ -2,9 +2,12 @@
 
 use super::engine_traits::{Entity, Failure};
 use super::func::Func;
+use super::global::Global;
+use super::memory::Memory;
 use super::module::Module;
-use super::object::{Body, Global, Handle, Memory, Object, Retained, Table, Tag};
+use super::object::{Body, Handle, Object, Retained, Tag};
 use super::store::Store;
+use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternType;
 use crate::runtime::binary::declarations::{Export, Import, Source};
@@ -163,7 +166,7 @@ impl Instance {
         let body = match ty.clone() {
             ExternType::Func(ty) => {
                 let origin = Some((NonNull::from(object), *index));
-                return store.exported_function(entity, || Func::in_engine(ty, entity, origin));
+                return store.exported_function(entity, || Func::of_engine(ty, entity, origin));
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),

@@ -14,15 +14,18 @@
 use super::engine_traits::Entity;
 use super::entry::{self, Entry};
 use super::func::Func;
+use super::global::Global;
 use super::instance::Instance;
+use super::memory::Memory;
 use super::module::Module;
 use super::store::Store;
+use super::table::Table;
 use super::trap::Trap;
 use crate::runtime::base::error::{self, Error};
 use crate::runtime::base::host_data::Finalizer;
 use crate::runtime::base::log;
 use crate::runtime::base::quarantine::{self, Quarantine};
-use crate::runtime::base::types::{ExternKind, ExternType, GlobalType, MemoryType, TableType};
+use crate::runtime::base::types::{ExternKind, ExternType, Limits, MemoryType, TableType};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
@@ -67,32 +70,6 @@ const HANDLE: u64 = 1;
 const RETENTION: u64 = 1 << 32;
 /// The part of the counts that counts handles.
 const HANDLES: u64 = RETENTION - 1;
-
-pub struct Global {
-    pub entity: Entity,
-    pub ty: GlobalType,
-}
-
-pub struct Table {
-    pub entity: Entity,
-    /// As declared; the current size is the engine's to tell.
-    pub ty: TableType,
-}
-
-pub struct Memory {
-    pub entity: Entity,
-    /// As declared; the current size is the engine's to tell.
-    pub ty: MemoryType,
-    /// Its bytes when they were last asked for, and how often memories of the store had grown by then.
-    pub bytes: Cell<(*mut [u8], usize)>,
-}
-
-impl Memory {
-    pub fn new(entity: Entity, ty: MemoryType) -> Memory {
-        let none = std::ptr::slice_from_raw_parts_mut(std::ptr::null_mut(), 0);
-        Memory { entity, ty, bytes: Cell::new((none, usize::MAX)) }
-    }
-}
 
 pub struct Tag {
     pub entity: Entity,
@@ -161,6 +138,42 @@ downcasts! {
     as_trap Trap Trap;
 }
 
+/// An object together with its body: one that is known to be a function, a global and so on.
+pub struct Typed<'a, T> {
+    pub object: &'a Object,
+    pub body: &'a T,
+}
+
+impl<'a, T> Typed<'a, T> {
+    /// `None` if the object is something else.
+    #[inline(always)]
+    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<&'a T>) -> Option<Typed<'a, T>> {
+        downcast(object).map(|body| Typed { object, body })
+    }
+
+    #[inline(always)]
+    pub fn store(self) -> &'a Store {
+        self.object.store()
+    }
+}
+
+impl<T> Clone for Typed<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Typed<'_, T> {}
+
+impl<T> Deref for Typed<'_, T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        self.body
+    }
+}
+
 impl Object {
     /// Makes an object of `store`, for C.
     pub fn create(store: &Store, body: Body) -> Handle {
@@ -193,6 +206,25 @@ impl Object {
         // SAFETY: handles keep the store alive, and what is retained without a handle belongs to the store, which lets go
         // of it before it goes itself.
         unsafe { self.store.as_ref() }
+    }
+
+    /// The type of an extern; a table's or memory's minimum is its current size. `None` for other objects.
+    pub fn extern_type(&self) -> Option<ExternType> {
+        let from = |size, limits: &Limits| Limits { min: Limits::new(size, None).min, ..*limits };
+        Some(match &self.body {
+            Body::Func(func) => ExternType::Func(func.ty.clone()),
+            Body::Global(global) => ExternType::Global(global.ty.clone()),
+            Body::Table(table) => {
+                let size = Typed { object: self, body: table }.size();
+                ExternType::Table(TableType { limits: from(size, &table.ty.limits), ..table.ty.clone() })
+            }
+            Body::Memory(memory) => {
+                let size = Typed { object: self, body: memory }.pages();
+                ExternType::Memory(MemoryType { limits: from(size, &memory.ty.limits), ..memory.ty.clone() })
+            }
+            Body::Tag(tag) => tag.ty.clone(),
+            _ => return None,
+        })
     }
 
     pub fn host_info(&self) -> *mut c_void {

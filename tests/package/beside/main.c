@@ -1,5 +1,5 @@
-// A program with two libraries of Rust: WebAssembly calls a host function that calls the other one,
-// and traps.
+// A program with two Rust libraries: WebAssembly calls a host function that calls the other
+// library, and traps.
 #include <stdio.h>
 #include <string.h>
 #include <wasmrt.h>

@@ -52,17 +52,16 @@ pub fn lacking(message: &str) -> Option<&'static str> {
     found.map(|(proposal, _)| proposal)
 }
 
-/// Why a module is accepted now that a script older than version 3.0 of the specification calls malformed or invalid,
-/// by the words with which the script does.
+/// Why a module is accepted today although an old script calls it malformed or invalid: chosen by the script's message.
 pub fn superseded(message: &str) -> Option<&'static str> {
     match message {
         "multiple tables" => Some("superseded: WebAssembly 2.0 has several tables"),
         "multiple memories" => Some("superseded: WebAssembly 3.0 has several memories"),
         "zero byte expected" | "zero flag expected" => {
-            Some("superseded: WebAssembly 3.0 has an index of a memory where a zero byte was")
+            Some("superseded: WebAssembly 3.0 has a memory index in place of a zero byte")
         }
         "integer representation too long" => {
-            Some("superseded: WebAssembly 3.0 has limits and offsets of 64 bits, with as many bytes")
+            Some("superseded: WebAssembly 3.0 has 64-bit limits and offsets, which take more bytes")
         }
         _ => None,
     }

@@ -1,0 +1,177 @@
+//! Stores: who keeps what, and until when.
+//!
+//! A store lives as long as C has a handle to it or to anything in it. It retains what its engine can hand back at any
+//! time (instances, their exports, functions that WebAssembly has seen), so that identity and host info persist; the
+//! rest goes with its last handle.
+
+mod fuel;
+mod index;
+mod lifetime;
+
+use self::index::Index;
+use self::lifetime::Lifetime;
+pub use self::lifetime::{Running, StoreHandle};
+use super::engine::Engine;
+use super::engine_traits;
+use super::interruption::Supervisor;
+use super::object::{Handle, Object, Retained};
+use super::trap::{Cause, Trap};
+use crate::runtime::base::error::{self, Error, ErrorKind, Result};
+use crate::runtime::base::float_mode;
+use crate::runtime::base::limits::Limits;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// In an `UnsafeCell` for the same reason as an [`Object`].
+pub struct Store(UnsafeCell<StoreData>);
+
+pub struct StoreData {
+    /// Taken down first, by [`Store::close`].
+    backend: ManuallyDrop<Box<dyn engine_traits::Store>>,
+    engine: Arc<Engine>,
+    lifetime: Lifetime,
+    retained: RefCell<Vec<Retained>>,
+    index: RefCell<Index>,
+    pending_trap: Cell<Option<Handle>>,
+    limits: Limits,
+    /// Of stores whose engine has interruption.
+    supervisor: Option<Box<Supervisor>>,
+    fuel: fuel::Account,
+    /// How often memories may have grown.
+    pub(super) memory_growths: Cell<usize>,
+    /// The host's floating-point mode while a guest runs in another; the default one otherwise.
+    pub(super) host_float_mode: Cell<float_mode::Mode>,
+}
+
+impl std::ops::Deref for Store {
+    type Target = StoreData;
+    #[inline(always)]
+    fn deref(&self) -> &StoreData {
+        // SAFETY: the store is there, and what is in it is only written to when it is closed.
+        unsafe { &*self.0.get() }
+    }
+}
+
+impl Store {
+    pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
+        let supervisor = engine.options.interruption.then(|| Box::new(Supervisor::new(&engine)));
+        let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
+        let address = place.cast::<Store>();
+        // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
+        let backend = match unsafe { engine.inner.new_store(address) } {
+            Ok(backend) => ManuallyDrop::new(backend),
+            Err(error) => {
+                // SAFETY: leaked above, and the backend, which alone knew the address, is gone.
+                drop(unsafe { Box::from_raw(place.as_ptr()) });
+                return Err(error);
+            }
+        };
+        let data = StoreData {
+            backend,
+            engine,
+            lifetime: Lifetime::default(),
+            retained: RefCell::default(),
+            index: RefCell::default(),
+            pending_trap: Cell::new(None),
+            limits: Limits::default(),
+            supervisor,
+            fuel: fuel::Account::default(),
+            memory_growths: Cell::new(0),
+            host_float_mode: Cell::default(),
+        };
+        // SAFETY: memory for a store, that the backend has not looked at.
+        unsafe { address.write(Store(UnsafeCell::new(data))) };
+        #[cfg(test)]
+        crate::runtime::base::counting::add(&crate::runtime::base::counting::STORES);
+        // SAFETY: the count begins with one handle, which is this.
+        Ok(unsafe { StoreHandle::first(address) })
+    }
+
+    #[inline(always)]
+    pub fn backend(&self) -> &dyn engine_traits::Store {
+        &**self.backend
+    }
+
+    /// The backend's store as what it is.
+    ///
+    /// # Safety
+    /// It is an `S`.
+    #[inline(always)]
+    pub unsafe fn backend_as<S: engine_traits::Store>(&self) -> &S {
+        debug_assert_eq!(self.backend().type_name(), std::any::type_name::<S>());
+        // SAFETY: the backend's store is an `S`.
+        unsafe { &*(&raw const **self.backend).cast::<S>() }
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    #[inline]
+    pub fn is(&self, other: &Store) -> bool {
+        std::ptr::eq(self, other)
+    }
+
+    /// Keeps an object until the store ends.
+    pub fn retain(&self, object: Retained) {
+        self.retained.borrow_mut().push(object);
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Runs what needs memory or table elements. If the store's limits forbid it, the error says so.
+    pub fn within_limits<R>(&self, body: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.limits.watch();
+        let before = self.limits.snapshot();
+        body().map_err(|error| {
+            // Not every engine reports that it could not allocate what it had asked for.
+            self.limits.restore(before);
+            self.limits.denied().map_or(error, |(_, refusal)| refusal)
+        })
+    }
+
+    /// What may stop guests of this store, if its engine has interruption.
+    #[inline(always)]
+    pub fn supervisor(&self) -> Option<&Supervisor> {
+        self.supervisor.as_deref()
+    }
+
+    /// Forgets where the bytes of memories are. To be called before any of them grows.
+    pub fn memory_will_grow(&self) {
+        self.memory_growths.set(self.memory_growths.get().wrapping_add(1));
+    }
+
+    pub fn set_pending_trap(&self, trap: Handle) {
+        self.pending_trap.set(Some(trap));
+    }
+
+    pub fn take_pending_trap(&self) -> Option<Handle> {
+        self.pending_trap.take()
+    }
+
+    /// A trap for something that went wrong outside WebAssembly; also the thread's last error.
+    #[cold]
+    pub fn error_trap(&self, error: Error) -> Handle {
+        error::record(&error);
+        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
+        Trap::new(cause, error.message.clone().into_bytes()).into_handle(self)
+    }
+
+    /// Fails unless `object` belongs to this store.
+    #[inline]
+    pub fn check_own(&self, object: &Object, role: &str) -> Result<()> {
+        if self.is(object.store()) { Ok(()) } else { Err(foreign(object, role)) }
+    }
+}
+
+#[cold]
+fn foreign(object: &Object, role: &str) -> Error {
+    Error::new(
+        ErrorKind::Misuse,
+        format!("{role} is a {} of another store; objects cannot cross stores", object.body.name()),
+    )
+}

@@ -1,0 +1,98 @@
+//! Tables.
+
+use super::engine_traits::Entity;
+use super::func::{check_carried, check_value};
+use super::object::{Body, Handle, Object, Typed};
+use super::store::Store;
+use super::value::Val;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::limits::Resource;
+use crate::runtime::base::types::{ExternType, TableType};
+
+pub struct Table {
+    pub entity: Entity,
+    /// As declared; the engine knows the current size.
+    pub ty: TableType,
+}
+
+impl Table {
+    pub fn create(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
+        check_carried(ty.element, "a table")?;
+        if ty.wide {
+            let message = format!("a {} cannot be made from C", ExternType::Table(ty.clone()));
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        check_element(store, ty, init)?;
+        store.limits().check(Resource::Tables, 1)?;
+        // SAFETY: the element fits, and is of this store.
+        let entity = store.within_limits(|| unsafe { store.backend().new_table(ty, init) })?;
+        store.limits().add(Resource::Tables, 1);
+        Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })))
+    }
+}
+
+impl Typed<'_, Table> {
+    /// The element at `index`, or `None` if it is null.
+    #[inline(always)]
+    pub fn get(self, index: u32) -> Result<Option<Handle>> {
+        // SAFETY: an entity of this store.
+        let element = unsafe { self.store().backend().table_get(&self.entity, &self.ty, index.into()) };
+        element.unwrap_or_else(|| Err(self.beyond(index)))
+    }
+
+    #[inline(always)]
+    pub fn set(self, index: u32, value: Option<&Object>) -> Result<()> {
+        let store = self.store();
+        check_element(store, &self.ty, value)?;
+        // SAFETY: the element fits, and is of this store.
+        let set = unsafe { store.backend().table_set(&self.entity, &self.ty, index.into(), value) };
+        set.map_err(|error| self.refused(index, error))?;
+        store.settle();
+        Ok(())
+    }
+
+    /// The number of elements.
+    pub fn size(self) -> u64 {
+        // SAFETY: an entity of this store.
+        unsafe { self.store().backend().table_size(&self.entity) }
+    }
+
+    pub fn grow(self, delta: u32, init: Option<&Object>) -> Result<()> {
+        let store = self.store();
+        check_element(store, &self.ty, init)?;
+        // SAFETY: the element fits, and is of this store.
+        store.within_limits(|| unsafe { store.backend().table_grow(&self.entity, &self.ty, delta.into(), init) })
+    }
+
+    /// Why an element could not be set.
+    #[cold]
+    fn refused(self, index: u32, error: Error) -> Error {
+        if u64::from(index) < self.size() { error } else { self.beyond(index) }
+    }
+
+    #[cold]
+    fn beyond(self, index: u32) -> Error {
+        Error::misuse(format!("index {index} is beyond the table's {} elements", self.size()))
+    }
+}
+
+/// Checks that a reference may be an element of a table.
+#[inline(always)]
+fn check_element(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<()> {
+    let fits = match object {
+        Some(object) => ty.element.exact && ty.element.kind.admits(object) && store.is(object.store()),
+        None => ty.element.nullable,
+    };
+    if fits { Ok(()) } else { check_element_fully(store, ty, object) }
+}
+
+#[cold]
+fn check_element_fully(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<()> {
+    let mut value = Val::null(ty.element.kind);
+    value.of.r#ref = object.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut());
+    if !ty.element.exact && object.is_some() {
+        check_carried(ty.element, "a table")?;
+    }
+    // SAFETY: a live object or null.
+    unsafe { check_value(store, &value, ty.element, || "element of the table".to_string()) }
+}
