@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the shared library exports exactly the functions that its headers declare, with the versions of its version script.
+"""Checks that the shared library exports exactly the functions that its headers declare, with the right versions.
 
 A missing one breaks programs at link time, and an extra one could clash with another library in the same process. (That
 wasm.h declares the standard's functions, no more and no fewer, is what upstream.py checks.) Libraries made with one
