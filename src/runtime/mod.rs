@@ -10,11 +10,3 @@
 pub mod base;
 pub mod binary;
 pub mod core;
-
-/// What the process has to know of this library, before anything that takes long or starts a thread.
-pub fn prepare_process() {
-    // Tests are to print why they fail, and fuzzers have a hook of their own.
-    #[cfg(not(any(test, fuzzing)))]
-    base::error::keep_panics_quiet();
-    core::fork::prepare();
-}

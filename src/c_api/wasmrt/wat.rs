@@ -2,9 +2,9 @@
 
 use crate::c_api::families::vector::{Vector, wasm_byte_vec_t};
 use crate::c_api::{answer, null};
-use crate::runtime;
 use crate::runtime::base::float_mode::with_default;
 use crate::runtime::binary::preamble;
+use crate::runtime::core::engine::prepare_process;
 use std::ffi::c_char;
 
 /// Converts a module from the text format, `length` bytes at `text`, to the binary format, written
@@ -15,7 +15,7 @@ use std::ffi::c_char;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out: *mut wasm_byte_vec_t) -> bool {
     let binary = answer("wasmrt_wat2wasm", None, || {
-        runtime::prepare_process();
+        prepare_process();
         if text.is_null() {
             return Err(null("text"));
         }

@@ -21,7 +21,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(mut config: Config, registry: Registry) -> Result<Arc<Engine>> {
-        crate::runtime::prepare_process();
+        prepare_process();
         let backend = config.resolve(registry)?;
         let made = match config.options.need_trial() {
             true => Engine::make_and_try(backend, &mut config),
@@ -71,4 +71,12 @@ impl Engine {
     pub(super) fn module_gone(&self) {
         self.modules.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Tells the process about this library, before anything that takes long or starts a thread.
+pub fn prepare_process() {
+    // Tests are to print why they fail, and fuzzers have a hook of their own.
+    #[cfg(not(any(test, fuzzing)))]
+    crate::runtime::base::error::keep_panics_quiet();
+    super::fork::prepare();
 }
