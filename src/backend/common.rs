@@ -90,22 +90,22 @@ impl<C> Contexts<C> {
     /// # Safety
     /// The context is valid that long, and used by nobody else meanwhile.
     #[inline(always)]
-    pub unsafe fn enter(&self, context: C) -> Entered<'_, C> {
+    pub unsafe fn nest(&self, context: C) -> Nested<'_, C> {
         // SAFETY: nobody holds a reference into the cell, only copies of what is in it.
         let former = unsafe { std::ptr::replace(self.0.get(), context) };
-        Entered { contexts: self, former: MaybeUninit::new(former) }
+        Nested { contexts: self, former: MaybeUninit::new(former) }
     }
 }
 
-pub struct Entered<'a, C> {
+pub struct Nested<'a, C> {
     contexts: &'a Contexts<C>,
     former: MaybeUninit<C>,
 }
 
-impl<C> Drop for Entered<'_, C> {
+impl<C> Drop for Nested<'_, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: `former` was initialised by `enter`, and is given back once.
+        // SAFETY: `former` was initialised by `nest`, and is given back once.
         unsafe { self.contexts.0.get().write(self.former.assume_init_read()) };
     }
 }

@@ -468,8 +468,8 @@ impl Added {
 const LOCAL: [u8; 3] = [1, 1, 0x7f];
 
 /// The type and the body of a function that grows a table.
-fn grower(table: u32, element: RefType, wide: bool) -> (Vec<u8>, Vec<u8>) {
-    let index = if wide { 0x7e } else { 0x7f };
+fn grower(table: u32, element: RefType, is_64_bit: bool) -> (Vec<u8>, Vec<u8>) {
+    let index = if is_64_bit { 0x7e } else { 0x7f };
     let ty = vec![0x60, 2, element_type(element), index, 1, index];
     // No locals, `local.get 0`, `local.get 1`, `table.grow`, `end`.
     (ty, [vec![0, 0x20, 0, 0x20, 1, 0xfc, 15], leb128(table), vec![0x0b]].concat())

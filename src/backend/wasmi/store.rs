@@ -4,7 +4,7 @@ use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
 use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
 use super::{WasmiModule, calls};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
+use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
@@ -160,8 +160,8 @@ impl WasmiStore {
 
     /// To be held while WebAssembly runs.
     #[inline(always)]
-    fn enter(&self) -> Result<Guest<'_>, wasmi::Error> {
-        let (guest, _) = Guest::enter(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
+    fn begin_guest(&self) -> Result<Guest<'_>, wasmi::Error> {
+        let (guest, _) = Guest::begin(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
         Ok(guest)
     }
 }
@@ -195,7 +195,7 @@ fn call_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
     let store = store_of(object);
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     with_room(params.len(), |args| {
         let convert = |param: &wasmi::Val| Ok::<_, Infallible>(from_engine(store.context(), owner, param));
         let Ok(args) = Arguments::fill(args, params, convert);
@@ -220,11 +220,11 @@ fn call_host(
 
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
-fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
     // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.enter(context)
+        store_of(object).contexts.nest(context)
     }
 }
 
@@ -239,7 +239,7 @@ pub unsafe fn invoke(
     args: &[Val],
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), wasmi::Error> {
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     // SAFETY: as promised by the caller.
     unsafe { invoke_host::<true>(object, args, results, false) }.map_err(host_trapped)
 }
@@ -262,8 +262,8 @@ impl Store for WasmiStore {
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
-            let _entered =
-                self.enter().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
+            let _guest =
+                self.begin_guest().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
             wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
                 // Such traps are the start function's, or a segment's.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
@@ -437,7 +437,7 @@ impl CallNumeric for WasmiStore {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), wasmi::Error> {
-        let _entered = self.enter()?;
+        let _guest = self.begin_guest()?;
         // SAFETY: as promised by the caller.
         unsafe { calls::call(self, func, args, results, only_i32) }
     }
@@ -537,7 +537,7 @@ impl WasmiStore {
 
     /// Runs what takes the place of a part of instantiation: it costs no fuel, and calls nothing.
     fn run_free(&self, func: wasmi::Func) -> Result<(), Box<Failure>> {
-        let _entered = self.enter().map_err(|error| self.failure(error))?;
+        let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
         let fuel = self.engine_fuel();
         self.set_engine_fuel(u64::MAX);
         let answer = func.call(self.context(), &[], &mut []);
@@ -627,7 +627,7 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                let _entered = self.enter().map_err(|error| self.failure(error))?;
+                let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
                 match &self.slices {
                     None => func.call(self.context(), params, values).map_err(|error| self.failure(error))?,
                     Some(slices) => self.call_sliced(slices, func, params, values)?,

@@ -142,15 +142,15 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
 /// Fails if threads, as the operating system makes them, do not have a stack of `bytes`: a guest would fault before it traps.
 fn check_stack(bytes: usize) -> Result<()> {
     /// What the engine and this library take of the same stack, amply.
-    const BESIDE: u64 = 256 << 10;
+    const OTHER_USE: u64 = 256 << 10;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a place to write to.
-    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + BESIDE <= limit.rlim_cur {
+    if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + OTHER_USE <= limit.rlim_cur {
         return Ok(());
     }
     let message = format!(
         "a maximum of {bytes} bytes for the stack: threads have {} bytes (ulimit -s), of which \
-         {BESIDE} are for the wasmtime backend",
+         {OTHER_USE} are for the wasmtime backend",
         limit.rlim_cur
     );
     Err(Error::new(ErrorKind::Unsupported, message))
@@ -158,12 +158,12 @@ fn check_stack(bytes: usize) -> Result<()> {
 
 fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationConfig> {
     /// More of anything than address space could hold. The engine allocates a list of all of them, and aborts if it cannot.
-    const MOST: u32 = 1_000_000;
+    const MAX_COUNT: u32 = 1_000_000;
     let numbers = [pooling.instances, pooling.memories, pooling.tables];
-    if numbers.iter().any(|number| *number > MOST) {
+    if numbers.iter().any(|number| *number > MAX_COUNT) {
         let [instances, memories, tables] = numbers;
         let what = format!(
-            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MOST} of each"
+            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MAX_COUNT} of each"
         );
         return Err(unsupported(backend.name(), &what));
     }

@@ -26,7 +26,7 @@ const ROUND: i64 = 9;
 const FREE: i32 = PER_UNIT as i32;
 
 /// As many functions, and types, as the engine takes.
-const MOST: usize = 1_000_000;
+const MAX_DEFINITIONS: usize = 1_000_000;
 
 pub struct Metered {
     pub wasm: Vec<u8>,
@@ -339,8 +339,8 @@ fn element_type(ty: StorageType) -> Vec<u8> {
     }]
 }
 
-fn index_type(wide: bool) -> u8 {
-    if wide { I64 } else { I32 }
+fn index_type(is_64_bit: bool) -> u8 {
+    if is_64_bit { I64 } else { I32 }
 }
 
 /// A type of references in binary form; empty for one that this does not know.
@@ -381,11 +381,11 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
         added.insert(*bulk, module.functions + functions.len());
         functions.push((*bulk, signature));
     }
-    let invalid = module.functions.max(module.types) > MOST;
+    let invalid = module.functions.max(module.types) > MAX_DEFINITIONS;
     if functions.is_empty() || invalid {
         return Ok(None);
     }
-    if module.functions.max(module.types) + functions.len() > MOST || u32::try_from(wasm.len()).is_err() {
+    if module.functions.max(module.types) + functions.len() > MAX_DEFINITIONS || u32::try_from(wasm.len()).is_err() {
         let message =
             "the module is too large for its instructions that move bytes or elements to be paid for with fuel";
         return Err(Error::new(ErrorKind::Limit, message));

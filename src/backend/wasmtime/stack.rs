@@ -41,24 +41,24 @@ impl Probe {
 }
 
 /// A guest that runs, with its limit in place until this is dropped.
-pub struct Entered<'a> {
+pub struct LimitedGuest<'a> {
     _guest: Guest<'a>,
     place: NonNull<Cell<usize>>,
     former: usize,
 }
 
-impl<'a> Entered<'a> {
+impl<'a> LimitedGuest<'a> {
     /// # Safety
     /// The place is one of the store that the guest runs in.
     #[inline(always)]
-    pub unsafe fn new((guest, stack): (Guest<'a>, StackLimit), place: NonNull<Cell<usize>>) -> Entered<'a> {
+    pub unsafe fn new((guest, stack): (Guest<'a>, StackLimit), place: NonNull<Cell<usize>>) -> LimitedGuest<'a> {
         // SAFETY: the store, and with it this place, outlives the guest that runs in it; to the engine as well it is a cell.
         let former = unsafe { place.as_ref() }.replace(stack.limit);
-        Entered { _guest: guest, place, former }
+        LimitedGuest { _guest: guest, place, former }
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for LimitedGuest<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: as promised to `new`.

@@ -7,7 +7,7 @@ use super::types::{
     to_extern, to_number, to_ref, val_type,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
-use crate::backend::common::{Arguments, Contexts, Entered, HostObject, Owner, Stopped};
+use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
@@ -167,11 +167,11 @@ impl WasmtimeStore {
 
     /// To be held while `func` runs.
     #[inline(always)]
-    fn enter(&self, func: wasmtime::Func) -> wasmtime::Result<stack::Entered<'_>> {
+    fn begin_guest(&self, func: wasmtime::Func) -> wasmtime::Result<stack::LimitedGuest<'_>> {
         let place = self.stack_limit.of_call(self.context(), func)?;
-        let guest = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+        let guest = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
         // SAFETY: this store's.
-        Ok(unsafe { stack::Entered::new(guest, place) })
+        Ok(unsafe { stack::LimitedGuest::new(guest, place) })
     }
 
     fn engine_fuel(&self) -> u64 {
@@ -262,11 +262,11 @@ const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
 
 /// Puts a host function's context in place until the answer is dropped.
 #[inline(always)]
-fn enter<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Entered<'a, Context> {
+fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
     // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.enter(context)
+        store_of(object).contexts.nest(context)
     }
 }
 
@@ -293,7 +293,7 @@ unsafe fn call_numeric_host(
         }
     }
     {
-        let _entered = enter(object, &mut caller);
+        let _nested = nest(object, &mut caller);
         // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
         unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
     }
@@ -354,7 +354,7 @@ fn call_reference_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
     let store = store_of(object);
-    let _entered = enter(object, &mut caller);
+    let _nested = nest(object, &mut caller);
     with_room(params.len(), |args| {
         let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
         let args = Arguments::fill(args, params, convert)?;
@@ -395,16 +395,16 @@ impl Store for WasmtimeStore {
         // SAFETY: imports are of this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
-        let enter = || {
-            let (guest, limit) = Guest::enter(self.owner(), self.stack).map_err(Stopped)?;
+        let begin = || {
+            let (guest, limit) = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
             let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
             // SAFETY: this store's.
-            Ok::<_, Stopped>(unsafe { stack::Entered::new((guest, limit), place) })
+            Ok::<_, Stopped>(unsafe { stack::LimitedGuest::new((guest, limit), place) })
         };
         let overdrawn = self.is_overdrawn();
-        let instance = enter()
+        let instance = begin()
             .map_err(wasmtime::Error::from)
-            .and_then(|_entered| wasmtime::Instance::new(self.context(), code, &imports));
+            .and_then(|_guest| wasmtime::Instance::new(self.context(), code, &imports));
         match instance {
             Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
@@ -507,9 +507,9 @@ impl Store for WasmtimeStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
                     )
                 };
-                let entered = self.enter(callee).map_err(|error| self.failure(error))?;
+                let guest = self.begin_guest(callee).map_err(|error| self.failure(error))?;
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
-                drop(entered);
+                drop(guest);
                 if self.is_overdrawn() {
                     return Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into());
                 }
@@ -674,7 +674,7 @@ impl CallNumeric for WasmtimeStore {
         unsafe {
             let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
             let callee = engine_func(func);
-            let _entered = self.enter(callee)?;
+            let _guest = self.begin_guest(callee)?;
             callee.call_unchecked(self.context(), values)?;
         }
         for (position, result) in results.iter_mut().enumerate() {

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn wasm_tabletype_new(
         if !element.kind.is_reference() {
             return Err(Error::misuse(format!("expected a reference type for the elements, got {element}")));
         }
-        Ok(crate::c_api::give_box(ExternType::Table(TableType { element, limits, wide: false })))
+        Ok(crate::c_api::give_box(ExternType::Table(TableType { element, limits, is_64_bit: false })))
     })
 }
 

@@ -43,12 +43,12 @@ const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 /// just below their end, or do not ask about it.
 const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
 
-pub struct Limits {
+pub struct StoreLimits {
     most: [Cell<u64>; Resource::ALL.len()],
     used: [Cell<u64>; Resource::ALL.len()],
     /// Whether a guest's growth beyond a limit traps, where it gives -1 otherwise.
     pub growth_traps: Cell<bool>,
-    /// Memories and tables that were allowed to be made or to grow since [`Limits::watch`].
+    /// Memories and tables that were allowed to be made or to grow since [`StoreLimits::watch`].
     granted: [Cell<u64>; 2],
     /// What was counted last, in case that the engine fails to come by it.
     last: Cell<(Resource, u64)>,
@@ -70,9 +70,9 @@ pub enum Growth {
     Trap(TrapCode),
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for StoreLimits {
+    fn default() -> StoreLimits {
+        StoreLimits {
             most: [const { Cell::new(u64::MAX) }; Resource::ALL.len()],
             used: [const { Cell::new(0) }; Resource::ALL.len()],
             growth_traps: Cell::new(false),
@@ -84,7 +84,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl StoreLimits {
     pub fn set(&self, resource: Resource, most: u64) {
         self.most[resource as usize].set(most);
     }
@@ -210,13 +210,13 @@ impl Limits {
         }
     }
 
-    /// Forgets what was allowed and denied before, so that [`Limits::granted`] and [`Limits::denied`] speak of what comes.
+    /// Forgets what was allowed and denied before, so that [`StoreLimits::granted`] and [`StoreLimits::denied`] speak of what comes.
     pub fn watch(&self) {
         self.denial.set(None);
         self.granted.iter().for_each(|granted| granted.set(0));
     }
 
-    /// How many memories or tables were made since [`Limits::watch`], if none grew.
+    /// How many memories or tables were made since [`StoreLimits::watch`], if none grew.
     pub fn granted(&self, resource: Resource) -> u64 {
         match resource {
             Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
@@ -225,7 +225,7 @@ impl Limits {
         }
     }
 
-    /// If the last growth since [`Limits::watch`] was denied: the trap that it is, and why, in words.
+    /// If the last growth since [`StoreLimits::watch`] was denied: the trap that it is, and why, in words.
     pub fn denied(&self) -> Option<(TrapCode, Error)> {
         let denial = self.denial.get()?;
         let code = match denial.resource {

@@ -299,14 +299,14 @@ pub struct TableType {
     pub element: ValType,
     pub limits: Limits,
     /// Indexed by 64 bits (the memory64 proposal).
-    pub wide: bool,
+    pub is_64_bit: bool,
 }
 
 #[derive(Clone, PartialEq)]
 pub struct MemoryType {
     pub limits: Limits,
     /// Addressed by 64 bits (the memory64 proposal).
-    pub wide: bool,
+    pub is_64_bit: bool,
     /// Shared between threads (the threads proposal).
     pub shared: bool,
     /// Bytes of a page, as a power of two: 16, unless the custom-page-sizes proposal says otherwise.
@@ -315,7 +315,7 @@ pub struct MemoryType {
 
 impl MemoryType {
     pub fn new(limits: Limits) -> MemoryType {
-        MemoryType { limits, wide: false, shared: false, page_size_log2: 16 }
+        MemoryType { limits, is_64_bit: false, shared: false, page_size_log2: 16 }
     }
 }
 
@@ -388,11 +388,13 @@ impl ExternType {
                 if inexact(given.element.exact, expected.element.exact) {
                     return None;
                 }
-                given.element == expected.element && given.wide == expected.wide && given.limits.fit(&expected.limits)
+                given.element == expected.element
+                    && given.is_64_bit == expected.is_64_bit
+                    && given.limits.fit(&expected.limits)
             }
             (ExternType::Memory(given), ExternType::Memory(expected)) => {
-                (given.wide, given.shared, given.page_size_log2)
-                    == (expected.wide, expected.shared, expected.page_size_log2)
+                (given.is_64_bit, given.shared, given.page_size_log2)
+                    == (expected.is_64_bit, expected.shared, expected.page_size_log2)
                     && given.limits.fit(&expected.limits)
             }
             (ExternType::Tag(given), ExternType::Tag(expected)) => return given.matches(expected),
@@ -409,11 +411,11 @@ impl fmt::Display for ExternType {
                 write!(f, "{} global {}", if ty.mutable { "mutable" } else { "constant" }, ty.content)
             }
             ExternType::Table(ty) => {
-                let wide = if ty.wide { "64-bit " } else { "" };
+                let wide = if ty.is_64_bit { "64-bit " } else { "" };
                 write!(f, "{wide}table of {}, {} elements", ty.element, ty.limits)
             }
             ExternType::Memory(ty) => {
-                let wide = if ty.wide { "64-bit " } else { "" };
+                let wide = if ty.is_64_bit { "64-bit " } else { "" };
                 let shared = if ty.shared { "shared " } else { "" };
                 write!(f, "{wide}{shared}memory, {} pages", ty.limits)?;
                 match ty.page_size_log2 {

@@ -195,11 +195,11 @@ impl Reader {
             TypeRef::Table(ty) => ExternType::Table(TableType {
                 element: self.val_type(wasmparser::ValType::Ref(ty.element_type)),
                 limits: Limits::new(ty.initial, ty.maximum),
-                wide: ty.table64,
+                is_64_bit: ty.table64,
             }),
             TypeRef::Memory(ty) => ExternType::Memory(MemoryType {
                 limits: Limits::new(ty.initial, ty.maximum),
-                wide: ty.memory64,
+                is_64_bit: ty.memory64,
                 shared: ty.shared,
                 page_size_log2: ty.page_size_log2.unwrap_or(16),
             }),

@@ -117,11 +117,11 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
 
 /// A size for the stack of WebAssembly that means something.
 pub fn stack_size(bytes: usize) -> Result<usize, String> {
-    const MOST: usize = 1 << 30;
-    if (1..=MOST).contains(&bytes) {
+    const MAX_STACK: usize = 1 << 30;
+    if (1..=MAX_STACK).contains(&bytes) {
         return Ok(bytes);
     }
-    Err(format!("expected a size of the stack, from 1 to {MOST} bytes, got {bytes}"))
+    Err(format!("expected a size of the stack, from 1 to {MAX_STACK} bytes, got {bytes}"))
 }
 
 fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {

@@ -7,7 +7,7 @@ use super::interruption::Supervisor;
 use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
-use super::value::{Exactly, LentRoom, Val, ValVec, heap_room, with_lent_room};
+use super::value::{ExactValues, LentRoom, Val, ValVec, heap_room, with_lent_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind};
 use std::marker::PhantomData;
@@ -71,7 +71,7 @@ unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PA
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |store: &Store, func: &Func, (_, args): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |store: &Store, func: &Func, (_, args): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
         unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) }
     };
@@ -92,7 +92,7 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
     args: *const ValVec,
     results: *mut ValVec,
 ) -> *mut Object {
-    let call = |_: &Store, func: &Func, (args, _): Exactly<PARAMS>, results: &mut [MaybeUninit<Val>]| {
+    let call = |_: &Store, func: &Func, (args, _): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
         // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
         let mut room = LentRoom::<RESULTS>::UNINIT;
         let room = room.as_mut();
@@ -107,7 +107,7 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
 
 /// The trap for what a host function returned.
 fn host_trap(object: &Object, trap: Handle) -> Handle {
-    object.store().returned(trap, |_| ())
+    object.store().pass_on(trap, |_| ())
 }
 
 /// Enters a function that takes and gives so many numbers, by `call`; with anything amiss it is entered as any other.
@@ -119,7 +119,7 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
     object: &Object,
     args: *const ValVec,
     results: *mut ValVec,
-    call: impl FnOnce(&Store, &Func, Exactly<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
+    call: impl FnOnce(&Store, &Func, ExactValues<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
     trap: impl FnOnce(&Object, E) -> Handle,
 ) -> *mut Object {
     // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
@@ -250,7 +250,7 @@ unsafe fn call_checked(
     }
     // SAFETY: the function is this store's, and the values were checked.
     let mut call = || unsafe { store.backend().call(func, args, results) };
-    let answer = match store.supervisor().map(Supervisor::enter) {
+    let answer = match store.supervisor().map(Supervisor::begin_call) {
         None => call(),
         Some(Ok(_supervised)) => call(),
         Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),

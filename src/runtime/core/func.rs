@@ -19,8 +19,8 @@ pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut
 /// What engines and the web agree on as the most parameters, and the most results, a function may have.
 const MAX_ARITY: usize = 1000;
 
-/// How many kinds of values a function has at hand.
-const FEW: usize = 8;
+/// The number of kinds that a function has in itself, where a call finds them without following a pointer.
+const KINDS_AT_HAND: usize = 8;
 
 pub enum Callback {
     Plain(CallbackPlain),
@@ -29,15 +29,15 @@ pub enum Callback {
 
 pub struct Func {
     /// The first kinds of the results and then the parameters, where calls of most functions find all of them.
-    kinds: [ValKind; FEW],
+    kinds: [ValKind; KINDS_AT_HAND],
     pub ty: FuncType,
     /// The engine's function. A host function gets one when WebAssembly first sees it.
     pub entity: OnceCell<Entity>,
-    source: Source,
+    implementation: Implementation,
 }
 
 /// Whose function it is.
-enum Source {
+enum Implementation {
     Host(Callback, HostData),
     Engine(Origin),
 }
@@ -49,17 +49,17 @@ impl Func {
     /// A function that the engine has.
     pub fn of_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
         let kinds = first_kinds(&ty);
-        Func { kinds, ty, entity: OnceCell::from(entity), source: Source::Engine(origin) }
+        Func { kinds, ty, entity: OnceCell::from(entity), implementation: Implementation::Engine(origin) }
     }
 
     pub fn is_host(&self) -> bool {
-        matches!(self.source, Source::Host(..))
+        matches!(self.implementation, Implementation::Host(..))
     }
 
     pub fn origin(&self) -> Origin {
-        match self.source {
-            Source::Host(..) => None,
-            Source::Engine(origin) => origin,
+        match self.implementation {
+            Implementation::Host(..) => None,
+            Implementation::Engine(origin) => origin,
         }
     }
 
@@ -104,13 +104,13 @@ impl Func {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let kinds = first_kinds(&ty);
-        let func = Func { kinds, ty, entity: OnceCell::new(), source: Source::Host(callback, env) };
+        let func = Func { kinds, ty, entity: OnceCell::new(), implementation: Implementation::Host(callback, env) };
         Ok(Object::create(store, Body::Func(func)))
     }
 }
 
-fn first_kinds(ty: &FuncType) -> [ValKind; FEW] {
-    let mut kinds = [ValKind::I32; FEW];
+fn first_kinds(ty: &FuncType) -> [ValKind; KINDS_AT_HAND] {
+    let mut kinds = [ValKind::I32; KINDS_AT_HAND];
     kinds.iter_mut().zip(ty.result_kinds.iter().chain(&ty.param_kinds)).for_each(|(slot, kind)| *slot = *kind);
     kinds
 }
@@ -222,7 +222,9 @@ impl Func {
         only_i32: bool,
     ) -> Result<(), Handle> {
         // SAFETY: as promised by the caller.
-        let Source::Host(callback, env) = &self.source else { unsafe { std::hint::unreachable_unchecked() } };
+        let Implementation::Host(callback, env) = &self.implementation else {
+            unsafe { std::hint::unreachable_unchecked() }
+        };
         // SAFETY: there are as many.
         let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
         // What the callback does not write is zero.

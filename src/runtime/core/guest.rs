@@ -67,7 +67,7 @@ impl<'a> Guest<'a> {
     /// Begins to run a guest of `store`, for which the outermost guest may use `most` bytes of the stack. Fails where they are used
     /// up.
     #[inline(always)]
-    pub fn enter(store: &'a Store, most: usize) -> Result<(Guest<'a>, StackLimit), TrapCode> {
+    pub fn begin(store: &'a Store, most: usize) -> Result<(Guest<'a>, StackLimit), TrapCode> {
         let here = stack_pointer();
         let place = THREAD.with(|thread| NonNull::from(thread));
         // SAFETY: this thread's, as said above.

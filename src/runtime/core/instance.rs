@@ -51,7 +51,7 @@ fn check_room(store: &Store, module: &Module) -> Result<()> {
 }
 
 fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
-    let supervised = store.supervisor().map(|supervisor| supervisor.enter()).transpose();
+    let supervised = store.supervisor().map(|supervisor| supervisor.begin_call()).transpose();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
     let before = limits.snapshot();

@@ -138,7 +138,7 @@ impl Supervisor {
     }
 
     /// Begins a call; it is over when the answer is dropped. Fails if it would have to stop at once.
-    pub fn enter(&self) -> Result<Supervised<'_>, TrapCode> {
+    pub fn begin_call(&self) -> Result<Supervised<'_>, TrapCode> {
         if self.depth.get() == 0 {
             if ABANDONED.load(Ordering::Relaxed)
                 && let Err(error) = revive()

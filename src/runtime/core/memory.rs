@@ -23,7 +23,7 @@ impl Memory {
     }
 
     pub fn create(store: &Store, ty: &MemoryType) -> Result<Handle> {
-        if ty.wide || ty.shared || ty.page_size_log2 != 16 {
+        if ty.is_64_bit || ty.shared || ty.page_size_log2 != 16 {
             let message = format!("a {} cannot be made from C", ExternType::Memory(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }

@@ -18,7 +18,7 @@ pub struct Table {
 impl Table {
     pub fn create(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
         check_carried(ty.element, "a table")?;
-        if ty.wide {
+        if ty.is_64_bit {
             let message = format!("a {} cannot be made from C", ExternType::Table(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }

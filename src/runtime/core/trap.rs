@@ -1,6 +1,7 @@
 //! Traps and the frames they came through.
 
 use super::engine_traits::{Failure, RawFrame};
+use super::func::Origin;
 use super::instance::Instance;
 use super::object::{Body, Handle, Object};
 use super::store::{Store, StoreHandle};
@@ -97,10 +98,10 @@ impl Trap {
 }
 
 impl Store {
-    /// The trap to return for an operation that failed; also the thread's last error. `entry` is the instance and the index of
-    /// the function that was called, as far as that is known.
+    /// The trap to return for an operation that failed; also the thread's last error. `origin` is that of the function that was
+    /// called, if it is known.
     #[cold]
-    pub fn trap(&self, failure: Failure, entry: Option<(NonNull<Object>, u32)>) -> Handle {
+    pub fn trap(&self, failure: Failure, origin: Origin) -> Handle {
         let (trap, frames) = match failure {
             Failure::Error(error) | Failure::NotInstantiated(error) => return self.error_trap(error),
             Failure::Limit(code, error) => {
@@ -123,19 +124,20 @@ impl Store {
                 }
             },
         };
-        self.returned(trap, |body| {
+        self.pass_on(trap, |body| {
             // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
             if body.frames.borrow().is_empty() {
-                *body.frames.borrow_mut() = locate(self, frames, entry.map(|(instance, _)| instance));
+                *body.frames.borrow_mut() = locate(self, frames, origin.map(|(instance, _)| instance));
             }
         })
     }
 
-    /// The trap to return for what a host function returned, or WebAssembly; also the thread's last error.
+    /// Returns a trap that a host function returned, or that WebAssembly made; it becomes the thread's last error, too.
+    /// `complete` adds to it, if it belongs to this store.
     #[cold]
-    pub fn returned(&self, trap: Handle, complete: impl FnOnce(&Trap)) -> Handle {
+    pub fn pass_on(&self, trap: Handle, complete: impl FnOnce(&Trap)) -> Handle {
         let Some(body) = trap.as_trap() else {
-            return self.error_trap(Error::misuse("a host function returned something that is no trap"));
+            return self.error_trap(Error::misuse("a host function returned a pointer that is not a trap"));
         };
         let kind = match body.cause {
             Cause::Error(kind) => kind,
@@ -154,13 +156,13 @@ impl Store {
 /// the one. Where it has several, the calls from frame to frame decide: a function called by another of its own module
 /// runs in the same instance unless it may have been imported from a sibling, and an imported one in that which exported
 /// it. Where that does not tell either, the instance is left out rather than guessed.
-fn locate(store: &Store, raw: Vec<RawFrame>, entry: Option<NonNull<Object>>) -> Vec<Frame> {
+fn locate(store: &Store, raw: Vec<RawFrame>, outermost: Option<NonNull<Object>>) -> Vec<Frame> {
     let mut caller: Option<NonNull<Object>> = None;
     let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
     for (position, raw) in raw.into_iter().rev().enumerate() {
         let of_module = |object: &NonNull<Object>| is_instance_of(*object, raw.module);
         let instance = store.only_instance(raw.module).or_else(|| match caller {
-            _ if position == 0 => entry.filter(of_module),
+            _ if position == 0 => outermost.filter(of_module),
             None => None,
             Some(caller) => {
                 // SAFETY: instances are retained by their store.

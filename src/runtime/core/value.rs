@@ -170,7 +170,7 @@ impl ValVec {
     /// # Safety
     /// The pointer is null or valid.
     #[inline(always)]
-    pub unsafe fn exactly<'a, const COUNT: usize>(this: *const ValVec) -> Option<Exactly<'a, COUNT>> {
+    pub unsafe fn exactly<'a, const COUNT: usize>(this: *const ValVec) -> Option<ExactValues<'a, COUNT>> {
         const EMPTY: ValVec = ValVec { size: 0, data: std::ptr::null_mut() };
         // SAFETY: as promised by the caller.
         match unsafe { this.as_ref() } {
@@ -218,7 +218,7 @@ pub unsafe fn free_data<T>(data: *mut T) {
 }
 
 /// A vector of so many values, and these.
-pub type Exactly<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
+pub type ExactValues<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 
 impl ValKind {
     /// Whether a number of this kind has 32 bits, and not 64.

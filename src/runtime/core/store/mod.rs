@@ -18,7 +18,7 @@ use super::object::{Handle, Object, Retained};
 use super::trap::{Cause, Trap};
 use crate::runtime::base::error::{self, Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
-use crate::runtime::base::limits::Limits;
+use crate::runtime::base::limits::StoreLimits;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
@@ -35,7 +35,7 @@ pub struct StoreData {
     retained: RefCell<Vec<Retained>>,
     index: RefCell<Index>,
     pending_trap: Cell<Option<Handle>>,
-    limits: Limits,
+    limits: StoreLimits,
     /// Of stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
     fuel: fuel::Account,
@@ -75,7 +75,7 @@ impl Store {
             retained: RefCell::default(),
             index: RefCell::default(),
             pending_trap: Cell::new(None),
-            limits: Limits::default(),
+            limits: StoreLimits::default(),
             supervisor,
             fuel: fuel::Account::default(),
             memory_growths: Cell::new(0),
@@ -119,7 +119,7 @@ impl Store {
         self.retained.borrow_mut().push(object);
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &StoreLimits {
         &self.limits
     }
 
