@@ -2,38 +2,14 @@
 //! sanitizers that watch Rust's own code. Behaviour is for `tests/c` to judge; here ownership is: every test takes objects
 //! through their lives in some uncommon order, and counts what is finalized.
 
-use crate::c_api::families::vector::{Parts, Vector, wasm_byte_vec_delete, wasm_byte_vec_t};
-use crate::c_api::wasm::config::*;
-use crate::c_api::wasm::engine::*;
-use crate::c_api::wasm::exporttype::*;
-use crate::c_api::wasm::r#extern::*;
-use crate::c_api::wasm::externtype::*;
-use crate::c_api::wasm::foreign::*;
-use crate::c_api::wasm::frame::*;
-use crate::c_api::wasm::func::*;
-use crate::c_api::wasm::functype::*;
-use crate::c_api::wasm::global::*;
-use crate::c_api::wasm::globaltype::*;
-use crate::c_api::wasm::importtype::*;
-use crate::c_api::wasm::instance::*;
-use crate::c_api::wasm::memory::*;
-use crate::c_api::wasm::memorytype::*;
-use crate::c_api::wasm::module::*;
-use crate::c_api::wasm::r#ref::*;
-use crate::c_api::wasm::store::*;
-use crate::c_api::wasm::table::*;
-use crate::c_api::wasm::tabletype::*;
-use crate::c_api::wasm::tagtype::*;
-use crate::c_api::wasm::trap::*;
-use crate::c_api::wasm::val::*;
-use crate::c_api::wasm::valtype::*;
+use crate::c_api::families::vector::{Parts, Vector};
 use crate::c_api::wasmrt::error::*;
-use crate::c_api::*;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::{Limits, ValKind};
 use crate::runtime::core::config::Config;
 use crate::runtime::core::object::Object;
 use crate::runtime::core::value::{Val, ValUnion};
+use crate::tests::c::*;
 use crate::tests::mock::Mock;
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
@@ -55,7 +31,7 @@ impl World {
         let mut config = Config::default();
         config.set_backend(&Mock);
         unsafe {
-            let engine = wasm_engine_new_with_config(give_box(config));
+            let engine = wasm_engine_new_with_config(config_of(config));
             World { engine, store: wasm_store_new(engine) }
         }
     }
@@ -137,7 +113,7 @@ impl Bytes {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(unsafe { wasm_byte_vec_t::bytes(&self.0) }).trim_end_matches('\0').to_string()
+        String::from_utf8_lossy(self.0.bytes()).trim_end_matches('\0').to_string()
     }
 }
 
@@ -158,7 +134,7 @@ impl Exports {
     }
 
     fn get(&self, position: usize) -> *mut wasm_extern_t {
-        unsafe { self.0.parts().elements()[position] }
+        self.0.elements()[position]
     }
 
     fn func(&self, position: usize) -> *mut wasm_func_t {
@@ -174,7 +150,7 @@ impl Drop for Exports {
 
 fn valtypes(kinds: &[u8]) -> wasm_valtype_vec_t {
     let types: Vec<_> = kinds.iter().map(|kind| unsafe { wasm_valtype_new(*kind) }).collect();
-    Vector::from_parts(Parts::from_slice(&types))
+    Vector::from_parts(unsafe { Parts::from_slice(&types) })
 }
 
 fn functype(params: &[u8], results: &[u8]) -> *mut wasm_functype_t {
@@ -248,7 +224,7 @@ unsafe extern "C" fn count(info: *mut c_void) {
 }
 
 unsafe fn args<'a>(args: *const wasm_val_vec_t) -> &'a [Val] {
-    unsafe { (*args).parts().elements() }
+    unsafe { (*args).elements() }
 }
 
 unsafe fn results<'a>(results: *mut wasm_val_vec_t) -> &'a mut [Val] {
@@ -315,10 +291,6 @@ macro_rules! vector_test {
     };
 }
 
-use crate::c_api::families::vector::{
-    wasm_byte_vec_copy, wasm_byte_vec_new, wasm_byte_vec_new_empty, wasm_byte_vec_new_uninitialized,
-};
-
 const LIMITS: Limits = Limits { min: 1, max: 3 };
 
 fn globaltype(kind: u8, mutability: u8) -> *mut wasm_globaltype_t {
@@ -372,7 +344,7 @@ fn vectors_of_references_own_them() {
         wasm_extern_vec_new(&mut vector, 2, externs.as_ptr());
         wasm_extern_vec_copy(&mut copy, &vector);
         wasm_extern_vec_delete(&mut vector);
-        assert!(call::<0>(wasm_extern_as_func(copy.parts().elements()[0]), &[]).is_ok());
+        assert!(call::<0>(wasm_extern_as_func(copy.elements()[0]), &[]).is_ok());
         wasm_extern_vec_delete(&mut copy);
         world.delete();
     }
@@ -386,7 +358,7 @@ fn types_outlive_what_they_were_copied_from() {
         wasm_functype_delete(ty);
         let params = &*wasm_functype_params(copy);
         assert_eq!(params.size, 2);
-        assert_eq!(wasm_valtype_kind(params.parts().elements()[1]), FUNCREF);
+        assert_eq!(wasm_valtype_kind(params.elements()[1]), FUNCREF);
         let view = wasm_functype_as_externtype(copy);
         assert!(wasm_externtype_as_memorytype(view).is_null());
         assert_eq!(wasm_externtype_as_functype(view), copy);
@@ -399,7 +371,7 @@ fn types_outlive_what_they_were_copied_from() {
         let import = importtype();
         let copy = wasm_importtype_copy(import);
         wasm_importtype_delete(import);
-        assert_eq!(wasm_byte_vec_t::bytes(wasm_importtype_module(copy)), b"module");
+        assert_eq!((*wasm_importtype_module(copy)).bytes(), b"module");
         // The zero after the end is there, too.
         assert_eq!(CStr::from_ptr((*wasm_importtype_name(copy)).data), c"name");
         let ty = wasm_externtype_copy(wasm_importtype_type(copy));
@@ -521,8 +493,8 @@ fn modules_go_through_bytes_and_other_stores() {
         wasm_importtype_vec_delete(&mut imports);
         let mut exports = wasm_exporttype_vec_t::empty();
         wasm_module_exports(module, &mut exports);
-        let names = exports.parts().elements().iter();
-        let names: Vec<_> = names.map(|ty| wasm_byte_vec_t::bytes(wasm_exporttype_name(*ty))).collect();
+        let names = exports.elements().iter();
+        let names: Vec<_> = names.map(|ty| (*wasm_exporttype_name(*ty)).bytes()).collect();
         assert_eq!(names, [b"twice" as &[u8], b"host", b"g", b"externs", b"funcs", b"twice too"]);
         wasm_exporttype_vec_delete(&mut exports);
 
@@ -543,7 +515,7 @@ fn modules_go_through_bytes_and_other_stores() {
         let shared = wasm_module_share(strange);
         assert!(wasm_module_obtain(world.store, shared).is_null(), "of another engine");
         wasm_shared_module_delete(shared);
-        let damaged = Bytes::of(&wasm_byte_vec_t::bytes(&bytes.0)[..40]);
+        let damaged = Bytes::of(&bytes.0.bytes()[..40]);
         assert!(wasm_module_deserialize(world.store, &damaged.0).is_null());
         stranger.delete();
         wasm_module_delete(strange);
@@ -950,7 +922,7 @@ fn frames_outlive_everything() {
         let trap = wasm_func_call(exports.func(0), null(), null_mut());
         let mut trace = wasm_frame_vec_t::empty();
         wasm_trap_trace(trap, &mut trace);
-        let indices: Vec<_> = trace.parts().elements().iter().map(|frame| wasm_frame_func_index(*frame)).collect();
+        let indices: Vec<_> = trace.elements().iter().map(|frame| wasm_frame_func_index(*frame)).collect();
         assert_eq!(indices, [0, 1]);
         let mut copy = wasm_frame_vec_t::empty();
         wasm_frame_vec_copy(&mut copy, &trace);

@@ -250,6 +250,20 @@ TEST(objects_deleted_twice) {
   CHECK_INT(finalized, 1);
 }
 
+// Info that a deleted object cannot keep is finalized at once.
+TEST(host_info_of_deleted_objects) {
+  fixture_t fixture = fixture_new();
+  size_t finalized = 0;
+  wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
+  wasm_foreign_delete(foreign);
+  CHECK_LEAVES_ERROR(
+      wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer));
+  CHECK_INT(finalized, 1);
+  CHECK_NULL(wasm_foreign_get_host_info(foreign));
+  fixture_delete(&fixture);
+  CHECK_INT(finalized, 1);
+}
+
 TEST(val_deleted_twice) {
   fixture_t fixture = fixture_new();
   size_t finalized = 0;

@@ -46,6 +46,6 @@ pub unsafe extern "C" fn wasmrt_config_set_backend(config: *mut wasm_config_t, n
 pub unsafe extern "C" fn wasmrt_engine_backend(engine: *const wasm_engine_t) -> *const c_char {
     // SAFETY: the caller's engine, or NULL.
     answer("wasmrt_engine_backend", std::ptr::null(), || unsafe {
-        Ok(required::<_, Engine>(engine, "an engine")?.backend.name().as_ptr())
+        Ok(required::<_, std::sync::Arc<Engine>>(engine, "an engine")?.backend.name().as_ptr())
     })
 }

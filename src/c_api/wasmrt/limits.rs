@@ -79,7 +79,9 @@ pub unsafe extern "C" fn wasmrt_store_set_growth_trap(store: *mut wasm_store_t, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_engine_modules(engine: *const wasm_engine_t) -> usize {
     // SAFETY: the caller's engine, or NULL.
-    answer("wasmrt_engine_modules", 0, || unsafe { Ok(required::<_, Engine>(engine, "an engine")?.modules()) })
+    answer("wasmrt_engine_modules", 0, || unsafe {
+        Ok(required::<_, std::sync::Arc<Engine>>(engine, "an engine")?.modules())
+    })
 }
 
 fn resource(number: wasmrt_limit_t) -> Result<Resource> {

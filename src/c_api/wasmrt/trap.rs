@@ -162,7 +162,7 @@ pub unsafe extern "C" fn wasmrt_trap_new_with_data(
     // SAFETY: the caller's, or NULL.
     answer("wasmrt_trap_new_with_data", std::ptr::null_mut(), || unsafe {
         // Made first: it owns the data, also when there is no store.
-        let trap = Trap::with_data(Cause::Host, text(message), HostData { pointer: data, finalizer });
+        let trap = Trap::with_data(Cause::Host, text(message.as_ref()), HostData { pointer: data, finalizer });
         Ok(give(store::from_c(store)?, trap))
     })
 }
@@ -210,5 +210,5 @@ pub unsafe extern "C" fn wasmrt_frame_module_name(frame: *const wasm_frame_t, ou
 unsafe fn write_name(name: Option<&str>, out: *mut wasm_name_t) {
     let name = name.map_or_else(wasm_byte_vec_t::empty, |name| wasm_byte_vec_t::from_bytes(name.as_bytes()));
     // SAFETY: as promised by the caller.
-    unsafe { name.write(out) }
+    unsafe { name.write(out.cast::<std::mem::MaybeUninit<_>>().as_mut()) }
 }

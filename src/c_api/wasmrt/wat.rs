@@ -31,6 +31,6 @@ pub unsafe extern "C" fn wasmrt_wat2wasm(text: *const c_char, length: usize, out
     });
     let found = binary.is_some();
     // SAFETY: `out` is the caller's, writable, or NULL.
-    unsafe { binary.unwrap_or_else(wasm_byte_vec_t::empty).write(out) };
+    unsafe { binary.unwrap_or_else(wasm_byte_vec_t::empty).write(out.cast::<std::mem::MaybeUninit<_>>().as_mut()) };
     found
 }

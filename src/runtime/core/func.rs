@@ -130,7 +130,7 @@ pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-impl Typed<'_, Func> {
+impl Typed<'_, &Func> {
     /// The engine's function. A host function gets one here, if it has none yet.
     #[inline]
     pub fn in_engine(self) -> Entity {

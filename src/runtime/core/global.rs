@@ -27,7 +27,7 @@ impl Global {
     }
 }
 
-impl Typed<'_, Global> {
+impl Typed<'_, &Global> {
     /// Writes the value to `out`, on success only.
     #[inline(always)]
     pub fn get(self, out: &mut MaybeUninit<Val>) -> Result<()> {

@@ -35,7 +35,7 @@ impl Memory {
     }
 }
 
-impl Typed<'_, Memory> {
+impl Typed<'_, &Memory> {
     /// Where the bytes are, until the memory grows.
     #[inline(always)]
     pub fn bytes(self) -> *mut [u8] {

@@ -138,39 +138,31 @@ downcasts! {
     as_trap Trap Trap;
 }
 
-/// An object together with its body: one that is known to be a function, a global and so on.
-pub struct Typed<'a, T> {
+/// An object together with its body, or what else is known of it: `Typed<&Global>` is one that is a global.
+#[derive(Clone, Copy)]
+pub struct Typed<'a, B> {
     pub object: &'a Object,
-    pub body: &'a T,
+    pub body: B,
 }
 
-impl<'a, T> Typed<'a, T> {
+impl<'a, B> Typed<'a, B> {
     /// `None` if the object is something else.
     #[inline(always)]
-    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<&'a T>) -> Option<Typed<'a, T>> {
+    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<B>) -> Option<Typed<'a, B>> {
         downcast(object).map(|body| Typed { object, body })
     }
 
     #[inline(always)]
-    pub fn store(self) -> &'a Store {
+    pub fn store(&self) -> &'a Store {
         self.object.store()
     }
 }
 
-impl<T> Clone for Typed<'_, T> {
+impl<B> Deref for Typed<'_, B> {
+    type Target = B;
     #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Typed<'_, T> {}
-
-impl<T> Deref for Typed<'_, T> {
-    type Target = T;
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        self.body
+    fn deref(&self) -> &B {
+        &self.body
     }
 }
 

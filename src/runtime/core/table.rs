@@ -31,7 +31,7 @@ impl Table {
     }
 }
 
-impl Typed<'_, Table> {
+impl Typed<'_, &Table> {
     /// The element at `index`, or `None` if it is null.
     #[inline(always)]
     pub fn get(self, index: u32) -> Result<Option<Handle>> {

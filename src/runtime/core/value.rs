@@ -5,7 +5,8 @@ use crate::runtime::base::types::{ValKind, ValType};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// A value: a kind, and the value of that kind in a union. An owned value owns its reference; null is a reference too.
+/// A value: a kind, and the value of that kind in a union. An owned value owns its reference, which
+/// may be null.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Val {
