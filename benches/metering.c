@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   check(engine, "engine");
   wasm_store_t* store = wasm_store_new(engine);
   if (fuel) check(wasmrt_store_set_fuel(store, UINT64_C(1) << 60), "fuel");
-  if (strchr(mode, 'd')) check(wasmrt_store_set_deadline(store, hour), "deadline");
+  if (strchr(mode, 'd')) check(wasmrt_store_set_timeout(store, hour), "deadline");
   if (strchr(mode, 't')) check(wasmrt_store_set_call_timeout(store, hour), "timeout");
 
   wasm_byte_vec_t binary;

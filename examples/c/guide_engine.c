@@ -11,7 +11,7 @@ static int32_t twice(const char* backend, int32_t number) {
   if (!wasmrt_config_set_backend(config, backend)) fail("cannot choose the backend");
   wasm_engine_t* engine = wasm_engine_new_with_config(config);  // takes the configuration
   if (!engine) fail("cannot create the engine");
-  fprintf(stderr, "running on %s\n", wasmrt_engine_backend(engine));
+  fprintf(stderr, "running on %s\n", wasmrt_engine_backend_name(engine));
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
   wasm_instance_t* instance = new_instance(store, module, NULL);

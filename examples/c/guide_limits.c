@@ -19,8 +19,8 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
 
-  if (!wasmrt_store_set_limit(store, WASMRT_LIMIT_MEMORY_BYTES, 10 * MEMORY_PAGE_SIZE)
-    || !wasmrt_store_set_limit(store, WASMRT_LIMIT_INSTANCES, 1)) fail("cannot set a limit");
+  if (!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 10 * MEMORY_PAGE_SIZE)
+    || !wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1)) fail("cannot set a limit");
   wasm_instance_t* instance = new_instance(store, module, NULL);
   wasm_extern_vec_t exports;
   wasm_instance_exports(instance, &exports);
@@ -29,7 +29,7 @@ int main(void) {
   // To a guest, the limit looks like a memory's own maximum.
   if (grow(func, 4) || grow(func, 6)) stop("growth trapped");
   printf("%d pages in use\n",
-    (int)(wasmrt_store_usage(store, WASMRT_LIMIT_MEMORY_BYTES) / MEMORY_PAGE_SIZE));
+    (int)(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_MEMORY_BYTES) / MEMORY_PAGE_SIZE));
 
   // Many programs ignore the result of growing: then a trap is clearer.
   if (!wasmrt_store_set_growth_trap(store, true)) fail("cannot choose traps");

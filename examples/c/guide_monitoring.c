@@ -6,7 +6,7 @@ static const char text[] =
   "(module (memory 2) (table 10 funcref)"
   "  (func (export \"grow\") (result i32) (memory.grow (i32.const 100))))";
 
-static void warn(void* env, const char* message) {
+static void warn(void* env, uint32_t level, const char* message) {
   ++*(int*)env;
   printf("warning: %s\n", message);
 }
@@ -14,7 +14,7 @@ static void warn(void* env, const char* message) {
 int main(void) {
   // One logger for the process. Several threads may call it at once; this program has only one.
   int warnings = 0;
-  wasmrt_set_log_callback(warn, &warnings, NULL);
+  wasmrt_log_set_callback(warn, &warnings, NULL);
 
   wasm_config_t* config = wasm_config_new();
   if (!wasmrt_config_set_fuel(config, true)) fail("cannot ask for fuel");
@@ -22,24 +22,24 @@ int main(void) {
   if (!engine) fail("cannot create the engine");
   wasm_store_t* store = new_store(engine);
   if (!wasmrt_store_set_fuel(store, 1000000)) fail("cannot set fuel");
-  if (!wasmrt_store_set_limit(store, WASMRT_LIMIT_MEMORY_BYTES, 1 << 20)) {
+  if (!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 20)) {
     fail("cannot set a limit");
   }
   wasm_module_t* module = new_module(store, text);
   wasm_instance_t* instances[3];
   for (int i = 0; i < 3; ++i) instances[i] = new_instance(store, module, NULL);
 
-  const struct { const char* name; wasmrt_limit_t what; } numbers[] = {
-    {"bytes of linear memory", WASMRT_LIMIT_MEMORY_BYTES},
-    {"table elements", WASMRT_LIMIT_TABLE_ELEMENTS},
-    {"instances", WASMRT_LIMIT_INSTANCES},
-    {"tables", WASMRT_LIMIT_TABLES},
-    {"memories", WASMRT_LIMIT_MEMORIES},
+  const struct { const char* name; wasmrt_store_limit_t what; } numbers[] = {
+    {"bytes of linear memory", WASMRT_STORE_LIMIT_MEMORY_BYTES},
+    {"table elements", WASMRT_STORE_LIMIT_TABLE_ELEMENTS},
+    {"instances", WASMRT_STORE_LIMIT_INSTANCES},
+    {"tables", WASMRT_STORE_LIMIT_TABLES},
+    {"memories", WASMRT_STORE_LIMIT_MEMORIES},
   };
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
     printf("%s: %d\n", numbers[i].name, (int)wasmrt_store_usage(store, numbers[i].what));
   }
-  printf("modules: %d\n", (int)wasmrt_engine_modules(engine));
+  printf("modules: %d\n", (int)wasmrt_engine_module_count(engine));
 
   wasm_extern_vec_t exports;
   wasm_instance_exports(instances[0], &exports);
@@ -54,8 +54,8 @@ int main(void) {
   for (int i = 0; i < 3; ++i) wasm_instance_delete(instances[i]);
   wasm_module_delete(module);
   wasm_store_delete(store);
-  printf("modules: %d\n", (int)wasmrt_engine_modules(engine));
+  printf("modules: %d\n", (int)wasmrt_engine_module_count(engine));
   wasm_engine_delete(engine);
-  wasmrt_set_log_callback(NULL, NULL, NULL);
+  wasmrt_log_set_callback(NULL, NULL, NULL);
   return 0;
 }

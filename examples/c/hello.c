@@ -35,7 +35,7 @@ int main(void) {
   // An engine compiles code; threads may share it. A store holds everything that runs.
   wasm_engine_t* engine = wasm_engine_new();
   if (!engine) return failed("cannot create the engine");
-  fprintf(stderr, "running on %s\n", wasmrt_engine_backend(engine));
+  fprintf(stderr, "running on %s\n", wasmrt_engine_backend_name(engine));
   wasm_store_t* store = wasm_store_new(engine);
   if (!store) return failed("cannot create the store");
 

@@ -67,15 +67,3 @@ fn record_in(function: &str, mut error: Error) {
     }
     error::record(&error);
 }
-
-pub(crate) use ffi::null;
-
-/// Looks at what a C pointer points to; the two types are the C and the Rust name of one thing.
-///
-/// # Safety
-/// The pointer is NULL, or came from the library as this type and is not deleted while the answer is used.
-#[inline(always)]
-pub(crate) unsafe fn required<'a, T, U>(pointer: *const T, what: &str) -> Result<&'a U> {
-    // SAFETY: as the caller says.
-    unsafe { pointer.cast::<U>().as_ref() }.ok_or_else(|| null(what))
-}

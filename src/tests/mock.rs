@@ -6,7 +6,7 @@
 
 use crate::backend::common::{Arguments, HostObject, Owner};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::binary::declarations::Declarations;
@@ -46,6 +46,12 @@ const MAX_DEPTH: u32 = 50;
 impl Backend for Mock {
     fn name(&self) -> &'static CStr {
         c"mock"
+    }
+    fn version(&self) -> &'static CStr {
+        c"0"
+    }
+    fn has(&self, _proposal: Proposal) -> bool {
+        false
     }
     fn can(&self, _setting: Setting) -> bool {
         false

@@ -985,7 +985,7 @@ fn a_trap_of_the_host_comes_out_as_it_is() {
             (*env).delete_first = false;
             // Not a trap at all.
             (*env).trap = wasm_foreign_new(world.store).cast();
-            assert!(trap_of(func, &[]).contains("no trap"));
+            assert!(trap_of(func, &[]).contains("not a trap"));
         }
         assert_eq!(finalized.get(), 2);
         // Of another store: it comes out all the same, and keeps that store.

@@ -4,7 +4,7 @@
 TEST(engine_new) {
   wasm_engine_t* engine = wasm_engine_new();
   REQUIRE(engine);
-  CHECK(wasmrt_engine_backend(engine) != NULL);
+  CHECK(wasmrt_engine_backend_name(engine) != NULL);
   wasm_engine_delete(engine);
 }
 
@@ -95,7 +95,7 @@ TEST(engines_of_every_backend_together) {
     CHECK(wasmrt_config_set_backend(config, wasmrt_backend_name(i)));
     engines[i] = wasm_engine_new_with_config(config);
     REQUIRE(engines[i]);
-    CHECK_STR(wasmrt_engine_backend(engines[i]), wasmrt_backend_name(i));
+    CHECK_STR(wasmrt_engine_backend_name(engines[i]), wasmrt_backend_name(i));
     stores[i] = wasm_store_new(engines[i]);
     modules[i] =
         module_from_wat(stores[i], "(module (func (export \"square\") (param i32) (result i32)"

@@ -90,7 +90,7 @@ TEST(a_callback_forks_before_a_deadline) {
                          fork_in_callback, &child);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 100 * 1000 * 1000));
   wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
-  bool right = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE;
+  bool right = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT;
   if (child == 0) _exit(right ? 0 : 1);
   CHECK(right);
   wasm_trap_delete(trap);

@@ -25,7 +25,7 @@ static bool compiles_within(wasmrt_module_limit_t limit, uint64_t value, const c
     char number[32];
     snprintf(number, sizeof number, "%" PRIu64, value);
     CHECK_CONTAINS(wasmrt_last_error_message(), number);
-    CHECK_INT(wasmrt_engine_modules(fixture.engine), 0);
+    CHECK_INT(modules_of(fixture.engine), 0);
   }
   wasm_byte_vec_delete(&binary);
   wasm_module_delete(module);

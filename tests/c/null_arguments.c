@@ -238,7 +238,7 @@ TEST(val_copy_of_null) {
 
 TEST(engine_and_store_of_null) {
   CHECK_FAILS(wasm_store_new(NULL) == NULL);
-  CHECK_FAILS(wasmrt_engine_backend(NULL) == NULL);
+  CHECK_FAILS(wasmrt_engine_backend_name(NULL) == NULL);
   wasm_engine_t* engine = wasm_engine_new_with_config(NULL);  // as wasm_engine_new, or refused
   if (engine) {
     wasm_store_t* store = wasm_store_new(engine);
@@ -492,10 +492,81 @@ TEST(extension_functions_of_null) {
   CHECK_FAILS(!wasmrt_config_set_backend(config, NULL));
   CHECK_FAILS(!wasmrt_config_set_backend(NULL, NULL));
   wasm_config_delete(config);
+  CHECK_FAILS(wasmrt_backend_version(NULL) == NULL);
+  CHECK_FAILS(!wasmrt_backend_supports(NULL, WASMRT_SETTING_FUEL));
+  CHECK_FAILS(!wasmrt_backend_supports_proposal(NULL, WASMRT_PROPOSAL_GC));
   wasm_byte_vec_t binary;
   GARBAGE(binary);
   CHECK_FAILS(!wasmrt_wat2wasm(NULL, 8, &binary));
   CHECK_EMPTY(binary);
   CHECK_FAILS(!wasmrt_wat2wasm("(module)", 8, NULL));
   CHECK_FAILS(!wasmrt_wat2wasm(NULL, 8, NULL));
+}
+
+// Options of a configuration are in config.c.
+TEST(engines_and_stores_of_null) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\")))");
+  size_t count = 77;
+  CHECK_FAILS(!wasmrt_engine_module_count(NULL, &count));
+  CHECK_FAILS(!wasmrt_engine_module_count(fixture.engine, NULL));
+  CHECK_INT(count, 77);
+  CHECK_FAILS(wasmrt_store_engine(NULL) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(NULL, "f", 1) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(fixture.instance, NULL, 1) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(NULL, NULL, 0) == NULL);
+
+  uint64_t number = 77;
+  CHECK_FAILS(!wasmrt_store_set_fuel(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_add_fuel(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_fuel(NULL, &number));
+  CHECK_FAILS(!wasmrt_store_fuel(fixture.store, NULL));
+  CHECK_FAILS(!wasmrt_store_fuel_consumed(NULL, &number));
+  CHECK_FAILS(!wasmrt_store_fuel_consumed(fixture.store, NULL));
+  CHECK_FAILS(!wasmrt_store_set_timeout(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_set_call_timeout(NULL, 1));
+  CHECK_FAILS(wasmrt_interrupt_new(NULL) == NULL);
+  CHECK_LEAVES_ERROR(wasmrt_interrupt_trigger(NULL));
+  CHECK_LEAVES_ERROR(wasmrt_interrupt_clear(NULL));
+  wasmrt_interrupt_delete(NULL);
+  CHECK_FAILS(!wasmrt_store_set_limit(NULL, WASMRT_STORE_LIMIT_TABLES, 1));
+  CHECK_FAILS(!wasmrt_store_limit(NULL, WASMRT_STORE_LIMIT_TABLES, &number));
+  CHECK_FAILS(!wasmrt_store_limit(fixture.store, WASMRT_STORE_LIMIT_TABLES, NULL));
+  CHECK_FAILS(!wasmrt_store_usage(NULL, WASMRT_STORE_LIMIT_TABLES, &number));
+  CHECK_FAILS(!wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLES, NULL));
+  CHECK_FAILS(!wasmrt_store_set_growth_trap(NULL, true));
+  CHECK_INT(number, 77);
+  fixture_delete(&fixture);
+}
+
+static size_t finalized;
+
+static void count_finalized(void* data) {
+  (void)data;
+  finalized++;
+}
+
+// Data that is not taken over is finalized at once.
+TEST(traps_and_errors_of_null) {
+  CHECK_FAILS(wasmrt_trap_code(NULL) == WASMRT_TRAP_NONE);
+  CHECK_FAILS(wasmrt_trap_error_kind(NULL) == WASMRT_ERROR_NONE);
+  int32_t status = 77;
+  CHECK_FAILS(wasmrt_trap_new_exit(NULL, 1) == NULL);
+  CHECK_FAILS(!wasmrt_trap_exit_status(NULL, &status));
+  CHECK_INT(status, 77);
+  finalized = 0;
+  CHECK_FAILS(wasmrt_trap_new_with_data(NULL, NULL, &status, count_finalized) == NULL);
+  CHECK_INT(finalized, 1);
+  CHECK_FAILS(wasmrt_trap_data(NULL) == NULL);
+  wasm_name_t name;
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_func_name(NULL, &name));
+  CHECK_EMPTY(name);
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
+  CHECK_EMPTY(name);
+  wasmrt_frame_func_name(NULL, NULL);
+  wasmrt_frame_module_name(NULL, NULL);
+  CHECK(!wasmrt_last_error_offset(NULL));
+  wasmrt_log_set_callback(NULL, &status, count_finalized);
+  CHECK_INT(finalized, 2);
 }

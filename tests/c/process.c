@@ -409,7 +409,7 @@ TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
     wait_a_second();
     CHECK(switches() - before <= 5);
     // It wakes up for a guest that does not return,
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     // but not for each of many that do.
     before = switches();
     for (int i = 0; i < 20000; i++) {
@@ -424,7 +424,7 @@ TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
 static wasm_trap_t* set_deadline(void* env, const wasm_val_vec_t* arguments,
                                 wasm_val_vec_t* results) {
   (void)arguments, (void)results;
-  CHECK(wasmrt_store_set_deadline(env, 20000000));
+  CHECK(wasmrt_store_set_timeout(env, 20000000));
   return NULL;
 }
 
@@ -436,10 +436,10 @@ TEST_IN_CHILD(a_deadline_set_by_a_callback_stops_the_guest) {
                          "  (func (export \"f\") (call $host) (loop (br 0))))",
                          set_deadline, fixture.store);
   for (int round = 0; round < 3; round++) {
-    CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
-    CHECK(wasmrt_store_set_call_timeout(fixture.store, round == 0 ? WASMRT_NO_DEADLINE : 60000000000));
+    CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, round == 0 ? WASMRT_NO_TIMEOUT : 60000000000));
     if (round == 2) nanosleep(&(struct timespec){0, 50000000}, NULL);
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   }
   fixture_delete(&fixture);
 }
@@ -453,7 +453,7 @@ static void* stop_often(void* argument) {
   for (int i = 0; i < 60; i++) {
     // Its steps take 5 ms; this hits them at many points.
     nanosleep(&(struct timespec){0, 4000000 + i * 100000}, NULL);
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   }
   fixture_delete(&fixture);
   return NULL;
@@ -634,14 +634,14 @@ static void* run_guests(void* argument) {
   return NULL;
 }
 
-static void ignore_message(void* env, const char* message) {
-  (void)env, (void)message;
+static void ignore_message(void* env, uint32_t level, const char* message) {
+  (void)env, (void)level, (void)message;
 }
 
 static void* change_loggers(void* argument) {
   (void)argument;
   ready++;
-  while (!stop) wasmrt_set_log_callback(ignore_message, NULL, NULL);
+  while (!stop) wasmrt_log_set_callback(ignore_message, NULL, NULL);
   return NULL;
 }
 
@@ -650,7 +650,7 @@ static void* change_timeouts(void* argument) {
   ready++;
   while (!stop) {
     CHECK(wasmrt_store_set_call_timeout(store, 1000000));
-    CHECK(wasmrt_store_set_call_timeout(store, WASMRT_NO_DEADLINE));
+    CHECK(wasmrt_store_set_call_timeout(store, WASMRT_NO_TIMEOUT));
   }
   wasm_store_delete(store);
   return NULL;
@@ -658,15 +658,15 @@ static void* change_timeouts(void* argument) {
 
 // The child makes a new engine: it does not depend on what other threads did with theirs.
 static bool work_in_child(void) {
-  wasmrt_set_log_callback(ignore_message, NULL, NULL);
+  wasmrt_log_set_callback(ignore_message, NULL, NULL);
   fixture_t fixture = fixture_with(
       wasmrt_config_set_interruption, NULL,
       "(module (func (export \"f\") (result i32) (i32.const 7)) (func (export \"g\") (loop (br 0))))");
   if (!wasmrt_store_set_call_timeout(fixture.store, 10000000)) return false;
   wasm_trap_t* trap = call_plain(fixture_func(&fixture, 1));
-  bool stopped = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE;
+  bool stopped = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT;
   wasm_trap_delete(trap);
-  if (!wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE)) return false;
+  if (!wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT)) return false;
   bool right = call_i32(fixture_func(&fixture, 0)) == 7;
   fixture_delete(&fixture);
   return stopped && right;
@@ -698,6 +698,6 @@ TEST_IN_CHILD(a_child_with_an_engine_of_its_own_works_whatever_other_threads_do)
   }
   stop = true;
   for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
-  wasmrt_set_log_callback(NULL, NULL, NULL);
+  wasmrt_log_set_callback(NULL, NULL, NULL);
   wasm_engine_delete(engine);
 }

@@ -226,7 +226,7 @@ TEST(artifact_of_another_backend) {
     wasm_byte_vec_t artifact = serialize_wat(store, wat);
     CHECK(refused(fixture.store, artifact.data, artifact.size));
     CHECK_CONTAINS(wasmrt_last_error_message(), name);
-    CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_engine_backend(fixture.engine));
+    CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_engine_backend_name(fixture.engine));
     wasm_byte_vec_delete(&artifact);
     wasm_store_delete(store);
     wasm_engine_delete(engine);

@@ -25,6 +25,7 @@ static void check_code_where_there_is(const char* wat, wasmrt_trap_code_t code) 
 
 TEST(null) {
   CHECK_FAILS(wasmrt_trap_code(NULL) == WASMRT_TRAP_NONE);
+  CHECK_FAILS_WITH(wasmrt_trap_error_kind(NULL) == WASMRT_ERROR_NONE, WASMRT_ERROR_MISUSE);
   int32_t status = 77;
   fixture_t fixture = fixture_new();
   wasm_trap_t* trap = new_trap(fixture.store, "text");
@@ -44,6 +45,79 @@ TEST(null) {
   CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
   CHECK_INT(name.size, 0);
   wasm_trap_delete(trap);
+  fixture_delete(&fixture);
+}
+
+TEST(names_of_codes) {
+  static const struct {
+    wasmrt_trap_code_t code;
+    const char* name;
+  } names[] = {
+      {WASMRT_TRAP_NONE, "none"},
+      {WASMRT_TRAP_UNREACHABLE, "unreachable"},
+      {WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS, "memory-out-of-bounds"},
+      {WASMRT_TRAP_TABLE_OUT_OF_BOUNDS, "table-out-of-bounds"},
+      {WASMRT_TRAP_UNDEFINED_ELEMENT, "undefined-element"},
+      {WASMRT_TRAP_UNINITIALIZED_ELEMENT, "uninitialized-element"},
+      {WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH, "indirect-call-type-mismatch"},
+      {WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO, "integer-divide-by-zero"},
+      {WASMRT_TRAP_INTEGER_OVERFLOW, "integer-overflow"},
+      {WASMRT_TRAP_INVALID_CONVERSION, "invalid-conversion"},
+      {WASMRT_TRAP_STACK_EXHAUSTED, "stack-exhausted"},
+      {WASMRT_TRAP_UNALIGNED_ATOMIC, "unaligned-atomic"},
+      {WASMRT_TRAP_NULL_REFERENCE, "null-reference"},
+      {WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS, "array-out-of-bounds"},
+      {WASMRT_TRAP_CAST_FAILURE, "cast-failure"},
+      {WASMRT_TRAP_UNCAUGHT_EXCEPTION, "uncaught-exception"},
+      {WASMRT_TRAP_OTHER, "other"},
+      {WASMRT_TRAP_OUT_OF_FUEL, "out-of-fuel"},
+      {WASMRT_TRAP_TIMEOUT, "timeout"},
+      {WASMRT_TRAP_INTERRUPTED, "interrupted"},
+      {WASMRT_TRAP_MEMORY_LIMIT, "memory-limit"},
+      {WASMRT_TRAP_TABLE_LIMIT, "table-limit"},
+      {WASMRT_TRAP_HOST, "host"},
+      {WASMRT_TRAP_EXIT, "exit"},
+      {WASMRT_TRAP_ERROR, "error"},
+  };
+  enum { NAMES = sizeof names / sizeof *names };
+  wasmrt_last_error_clear();
+  size_t found = 0;
+  for (wasmrt_trap_code_t code = 0; code < 1000; code++) {
+    const char* name = wasmrt_trap_code_name(code);
+    if (name && CHECK(found < NAMES)) {
+      CHECK_INT(code, names[found].code);
+      CHECK_STR(name, names[found].name);
+      found++;
+    }
+  }
+  CHECK_INT(found, NAMES);
+  CHECK_NULL(wasmrt_trap_code_name(UINT32_MAX));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+}
+
+// The trap knows what was wrong with the call also when the last error is another's.
+TEST(kind_of_the_error_that_a_trap_is) {
+  fixture_t fixture =
+      fixture_from_wat("(module (func (export \"f\") (param i32)) (func (export \"g\") unreachable))");
+  wasm_trap_t* misuse = call(fixture_func(&fixture, 0), NULL, 0, NULL, 0);
+  wasm_trap_t* unreachable = call_plain(fixture_func(&fixture, 1));
+  wasm_module_t* unlinked = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
+  wasm_trap_t* link = NULL;
+  CHECK_NULL(wasm_instance_new(fixture.store, unlinked, NULL, &link));
+  wasm_trap_t* host = new_trap(fixture.store, "text");
+  CHECK_INT(wasmrt_trap_code(misuse), WASMRT_TRAP_ERROR);
+  CHECK_INT(wasmrt_trap_code(link), WASMRT_TRAP_ERROR);
+  wasmrt_last_error_clear();
+  CHECK_INT(wasmrt_trap_error_kind(misuse), WASMRT_ERROR_MISUSE);
+  CHECK_INT(wasmrt_trap_error_kind(link), WASMRT_ERROR_LINK);
+  CHECK_INT(wasmrt_trap_error_kind(unreachable), WASMRT_ERROR_TRAP);
+  CHECK_INT(wasmrt_trap_error_kind(host), WASMRT_ERROR_TRAP);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+  wasm_trap_delete(misuse);
+  wasm_trap_delete(unreachable);
+  wasm_trap_delete(link);
+  wasm_trap_delete(host);
+  wasm_module_delete(unlinked);
   fixture_delete(&fixture);
 }
 
@@ -337,16 +411,16 @@ TEST(what_the_host_bounds) {
                    "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_OUT_OF_FUEL);
   CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
-  CHECK(wasmrt_store_set_deadline(fixture.store, 1000));
-  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-  CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK(wasmrt_store_set_timeout(fixture.store, 1000));
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+  CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
   wasmrt_interrupt_trigger(interrupt);
   wasmrt_interrupt_delete(interrupt);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
   CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
-  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 65536));
-  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 1));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 65536));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 1));
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_MEMORY_LIMIT);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 2)), WASMRT_TRAP_TABLE_LIMIT);
   fixture_delete(&fixture);

@@ -5,19 +5,37 @@
 // ------------------------------------------------------------------------------------------------
 // Limits: at what there is, nothing more can be made; what is there stays.
 
+static uint64_t limit_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t value = 77;
+  EXPECT(wasmrt_store_limit(store, limit, &value));
+  return value;
+}
+
+static uint64_t usage_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t usage = UINT64_MAX;
+  EXPECT(wasmrt_store_usage(store, limit, &usage));
+  return usage;
+}
+
+static size_t modules_of(const wasm_engine_t* engine) {
+  size_t count = SIZE_MAX;
+  EXPECT(wasmrt_engine_module_count(engine, &count));
+  return count;
+}
+
 static bool grows_by_one(object_t* object) {
   if (object->kind == MEMORY) return wasm_memory_grow(wasm_ref_as_memory(object->pointer), 1);
   return wasm_table_grow(wasm_ref_as_table(object->pointer), 1, NULL);
 }
 
-static bool makes_one(store_t* store, wasmrt_limit_t limit) {
-  if (limit == WASMRT_LIMIT_MEMORIES) {
+static bool makes_one(store_t* store, wasmrt_store_limit_t limit) {
+  if (limit == WASMRT_STORE_LIMIT_MEMORIES) {
     wasm_memorytype_t* type = new_memorytype(0, 1);
     wasm_memory_t* memory = wasm_memory_new(store->pointer, type);
     wasm_memorytype_delete(type);
     return memory != NULL;
   }
-  if (limit == WASMRT_LIMIT_TABLES) {
+  if (limit == WASMRT_STORE_LIMIT_TABLES) {
     wasm_tabletype_t* type = new_tabletype(WASM_FUNCREF, 0, 1);
     wasm_table_t* table = wasm_table_new(store->pointer, type, NULL);
     wasm_tabletype_delete(type);
@@ -36,22 +54,27 @@ void step_limits(void) {
   store_t* store = pick_store();
   if (!store) return;
   wasm_store_t* pointer = store->pointer;
-  wasmrt_limit_t limit = (wasmrt_limit_t)below(6);
-  if (limit > WASMRT_LIMIT_MEMORIES) {
-    wasmrt_limit_t none = (wasmrt_limit_t)(limit + next_byte() / 2);
+  wasmrt_store_limit_t limit = (wasmrt_store_limit_t)below(6);
+  if (limit > WASMRT_STORE_LIMIT_MEMORIES) {
+    // As large as it gets; a byte of it may be that of a limit.
+    wasmrt_store_limit_t none = limit + next_byte() * (one_in(2) ? 1u : 256u);
+    if (none <= WASMRT_STORE_LIMIT_MEMORIES) none = UINT32_MAX;
+    uint64_t number = 77;
     EXPECT_REFUSED(!wasmrt_store_set_limit(pointer, none, 0));
-    EXPECT_REFUSED(wasmrt_store_limit(pointer, none) == 0);
-    EXPECT_REFUSED(wasmrt_store_usage(pointer, none) == 0);
+    EXPECT_REFUSED(!wasmrt_store_limit(pointer, none, &number));
+    EXPECT_REFUSED(!wasmrt_store_usage(pointer, none, &number));
+    EXPECT_REFUSED(!wasmrt_store_limit(pointer, WASMRT_STORE_LIMIT_TABLES, NULL));
+    EXPECT_INT(number, 77);
     // Without a limit of the store there is nothing that could trap.
     EXPECT(wasmrt_store_set_growth_trap(pointer, one_in(2)));
     return;
   }
-  EXPECT(wasmrt_store_limit(pointer, limit) == WASMRT_UNLIMITED);
-  uint64_t usage = wasmrt_store_usage(pointer, limit);
+  EXPECT(limit_of(pointer, limit) == WASMRT_UNLIMITED);
+  uint64_t usage = usage_of(pointer, limit);
   EXPECT(wasmrt_store_set_limit(pointer, limit, usage));
-  EXPECT(wasmrt_store_limit(pointer, limit) == usage);
-  if (limit == WASMRT_LIMIT_MEMORY_BYTES || limit == WASMRT_LIMIT_TABLE_ELEMENTS) {
-    bool bytes = limit == WASMRT_LIMIT_MEMORY_BYTES;
+  EXPECT(limit_of(pointer, limit) == usage);
+  if (limit == WASMRT_STORE_LIMIT_MEMORY_BYTES || limit == WASMRT_STORE_LIMIT_TABLE_ELEMENTS) {
+    bool bytes = limit == WASMRT_STORE_LIMIT_MEMORY_BYTES;
     object_t* object = pick_of(bytes ? 1u << MEMORY : 1u << TABLE, store);
     if (object) {
       EXPECT_REFUSED_AS(WASMRT_ERROR_LIMIT, !grows_by_one(object));
@@ -60,7 +83,7 @@ void step_limits(void) {
   } else {
     EXPECT_REFUSED_AS(WASMRT_ERROR_LIMIT, !makes_one(store, limit));
   }
-  EXPECT(wasmrt_store_usage(pointer, limit) == usage);
+  EXPECT(usage_of(pointer, limit) == usage);
   EXPECT(wasmrt_store_set_limit(pointer, limit, WASMRT_UNLIMITED));
 }
 
@@ -105,6 +128,12 @@ void look_at_trap_extension(const object_t* object) {
   EXPECT_INT(wasmrt_trap_exit_status(trap, &status), exits);
   EXPECT_INT(status, exits ? object->status : 77);
   EXPECT_REFUSED(!wasmrt_trap_exit_status(trap, NULL));
+  EXPECT(wasmrt_trap_code_name(wasmrt_trap_code(trap)) != NULL);
+  EXPECT(wasmrt_error_kind_name(wasmrt_trap_error_kind(trap)) != NULL);
+  bool limit = object->code == WASMRT_TRAP_MEMORY_LIMIT || object->code == WASMRT_TRAP_TABLE_LIMIT;
+  if (object->code != WASMRT_TRAP_ERROR) {
+    EXPECT_INT(wasmrt_trap_error_kind(trap), limit ? WASMRT_ERROR_LIMIT : WASMRT_ERROR_TRAP);
+  }
   EXPECT_PTR(wasmrt_trap_data(trap), object->has_env ? object : NULL);
 }
 
@@ -211,9 +240,9 @@ static void use_metered(metered_t* metered) {
       break;
     }
     case 1:
-      EXPECT(wasmrt_store_set_deadline(metered->store, 0));
-      EXPECT_INT(count(metered, 1), WASMRT_TRAP_DEADLINE);
-      EXPECT(wasmrt_store_set_deadline(metered->store, WASMRT_NO_DEADLINE));
+      EXPECT(wasmrt_store_set_timeout(metered->store, 0));
+      EXPECT_INT(count(metered, 1), WASMRT_TRAP_TIMEOUT);
+      EXPECT(wasmrt_store_set_timeout(metered->store, WASMRT_NO_TIMEOUT));
       EXPECT(wasmrt_store_set_call_timeout(metered->store, UINT64_C(3600000000000)));
       break;
     case 2:
@@ -254,7 +283,7 @@ void step_metered(void) {
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(metered_text, strlen(metered_text), &binary)) FAIL("text");
   wasm_module_t* module = wasm_module_new(metered.store, &binary);
-  EXPECT(wasmrt_engine_modules(metered_engine()) >= 1);
+  EXPECT(modules_of(metered_engine()) >= 1);
   wasm_functype_t* type = wasm_functype_new_0_0();
   wasm_func_t* host = wasm_func_new_with_env(metered.store, type, visit, &metered, NULL);
   wasm_functype_delete(type);
@@ -286,7 +315,21 @@ void step_unmetered(void) {
   store_t* store = pick_store();
   wasm_store_t* pointer = store ? store->pointer : NULL;
   uint64_t fuel = 77;
-  switch (below(4)) {
+  switch (below(5)) {
+    case 4: {
+      // One handle of the engine more, which may be the last but those of its stores.
+      if (!store) {
+        EXPECT_REFUSED(!wasmrt_store_engine(NULL));
+        break;
+      }
+      wasm_engine_t* engine = wasmrt_store_engine(pointer);
+      EXPECT(engine != NULL && wasmrt_engine_backend_name(engine) != NULL);
+      wasm_store_t* other = wasm_store_new(engine);
+      EXPECT(other != NULL);
+      wasm_store_delete(other);
+      wasm_engine_delete(engine);
+      break;
+    }
     case 0:
       EXPECT_REFUSED(!wasmrt_store_set_fuel(pointer, 1));
       EXPECT_REFUSED(!wasmrt_store_add_fuel(pointer, 1));
@@ -297,7 +340,7 @@ void step_unmetered(void) {
       EXPECT_INT(fuel, 77);
       break;
     case 2:
-      EXPECT_REFUSED(!wasmrt_store_set_deadline(pointer, 1));
+      EXPECT_REFUSED(!wasmrt_store_set_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_store_set_call_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_interrupt_new(pointer));
       break;
@@ -322,12 +365,17 @@ static void set_option(configuration_t* it) {
     size_t bytes;
     bool right;
   } stacks[] = {{0, false}, {1 << 17, true}, {1 << 19, true}, {((size_t)1 << 30) + 1, false}};
+  static const uint64_t pool[] = {4, 4, 4, 1 << 20, 1000};
   static const uint64_t reservations[] = {0, 1 << 16, 1 << 24, UINT64_C(1) << 32};
   wasm_config_t* config = it->config;
   bool on = one_in(2), right = true, done;
-  uint8_t value = next_byte();
+  uint32_t value = next_byte();
   switch (below(16)) {
-    case 0: done = wasmrt_config_set_compiler(config, value %= 9); right = value <= 6; break;
+    case 0:
+      value = one_in(4) ? value << 8 | 1 : value % 9;
+      done = wasmrt_config_set_compiler(config, value);
+      right = value <= 6;
+      break;
     case 1: done = wasmrt_config_set_optimization(config, value %= 6); right = value <= 3; break;
     case 2:
       done = wasmrt_config_set_proposal(config, value %= 21, on);
@@ -342,7 +390,15 @@ static void set_option(configuration_t* it) {
     case 6: done = wasmrt_config_set_memory_reservation(config, reservations[value % 4]); break;
     case 7: done = wasmrt_config_set_memory_guard_size(config, reservations[value % 3]); break;
     case 8: done = wasmrt_config_set_memory_copy_on_write(config, on); break;
-    case 9: done = wasmrt_config_set_pooling(config, 4, 4, 4, 1 << 20, 1000); break;
+    case 9:
+      if (one_in(2)) {
+        value %= 7;
+        done = wasmrt_config_set_pool_limit(config, value, pool[value % 5]);
+        right = value <= WASMRT_POOL_TABLE_ELEMENTS;
+      } else {
+        done = wasmrt_config_set_pooling(config, on);
+      }
+      break;
     case 10: done = wasmrt_config_set_parallel_compilation(config, on); break;
     case 11:
       // Only asked for: Pulley has none, and what has leaves files.
@@ -377,11 +433,11 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   wasm_store_t* store = wasm_store_new(engine);
   EXPECT(store != NULL);
   if (fuel) EXPECT(wasmrt_store_set_fuel(store, 1000));
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(modules_of(engine), 0);
   EXPECT(wasm_module_validate(store, &binary));
   wasm_module_t* module = wasm_module_new(store, &binary);
   EXPECT(module != NULL);
-  EXPECT_INT(wasmrt_engine_modules(engine), 1);
+  EXPECT_INT(modules_of(engine), 1);
   wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
   EXPECT(instance != NULL);
   wasm_extern_vec_t exports;
@@ -394,7 +450,7 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   wasm_instance_delete(instance);
   wasm_module_delete(module);
   wasm_store_delete(store);
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(modules_of(engine), 0);
 }
 
 void step_configuration(void) {
@@ -422,8 +478,9 @@ static void log_finalizer(void* env) {
   ++*(unsigned*)env;
 }
 
-static void log_warning(void* env, const char* message) {
+static void log_warning(void* env, uint32_t level, const char* message) {
   EXPECT(env != NULL && message && message[0]);
+  EXPECT_INT(level, WASMRT_LOG_WARNING);
   EXPECT(wasmrt_version() != NULL);
 }
 
@@ -433,12 +490,25 @@ void step_process(void) {
   EXPECT(count >= 1);
   EXPECT(wasmrt_backend_name(below((unsigned)count)) != NULL);
   EXPECT_PTR(wasmrt_backend_name(count), NULL);
+  const char* name = wasmrt_backend_name(below((unsigned)count));
+  EXPECT(wasmrt_backend_version(name) != NULL);
+  EXPECT_PTR(wasmrt_backend_version(NULL), NULL);
+  EXPECT(wasmrt_backend_supports(name, WASMRT_SETTING_FUEL));
+  EXPECT(wasmrt_backend_supports_proposal(name, WASMRT_PROPOSAL_SIMD));
+  uint32_t beyond = 19 + (next_u32() >> 1);
+  EXPECT_REFUSED(!wasmrt_backend_supports(name, beyond));
+  EXPECT_REFUSED(!wasmrt_backend_supports_proposal(name, beyond));
+  EXPECT_REFUSED(!wasmrt_backend_supports("", WASMRT_SETTING_FUEL));
+  EXPECT_PTR(wasmrt_compiler_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_proposal_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_error_kind_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_trap_code_name(100 + beyond), NULL);
   uint64_t offset = 77;
   EXPECT_REFUSED(!wasm_valtype_new(77));
   EXPECT(!wasmrt_last_error_offset(&offset));
   EXPECT_INT(offset, 77);
   unsigned finalized = 0, other = 0;
-  wasmrt_set_log_callback(log_warning, &finalized, log_finalizer);
+  wasmrt_log_set_callback(log_warning, &finalized, log_finalizer);
   EXPECT_INT(finalized, 0);
   store_t* store = pick_store();
   if (store) {
@@ -447,7 +517,7 @@ void step_process(void) {
     wasm_foreign_delete(foreign);
     EXPECT_LEAVES_ERROR(wasm_foreign_delete(foreign));
   }
-  wasmrt_set_log_callback(NULL, &other, log_finalizer);
+  wasmrt_log_set_callback(NULL, &other, log_finalizer);
   EXPECT_INT(finalized, 1);
   EXPECT_INT(other, 1);
 }

@@ -433,7 +433,7 @@ void step_dead_handle(void) {
 // Engines and stores
 
 static void expect_backend(wasm_engine_t* engine) {
-  const char* name = wasmrt_engine_backend(engine);
+  const char* name = wasmrt_engine_backend_name(engine);
   EXPECT(name != NULL);
   run.wasmi = strcmp(name, "wasmi") == 0;
 }

@@ -643,9 +643,30 @@ static void adopt_export(object_t* instance, size_t position, wasm_extern_t* han
   *known = object;
 }
 
+// One export, by its name.
+static void look_up_export(object_t* instance) {
+  const wasm_instance_t* pointer = wasm_ref_as_instance(instance->pointer);
+  const catalogue_entry_t* entry = &catalogue[instance->instance->module];
+  forget_error();
+  EXPECT_PTR(wasmrt_instance_export(pointer, "no such export", 14), NULL);
+  EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+  EXPECT_REFUSED(!wasmrt_instance_export(pointer, NULL, 0));
+  EXPECT_REFUSED(!wasmrt_instance_export(NULL, "", 0));
+  if (entry->export_count == 0) return;
+  size_t position = below((unsigned)entry->export_count);
+  const char* name = entry->exports[position].name;
+  wasm_extern_t* handle = wasmrt_instance_export(pointer, name, strlen(name));
+  EXPECT(handle != NULL);
+  adopt_export(instance, position, handle);
+}
+
 void step_instance_exports(void) {
   object_t* instance = pick(1u << INSTANCE);
   if (!instance || loose_count() >= MAX_LOOSE) return;
+  if (one_in(4)) {
+    look_up_export(instance);
+    return;
+  }
   wasm_extern_vec_t exports;
   memset(&exports, 0xa5, sizeof exports);
   wasm_instance_exports(wasm_ref_as_instance(instance->pointer), &exports);

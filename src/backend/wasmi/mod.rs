@@ -21,6 +21,9 @@ use wasmi::CompilationMode;
 
 pub struct Wasmi;
 
+/// The engine's version, which it does not tell itself.
+const VERSION: &CStr = c"2.0.0";
+
 /// Bytes of the engine's stack for each call inside another, as many as by its default limits.
 const STACK_PER_CALL: usize = 1000;
 
@@ -31,6 +34,14 @@ impl Backend for Wasmi {
 
     fn can(&self, setting: Setting) -> bool {
         matches!(setting, Setting::Compiler | Setting::Fuel | Setting::Interruption | Setting::MaxWasmStack)
+    }
+
+    fn version(&self) -> &'static CStr {
+        VERSION
+    }
+
+    fn has(&self, proposal: Proposal) -> bool {
+        self.set_proposal(&mut wasmi::Config::default(), proposal, true).is_ok()
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
@@ -154,7 +165,7 @@ impl Engine for WasmiEngine {
         let (count, rest) = artifact.split_first().ok_or_else(damaged)?;
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
         if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
-            let name = Proposal::from_number(*missing).map_or("unknown", Proposal::name);
+            let name = Proposal::from_number(u32::from(*missing)).map_or("unknown", Proposal::name);
             let message =
                 format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
             return Err(Error::new(ErrorKind::Artifact, message));
@@ -211,5 +222,18 @@ impl WasmiEngine {
     fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
         // The engine is as usable afterwards as after an error: what it was translating is left out.
         on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_built() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let dependency = manifest.split("[dependencies.wasmi]").nth(1).expect("the engine is a dependency");
+        let version = format!("version = \"={}\"", VERSION.to_string_lossy());
+        assert!(dependency.trim_start().starts_with(&version), "{dependency}");
     }
 }

@@ -27,12 +27,34 @@ use std::sync::Arc;
 
 pub struct Wasmtime;
 
+/// The engine's version; the crate of its compiler, which is released with it, tells it.
+const VERSION: &CStr = {
+    const TEXT: &str = wasmtime_environ::VERSION;
+    const BYTES: &[u8] = &{
+        let mut bytes = [0; TEXT.len() + 1];
+        bytes.split_at_mut(TEXT.len()).0.copy_from_slice(TEXT.as_bytes());
+        bytes
+    };
+    match CStr::from_bytes_with_nul(BYTES) {
+        Ok(version) => version,
+        Err(_) => panic!("the version has a zero in it"),
+    }
+};
+
 impl Backend for Wasmtime {
     fn name(&self) -> &'static CStr {
         c"wasmtime"
     }
 
     fn can(&self, _setting: Setting) -> bool {
+        true
+    }
+
+    fn version(&self) -> &'static CStr {
+        VERSION
+    }
+
+    fn has(&self, _proposal: Proposal) -> bool {
         true
     }
 

@@ -4,7 +4,6 @@ use super::instance::wasm_instance_t;
 use crate::c_api::answer;
 use crate::c_api::families::boxed::boxed;
 use crate::c_api::ffi::Argument;
-use crate::runtime::base::error::Result;
 use crate::runtime::core::trap::OwnedFrame;
 
 boxed!(
@@ -53,11 +52,4 @@ pub unsafe extern "C" fn wasm_frame_func_offset(frame: Option<&wasm_frame_t>) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_frame_module_offset(frame: Option<&wasm_frame_t>) -> usize {
     answer("wasm_frame_module_offset", 0, || Ok(frame.required()?.frame.module_offset))
-}
-
-/// # Safety
-/// The pointer is NULL or valid.
-pub unsafe fn from_c<'a>(frame: *const wasm_frame_t) -> Result<&'a OwnedFrame> {
-    // SAFETY: as the caller says.
-    unsafe { frame.as_ref() }.required()
 }

@@ -3,7 +3,7 @@
 use super::engine::wasm_engine_t;
 use crate::c_api::ffi::{Argument, CType, c_type};
 use crate::c_api::{answer, guard};
-use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::error::Error;
 use crate::runtime::core::store::Store;
 
 c_type!(
@@ -37,11 +37,4 @@ pub unsafe extern "C" fn wasm_store_delete(store: Option<&mut wasm_store_t>) {
             unsafe { store.rust().release_handle() };
         }
     })
-}
-
-/// # Safety
-/// The pointer is NULL or valid.
-pub unsafe fn from_c<'a>(store: *const wasm_store_t) -> Result<&'a Store> {
-    // SAFETY: as the caller says.
-    unsafe { store.as_ref() }.required()
 }

@@ -8,7 +8,6 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give, give_handle};
-use crate::runtime::base::error::Result;
 use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::trap::{Cause, OwnedFrame, Trap};
 use std::mem::MaybeUninit;
@@ -89,12 +88,4 @@ pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option
 pub fn text(message: Option<&wasm_message_t>) -> Vec<u8> {
     let message = message.map_or(&[][..], |message| message.bytes());
     message.strip_suffix(b"\0").unwrap_or(message).to_vec()
-}
-
-/// # Safety
-/// The pointer is NULL or valid.
-pub unsafe fn from_c<'a>(trap: *const wasm_trap_t) -> Result<(&'a Object, &'a Trap)> {
-    // SAFETY: as the caller says.
-    let Typed { object, body } = unsafe { trap.as_ref() }.required()?;
-    Ok((object, body))
 }

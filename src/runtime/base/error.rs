@@ -1,6 +1,7 @@
 //! What goes wrong, and each thread's record of the last thing that did.
 
 use super::host_data::to_c;
+use super::log;
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};
 use std::fmt;
@@ -185,7 +186,7 @@ pub fn keep_panics_quiet() {
 pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
     let place = PANICKED_AT.try_with(Cell::take).ok().flatten().unwrap_or_default();
     let message = format!("internal error: {}{place}", panic_text(&*panic));
-    super::log::warn(&message);
+    log::report(log::Level::Error, &message);
     record(&Error::new(ErrorKind::Internal, message));
 }
 

@@ -20,8 +20,8 @@ impl Resource {
     const ALL: [Resource; 5] =
         [Resource::MemoryBytes, Resource::TableElements, Resource::Instances, Resource::Tables, Resource::Memories];
 
-    pub fn from_number(number: u8) -> Option<Resource> {
-        Resource::ALL.get(usize::from(number)).copied()
+    pub fn from_number(number: u32) -> Option<Resource> {
+        Resource::ALL.into_iter().find(|resource| *resource as u32 == number)
     }
 
     fn name(self) -> &'static str {

@@ -4,7 +4,15 @@ use super::host_data::{HostData, to_c};
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-pub type Callback = unsafe extern "C" fn(env: *mut c_void, message: *const std::ffi::c_char);
+pub type Callback = unsafe extern "C" fn(env: *mut c_void, level: u32, message: *const std::ffi::c_char);
+
+/// How severe an event is; numbers of `wasmrt.h`.
+#[derive(Clone, Copy)]
+pub enum Level {
+    /// A defect of the library.
+    Error = 1,
+    Warning = 2,
+}
 
 pub struct Logger {
     callback: Callback,
@@ -31,13 +39,17 @@ pub fn hold() -> Held {
     LOGGER.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cold]
 pub fn warn(message: &str) {
+    report(Level::Warning, message);
+}
+
+#[cold]
+pub fn report(level: Level, message: &str) {
     // Not held during the call: a logger may replace itself.
     let logger = LOGGER.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(logger) = logger {
         let message = to_c(message);
         // SAFETY: a function of this shape, with its environment, as C promised when it installed them.
-        unsafe { (logger.callback)(logger.env.pointer, message.as_ptr()) };
+        unsafe { (logger.callback)(logger.env.pointer, level as u32, message.as_ptr()) };
     }
 }

@@ -80,8 +80,8 @@ macro_rules! choices {
             impl $name {
                 const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
 
-                pub fn from_number(number: u8) -> Option<$name> {
-                    Self::all().find(|choice| *choice as u8 == number)
+                pub fn from_number(number: u32) -> Option<$name> {
+                    Self::all().find(|choice| *choice as u32 == number)
                 }
 
                 #[allow(dead_code)] // not of every choice
@@ -150,7 +150,7 @@ choices! {
 }
 
 /// Room set aside once for instances, to be used again and again. 0 leaves a number to the engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Pooling {
     pub instances: u32,
     pub memories: u32,

@@ -52,7 +52,7 @@ impl TrapCode {
             TrapCode::CastFailure => "cast failure",
             TrapCode::UncaughtException => "unhandled exception",
             TrapCode::OutOfFuel => "all fuel consumed",
-            TrapCode::Deadline => "deadline exceeded",
+            TrapCode::Deadline => "timed out",
             TrapCode::Interrupted => "interrupted",
             TrapCode::MemoryLimit => "memory limit exceeded",
             TrapCode::TableLimit => "table limit exceeded",

@@ -7,11 +7,14 @@ use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
     ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
 };
+use std::sync::OnceLock;
 use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
 pub struct Declarations {
     pub imports: Vec<Import>,
     pub exports: Vec<Export>,
+    /// The positions of the exports in the order of their names, made when one is first looked for.
+    by_name: OnceLock<Box<[u32]>>,
     /// Whether there is a memory, imported or its own, that threads share.
     pub shares_memory: bool,
     /// How many memories and tables the module defines itself.
@@ -68,6 +71,17 @@ impl Declarations {
             return Err(Error::new(ErrorKind::Compile, message));
         }
         Ok(declarations)
+    }
+
+    /// The position of the export of a name, if there is one. No two have the same.
+    pub fn export_named(&self, name: &[u8]) -> Option<usize> {
+        let name_at = |position: &u32| self.exports[*position as usize].name.as_bytes();
+        let by_name = self.by_name.get_or_init(|| {
+            let mut positions: Box<[u32]> = (0..self.exports.len() as u32).collect();
+            positions.sort_unstable_by_key(name_at);
+            positions
+        });
+        by_name.binary_search_by_key(&name, name_at).ok().map(|found| by_name[found] as usize)
     }
 
     /// What an instance of the module adds to those of its store.
@@ -174,7 +188,15 @@ impl Reader {
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
-        Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
+        Ok(Declarations {
+            imports,
+            exports,
+            by_name: OnceLock::new(),
+            shares_memory,
+            own_memories,
+            own_tables,
+            outline,
+        })
     }
 
     fn define(&mut self, ty: TypeRef, source: Option<Source>) {
@@ -314,6 +336,19 @@ mod tests {
         );
         let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
+    }
+
+    #[test]
+    fn exports_are_found_by_name() {
+        let declarations = parse(MIXED);
+        for (position, export) in declarations.exports.iter().enumerate() {
+            assert_eq!(declarations.export_named(export.name.as_bytes()), Some(position));
+        }
+        for name in ["", "g", "agai", "again!", "f to\0", "zz"] {
+            assert_eq!(declarations.export_named(name.as_bytes()), None);
+        }
+        assert_eq!(declarations.export_named(b"\xff"), None);
+        assert_eq!(parse("(module)").export_named(b""), None);
     }
 
     #[test]

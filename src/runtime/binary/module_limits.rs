@@ -36,8 +36,8 @@ impl ModuleLimit {
         ModuleLimit::ConstantTerms,
     ];
 
-    pub fn from_number(number: u8) -> Option<ModuleLimit> {
-        ModuleLimit::ALL.get(usize::from(number)).copied()
+    pub fn from_number(number: u32) -> Option<ModuleLimit> {
+        ModuleLimit::ALL.into_iter().find(|limit| *limit as u32 == number)
     }
 }
 

@@ -10,7 +10,7 @@ use super::object::{Handle, Object, Retained};
 use super::store::Store as RuntimeStore;
 use super::value::Val;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use std::any::Any;
@@ -22,6 +22,12 @@ use std::ptr::NonNull;
 pub trait Backend: Sync {
     /// As C and the environment spell it.
     fn name(&self) -> &'static CStr;
+
+    /// The version of the engine, as its crate has it.
+    fn version(&self) -> &'static CStr;
+
+    /// Whether it runs modules that use a proposal, with one of its compilers at least.
+    fn has(&self, proposal: Proposal) -> bool;
 
     /// Whether it can do at all what a setting asks for. What exactly is asked for, [`Backend::new_engine`] judges.
     fn can(&self, setting: Setting) -> bool;

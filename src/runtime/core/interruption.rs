@@ -226,7 +226,7 @@ impl Ticker {
         let generation = self.generation;
         ASLEEP.store(false, Ordering::SeqCst);
         let thread = quiet_thread::spawn("wasmrt-ticker", move || tick(generation)).map_err(|error| {
-            Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
+            Error::new(ErrorKind::Limit, format!("cannot start the thread that timeouts need: {error}"))
         })?;
         self.thread = Some(thread);
         Ok(())

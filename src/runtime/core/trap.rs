@@ -84,6 +84,15 @@ impl Trap {
         Trap::new(Cause::Code(code), code.message().as_bytes().to_vec())
     }
 
+    /// The kind of the last error that the failed call leaves.
+    pub fn error_kind(&self) -> ErrorKind {
+        match self.cause {
+            Cause::Error(kind) => kind,
+            Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit) => ErrorKind::Limit,
+            _ => ErrorKind::Trap,
+        }
+    }
+
     pub fn data(&self) -> *mut c_void {
         self.data.pointer
     }
@@ -139,12 +148,7 @@ impl Store {
         let Some(body) = trap.as_trap() else {
             return self.error_trap(Error::misuse("a host function returned a pointer that is not a trap"));
         };
-        let kind = match body.cause {
-            Cause::Error(kind) => kind,
-            Cause::Code(TrapCode::MemoryLimit | TrapCode::TableLimit) => ErrorKind::Limit,
-            _ => ErrorKind::Trap,
-        };
-        error::record(&Error::new(kind, String::from_utf8_lossy(&body.message)));
+        error::record(&Error::new(body.error_kind(), String::from_utf8_lossy(&body.message)));
         if self.is(trap.store()) {
             complete(body);
         }

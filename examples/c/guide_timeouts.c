@@ -14,7 +14,7 @@ static void spin(const wasm_func_t* func, const char* what) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t* trap = wasm_func_call(func, &none, &none);
   if (!trap) stop("an endless loop came to an end");
-  bool known = wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE
+  bool known = wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT
     || wasmrt_trap_code(trap) == WASMRT_TRAP_INTERRUPTED;
   print_trap(stdout, what, trap);
   if (!known) stop("the loop ended for another reason");
@@ -38,11 +38,11 @@ int main(void) {
   spin(func, "and for the next");
 
   // A limit for everything from now on: after that, nothing runs in this store.
-  if (!wasmrt_store_set_call_timeout(store, WASMRT_NO_DEADLINE)) fail("cannot lift the timeout");
-  if (!wasmrt_store_set_deadline(store, 20 * 1000000)) fail("cannot set a deadline");
+  if (!wasmrt_store_set_call_timeout(store, WASMRT_NO_TIMEOUT)) fail("cannot lift the timeout");
+  if (!wasmrt_store_set_timeout(store, 20 * 1000000)) fail("cannot set a deadline");
   spin(func, "20 ms in all");
   spin(func, "too late");
-  if (!wasmrt_store_set_deadline(store, WASMRT_NO_DEADLINE)) fail("cannot lift the deadline");
+  if (!wasmrt_store_set_timeout(store, WASMRT_NO_TIMEOUT)) fail("cannot lift the deadline");
 
   // No clock: another thread decides. If it does so before the call, the call is stopped at once.
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(store);
