@@ -643,6 +643,14 @@ static void adopt_export(object_t* instance, size_t position, wasm_extern_t* han
   *known = object;
 }
 
+// What WebAssembly returns is compared with the objects of the exports: all are asked for at first.
+static bool are_exports_known(const object_t* instance) {
+  const catalogue_entry_t* entry = &catalogue[instance->instance->module];
+  for (size_t i = 0; i < entry->export_count; i++)
+    if (!instance->instance->exports[i]) return false;
+  return true;
+}
+
 // One export, by its name.
 static void look_up_export(object_t* instance) {
   const wasm_instance_t* pointer = wasm_ref_as_instance(instance->pointer);
@@ -663,7 +671,7 @@ static void look_up_export(object_t* instance) {
 void step_instance_exports(void) {
   object_t* instance = pick(1u << INSTANCE);
   if (!instance || loose_count() >= MAX_LOOSE) return;
-  if (one_in(4)) {
+  if (one_in(4) && are_exports_known(instance)) {
     look_up_export(instance);
     return;
   }
