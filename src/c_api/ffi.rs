@@ -1,24 +1,26 @@
 //! How C pointers become Rust, and back.
 //!
-//! Each type of C is a struct around the Rust type behind it, declared once, by [`c_type!`], beside its functions: what it
-//! is called in messages, who owns it, and what functions see of it. The rest follows from the signatures of exported
-//! functions. They carry the contract, and bodies are safe Rust:
+//! Each type of C is a struct around its Rust type. [`c_type!`] declares it once, beside its functions: its name in
+//! messages, who owns it, and what functions see of it. The rest follows from the signatures of the exported functions:
+//! they carry the contract with C, and bodies are safe Rust.
 //!
-//! | parameter or result  | in the header | what C promises, or gets                                              |
-//! |----------------------|---------------|-----------------------------------------------------------------------|
-//! | `Option<&T>`         | `const T*`    | NULL, or a pointer that the library gave and that is valid for the call |
-//! | `Option<&mut T>`     | `T*`          | the same; it need not be the only pointer, see below                  |
-//! | `Option<Box<T>>`     | `T*`          | owned: it is given up, or given                                       |
-//! | `*const V`, `*mut V` | `V*`          | a vector, which a callback may change, or which two parameters share  |
-//! | `*mut T`             | `T*`          | a handle to an object or store, owned, as [`give_handle`] makes it    |
+//! | parameter or result          | in the header | what C promises, or gets                                    |
+//! |------------------------------|---------------|-------------------------------------------------------------|
+//! | `Option<&T>`                 | `const T*`    | NULL, or a pointer from the library, valid for the call     |
+//! | `Option<&mut T>`             | `T*`          | the same; it need not be the only pointer, see below        |
+//! | `Option<Box<T>>`             | `T*`, own     | NULL, or a pointer that is given up (or given)              |
+//! | `*mut T`, as a result        | `T*`, own     | NULL, or a handle to an object or store: [`give_handle`]    |
+//! | `Option<&V>`                 | `const V*`    | NULL, or a value, or a vector of bytes, valid for the call  |
+//! | `Option<&mut MaybeUninit<V>>` | `V*`         | NULL, or memory to write to, which is not read              |
+//! | `*const V`, `*mut V`         | `V*`          | a vector that callbacks may change or two parameters share  |
 //!
-//! `&mut` of a C type only says that C's pointer is not const. Several may exist at a time: two threads pass the same
-//! engine, a callback passes the store that is calling it. C types are therefore not `Unpin`, for which compilers take a
-//! `&mut` as they take a raw pointer, and nothing here looks through one other than by a shared reference: what changes
-//! behind it is in cells. (The exception is a configuration, see [`required_mut`].)
+//! A `&mut` to a C type only says that C's pointer is not const. Several may exist at a time: two threads pass the same
+//! engine, a callback passes the store that is calling it. C types are therefore not `Unpin`: of a `&mut` to such a type
+//! the compiler assumes no more than of a raw pointer. Functions look through it by a shared reference only, and what
+//! they change is in cells. (The exception is a configuration, see [`required_mut`].)
 //!
-//! A handle that was deleted twice, or is used after it was deleted, is still valid in this sense for a while: objects and
-//! stores are emptied, and their memory is kept in a [quarantine](crate::runtime::base::quarantine).
+//! A handle that was deleted remains valid in this sense for a while: its object or store is emptied, and the memory is
+//! kept in a [quarantine](crate::runtime::base::quarantine).
 
 use crate::runtime::base::error::{Error, Result};
 use crate::runtime::core::object::{Handle, Object};
@@ -26,7 +28,7 @@ use std::ptr::NonNull;
 
 /// A type of C, made by [`c_type!`].
 pub trait CType: Sized {
-    /// What it is in Rust, at the same address.
+    /// Its Rust type, at the same address.
     type Rust;
 
     /// Its name in messages, with its article.
@@ -35,11 +37,12 @@ pub trait CType: Sized {
     /// Who owns it: [`Boxed`], [`Counted`] or [`Static`].
     type Ownership;
 
-    /// What functions see of it, unless it is [not what it should be](CType::see).
+    /// What functions see of it.
     type Seen<'a>
     where
         Self: 'a;
 
+    /// Fails if it is not what its C type says, or was deleted.
     fn see(&self) -> Result<Self::Seen<'_>>;
 
     fn rust(&self) -> &Self::Rust;
@@ -51,7 +54,7 @@ pub trait CType: Sized {
     fn from_rust(rust: Self::Rust) -> Self;
 }
 
-/// Owned by whoever has the pointer, which is a box's.
+/// The owner has the only pointer, which is that of a box.
 pub struct Boxed;
 
 /// Counted by what is behind it, so that C may delete one pointer as often as it was given: objects and stores.
@@ -60,8 +63,8 @@ pub struct Counted;
 /// Never released.
 pub struct Static;
 
-/// Declares a type of C: `c_type!(name, "its noun", Ownership, RustType)`; functions see the Rust type. If they see a part of
-/// it, or it may have to be refused: `c_type!(name, "its noun", Ownership, RustType, &'a Part, |rust| ...)`.
+/// Declares a type of C: `c_type!(name, "its noun", Ownership, RustType)` if functions see the Rust type; if they see a
+/// part of it, or if it may have to be refused, `c_type!(name, "its noun", Ownership, RustType, &'a Part, |rust| ...)`.
 macro_rules! c_type {
     ($(#[$attribute:meta])* $name:ident, $noun:literal, $ownership:ident, $rust:ty) => {
         $crate::c_api::ffi::c_type!($(#[$attribute])* $name, $noun, $ownership, $rust, &'a $rust, |rust| Ok(rust));

@@ -202,6 +202,28 @@ TEST(results_vector_too_small_or_empty) {
   CHECK_INT(finalized, 4);  // what was dropped was released
 }
 
+static wasm_trap_t* write_and_trap(void* store, const wasm_val_vec_t* arguments,
+                                   wasm_val_vec_t* results) {
+  (void)arguments;
+  results->data[0] = I32(7);
+  return new_trap(store, "after writing");
+}
+
+TEST(results_are_written_only_on_success) {
+  fixture_t fixture =
+      fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 1) unreachable))");
+  wasm_func_t* host = host_func(fixture.store, "", "i", write_and_trap, fixture.store);
+  wasm_val_t result, untouched;
+  GARBAGE(result);
+  GARBAGE(untouched);
+  CHECK_TRAP(call(fixture_func(&fixture, 0), NULL, 0, &result, 1), "unreachable");
+  CHECK_TRAP(call(host, NULL, 0, &result, 1), "after writing");
+  CHECK_REFUSED(call(host, &I32(1), 1, &result, 1));
+  CHECK(memcmp(&result, &untouched, sizeof(result)) == 0);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+}
+
 TEST(results_vector_too_large) {
   fixture_t fixture = fixture_from_wat(three_results);
   wasm_val_t argument = EXTERNREF(NULL), results[6], untouched;

@@ -1,7 +1,7 @@
 //! Types and frames: opaque values that belong to nobody but their owner.
 
-/// Declares a C type that is a Rust value in a box, with its `_delete`, its `_copy` and its vector. `$param` is the name of
-/// their parameter and `$section` their heading in the header; then as for [`c_type!`](crate::c_api::ffi::c_type).
+/// Declares a C type that is a Rust value in a box, with its `_delete`, its `_copy` and its vector. `$param` names their
+/// parameter, `$section` their section of the header; the rest is as for [`c_type!`](crate::c_api::ffi::c_type).
 macro_rules! boxed {
     (
         $(#[$attribute:meta])*

@@ -40,11 +40,11 @@ unsafe impl Element for std::ffi::c_char {
 // SAFETY: a zeroed value is an i32.
 unsafe impl Element for Val {
     unsafe fn duplicate(&self) -> Self {
-        // SAFETY: as the caller says.
+        // SAFETY: a reference in a valid value is NULL or a handle.
         unsafe { Val::duplicate(self) }
     }
     unsafe fn release(&mut self) {
-        // SAFETY: as the caller says.
+        // SAFETY: a reference in a valid value is NULL or a handle; the value owns it.
         unsafe { Val::release(self) }
     }
 }
@@ -57,7 +57,7 @@ unsafe impl<T: CType<Ownership: Ownership<T>>> Element for *mut T {
     }
     unsafe fn release(&mut self) {
         if let Some(this) = NonNull::new(*self) {
-            // SAFETY: as above, and it is given up.
+            // SAFETY: C owned the pointer and gives it up.
             unsafe { T::Ownership::release(this) }
         }
     }
@@ -72,13 +72,13 @@ pub struct Parts<T> {
 impl<T: Element> Parts<T> {
     pub const EMPTY: Parts<T> = Parts { size: 0, data: std::ptr::null_mut() };
 
-    /// Zeroed elements; none at all if there is no memory for so many.
+    /// `size` zeroed elements; none if there is too little memory.
     pub fn zeroed(size: usize) -> Parts<T> {
         // SAFETY: calloc demands nothing.
         Parts::allocated(size, |bytes| unsafe { libc::calloc(bytes, 1) })
     }
 
-    /// Elements that are to be written at once; none at all if there is no memory for so many.
+    /// `size` elements for the caller to write at once; none if there is too little memory.
     pub fn unwritten(size: usize) -> Parts<T> {
         // SAFETY: malloc demands nothing.
         let parts = Parts::<T>::allocated(size, |bytes| unsafe { libc::malloc(bytes) });
@@ -111,10 +111,10 @@ impl<T: Element> Parts<T> {
     pub unsafe fn from_slice(elements: &[T]) -> Parts<T> {
         let parts = Parts::unwritten(elements.len());
         if parts.size == elements.len() {
-            // SAFETY: there is room for so many, and the memory is new.
+            // SAFETY: there is room for all elements, and the memory is new.
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
         } else {
-            // SAFETY: the elements are given up, and there is no place for them.
+            // SAFETY: the elements are given up, and there is no memory to keep them.
             elements.iter().for_each(|element| unsafe { { *element }.release() });
         }
         parts
@@ -126,14 +126,14 @@ impl<T: Element> Parts<T> {
         if self.data.is_null() || self.size == 0 {
             return &[];
         }
-        // SAFETY: as the caller says.
+        // SAFETY: a valid vector has `size` elements at `data`.
         unsafe { std::slice::from_raw_parts(self.data, self.size) }
     }
 
     /// # Safety
     /// As for [`Parts::elements`].
     pub unsafe fn duplicate(&self) -> Parts<T> {
-        // SAFETY: as the caller says.
+        // SAFETY: this is a valid vector.
         let elements = unsafe { self.elements() };
         let copy = Parts::<T>::unwritten(elements.len());
         for (position, element) in elements.iter().enumerate().take(copy.size) {
@@ -146,7 +146,7 @@ impl<T: Element> Parts<T> {
     /// # Safety
     /// The vector is valid and owned, and given up; its data came from `malloc`.
     pub unsafe fn release(self) {
-        // SAFETY: as the caller says.
+        // SAFETY: a valid vector has `size` elements at `data`. They are its own, as is the memory.
         unsafe {
             if !self.data.is_null() {
                 (0..self.size).for_each(|position| (*self.data.add(position)).release());
@@ -158,12 +158,12 @@ impl<T: Element> Parts<T> {
 
 /// A vector struct of C.
 ///
-/// C may pass one vector for several parameters, and change or free it in a callback: exported functions that take a vector
-/// from C, or call C back, have raw pointers to them.
+/// C may pass one vector for several parameters, and change or free it in a callback: exported functions that take
+/// vectors, or that call C back, have raw pointers to them.
 ///
 /// # Safety
-/// `parts` and `from_parts` are each other's inverse. Every vector is valid: `size` elements are at `data`, or neither is looked at
-/// because `data` is NULL or `size` is zero. (The library makes vectors from [`Parts`] only, and C has to make valid ones.)
+/// `parts` and `from_parts` are each other's inverse. Every vector is valid: there are `size` elements at `data`, unless
+/// `data` is NULL. (The library makes vectors of valid [`Parts`] only, and C promises that its vectors are valid.)
 pub unsafe trait Vector: Copy {
     type Element: Element;
     fn parts(&self) -> Parts<Self::Element>;
@@ -192,7 +192,7 @@ pub unsafe trait Vector: Copy {
     {
         let parts = Parts::<*mut T>::zeroed(count);
         for position in 0..parts.size {
-            // SAFETY: there are so many elements.
+            // SAFETY: below the vector's size.
             unsafe { parts.data.add(position).write(give_handle(handle(position))) };
         }
         Self::from_parts(parts)
@@ -352,6 +352,3 @@ macro_rules! vector {
     };
 }
 pub(crate) use vector;
-
-// Where they were before; for wasmrt.
-pub use crate::c_api::wasm::byte::{wasm_byte_t, wasm_byte_vec_t, wasm_name_t};

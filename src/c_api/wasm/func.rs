@@ -134,9 +134,9 @@ pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> u
 /// Calls a function. Returns NULL, or a trap, own. [Function Instances]
 ///
 /// Does not take `args`, whose number and kinds must be those of the function's type. On success the
-/// results are written to the elements of `results`, own. Results for which `results` has no element
-/// are released, elements for which there is no result are left as they are. The two may be the same
-/// array. NULL for a vector means an empty one.
+/// results are written to the elements of `results`, own. Surplus results are released, and surplus
+/// elements are left as they are. Both vectors may have the same array. NULL for a vector means an
+/// empty one.
 ///
 /// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong
 /// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL and sets

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn wasm_global_new(
     answer("wasm_global_new", std::ptr::null_mut(), || {
         let (store, ty) = (store.required()?, ty.required()?);
         let value = value.ok_or_else(|| null("a value"))?;
-        // SAFETY: a reference in a value of C's is NULL or a handle.
+        // SAFETY: a reference in a value from C is NULL or a handle.
         Ok(give_handle(unsafe { Global::create(store, ty, value)? }))
     })
 }
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn wasm_global_set(global: Option<&mut wasm_global_t>, val
     answer("wasm_global_set", (), || {
         let global = global.required()?;
         let value = value.ok_or_else(|| null("a value"))?;
-        // SAFETY: a reference in a value of C's is NULL or a handle.
+        // SAFETY: a reference in a value from C is NULL or a handle.
         unsafe { global.set(value) }
     })
 }

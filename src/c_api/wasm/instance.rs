@@ -41,7 +41,7 @@ pub unsafe extern "C" fn wasm_instance_new(
     imports: *const wasm_extern_vec_t,
     trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
 ) -> *mut wasm_instance_t {
-    let (wanted, mut failure) = (trap.is_some(), std::ptr::null_mut());
+    let mut failure = std::ptr::null_mut();
     let instance = answer("wasm_instance_new", std::ptr::null_mut(), || {
         let (store, module) = (store.required()?, module.required()?.body);
         // SAFETY: NULL or C's vector, which is read before the start function can change it.
@@ -50,10 +50,10 @@ pub unsafe extern "C" fn wasm_instance_new(
         let imports = unsafe { &*(std::ptr::from_ref(imports) as *const [Option<&Object>]) };
         match instance::instantiate(store, module, imports) {
             Ok(instance) => Ok(give_handle(instance)),
-            Err(trap) => {
-                // Nobody would delete it otherwise.
-                if wanted {
-                    failure = give_handle(trap);
+            Err(error) => {
+                // Without a place for it, it is deleted here.
+                if trap.is_some() {
+                    failure = give_handle(error);
                 }
                 Ok(std::ptr::null_mut())
             }
