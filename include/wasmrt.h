@@ -602,7 +602,7 @@ bool wasmrt_store_limit(const wasm_store_t *store,
                         wasmrt_store_limit_t limit,
                         uint64_t *out);
 
-// Gets how much a store has of what a limit is about.
+// Gets how much of a limit is in use.
 WASM_API_EXTERN
 bool wasmrt_store_usage(const wasm_store_t *store,
                         wasmrt_store_limit_t limit,
