@@ -1,8 +1,8 @@
-//! The functions of `wasm.h` with the types that C gives them: raw pointers. Tests call these, as a C program does; the
-//! linker finds the exported functions. Only what tests call is here.
+//! Declares the functions of `wasm.h` with raw pointers, as C sees them. Tests call these as a C program does, and the
+//! linker finds the exported functions. Only functions that tests call are here.
 
 #![allow(dead_code)]
-// What is behind the pointers is opaque to C.
+// The pointers are opaque to C, so the types behind them need no layout of C.
 #![allow(improper_ctypes)]
 
 use crate::c_api::ffi::give;

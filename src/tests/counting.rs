@@ -1,4 +1,5 @@
-//! Live objects and stores, counted inside: after ten thousand cycles through the C functions none is left, on any engine.
+//! Counts live objects and stores from the inside: after ten thousand cycles through the C functions none is left, on
+//! any engine.
 
 use crate::backend::BACKENDS;
 use crate::c_api::families::vector::{Parts, Vector};
@@ -26,23 +27,23 @@ fn live() -> (isize, isize) {
 }
 
 unsafe extern "C" fn count(counter: *mut c_void) {
-    // SAFETY: the tests pass a counter.
+    // SAFETY: the tests pass a pointer to a counter.
     unsafe { *counter.cast::<usize>() += 1 };
 }
 
-/// A host function that hands its argument back.
+/// A host function that returns its argument.
 unsafe extern "C" fn hand_back(
     _env: *mut c_void,
     arguments: *const wasm_val_vec_t,
     results: *mut wasm_val_vec_t,
 ) -> *mut wasm_trap_t {
-    // SAFETY: both have one value.
+    // SAFETY: both vectors have one value, as the function's type says.
     unsafe { (*results).data.write((*(*arguments).data).duplicate()) };
     null_mut()
 }
 
 unsafe fn host_function(store: *mut wasm_store_t, finalized: *mut usize) -> *mut wasm_func_t {
-    // SAFETY: the library is used as its header says.
+    // SAFETY: the functions are called as `wasm.h` allows.
     unsafe {
         let types = || {
             let types = [wasm_valtype_new(128)];
@@ -58,12 +59,12 @@ unsafe fn host_function(store: *mut wasm_store_t, finalized: *mut usize) -> *mut
 unsafe fn engine(backend: &'static dyn Backend) -> *mut wasm_engine_t {
     let mut config = Config::default();
     config.set_backend(backend);
-    // SAFETY: a configuration of its own.
+    // SAFETY: `config_of` makes a configuration that the call takes over.
     unsafe { wasm_engine_new_with_config(config_of(config)) }
 }
 
 unsafe fn pass_foreign(store: *mut wasm_store_t, function: *const wasm_func_t, finalized: *mut usize) {
-    // SAFETY: the library is used as its header says.
+    // SAFETY: the functions are called as `wasm.h` allows.
     unsafe {
         let foreign = wasm_foreign_new(store);
         wasm_foreign_set_host_info_with_finalizer(foreign, finalized.cast(), Some(count));
@@ -84,7 +85,7 @@ fn no_store_is_left_nor_anything_in_it() {
     let before = live();
     let mut finalized = 0;
     for backend in BACKENDS.iter().copied() {
-        // SAFETY: the library is used as its header says.
+        // SAFETY: the functions are called as `wasm.h` allows.
         unsafe {
             let engine = engine(backend);
             let first = wasm_store_new(engine);
@@ -108,12 +109,13 @@ fn no_store_is_left_nor_anything_in_it() {
                 let trap = wasm_func_call(wasm_extern_as_func(exported[1]), null(), null_mut());
                 assert!(!trap.is_null());
                 let element = wasm_table_get(wasm_extern_as_table(exported[3]), 0);
-                // A module, a function, an instance, its five exports, a trap; the foreign object if it was not collected.
+                // A module, a function, an instance, its five exports and a trap; and the foreign object, if the
+                // engine has not collected it.
                 let (objects, stores) = live();
                 assert_eq!(stores, before.1 + 1);
                 assert!((9..=10).contains(&(objects - before.0)), "{objects} objects");
 
-                // The store goes before some of what is in it.
+                // The store is deleted before some of the objects in it.
                 wasm_ref_delete(element);
                 wasm_instance_delete(instance);
                 wasm_store_delete(store);
@@ -137,7 +139,7 @@ fn no_object_is_left_in_a_store_that_lives() {
     let before = live();
     for backend in BACKENDS.iter().copied() {
         let mut finalized = 0;
-        // SAFETY: the library is used as its header says.
+        // SAFETY: the functions are called as `wasm.h` allows.
         unsafe {
             let engine = engine(backend);
             let store = wasm_store_new(engine);

@@ -1,4 +1,4 @@
-//! Tests that need to see the inside of the library, and the engines in plain Rust that they run on.
+//! Tests that need to see the inside of the library, and the engines in plain Rust that they use.
 
 mod c;
 mod counting;

@@ -1,8 +1,8 @@
-//! Functions know their own names: messages about their misuse begin with them.
+//! Checks that exported functions pass their own names, with which messages about their misuse begin.
 
 use std::path::Path;
 
-/// The names that a source mentions as a first argument, each with the exported function that it is in.
+/// Finds the names that a source has as a first argument. Returns each with the exported function that it is in.
 fn names(source: &str) -> Vec<(&str, &str)> {
     let functions = source.match_indices("extern \"C\" fn ").map(|(place, start)| {
         let name = &source[place + start.len()..];
@@ -25,7 +25,7 @@ fn names(source: &str) -> Vec<(&str, &str)> {
     found
 }
 
-/// Checks the sources in a folder, and gives the number of names in them.
+/// Checks the sources in a folder, and returns the number of names in them.
 fn check(folder: &Path) -> usize {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).expect("the sources are there") {

@@ -1,4 +1,4 @@
-//! A backend for tests that panics in the middle of everything but making engines, stores, modules and instances.
+//! A backend for tests that panics in everything except making engines, stores, modules and instances.
 
 use crate::runtime::base::error::Result;
 use crate::runtime::base::options::{Options, Proposal, Setting};

@@ -1,4 +1,4 @@
-//! Panics behind every kind of function: an answer, an error, and a library that goes on working.
+//! Panics behind every kind of function: it returns, records an error, and the library goes on working.
 
 use crate::c_api::families::vector::Vector;
 use crate::c_api::guard;
@@ -13,10 +13,10 @@ const MODULE: &str = r#"(module (func (export "f")) (global (export "g") i32 (i3
     (memory (export "m") 1) (table (export "t") 1 funcref)
     (func (export "h") (result i32) (i32.const 0)))"#;
 
-/// The message that a caught panic leaves.
+/// Returns the message that a caught panic leaves, and clears it.
 fn message() -> String {
     assert_eq!(error::last_kind(), Some(ErrorKind::Internal));
-    // SAFETY: the message is there until the next failure of this thread.
+    // SAFETY: an error was recorded just now, so there is a message until the next failure of this thread.
     let text = unsafe { std::ffi::CStr::from_ptr(error::last_message()) }.to_string_lossy().into_owned();
     error::clear();
     text
@@ -28,7 +28,7 @@ fn a_panic_becomes_the_fallback_and_an_error() {
     assert_eq!(message(), "internal error: a provoked panic");
 }
 
-/// In a process of its own, for what is printed is the process's.
+/// Runs in a process of its own, because it checks what the process prints.
 #[test]
 fn a_caught_panic_prints_nothing_and_says_where_it_was() {
     const CHILD: &str = "CHILD_THAT_PANICS";
@@ -52,7 +52,7 @@ fn a_caught_panic_prints_nothing_and_says_where_it_was() {
 fn the_library_survives_panics_behind_its_functions() {
     let mut config = Config::default();
     config.set_backend(&Panicking);
-    // SAFETY: the library is used as its header says.
+    // SAFETY: the functions are called as `wasm.h` allows.
     unsafe {
         let engine = wasm_engine_new_with_config(config_of(config));
         let store = wasm_store_new(engine);
@@ -64,7 +64,7 @@ fn the_library_survives_panics_behind_its_functions() {
         wasm_module_serialize(module, &mut bytes);
         assert_eq!((bytes.size, message().as_str()), (0, "internal error: serialize"));
 
-        // More than once, since nothing may be left locked or half done.
+        // Three times, because nothing may stay locked or half done.
         for _ in 0..3 {
             let instance = wasm_instance_new(store, module, null(), null_mut());
             assert!(!instance.is_null());
@@ -72,7 +72,7 @@ fn the_library_survives_panics_behind_its_functions() {
             wasm_instance_exports(instance, &mut exports);
             let exported = std::slice::from_raw_parts(exports.data, exports.size);
 
-            // One panics itself, of the other the way from its failure to a trap.
+            // The first function panics itself. For the other one, turning its failure into a trap panics.
             for (position, text) in [(0, "internal error: call"), (4, "internal error: explain")] {
                 let function = wasm_extern_as_func(exported[position]);
                 let mut value = Val::i32(0);

@@ -142,7 +142,7 @@ TEST(the_offset_of_a_section_is_its_number) {
   WRONG(START "\xff\0", 8, "section 255");
   WRONG(START "\1\1\0\0\2\1a\x2a\0", 15, "section 42");
   WRONG(START "\3\1\0\1\1\0", 11, "type section is out of order");
-  WRONG(START "\1\1\0\1\1\0", 11, "type section is there twice");
+  WRONG(START "\1\1\0\1\1\0", 11, "type section occurs twice");
   WRONG(START "\1\4\1\x60\0\0" START, 14, "another module");
   WRONG(START "\1\7\1\x60\0\0", 14, "3 bytes of the type section");
 #undef START

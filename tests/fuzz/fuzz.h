@@ -390,6 +390,7 @@ void env_finalizer(void* env);
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
 void look_at_trap_extension(const object_t* object);
 
+// clang-format off
 #define STEPS(X)                                                                                  \
   X(step_engine_new)                                                                              \
   X(step_engine_delete)                                                                           \
@@ -410,6 +411,7 @@ void look_at_trap_extension(const object_t* object);
                     X(step_dead_handle) X(step_abandon) X(step_limits)                            \
                       X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
                         X(step_configuration) X(step_process)
+// clang-format on
 
 #define DECLARE(name) void name(void);
 STEPS(DECLARE)

@@ -1,4 +1,4 @@
-//! Instances: linking, and what an instance exports.
+//! Instances: linking, and their exports.
 
 use super::engine_traits::{Entity, Failure};
 use super::func::Func;
@@ -19,13 +19,14 @@ pub struct Instance {
     pub module: Arc<Module>,
     pub imports: Box<[Retained]>,
     entity: Entity,
-    /// Made when first asked for, in the order of the module's exports, and so is each of them.
+    /// The objects of the exports, in the order of the module's exports. Both the list and each object are made when
+    /// they are first used.
     exports: OnceCell<Box<[OnceCell<Retained>]>>,
 }
 
-/// Instantiates `module`. What goes wrong comes back as a trap.
+/// Instantiates `module`. If that fails, returns a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    // What runs below may delete the module that it was made from.
+    // What runs below may delete the module object.
     let module = module.clone();
     store.run(|store| instantiate_running(store, module, imports))
 }
@@ -45,7 +46,7 @@ fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Ob
     Ok(handle)
 }
 
-/// Checks that the store may have one instance more, with what the module defines.
+/// Checks that the store's limits allow one more instance, with everything that the module defines.
 fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
@@ -56,11 +57,13 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     let limits = store.limits();
     let before = limits.snapshot();
     limits.watch();
-    // Counted first: the start function may make instances, too. Should it trap, the store keeps this one all the same.
+    // Counted before, because the start function may make instances as well. If that function traps, the store keeps
+    // this instance.
     for (resource, count) in module.declarations.resources() {
         limits.add(resource, count);
     }
-    // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
+    // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
+    // requires.
     let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
         let (refused, failure) = match *failure {
             Failure::NotInstantiated(error) => match limits.denied() {
@@ -73,24 +76,24 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
         if refused && store.backend().frees_failed_instances() {
             limits.restore(before);
         } else if refused {
-            // Memories and tables that were made before the refusal stay.
+            // Memories and tables that were made before the refusal remain in the store.
             for (resource, count) in module.declarations.resources() {
                 limits.remove(resource, count.saturating_sub(limits.granted(resource)));
             }
         }
         Box::new(failure)
     })?;
-    // Large memories and much data take a while in which engines do not ask.
+    // Engines do not check for interruption while they allocate large memories and copy data, which takes a while.
     match store.supervisor().and_then(|supervisor| supervisor.check()) {
         Some(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
         None => Ok(instance),
     }
 }
 
-/// Checks the imports against what the module asks for. The error has a line for everything that is wrong.
+/// Checks the imports against what the module requires. The error has a line for each problem.
 fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Box<[Retained]>> {
     if !Arc::ptr_eq(&module.engine, store.engine()) {
-        return Err(Error::misuse("the module belongs to another engine than the store"));
+        return Err(Error::misuse("the module and the store belong to different engines"));
     }
     if module.declarations.shares_memory {
         let message = "the module has a memory that threads share, which this library does not support";
@@ -121,7 +124,7 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<B
     Ok(linked.into_boxed_slice())
 }
 
-/// Whether an object is of this store and, at first sight, what a module asks for.
+/// Whether an object is of this store and, by a quick check, what a module requires.
 #[inline(always)]
 fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
     match (&object.body, &want.ty) {
@@ -130,7 +133,7 @@ fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
     }
 }
 
-/// What was given for one import, if anything was, or what is wrong with it.
+/// Returns the object that was passed for one import, or what is wrong with it.
 fn check_import<'a>(store: &Store, want: &Import, given: Option<Option<&'a Object>>) -> Result<&'a Object, String> {
     let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
@@ -146,7 +149,7 @@ impl Instance {
         self.module.declarations.exports.len()
     }
 
-    /// The object of the export at `position`. `object` is the instance's own.
+    /// Returns the object of the export at `position`. `object` must be the instance's own object.
     pub fn export(&self, object: &Object, position: usize) -> Handle {
         let exports = &self.module.declarations.exports;
         match exports[position].source {
@@ -161,7 +164,7 @@ impl Instance {
     fn make_export(&self, object: &Object, export: &Export) -> Retained {
         let store = object.store();
         let Export { name, ty, index, .. } = export;
-        // SAFETY: the instance is of this store and of this module, which has such an export.
+        // SAFETY: the instance is of this store and of this module, and the module has such an export.
         let entity = unsafe { store.backend().export(&self.entity, &*self.module.inner, name, ty.kind()) };
         let body = match ty.clone() {
             ExternType::Func(ty) => {

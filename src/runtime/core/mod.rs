@@ -1,5 +1,5 @@
-//! The object graph: stores and all that is in them, what it is made from, and what an engine has to do for it. The files
-//! refer to each other in a circle, as the objects do.
+//! The object graph: stores and everything in them, what they are made from, and what an engine has to do for them.
+//! The files refer to each other in a circle, as the objects do.
 
 pub mod arity;
 pub mod config;

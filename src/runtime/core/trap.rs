@@ -1,4 +1,4 @@
-//! Traps and the frames they came through.
+//! Traps, and the frames in which they arose.
 
 use super::engine_traits::{Failure, RawFrame};
 use super::func::Origin;
@@ -12,32 +12,32 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// What made a trap.
+/// What caused a trap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
     Code(TrapCode),
-    /// A trap of the engine's that has no code here.
+    /// A trap of the engine that has no code here.
     Other,
     /// A host function.
     Host,
-    /// A host function that ends the program, with this status.
+    /// A host function that asks to end the program with this status.
     Exit(i32),
-    /// No WebAssembly: the call was wrong, or could not be made.
+    /// An error outside WebAssembly: the call was wrong or could not be made.
     Error(ErrorKind),
 }
 
 pub struct Trap {
     pub cause: Cause,
-    /// Without a terminating zero.
+    /// Not terminated by a zero byte.
     pub message: Vec<u8>,
     frames: RefCell<Vec<Frame>>,
-    /// What a host function gives to whoever gets its trap.
+    /// Data that a host function attaches to its trap, for the code that gets it.
     data: HostData,
 }
 
 #[derive(Clone)]
 pub struct Frame {
-    /// Retained by its store; `None` if it cannot be told (see [`locate`]).
+    /// Retained by its store; `None` if it cannot be determined (see [`locate`]).
     pub instance: Option<NonNull<Object>>,
     pub func_index: u32,
     pub func_offset: usize,
@@ -47,7 +47,7 @@ pub struct Frame {
     pub module_name: Option<String>,
 }
 
-/// A frame as C owns it: it keeps the store, and so the instance.
+/// A frame that C owns: it keeps the store alive, and so the instance.
 pub struct OwnedFrame {
     pub frame: Frame,
     store: StoreHandle,
@@ -70,12 +70,12 @@ impl Trap {
         Trap::with_data(cause, message, HostData::NONE)
     }
 
-    /// Gives the trap to C, as an object of `store`.
+    /// Passes the trap to C, as an object of `store`.
     pub fn into_handle(self, store: &Store) -> Handle {
         Object::create(store, Body::Trap(Box::new(self)))
     }
 
-    /// A trap that carries and owns `data`.
+    /// Makes a trap that owns `data`.
     pub fn with_data(cause: Cause, message: Vec<u8>, data: HostData) -> Trap {
         Trap { cause, message, frames: RefCell::default(), data }
     }
@@ -84,7 +84,7 @@ impl Trap {
         Trap::new(Cause::Code(code), code.message().as_bytes().to_vec())
     }
 
-    /// The kind of the last error that the failed call leaves.
+    /// Returns the kind of the last error that a call leaves which ends with this trap.
     pub fn error_kind(&self) -> ErrorKind {
         match self.cause {
             Cause::Error(kind) => kind,
@@ -107,8 +107,8 @@ impl Trap {
 }
 
 impl Store {
-    /// The trap to return for an operation that failed; also the thread's last error. `origin` is that of the function that was
-    /// called, if it is known.
+    /// Makes the trap to return for an operation that failed, and records it as the thread's last error. `origin` is
+    /// that of the called function, if it is known.
     #[cold]
     pub fn trap(&self, failure: Failure, origin: Origin) -> Handle {
         let (trap, frames) = match failure {
@@ -134,15 +134,16 @@ impl Store {
             },
         };
         self.pass_on(trap, |body| {
-            // A trap that comes through several calls keeps the frames of the innermost: they are where it arose.
+            // A trap that passes through several calls keeps the frames of the innermost one, which is where it
+            // arose.
             if body.frames.borrow().is_empty() {
                 *body.frames.borrow_mut() = locate(self, frames, origin.map(|(instance, _)| instance));
             }
         })
     }
 
-    /// Returns a trap that a host function returned, or that WebAssembly made; it becomes the thread's last error, too.
-    /// `complete` adds to it, if it belongs to this store.
+    /// Passes on a trap that a host function returned or WebAssembly made, and records it as the thread's last error.
+    /// `complete` adds to the trap, if it belongs to this store.
     #[cold]
     pub fn pass_on(&self, trap: Handle, complete: impl FnOnce(&Trap)) -> Handle {
         let Some(body) = trap.as_trap() else {
@@ -156,10 +157,11 @@ impl Store {
     }
 }
 
-/// Finds the instance of each frame. An engine tells a frame's module; where the store has one instance of it, that is
-/// the one. Where it has several, the calls from frame to frame decide: a function called by another of its own module
-/// runs in the same instance unless it may have been imported from a sibling, and an imported one in that which exported
-/// it. Where that does not tell either, the instance is left out rather than guessed.
+/// Finds the instance of each frame. An engine knows a frame's module. If the store has one instance of that module,
+/// it is this one. If it has several, the calls from frame to frame decide: a function that is called by another one
+/// of its module runs in the same instance, unless it may have been imported from another instance of the module; an
+/// imported function runs in the instance that exported it. If that does not decide it either, the instance is left
+/// out rather than guessed.
 fn locate(store: &Store, raw: Vec<RawFrame>, outermost: Option<NonNull<Object>>) -> Vec<Frame> {
     let mut caller: Option<NonNull<Object>> = None;
     let mut frames: Vec<Frame> = Vec::with_capacity(raw.len());
@@ -169,7 +171,7 @@ fn locate(store: &Store, raw: Vec<RawFrame>, outermost: Option<NonNull<Object>>)
             _ if position == 0 => outermost.filter(of_module),
             None => None,
             Some(caller) => {
-                // SAFETY: instances are retained by their store.
+                // SAFETY: the store retains its instances.
                 let body = unsafe { caller.as_ref() }.as_instance()?;
                 match (Some(caller).filter(of_module), body.imported_from(raw.func_index, raw.module)) {
                     (own, None) => own,
@@ -193,13 +195,14 @@ fn locate(store: &Store, raw: Vec<RawFrame>, outermost: Option<NonNull<Object>>)
 }
 
 fn is_instance_of(object: NonNull<Object>, module: usize) -> bool {
-    // SAFETY: instances are retained by their store.
+    // SAFETY: the store retains its instances.
     let instance = unsafe { object.as_ref() }.as_instance();
     instance.is_some_and(|instance| instance.module.inner.identity() == module)
 }
 
 impl Instance {
-    /// The instance of `module` that exported to this one a function with index `func_index`, if one did.
+    /// Returns the instance of `module` from which this one imports the function with index `func_index` there, if it
+    /// does.
     fn imported_from(&self, func_index: u32, module: usize) -> Option<NonNull<Object>> {
         self.imports.iter().find_map(|import| {
             let (exporter, index) = import.as_func()?.origin()?;
