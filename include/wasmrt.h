@@ -3,10 +3,10 @@
 // The conventions of wasm.h on ownership, NULL and errors apply. These functions may be called
 // before an engine exists. The library prints nothing, and its own threads block all signals.
 //
-// Return values. A function that sets something or gets a number returns true, or false and a last
-// error; a getter writes to `out` only if it returns true, and NULL for `out` is an error. Names,
-// pointers, codes and kinds are returned directly: NULL, or the constant that ends in _NONE, means
-// that there is none. Other rules are in the comments of the functions that have them.
+// Return values. Functions that set something, and functions that get a number, return true on
+// success; otherwise they return false and set the last error. What they get is written to `out`,
+// only on success; NULL for `out` is an error. Names, pointers, codes and kinds are returned
+// directly: NULL, or the constant that ends in _NONE, means that there is none.
 //
 // Constants. The numbers of an enum never change their meaning. New ones may be added: a program
 // must expect numbers that it does not know from functions that return them.
@@ -100,12 +100,12 @@ WASM_API_EXTERN size_t wasmrt_backend_count(void);
 // The backend at index 0 is the default.
 WASM_API_EXTERN const char *wasmrt_backend_name(size_t index);
 
-// Returns the version of a backend's engine, such as "48.0.8". Returns NULL with a last error if
-// there is no backend of that name.
+// Returns the version of a backend's engine, such as "48.0.8". Returns NULL and sets the last error
+// if there is no backend of that name.
 WASM_API_EXTERN const char *wasmrt_backend_version(const char *name);
 
-// Returns whether a backend has a setting. Returns false with a last error if there is no such
-// backend or setting.
+// Returns whether a backend has a setting. Returns false and sets the last error if there is no
+// such backend or setting.
 //
 // The backend may still refuse some values of it, or combinations of settings: that is checked when
 // an engine is made.
@@ -116,14 +116,15 @@ WASM_API_EXTERN bool wasmrt_backend_supports(const char *name, wasmrt_setting_t 
 //
 // A `wasm_config_t` holds settings for `wasm_engine_new_with_config`. Every `wasmrt_config_*`
 // function returns true if the value is valid. Otherwise, or if the configuration or a string is
-// NULL, it returns false with a last error and leaves the configuration unchanged.
+// NULL, it returns false, sets the last error and leaves the configuration unchanged.
 //
-// Whether the backend supports what was set is checked by `wasm_engine_new_with_config`, which
-// then returns NULL with a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
-// `wasmrt_backend_supports` tells in advance.
+// Whether the backend supports what was set is checked by `wasm_engine_new_with_config`. If not,
+// that returns NULL and sets a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is
+// ignored. `wasmrt_backend_supports` tells in advance.
 //
-// An environment variable named with a setting is read when an engine is made, if the program has
-// not set it itself. An empty variable counts as unset; an invalid value fails the engine.
+// Some settings have an environment variable, which is read when an engine is made if the program
+// has not made the setting. An empty variable counts as unset. With an invalid value, no engine can
+// be made.
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: backend and compiler
@@ -239,7 +240,7 @@ bool wasmrt_config_set_proposal(wasm_config_t *config,
                                 bool enabled);
 
 // Returns whether a backend can run modules that use a proposal, with at least one of its
-// compilers. Returns false with a last error if there is no such backend or proposal.
+// compilers. Returns false and sets the last error if there is no such backend or proposal.
 WASM_API_EXTERN bool wasmrt_backend_supports_proposal(const char *name, wasmrt_proposal_t proposal);
 
 // Returns the name of a proposal, such as "bulk-memory", or NULL if there is none of that number.
@@ -317,10 +318,11 @@ typedef enum wasmrt_pool_limit_enum {
 // A value of `wasmrt_pool_limit_enum`.
 typedef uint32_t wasmrt_pool_limit_t;
 
-// Turns pooling on, with the engine's limits where none were set, or off, which discards limits.
+// Turns pooling on or off. Limits that are not set have the engine's defaults; turning pooling off
+// discards all limits.
 WASM_API_EXTERN bool wasmrt_config_set_pooling(wasm_config_t *config, bool enabled);
 
-// Sets a limit of the pool, and turns pooling on. 0 stands for the default.
+// Sets a limit of the pool, and turns pooling on. 0 means the engine's default.
 WASM_API_EXTERN
 bool wasmrt_config_set_pool_limit(wasm_config_t *config,
                                   wasmrt_pool_limit_t limit,
@@ -445,21 +447,21 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
 // -------------------------------------------------------------------------------------------------
 // Engines, stores and instances
 
-// Returns the name of an engine's backend. Static. Returns NULL with a last error for NULL.
+// Returns the name of an engine's backend. Static. Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN const char *wasmrt_engine_backend_name(const wasm_engine_t *engine);
 
 // Gets the number of an engine's modules: those that have not been deleted, and those that an
 // instance, a store or a shared module still needs. May be called from any thread.
 WASM_API_EXTERN bool wasmrt_engine_module_count(const wasm_engine_t *engine, size_t *out);
 
-// Returns the engine of a store, own. Returns NULL with a last error for NULL.
+// Returns the engine of a store, own. Returns NULL and sets the last error for NULL.
 //
 // It must eventually be passed to `wasm_engine_delete`, and outlives the store and every other
 // handle of the engine.
 WASM_API_EXTERN wasm_engine_t *wasmrt_store_engine(const wasm_store_t *store);
 
 // Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL
-// if there is no such export, and NULL with a last error if `instance` or `name` is NULL.
+// if there is no such export. Sets the last error only if `instance` or `name` is NULL.
 //
 // It is the object that is among `wasm_instance_exports`, and must eventually be passed to
 // `wasm_extern_delete`.
@@ -541,17 +543,17 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
 
 // Creates an interrupt for a store, own. All interrupts of a store do the same. Uses the store.
-// Returns NULL with a last error on failure.
+// Returns NULL and sets the last error on failure.
 WASM_API_EXTERN wasmrt_interrupt_t *wasmrt_interrupt_new(wasm_store_t *store);
 
 // Stops what is running in the store: the outermost call, with all calls inside it, traps with
-// `WASMRT_TRAP_INTERRUPTED`. Only records a last error for NULL.
+// `WASMRT_TRAP_INTERRUPTED`. Only sets the last error for NULL.
 //
 // If nothing is running, the next call or instantiation is stopped instead, so that no trigger is
 // lost. Triggers are not counted: however many there are, one call is stopped.
 WASM_API_EXTERN void wasmrt_interrupt_trigger(const wasmrt_interrupt_t *interrupt);
 
-// Withdraws triggers that have not stopped anything yet. Only records a last error for NULL.
+// Withdraws triggers that have not stopped anything yet. Only sets the last error for NULL.
 WASM_API_EXTERN void wasmrt_interrupt_clear(const wasmrt_interrupt_t *interrupt);
 
 // Deletes an interrupt. Takes ownership. What it triggered stays triggered. Does nothing for NULL.
@@ -600,7 +602,7 @@ bool wasmrt_store_limit(const wasm_store_t *store,
                         wasmrt_store_limit_t limit,
                         uint64_t *out);
 
-// Gets how much a store has of what a limit is about.
+// Gets how much of a limit is in use.
 WASM_API_EXTERN
 bool wasmrt_store_usage(const wasm_store_t *store,
                         wasmrt_store_limit_t limit,
@@ -725,7 +727,7 @@ typedef enum wasmrt_trap_code_enum {
 // A value of `wasmrt_trap_code_enum`.
 typedef uint32_t wasmrt_trap_code_t;
 
-// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` with a last error for NULL.
+// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` and sets the last error for NULL.
 WASM_API_EXTERN wasmrt_trap_code_t wasmrt_trap_code(const wasm_trap_t *trap);
 
 // Returns the name of a trap code, such as "integer-divide-by-zero", or NULL if there is none of
@@ -737,11 +739,11 @@ WASM_API_EXTERN const char *wasmrt_trap_code_name(wasmrt_trap_code_t code);
 //
 // For `WASMRT_TRAP_ERROR` it says what was wrong with the call, for `WASMRT_TRAP_MEMORY_LIMIT` and
 // `WASMRT_TRAP_TABLE_LIMIT` it is `WASMRT_ERROR_LIMIT`, for all others `WASMRT_ERROR_TRAP`.
-// Returns `WASMRT_ERROR_NONE` with a last error for NULL.
+// Returns `WASMRT_ERROR_NONE` and sets the last error for NULL.
 WASM_API_EXTERN wasmrt_error_kind_t wasmrt_trap_error_kind(const wasm_trap_t *trap);
 
 // Creates a trap with which a host function ends the guest's program, own, for the host function to
-// return. Returns NULL with a last error if `store` is NULL.
+// return. Returns NULL and sets the last error if `store` is NULL.
 //
 // Its code is `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
 WASM_API_EXTERN wasm_trap_t *wasmrt_trap_new_exit(wasm_store_t *store, int32_t status);
@@ -751,7 +753,7 @@ WASM_API_EXTERN wasm_trap_t *wasmrt_trap_new_exit(wasm_store_t *store, int32_t s
 WASM_API_EXTERN bool wasmrt_trap_exit_status(const wasm_trap_t *trap, int32_t *out);
 
 // Creates a trap with a message that carries data of the host, own, for a host function to return.
-// Returns NULL with a last error if `store` is NULL.
+// Returns NULL and sets the last error if `store` is NULL.
 //
 // The message stays the caller's, as in `wasm_trap_new`; NULL is an empty one. Whoever called
 // WebAssembly gets `data` from the trap with `wasmrt_trap_data`. `finalizer`, if not NULL, is
@@ -764,13 +766,13 @@ wasm_trap_t *wasmrt_trap_new_with_data(wasm_store_t *store,
                                        void (*finalizer)(void *data));
 
 // Returns the data of a trap of `wasmrt_trap_new_with_data`, borrowed, valid as long as the trap.
-// Returns NULL for any other trap, and NULL with a last error for NULL.
+// Returns NULL for any other trap. Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN void *wasmrt_trap_data(const wasm_trap_t *trap);
 
 // Sets `*out` to the name of a frame's function, own: it must be passed to `wasm_byte_vec_delete`.
 //
-// The name is that of the module's name section. Empty if the module does not have one; empty and a
-// last error if the frame is NULL. On wasmi traps have no frames.
+// The name is that of the module's name section, empty if the module does not have one. If `frame`
+// is NULL, it is empty and the last error is set. On wasmi traps have no frames.
 WASM_API_EXTERN void wasmrt_frame_func_name(const wasm_frame_t *frame, wasm_name_t *out);
 
 // Sets `*out` to the name of a frame's module, own, as `wasmrt_frame_func_name` does for functions.
@@ -817,8 +819,8 @@ void wasmrt_log_set_callback(wasmrt_log_callback_t callback,
 // Sets `*out` to the binary, own: it must be passed to `wasm_byte_vec_delete`. A text that is a
 // binary already is copied unchanged.
 //
-// Returns false with a last error if the text is invalid, in which case the message has line and
-// column, or if an argument is NULL. `*out` is empty then.
+// Returns false and sets the last error if the text is invalid, in which case the message has line
+// and column, or if an argument is NULL. `*out` is empty then.
 WASM_API_EXTERN bool wasmrt_wat2wasm(const char *text, size_t length, wasm_byte_vec_t *out);
 
 // -------------------------------------------------------------------------------------------------

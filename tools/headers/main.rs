@@ -92,11 +92,13 @@ impl Topic {
         let export = format!("\n[export]\ninclude = {:?}\n", enums.collect::<Vec<_>>());
         let declarations =
             generate(&format!("wasmrt-{}", self.name), &(configuration("wasmrt") + &export), &self.items);
-        match declarations.trim() {
-            "" => String::new(),
-            // As the types of wasm.h are written.
-            declarations => declarations.replace("struct wasmrt_interrupt_t *", "wasmrt_interrupt_t *") + "\n\n",
-        }
+        // As the types of wasm.h are written, but for where one is declared.
+        let plainly = |line: &str| match line.starts_with("typedef struct") {
+            true => format!("{line}\n"),
+            false => format!("{line}\n").replace("struct wasmrt_", "wasmrt_"),
+        };
+        let declarations: String = declarations.trim().lines().map(plainly).collect();
+        if declarations.is_empty() { declarations } else { declarations + "\n" }
     }
 }
 

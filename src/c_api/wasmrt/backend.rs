@@ -80,8 +80,8 @@ pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
     static_text(BACKENDS.get(index).map(|backend| backend.name()))
 }
 
-/// Returns the version of a backend's engine, such as "48.0.8". Returns NULL with a last error if
-/// there is no backend of that name.
+/// Returns the version of a backend's engine, such as "48.0.8". Returns NULL and sets the last error
+/// if there is no backend of that name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_version(name: *const c_char) -> *const c_char {
     answer("wasmrt_backend_version", std::ptr::null(), || {
@@ -90,8 +90,8 @@ pub unsafe extern "C" fn wasmrt_backend_version(name: *const c_char) -> *const c
     })
 }
 
-/// Returns whether a backend has a setting. Returns false with a last error if there is no such
-/// backend or setting.
+/// Returns whether a backend has a setting. Returns false and sets the last error if there is no
+/// such backend or setting.
 ///
 /// The backend may still refuse some values of it, or combinations of settings: that is checked when
 /// an engine is made.

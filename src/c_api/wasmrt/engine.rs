@@ -11,7 +11,7 @@ use crate::runtime::core::object::Typed;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-/// Returns the name of an engine's backend. Static. Returns NULL with a last error for NULL.
+/// Returns the name of an engine's backend. Static. Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_engine_backend_name(engine: Option<&wasm_engine_t>) -> *const c_char {
     answer("wasmrt_engine_backend_name", std::ptr::null(), || Ok(static_text(Some(engine.required()?.backend.name()))))
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn wasmrt_engine_module_count(
     get("wasmrt_engine_module_count", out, || Ok(engine.required()?.modules()))
 }
 
-/// Returns the engine of a store, own. Returns NULL with a last error for NULL.
+/// Returns the engine of a store, own. Returns NULL and sets the last error for NULL.
 ///
 /// It must eventually be passed to `wasm_engine_delete`, and outlives the store and every other
 /// handle of the engine.
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn wasmrt_store_engine(store: Option<&wasm_store_t>) -> Op
 }
 
 /// Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL
-/// if there is no such export, and NULL with a last error if `instance` or `name` is NULL.
+/// if there is no such export. Sets the last error only if `instance` or `name` is NULL.
 ///
 /// It is the object that is among `wasm_instance_exports`, and must eventually be passed to
 /// `wasm_extern_delete`.

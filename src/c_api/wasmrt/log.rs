@@ -44,3 +44,36 @@ pub unsafe extern "C" fn wasmrt_log_set_callback(
 ) {
     guard((), || log::set(callback, HostData { pointer: env, finalizer }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::base::error::record_panic;
+    use std::ffi::CStr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static WARNED: AtomicU32 = AtomicU32::new(0);
+    static CAUGHT: AtomicU32 = AtomicU32::new(0);
+
+    /// Other tests may have something to report meanwhile.
+    unsafe extern "C" fn keep_level(_: *mut c_void, level: u32, message: *const c_char) {
+        // SAFETY: it is a string, as the header says.
+        let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+        if message.contains("of this very test") {
+            let kept = if message.contains("internal error") { &CAUGHT } else { &WARNED };
+            kept.store(level, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn defects_of_the_library_are_errors() {
+        // SAFETY: the callback needs no environment.
+        unsafe { wasmrt_log_set_callback(Some(keep_level), std::ptr::null_mut(), None) };
+        log::warn("a warning of this very test");
+        record_panic(Box::new("a panic of this very test"));
+        // SAFETY: no callback.
+        unsafe { wasmrt_log_set_callback(None, std::ptr::null_mut(), None) };
+        assert_eq!(WARNED.load(Ordering::Relaxed), wasmrt_log_level_enum::WASMRT_LOG_WARNING as u32);
+        assert_eq!(CAUGHT.load(Ordering::Relaxed), wasmrt_log_level_enum::WASMRT_LOG_ERROR as u32);
+    }
+}

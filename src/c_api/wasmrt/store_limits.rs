@@ -60,7 +60,7 @@ pub unsafe extern "C" fn wasmrt_store_limit(
     get("wasmrt_store_limit", out, || Ok(store.required()?.limits().get(resource(limit)?)))
 }
 
-/// Gets how much a store has of what a limit is about.
+/// Gets how much of a limit is in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_usage(
     store: Option<&wasm_store_t>,

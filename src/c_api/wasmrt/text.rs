@@ -15,8 +15,8 @@ use std::mem::MaybeUninit;
 /// Sets `*out` to the binary, own: it must be passed to `wasm_byte_vec_delete`. A text that is a
 /// binary already is copied unchanged.
 ///
-/// Returns false with a last error if the text is invalid, in which case the message has line and
-/// column, or if an argument is NULL. `*out` is empty then.
+/// Returns false and sets the last error if the text is invalid, in which case the message has line
+/// and column, or if an argument is NULL. `*out` is empty then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wat2wasm(
     text: *const c_char,

@@ -114,7 +114,7 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
     }
 }
 
-/// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` with a last error for NULL.
+/// Returns why a call trapped. Returns `WASMRT_TRAP_NONE` and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_code(trap: Option<&wasm_trap_t>) -> wasmrt_trap_code_t {
     let none = wasmrt_trap_code_enum::WASMRT_TRAP_NONE as u32;
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn wasmrt_trap_code_name(code: wasmrt_trap_code_t) -> *con
 ///
 /// For `WASMRT_TRAP_ERROR` it says what was wrong with the call, for `WASMRT_TRAP_MEMORY_LIMIT` and
 /// `WASMRT_TRAP_TABLE_LIMIT` it is `WASMRT_ERROR_LIMIT`, for all others `WASMRT_ERROR_TRAP`.
-/// Returns `WASMRT_ERROR_NONE` with a last error for NULL.
+/// Returns `WASMRT_ERROR_NONE` and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_error_kind(trap: Option<&wasm_trap_t>) -> wasmrt_error_kind_t {
     let none = wasmrt_error_kind_enum::WASMRT_ERROR_NONE as u32;
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn wasmrt_trap_error_kind(trap: Option<&wasm_trap_t>) -> w
 }
 
 /// Creates a trap with which a host function ends the guest's program, own, for the host function to
-/// return. Returns NULL with a last error if `store` is NULL.
+/// return. Returns NULL and sets the last error if `store` is NULL.
 ///
 /// Its code is `WASMRT_TRAP_EXIT`, its message "exit with status" and the number.
 #[unsafe(no_mangle)]
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn wasmrt_trap_exit_status(
 }
 
 /// Creates a trap with a message that carries data of the host, own, for a host function to return.
-/// Returns NULL with a last error if `store` is NULL.
+/// Returns NULL and sets the last error if `store` is NULL.
 ///
 /// The message stays the caller's, as in `wasm_trap_new`; NULL is an empty one. Whoever called
 /// WebAssembly gets `data` from the trap with `wasmrt_trap_data`. `finalizer`, if not NULL, is
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn wasmrt_trap_new_with_data(
 }
 
 /// Returns the data of a trap of `wasmrt_trap_new_with_data`, borrowed, valid as long as the trap.
-/// Returns NULL for any other trap, and NULL with a last error for NULL.
+/// Returns NULL for any other trap. Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_trap_data(trap: Option<&wasm_trap_t>) -> *mut c_void {
     answer("wasmrt_trap_data", std::ptr::null_mut(), || Ok(trap.required()?.body.data()))
@@ -197,8 +197,8 @@ pub unsafe extern "C" fn wasmrt_trap_data(trap: Option<&wasm_trap_t>) -> *mut c_
 
 /// Sets `*out` to the name of a frame's function, own: it must be passed to `wasm_byte_vec_delete`.
 ///
-/// The name is that of the module's name section. Empty if the module does not have one; empty and a
-/// last error if the frame is NULL. On wasmi traps have no frames.
+/// The name is that of the module's name section, empty if the module does not have one. If `frame`
+/// is NULL, it is empty and the last error is set. On wasmi traps have no frames.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_frame_func_name(
     frame: Option<&wasm_frame_t>,

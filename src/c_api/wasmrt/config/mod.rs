@@ -2,14 +2,15 @@
 //!
 //! A `wasm_config_t` holds settings for `wasm_engine_new_with_config`. Every `wasmrt_config_*`
 //! function returns true if the value is valid. Otherwise, or if the configuration or a string is
-//! NULL, it returns false with a last error and leaves the configuration unchanged.
+//! NULL, it returns false, sets the last error and leaves the configuration unchanged.
 //!
-//! Whether the backend supports what was set is checked by `wasm_engine_new_with_config`, which
-//! then returns NULL with a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is ignored.
-//! `wasmrt_backend_supports` tells in advance.
+//! Whether the backend supports what was set is checked by `wasm_engine_new_with_config`. If not,
+//! that returns NULL and sets a last error of kind `WASMRT_ERROR_UNSUPPORTED`. No setting is
+//! ignored. `wasmrt_backend_supports` tells in advance.
 //!
-//! An environment variable named with a setting is read when an engine is made, if the program has
-//! not set it itself. An empty variable counts as unset; an invalid value fails the engine.
+//! Some settings have an environment variable, which is read when an engine is made if the program
+//! has not made the setting. An empty variable counts as unset. With an invalid value, no engine can
+//! be made.
 
 use crate::c_api::answer;
 use crate::c_api::ffi::{null, required_mut};

@@ -9,7 +9,8 @@ use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt;
 use crate::runtime::base::options::{Pooling, Setting};
 
-/// Turns pooling on, with the engine's limits where none were set, or off, which discards limits.
+/// Turns pooling on or off. Limits that are not set have the engine's defaults; turning pooling off
+/// discards all limits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pooling(config: Option<&mut wasm_config_t>, enabled: bool) -> bool {
     set("wasmrt_config_set_pooling", config, Setting::Pooling, |config| {
@@ -38,7 +39,7 @@ pub enum wasmrt_pool_limit_enum {
     WASMRT_POOL_TABLE_ELEMENTS = 4,
 }
 
-/// Sets a limit of the pool, and turns pooling on. 0 stands for the default.
+/// Sets a limit of the pool, and turns pooling on. 0 means the engine's default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_pool_limit(
     config: Option<&mut wasm_config_t>,

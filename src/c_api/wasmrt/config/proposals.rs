@@ -63,7 +63,7 @@ pub unsafe extern "C" fn wasmrt_config_set_proposal(
 }
 
 /// Returns whether a backend can run modules that use a proposal, with at least one of its
-/// compilers. Returns false with a last error if there is no such backend or proposal.
+/// compilers. Returns false and sets the last error if there is no such backend or proposal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_supports_proposal(name: *const c_char, proposal: wasmrt_proposal_t) -> bool {
     answer("wasmrt_backend_supports_proposal", false, || {
