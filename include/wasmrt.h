@@ -471,6 +471,154 @@ wasm_extern_t *wasmrt_instance_export(const wasm_instance_t *instance,
                                       size_t length);
 
 // -------------------------------------------------------------------------------------------------
+// Linking by name
+//
+// A `wasmrt_linker_t` holds what the imports of modules are found in: externs by the name of a
+// module and a name in it. It belongs to a store, and is used from the thread that uses the store.
+// It keeps the store and what is defined in it.
+//
+// Names are given as bytes and their number, in UTF-8, without a terminating zero. The functions
+// that return bool return true on success, and false with a last error otherwise; the linker is
+// then unchanged.
+
+// What is done about imports that are not defined.
+typedef enum wasmrt_unknown_imports_enum {
+  // Instantiation fails: the default.
+  WASMRT_UNKNOWN_IMPORTS_REFUSE = 0,
+  // A function traps when it is called, with a message that names it. Other imports are refused.
+  WASMRT_UNKNOWN_IMPORTS_TRAP = 1,
+  // A function returns zeros and nulls. A global is zero or null; a table or memory has its
+  // smallest size. A tag, and what `wasm.h` cannot create, is refused.
+  WASMRT_UNKNOWN_IMPORTS_DEFAULT = 2,
+} wasmrt_unknown_imports_enum;
+
+// A module whose imports have been found and checked, to be instantiated often.
+//
+// Functions: `wasmrt_linker_prepare`, `wasmrt_instance_pre_instantiate`, `_delete`. Keeps the
+// module, the imports and their store. Must eventually be passed to `wasmrt_instance_pre_delete`.
+typedef struct wasmrt_instance_pre_t wasmrt_instance_pre_t;
+
+// Definitions by name, for the imports of modules.
+//
+// Functions: `wasmrt_linker_new`, `_define`, `_define_func`, `_define_instance`, `_alias`, `_get`,
+// `_set_shadowing`, `_set_unknown`, `_set_next`, `_instantiate`, `_prepare`, `_delete`. Must
+// eventually be passed to `wasmrt_linker_delete`.
+typedef struct wasmrt_linker_t wasmrt_linker_t;
+
+// A value of `wasmrt_unknown_imports_enum`.
+typedef uint32_t wasmrt_unknown_imports_t;
+
+// Creates an empty linker for a store, own. Returns NULL with a last error for NULL.
+WASM_API_EXTERN wasmrt_linker_t *wasmrt_linker_new(wasm_store_t *store);
+
+// Deletes a linker. Takes ownership. Linkers that have it as the next one keep what it defines.
+// Does nothing for NULL.
+WASM_API_EXTERN void wasmrt_linker_delete(wasmrt_linker_t *linker);
+
+// Defines an extern. Does not take it.
+//
+// Fails if the name is defined already and shadowing is not allowed, or if the extern belongs to
+// another store.
+WASM_API_EXTERN
+bool wasmrt_linker_define(wasmrt_linker_t *linker,
+                          const char *module,
+                          size_t module_length,
+                          const char *name,
+                          size_t name_length,
+                          const wasm_extern_t *extern_);
+
+// Defines a new host function. Takes `env`, but not `ty`, as `wasm_func_new_with_env` does: if
+// `wasmrt_linker_define_func` fails, `finalizer` is called at once.
+WASM_API_EXTERN
+bool wasmrt_linker_define_func(wasmrt_linker_t *linker,
+                               const char *module,
+                               size_t module_length,
+                               const char *name,
+                               size_t name_length,
+                               const wasm_functype_t *ty,
+                               wasm_func_callback_with_env_t callback,
+                               void *env,
+                               void (*finalizer)(void *arg1));
+
+// Defines all exports of an instance, each by its own name, in the module `module`. Does not take
+// the instance.
+//
+// Fails if one of the names is defined already and shadowing is not allowed, or if the instance
+// belongs to another store.
+WASM_API_EXTERN
+bool wasmrt_linker_define_instance(wasmrt_linker_t *linker,
+                                   const char *module,
+                                   size_t module_length,
+                                   const wasm_instance_t *instance);
+
+// Defines what `module` and `name` stand for under another name as well.
+//
+// Fails if they are not defined, or if the new name is and shadowing is not allowed.
+WASM_API_EXTERN
+bool wasmrt_linker_alias(wasmrt_linker_t *linker,
+                         const char *module,
+                         size_t module_length,
+                         const char *name,
+                         size_t name_length,
+                         const char *new_module,
+                         size_t new_module_length,
+                         const char *new_name,
+                         size_t new_name_length);
+
+// Returns what is defined, own. Returns NULL if nothing is, and NULL with a last error if an
+// argument is NULL or a name is not UTF-8.
+//
+// The extern must eventually be passed to `wasm_extern_delete`.
+WASM_API_EXTERN
+wasm_extern_t *wasmrt_linker_get(const wasmrt_linker_t *linker,
+                                 const char *module,
+                                 size_t module_length,
+                                 const char *name,
+                                 size_t name_length);
+
+// Sets whether a definition may take the place of an earlier one. Not allowed by default.
+WASM_API_EXTERN bool wasmrt_linker_set_shadowing(wasmrt_linker_t *linker, bool allowed);
+
+// Sets what is done about imports that are not defined.
+WASM_API_EXTERN
+bool wasmrt_linker_set_unknown(wasmrt_linker_t *linker,
+                               wasmrt_unknown_imports_t unknown);
+
+// Sets the linker that is asked for what this one does not define; NULL for none. Does not take it.
+//
+// Fails if it belongs to another store, or if the linkers would ask each other in a circle.
+WASM_API_EXTERN
+bool wasmrt_linker_set_next(wasmrt_linker_t *linker,
+                            const wasmrt_linker_t *next);
+
+// Instantiates a module, whose imports are found in the linker. Returns the instance, own.
+//
+// Sets `*trap`, unless `trap` is NULL, and fails as `wasm_instance_new` does. The message has a
+// line for each import that is not defined or does not fit; for the first ones it names a similar
+// definition.
+WASM_API_EXTERN
+wasm_instance_t *wasmrt_linker_instantiate(const wasmrt_linker_t *linker,
+                                           const wasm_module_t *module,
+                                           wasm_trap_t **trap);
+
+// Finds and checks the imports of a module once, own. Later definitions do not change it.
+//
+// Returns NULL with a last error, which is of kind `WASMRT_ERROR_LINK` if imports are not defined
+// or do not fit.
+WASM_API_EXTERN
+wasmrt_instance_pre_t *wasmrt_linker_prepare(const wasmrt_linker_t *linker,
+                                                    const wasm_module_t *module);
+
+// Instantiates a prepared module. Returns the instance, own. Sets `*trap`, and fails, as
+// `wasm_instance_new` does.
+WASM_API_EXTERN
+wasm_instance_t *wasmrt_instance_pre_instantiate(const wasmrt_instance_pre_t *pre,
+                                                 wasm_trap_t **trap);
+
+// Deletes a prepared module. Takes ownership. Does nothing for NULL.
+WASM_API_EXTERN void wasmrt_instance_pre_delete(wasmrt_instance_pre_t *pre);
+
+// -------------------------------------------------------------------------------------------------
 // Fuel
 //
 // Fuel bounds how much work the guests of a store do. These functions fail for a store whose engine

@@ -88,6 +88,96 @@ void step_limits(void) {
 }
 
 // ------------------------------------------------------------------------------------------------
+// Linking by name: two linkers beside a table of what they should have
+
+#define LINKER_MODULES 2
+#define LINKER_NAMES 3
+#define EXTERNS (1u << FUNC | 1u << GLOBAL | 1u << TABLE | 1u << MEMORY)
+
+typedef struct linker_t {
+  wasmrt_linker_t* pointer;
+  bool shadows;
+  object_t* defined[LINKER_MODULES][LINKER_NAMES];
+} linker_t;
+
+static const char linker_letters[] = "ab\0c";
+
+// Uses one of two linkers once: the second is asked for what the first has not.
+static void use_linker(linker_t linkers[2], bool chained, store_t* store) {
+  linker_t* linker = &linkers[one_in(3)];
+  size_t module = below(LINKER_MODULES), name = below(LINKER_NAMES);
+  const char *module_text = linker_letters + module, *name_text = linker_letters + name;
+  object_t** place = &linker->defined[module][name];
+  object_t* expected = *place;
+  if (!expected && chained && linker == linkers) expected = linkers[1].defined[module][name];
+  switch (below(6)) {
+    case 0: {
+      object_t* object = pick_of(EXTERNS, store);
+      if (!object) return;
+      wasm_extern_t* pointer = wasm_ref_as_extern(object->pointer);
+      bool defined = wasmrt_linker_define(linker->pointer, module_text, 1, name_text, 1, pointer);
+      EXPECT_INT(defined, !*place || linker->shadows);
+      if (defined) *place = object;
+      return;
+    }
+    case 1: {
+      object_t* foreign = pick_foreign_to(EXTERNS, store);
+      if (!foreign) return;
+      EXPECT_REFUSED(!wasmrt_linker_define(
+        linker->pointer, module_text, 1, name_text, 1, wasm_ref_as_extern(foreign->pointer)
+      ));
+      return;
+    }
+    case 2: {
+      wasm_extern_t* found = wasmrt_linker_get(linker->pointer, module_text, 1, name_text, 1);
+      EXPECT(found == (expected ? wasm_ref_as_extern(expected->pointer) : NULL));
+      wasm_extern_delete(found);
+      return;
+    }
+    case 3: {
+      size_t other = below(LINKER_NAMES);
+      object_t** alias = &linker->defined[module][other];
+      bool defined = wasmrt_linker_alias(
+        linker->pointer, module_text, 1, name_text, 1, module_text, 1, linker_letters + other, 1
+      );
+      EXPECT_INT(defined, expected && (!*alias || linker->shadows));
+      if (defined) *alias = expected;
+      return;
+    }
+    case 4:
+      linker->shadows = one_in(2);
+      EXPECT(wasmrt_linker_set_shadowing(linker->pointer, linker->shadows));
+      return;
+    default:
+      EXPECT_REFUSED(!wasmrt_linker_define(linker->pointer, "\xff", 1, name_text, 1, NULL));
+      EXPECT_REFUSED(!wasmrt_linker_set_unknown(linker->pointer, 3 + next_byte()));
+  }
+}
+
+void step_linker(void) {
+  store_t* store = pick_store();
+  if (!store) return;
+  linker_t linkers[2];
+  memset(linkers, 0, sizeof linkers);
+  for (int i = 0; i < 2; i++) EXPECT((linkers[i].pointer = wasmrt_linker_new(store->pointer)));
+  bool chained = one_in(2);
+  if (chained) {
+    EXPECT(wasmrt_linker_set_next(linkers[0].pointer, linkers[1].pointer));
+    EXPECT_REFUSED(!wasmrt_linker_set_next(linkers[1].pointer, linkers[0].pointer));
+  }
+  for (size_t i = below(12); i > 0; i--) use_linker(linkers, chained, store);
+  prepare_catalogue();
+  wasm_module_t* module = wasm_module_new(store->pointer, &catalogue[MODULE_OWN].binary);
+  wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linkers[0].pointer, module);
+  EXPECT(!module || pre);
+  wasm_module_delete(module);
+  bool first = one_in(2);
+  wasmrt_linker_delete(linkers[first].pointer);
+  wasmrt_linker_delete(linkers[!first].pointer);
+  wasmrt_instance_pre_delete(pre);
+}
+
+// ------------------------------------------------------------------------------------------------
 // Traps with a status, and with data
 
 void step_trap_extension(void) {

@@ -408,7 +408,7 @@ void look_at_trap_extension(const object_t* object);
               X(step_wrong_kind) X(step_wrong_store) X(step_reflect) X(step_trap_look)            \
                 X(step_frame_keep) X(step_frame_delete) X(step_types) X(step_bad_types)           \
                   X(step_vectors) X(step_huge) X(step_nulls) X(step_values) X(step_look_at_all)   \
-                    X(step_dead_handle) X(step_abandon) X(step_limits)                            \
+                    X(step_dead_handle) X(step_abandon) X(step_limits) X(step_linker)             \
                       X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
                         X(step_configuration) X(step_process)
 // clang-format on

@@ -318,7 +318,8 @@ impl Store for WasmiStore {
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
         // SAFETY: this backend makes entities of functions from a `wasmi::Func`, which consists of two 32-bit
         // numbers: its store's and its own.
-        (unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) } as usize, 0)
+        let key = unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) };
+        (key as u32 as usize, (key >> 32) as usize)
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {

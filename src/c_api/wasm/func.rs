@@ -88,12 +88,16 @@ pub unsafe extern "C" fn wasm_func_new_with_env(
 ) -> *mut wasm_func_t {
     answer("wasm_func_new_with_env", std::ptr::null_mut(), || {
         let env = HostData { pointer: env, finalizer };
-        let callback = callback.map(|callback| {
-            let callback = callback as *const c_void;
-            // SAFETY: the two types differ only in their names for the vector and for the trap.
-            Callback::WithEnv(unsafe { std::mem::transmute::<*const c_void, CallbackWithEnv>(callback) })
-        });
-        new(store, ty, callback, env)
+        new(store, ty, callback_with_env(callback), env)
+    })
+}
+
+/// The runtime's type for a callback.
+pub fn callback_with_env(callback: wasm_func_callback_with_env_t) -> Option<Callback> {
+    callback.map(|callback| {
+        let callback = callback as *const c_void;
+        // SAFETY: the two types differ only in their names for the vector and for the trap.
+        Callback::WithEnv(unsafe { std::mem::transmute::<*const c_void, CallbackWithEnv>(callback) })
     })
 }
 

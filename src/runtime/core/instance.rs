@@ -24,16 +24,28 @@ pub struct Instance {
     exports: OnceCell<Box<[OnceCell<Retained>]>>,
 }
 
+/// Imports of a module that were checked, in its order.
+pub type Linked = Box<[Retained]>;
+
 /// Instantiates `module`. If that fails, returns a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    // What runs below may delete the module object.
-    let module = module.clone();
-    store.run(|store| instantiate_running(store, module, imports))
+    let linked = check_room(store, module).and_then(|()| link_in_order(store, module, imports));
+    start(store, module, linked.map_err(|error| store.error_trap(error))?)
 }
 
-fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let imports = check_room(store, &module).and_then(|()| link(store, &module, imports));
-    let imports = imports.map_err(|error| store.error_trap(error))?;
+/// Instantiates `module` with imports that [`link`] has checked for it.
+pub fn instantiate_linked(store: &Store, module: &Arc<Module>, linked: &Linked) -> Result<Handle, Handle> {
+    check_room(store, module).map_err(|error| store.error_trap(error))?;
+    start(store, module, linked.clone())
+}
+
+fn start(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, Handle> {
+    // What runs below may delete the module object.
+    let module = module.clone();
+    store.run(|store| instantiate_running(store, module, linked))
+}
+
+fn instantiate_running(store: &Store, module: Arc<Module>, imports: Linked) -> Result<Handle, Handle> {
     let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
@@ -90,8 +102,36 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     }
 }
 
-/// Checks the imports against what the module requires. The error has a line for each problem.
-fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Box<[Retained]>> {
+/// Checks imports that are given in the module's order.
+fn link_in_order(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Linked> {
+    let given = |position: usize, _: &Import| match imports.get(position) {
+        Some(given) => Ok(*given),
+        None => Err("nothing was given".to_string()),
+    };
+    let linked = link(store, module, given);
+    let wanted = module.declarations.imports.len();
+    if imports.len() == wanted {
+        return linked;
+    }
+    let problem = format!("the module has {wanted} imports, but {} were given", imports.len());
+    Err(match linked {
+        Err(mut error) if error.kind == ErrorKind::Link => {
+            error.message.push('\n');
+            error.message.push_str(&problem);
+            error
+        }
+        Err(error) => error,
+        Ok(_) => Error::new(ErrorKind::Link, problem),
+    })
+}
+
+/// Checks the imports against what the module requires. `given` returns what there is for an import, or why there is nothing. The
+/// error has a line for each problem.
+pub fn link<'a>(
+    store: &Store,
+    module: &Module,
+    given: impl Fn(usize, &Import) -> Result<Option<&'a Object>, String>,
+) -> Result<Linked> {
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module and the store belong to different engines"));
     }
@@ -103,9 +143,9 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<B
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {
-        let given = imports.get(position).copied();
+        let given = given(position, want);
         match given {
-            Some(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
+            Ok(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
             _ => match check_import(store, want, given) {
                 Ok(object) => linked.push(Retained::new(object)),
                 Err(why) => {
@@ -114,9 +154,6 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<B
                 }
             },
         }
-    }
-    if imports.len() != wanted.len() {
-        problems.push(format!("the module has {} imports, but {} were given", wanted.len(), imports.len()));
     }
     if !problems.is_empty() {
         return Err(Error::new(ErrorKind::Link, problems.join("\n")));
@@ -134,8 +171,12 @@ fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
 }
 
 /// Returns the object that was passed for one import, or what is wrong with it.
-fn check_import<'a>(store: &Store, want: &Import, given: Option<Option<&'a Object>>) -> Result<&'a Object, String> {
-    let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
+fn check_import<'a>(
+    store: &Store,
+    want: &Import,
+    given: Result<Option<&'a Object>, String>,
+) -> Result<&'a Object, String> {
+    let object = given?.ok_or("NULL was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
     match object.extern_type() {
         Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),

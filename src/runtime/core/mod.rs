@@ -12,6 +12,7 @@ pub mod global;
 pub mod guest;
 pub mod instance;
 pub mod interruption;
+pub mod linker;
 pub mod memory;
 pub mod module;
 pub mod object;
