@@ -7,11 +7,11 @@
 #include <wasmrt.h>
 
 static const char text[] =
-  "(module"
-  "  (func (export \"loop\") (param i32)"
-  "    (loop $again"
-  "      (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"
-  "  (func (export \"call\") (param i32) (result i32) (local.get 0)))";
+    "(module"
+    "  (func (export \"loop\") (param i32)"
+    "    (loop $again"
+    "      (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"
+    "  (func (export \"call\") (param i32) (result i32) (local.get 0)))";
 
 static void check(bool good, const char* what) {
   if (good) return;

@@ -55,13 +55,11 @@ static inline wasm_module_t* new_module(wasm_store_t* store, const char* text) {
 
 // `imports` are in the order in which the module declares them and remain the caller's; NULL for
 // none.
-static inline wasm_instance_t* new_instance(
-  wasm_store_t* store, const wasm_module_t* module, const wasm_extern_vec_t* imports
-) {
+static inline wasm_instance_t* new_instance(wasm_store_t* store, const wasm_module_t* module,
+                                            const wasm_extern_vec_t* imports) {
   const wasm_extern_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t* trap = NULL;
-  wasm_instance_t* instance =
-    wasm_instance_new(store, module, imports ? imports : &none, &trap);
+  wasm_instance_t* instance = wasm_instance_new(store, module, imports ? imports : &none, &trap);
   if (trap) {
     print_trap(stderr, "error: cannot instantiate the module", trap);
     exit(1);

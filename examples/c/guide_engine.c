@@ -3,14 +3,14 @@
 #include "example.h"
 
 static const char text[] =
-  "(module (func (export \"twice\") (param i32) (result i32)"
-  "  (i32.mul (local.get 0) (i32.const 2))))";
+    "(module (func (export \"twice\") (param i32) (result i32)"
+    "  (i32.mul (local.get 0) (i32.const 2))))";
 
 // Runs the module on one backend. Every step is checked; `fail` prints the library's last error.
 static int32_t twice(const char* backend, int32_t number) {
   wasm_config_t* config = wasm_config_new();
   if (!wasmrt_config_set_backend(config, backend)) fail("cannot choose the backend");
-  wasm_engine_t* engine = wasm_engine_new_with_config(config);  // takes the configuration
+  wasm_engine_t* engine = wasm_engine_new_with_config(config); // takes the configuration
   if (!engine) fail("cannot create the engine");
   fprintf(stderr, "running on %s %s\n", backend, wasmrt_backend_version(backend));
   wasm_store_t* store = new_store(engine);
@@ -36,8 +36,8 @@ int main(void) {
     if (twice(backend, 21) != 42) stop("an engine cannot multiply");
     // A program can ask what a backend supports before it makes an engine.
     fprintf(stderr, "  pooling: %s, exceptions: %s\n",
-      wasmrt_backend_supports(backend, WASMRT_SETTING_POOLING) ? "yes" : "no",
-      wasmrt_backend_supports_proposal(backend, WASMRT_PROPOSAL_EXCEPTIONS) ? "yes" : "no");
+            wasmrt_backend_supports(backend, WASMRT_SETTING_POOLING) ? "yes" : "no",
+            wasmrt_backend_supports_proposal(backend, WASMRT_PROPOSAL_EXCEPTIONS) ? "yes" : "no");
   }
   printf("twice 21 is 42 on every backend\n");
 

@@ -1,13 +1,13 @@
 // The environment: an operator sets what the program leaves open. This program plays both roles.
 
-#define _POSIX_C_SOURCE 200809L  // for setenv
+#define _POSIX_C_SOURCE 200809L // for setenv
 #include "example.h"
 
 static const char text[] =
-  "(module (global $depth (export \"depth\") (mut i32) (i32.const 0))"
-  "  (func $dive (export \"dive\")"
-  "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
-  "    (call $dive)))";
+    "(module (global $depth (export \"depth\") (mut i32) (i32.const 0))"
+    "  (func $dive (export \"dive\")"
+    "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
+    "    (call $dive)))";
 
 // Returns how deep calls nest on a new engine. The program sets the stack to `bytes`, unless that
 // is 0.

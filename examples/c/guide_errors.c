@@ -3,14 +3,14 @@
 #include "example.h"
 
 static const char invalid[] =
-  "(module (func nop) (func $sum (param i32 i64) (result i32)"
-  "  (i32.add (local.get 0) (local.get 1))))";
+    "(module (func nop) (func $sum (param i32 i64) (result i32)"
+    "  (i32.add (local.get 0) (local.get 1))))";
 
 static const char demanding[] =
-  "(module"
-  "  (import \"clock\" \"now\" (func (result i64)))"
-  "  (import \"env\" \"memory\" (memory 1))"
-  "  (import \"env\" \"log\" (func (param i32))))";
+    "(module"
+    "  (import \"clock\" \"now\" (func (result i64)))"
+    "  (import \"env\" \"memory\" (memory 1))"
+    "  (import \"env\" \"log\" (func (param i32))))";
 
 static wasm_trap_t* now(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)args;

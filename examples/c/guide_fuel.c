@@ -3,9 +3,9 @@
 #include "example.h"
 
 static const char text[] =
-  "(module (func (export \"count\") (param $n i32)"
-  "  (loop $again"
-  "    (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))";
+    "(module (func (export \"count\") (param $n i32)"
+    "  (loop $again"
+    "    (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))";
 
 int main(void) {
   wasm_config_t* config = wasm_config_new();
@@ -34,9 +34,9 @@ int main(void) {
   if (!wasmrt_store_fuel(store, &left) || !wasmrt_store_fuel_consumed(store, &consumed)) {
     fail("cannot get the fuel");
   }
-  fprintf(stderr, "%llu consumed\n", (unsigned long long)consumed);  // depends on the backend
+  fprintf(stderr, "%llu consumed\n", (unsigned long long)consumed); // depends on the backend
   printf("counted; consumed and left are what was given: %s\n",
-    left + consumed == 501000 ? "yes" : "no");
+         left + consumed == 501000 ? "yes" : "no");
 
   wasm_func_delete(count);
   wasm_instance_delete(instance);

@@ -3,8 +3,8 @@
 #include "example.h"
 
 static const char text[] =
-  "(module (memory 1)"
-  "  (func (export \"grow\") (param $pages i32) (result i32) (memory.grow (local.get $pages))))";
+    "(module (memory 1)"
+    "  (func (export \"grow\") (param $pages i32) (result i32) (memory.grow (local.get $pages))))";
 
 static wasm_trap_t* grow(const wasm_func_t* func, int32_t pages) {
   wasm_val_t arguments[] = {WASM_I32_VAL(pages)}, answers[] = {WASM_INIT_VAL};
@@ -19,8 +19,9 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
 
-  if (!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 10 * MEMORY_PAGE_SIZE)
-    || !wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1)) fail("cannot set a limit");
+  if (!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 10 * MEMORY_PAGE_SIZE) ||
+      !wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1))
+    fail("cannot set a limit");
   wasm_instance_t* instance = new_instance(store, module, NULL);
   wasm_func_t* func = func_named(instance, "grow");
 

@@ -5,18 +5,18 @@
 #define NAME(text) (text), strlen(text)
 
 static const char library_text[] =
-  "(module (func (export \"square\") (param i32) (result i32)"
-  "  (i32.mul (local.get 0) (local.get 0))))";
+    "(module (func (export \"square\") (param i32) (result i32)"
+    "  (i32.mul (local.get 0) (local.get 0))))";
 
 static const char program_text[] =
-  "(module"
-  "  (import \"host\" \"print\" (func $print (param i32)))"
-  "  (import \"math\" \"square\" (func $square (param i32) (result i32)))"
-  "  (func (export \"run\") (call $print (call $square (i32.const 7)))))";
+    "(module"
+    "  (import \"host\" \"print\" (func $print (param i32)))"
+    "  (import \"math\" \"square\" (func $square (param i32) (result i32)))"
+    "  (func (export \"run\") (call $print (call $square (i32.const 7)))))";
 
 // Imports what nobody defines: one name is misspelt.
 static const char misspelt_text[] =
-  "(module (import \"math\" \"sqare\" (func (param i32) (result i32))))";
+    "(module (import \"math\" \"sqare\" (func (param i32) (result i32))))";
 
 static wasm_trap_t* print(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)env;

@@ -3,8 +3,8 @@
 #include "example.h"
 
 static const char text[] =
-  "(module (memory 2) (table 10 funcref)"
-  "  (func (export \"grow\") (result i32) (memory.grow (i32.const 100))))";
+    "(module (memory 2) (table 10 funcref)"
+    "  (func (export \"grow\") (result i32) (memory.grow (i32.const 100))))";
 
 static void print_event(void* env, uint32_t level, const char* message) {
   ++*(int*)env;
@@ -35,12 +35,15 @@ int main(void) {
   wasm_instance_t* instances[3];
   for (int i = 0; i < 3; ++i) instances[i] = new_instance(store, module, NULL);
 
-  const struct { const char* name; wasmrt_store_limit_t what; } numbers[] = {
-    {"bytes of linear memory", WASMRT_STORE_LIMIT_MEMORY_BYTES},
-    {"table elements", WASMRT_STORE_LIMIT_TABLE_ELEMENTS},
-    {"instances", WASMRT_STORE_LIMIT_INSTANCES},
-    {"tables", WASMRT_STORE_LIMIT_TABLES},
-    {"memories", WASMRT_STORE_LIMIT_MEMORIES},
+  const struct {
+    const char* name;
+    wasmrt_store_limit_t what;
+  } numbers[] = {
+      {"bytes of linear memory", WASMRT_STORE_LIMIT_MEMORY_BYTES},
+      {"table elements", WASMRT_STORE_LIMIT_TABLE_ELEMENTS},
+      {"instances", WASMRT_STORE_LIMIT_INSTANCES},
+      {"tables", WASMRT_STORE_LIMIT_TABLES},
+      {"memories", WASMRT_STORE_LIMIT_MEMORIES},
   };
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
     uint64_t usage = 0;
@@ -52,7 +55,7 @@ int main(void) {
   wasm_func_t* grow = func_named(instances[0], "grow");
   wasm_val_t answers[] = {WASM_INIT_VAL};
   wasm_val_vec_t results = WASM_ARRAY_VEC(answers);
-  call(grow, NULL, &results);  // beyond the limit: a warning
+  call(grow, NULL, &results); // beyond the limit: a warning
   uint64_t consumed = 0;
   if (!wasmrt_store_fuel_consumed(store, &consumed)) fail("cannot get the fuel");
   printf("fuel consumed: %s; events: %d\n", consumed > 0 ? "some" : "none", events);

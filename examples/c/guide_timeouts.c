@@ -6,7 +6,7 @@
 static const char text[] = "(module (func (export \"spin\") (loop $again (br $again))))";
 
 static void* press_the_button(void* interrupt) {
-  wasmrt_interrupt_trigger(interrupt);  // may be called from any thread, at any time
+  wasmrt_interrupt_trigger(interrupt); // may be called from any thread, at any time
   return NULL;
 }
 
@@ -14,8 +14,8 @@ static void spin(const wasm_func_t* func, const char* what) {
   wasm_val_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t* trap = wasm_func_call(func, &none, &none);
   if (!trap) stop("an endless loop came to an end");
-  bool known = wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT
-    || wasmrt_trap_code(trap) == WASMRT_TRAP_INTERRUPTED;
+  bool known = wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT ||
+               wasmrt_trap_code(trap) == WASMRT_TRAP_INTERRUPTED;
   print_trap(stdout, what, trap);
   if (!known) stop("the loop ended for another reason");
 }

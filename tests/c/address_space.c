@@ -23,7 +23,7 @@ static void leave_all_room(void) {
   REQUIRE(setrlimit(RLIMIT_AS, &unlimited) == 0);
 }
 
-enum { ROOM = 512 << 20, TOO_MANY_PAGES = 32768 };  // the pages are 2 GiB
+enum { ROOM = 512 << 20, TOO_MANY_PAGES = 32768 }; // the pages are 2 GiB
 
 static const char with_memory[] =
     "(module (memory (export \"memory\") 1) (func (export \"f\") (result i32) (i32.const 7)))";

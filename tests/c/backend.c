@@ -40,7 +40,7 @@ TEST(unknown_backend_in_the_environment) {
   check_message_lists_backends();
   setenv("WASMRT_BACKEND", "wasmtime,wasmi", 1);
   CHECK_FAILS(wasm_engine_new() == NULL);
-  setenv("WASMRT_BACKEND", "\xff\xfe", 1);  // not even UTF-8
+  setenv("WASMRT_BACKEND", "\xff\xfe", 1); // not even UTF-8
   CHECK_FAILS(wasm_engine_new() == NULL);
   restore_environment();
 }
@@ -97,7 +97,7 @@ TEST(unknown_backend_in_the_config) {
     CHECK_FAILS(!wasmrt_config_set_backend(config, names[i]));
     check_message_lists_backends();
   }
-  wasm_engine_t* engine = wasm_engine_new_with_config(config);  // as it was before
+  wasm_engine_t* engine = wasm_engine_new_with_config(config); // as it was before
   REQUIRE(engine);
   CHECK_STR(wasmrt_engine_backend_name(engine), wasmrt_backend_name(last));
   wasm_engine_delete(engine);
@@ -131,7 +131,8 @@ TEST(version) {
            WASMRT_VERSION_PATCH);
   CHECK_STR(wasmrt_version(), numbers);
   CHECK_INT(wasmrt_version_number(), WASMRT_VERSION_NUMBER);
-  CHECK_INT(WASMRT_VERSION_NUMBER, WASMRT_VERSION_MAJOR << 16 | WASMRT_VERSION_MINOR << 8 | WASMRT_VERSION_PATCH);
+  CHECK_INT(WASMRT_VERSION_NUMBER,
+            WASMRT_VERSION_MAJOR << 16 | WASMRT_VERSION_MINOR << 8 | WASMRT_VERSION_PATCH);
 #if WASMRT_VERSION_NUMBER < 0x000100
 #error "the first version was 0.1.0"
 #endif
@@ -190,7 +191,7 @@ TEST(wat2wasm) {
   const char text[] = "(module (func (export \"f\") (result i32) (i32.const 5)))rest";
   wasm_byte_vec_t binary;
   GARBAGE(binary);
-  CHECK(wasmrt_wat2wasm(text, sizeof(text) - 5, &binary));  // need not be zero-terminated
+  CHECK(wasmrt_wat2wasm(text, sizeof(text) - 5, &binary)); // need not be zero-terminated
   CHECK(binary.size > 8 && memcmp(binary.data, "\0asm\1\0\0\0", 8) == 0);
   fixture_t fixture = fixture_new();
   wasm_module_t* module = wasm_module_new(fixture.store, &binary);
@@ -213,5 +214,5 @@ TEST(wat2wasm_of_wrong_text) {
   }
   wasm_byte_vec_t binary;
   CHECK_FAILS(!wasmrt_wat2wasm(texts[1], strlen(texts[1]), &binary));
-  CHECK_CONTAINS(wasmrt_last_error_message(), "2:10");  // line and column of the wrong word
+  CHECK_CONTAINS(wasmrt_last_error_message(), "2:10"); // line and column of the wrong word
 }

@@ -32,8 +32,7 @@ static void check_refused(wasm_config_t* config, const char* part) {
 static void check_runs(wasm_config_t* config) {
   fixture_t fixture = fixture_from_config(config);
   uint64_t fuel;
-  if (wasmrt_store_fuel(fixture.store, &fuel))
-    CHECK(wasmrt_store_set_fuel(fixture.store, 1000000));
+  if (wasmrt_store_fuel(fixture.store, &fuel)) CHECK(wasmrt_store_set_fuel(fixture.store, 1000000));
   fixture_load(&fixture,
                "(module (memory 1) (table 2 funcref) (elem (i32.const 1) $f)"
                "  (data (i32.const 3) \"\\05\") (global $g (mut i32) (i32.const 7))"
@@ -134,8 +133,7 @@ TEST(null) {
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_reservation(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_guard_size(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_pooling(NULL, true), WASMRT_ERROR_MISUSE);
-  CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_TABLES, 1),
-                   WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_TABLES, 1), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_target(NULL, "x86_64"), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_enable_cpu_feature(NULL, "has_avx2"), WASMRT_ERROR_MISUSE);
 }
@@ -153,7 +151,9 @@ TEST(every_switch_off_runs_everywhere) {
 // What each backend supports
 
 // Options, each with a value that changes something.
-static void use_fuel(wasm_config_t* config) { CHECK(wasmrt_config_set_fuel(config, true)); }
+static void use_fuel(wasm_config_t* config) {
+  CHECK(wasmrt_config_set_fuel(config, true));
+}
 static void use_interruption(wasm_config_t* config) {
   CHECK(wasmrt_config_set_interruption(config, true));
 }
@@ -236,8 +236,8 @@ static void use_threads_proposal(wasm_config_t* config) {
 typedef struct option_t {
   void (*use)(wasm_config_t* config);
   bool wasmtime, wasmi;
-  const char* name;  // what the refusal calls it
-  wasmrt_setting_t setting;  // 0 where a backend has it that refuses this value
+  const char* name;         // what the refusal calls it
+  wasmrt_setting_t setting; // 0 where a backend has it that refuses this value
 } option_t;
 
 static const option_t options[] = {
@@ -303,7 +303,8 @@ TEST(what_a_backend_supports_is_what_it_does_not_refuse) {
   for (size_t i = 0; i < OPTIONS; i++) {
     if (options[i].setting == 0) continue;
     bool supported = wasmrt_backend_supports(backend, options[i].setting);
-    if (!CHECK_INT(supported, has(&options[i], wasmi))) fprintf(stderr, "    %s\n", options[i].name);
+    if (!CHECK_INT(supported, has(&options[i], wasmi)))
+      fprintf(stderr, "    %s\n", options[i].name);
     seen[options[i].setting] = true;
   }
   // Each has its own.
@@ -357,10 +358,9 @@ TEST(every_pair_of_options) {
       options[i].use(config);
       options[j].use(config);
       // A second compiler replaces the first; a second word about one option likewise.
-      bool replaced = strstr("cranelift winch pulley eager lazy lazy-translation",
-                             options[i].name) != NULL &&
-                      strstr("cranelift winch pulley eager lazy lazy-translation",
-                             options[j].name) != NULL;
+      bool replaced =
+          strstr("cranelift winch pulley eager lazy lazy-translation", options[i].name) != NULL &&
+          strstr("cranelift winch pulley eager lazy lazy-translation", options[j].name) != NULL;
       replaced = replaced || strcmp(options[i].name, options[j].name) == 0;
       const char* refusal = NULL;
       if (!has(&options[j], wasmi)) refusal = options[j].name;
@@ -459,8 +459,7 @@ static const struct {
      "(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))"},
     {WASMRT_PROPOSAL_SATURATING_FLOAT_TO_INT,
      "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))"},
-    {WASMRT_PROPOSAL_MULTI_VALUE,
-     "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"},
+    {WASMRT_PROPOSAL_MULTI_VALUE, "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"},
     {WASMRT_PROPOSAL_BULK_MEMORY,
      "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1))))"},
     {WASMRT_PROPOSAL_REFERENCE_TYPES, "(module (func (param externref)))"},
@@ -471,8 +470,7 @@ static const struct {
      "(module (func (result i32) (i32x4.extract_lane 0"
      "  (i32x4.relaxed_trunc_f32x4_s (f32x4.splat (f32.const 1))))))"},
     {WASMRT_PROPOSAL_TAIL_CALL, "(module (func $f (return_call $f)))"},
-    {WASMRT_PROPOSAL_EXTENDED_CONST,
-     "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"},
+    {WASMRT_PROPOSAL_EXTENDED_CONST, "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"},
     {WASMRT_PROPOSAL_MULTI_MEMORY, "(module (memory 1) (memory 1))"},
     {WASMRT_PROPOSAL_MEMORY64, "(module (memory i64 1))"},
     {WASMRT_PROPOSAL_FUNCTION_REFERENCES,
@@ -535,9 +533,10 @@ TEST(every_proposal_on_and_off) {
   bool wasmi = on_wasmi();
   for (size_t i = 0; i < PROPOSALS; i++) {
     wasmrt_proposal_t number = proposals[i].number;
-    bool lacks = wasmi && ((number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES &&
-                            number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
-                           number >= WASMRT_PROPOSAL_THREADS);
+    bool lacks =
+        wasmi &&
+        ((number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES && number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
+         number >= WASMRT_PROPOSAL_THREADS);
     bool off = number == WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES;
     check_proposal(i, DEFAULT, WASMRT_COMPILER_DEFAULT, lacks || off ? INVALID : VALID);
     check_proposal(i, ON, WASMRT_COMPILER_DEFAULT, lacks ? REFUSED : VALID);
@@ -553,17 +552,16 @@ TEST(proposals_of_winch_and_pulley) {
     bool pulley_lacks = number == WASMRT_PROPOSAL_THREADS;
     check_proposal(i, DEFAULT, WASMRT_COMPILER_PULLEY, pulley_lacks || off ? INVALID : VALID);
     check_proposal(i, ON, WASMRT_COMPILER_PULLEY, pulley_lacks ? REFUSED : VALID);
-    bool winch_lacks = (number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES &&
-                        number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
-                       number == WASMRT_PROPOSAL_TAIL_CALL ||
-                       number == WASMRT_PROPOSAL_RELAXED_SIMD;
+    bool winch_lacks =
+        (number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES && number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
+        number == WASMRT_PROPOSAL_TAIL_CALL || number == WASMRT_PROPOSAL_RELAXED_SIMD;
     if (winch_lacks) {
       check_proposal(i, DEFAULT, WASMRT_COMPILER_WINCH, INVALID);
       check_proposal(i, ON, WASMRT_COMPILER_WINCH, REFUSED);
     } else if (!off && number != WASMRT_PROPOSAL_SIMD) {
       // References to the host's objects need the collector, which it lacks.
-      bool invalid = number == WASMRT_PROPOSAL_REFERENCE_TYPES ||
-                     number == WASMRT_PROPOSAL_WIDE_ARITHMETIC;
+      bool invalid =
+          number == WASMRT_PROPOSAL_REFERENCE_TYPES || number == WASMRT_PROPOSAL_WIDE_ARITHMETIC;
       check_proposal(i, DEFAULT, WASMRT_COMPILER_WINCH, invalid ? INVALID : VALID);
     }
     check_proposal(i, OFF, WASMRT_COMPILER_WINCH, INVALID);
@@ -714,7 +712,7 @@ TEST(a_pool_is_on_once_it_has_a_limit) {
       check_refused(config, "1000000");
     }
   }
-  if (under_valgrind()) return;  // it has not that much address space
+  if (under_valgrind()) return; // it has not that much address space
   // Turning on what is on already keeps the limits: one instance, and no second.
   config = new_config();
   CHECK(set_pool(config, 1, 1, 1, 1 << 20, 10));
@@ -836,8 +834,7 @@ TEST(targets) {
   CHECK(artifact.size > 0);
   // A host's own code is not taken for another's.
   fixture_t native = fixture_new();
-  CHECK_FAILS_WITH(wasm_module_deserialize(native.store, &artifact) == NULL,
-                   WASMRT_ERROR_ARTIFACT);
+  CHECK_FAILS_WITH(wasm_module_deserialize(native.store, &artifact) == NULL, WASMRT_ERROR_ARTIFACT);
   wasm_byte_vec_delete(&artifact);
   wasm_module_delete(module);
   fixture_delete(&native);

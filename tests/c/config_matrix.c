@@ -50,10 +50,18 @@ static const struct {
 };
 
 static const char* const targets[] = {
-    "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "riscv64gc-unknown-linux-gnu",
-    "s390x-unknown-linux-gnu",  "x86_64-pc-windows-msvc",    "x86_64-apple-darwin",
-    "wasm32-unknown-unknown",   "pulley32",                  "pulley64",
-    "pulley64be",               "no such machine",           "",
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "riscv64gc-unknown-linux-gnu",
+    "s390x-unknown-linux-gnu",
+    "x86_64-pc-windows-msvc",
+    "x86_64-apple-darwin",
+    "wasm32-unknown-unknown",
+    "pulley32",
+    "pulley64",
+    "pulley64be",
+    "no such machine",
+    "",
 };
 
 static const char* const cpu_features[] = {

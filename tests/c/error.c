@@ -143,7 +143,9 @@ static void check_at_exit(void) {
   if (checks_failed > 0) _Exit(EXIT_FAILURE);
 }
 
-__attribute__((constructor)) static void register_check_at_exit(void) { atexit(check_at_exit); }
+__attribute__((constructor)) static void register_check_at_exit(void) {
+  atexit(check_at_exit);
+}
 
 __attribute__((destructor)) static void check_in_destructor(void) {
   if (!at_exit) return;

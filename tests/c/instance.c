@@ -66,8 +66,8 @@ TEST(an_export_by_its_name) {
   static const struct {
     const char* name;
     size_t length;
-  } names[] = {{"z", 1}, {"a", 1}, {"y", 1}, {"", 0}, {"b", 1}, {"x", 1}, {"a\0b", 3},
-               {"\xc3\xa9", 2}, {"aa", 2}};
+  } names[] = {{"z", 1}, {"a", 1},    {"y", 1},        {"", 0},  {"b", 1},
+               {"x", 1}, {"a\0b", 3}, {"\xc3\xa9", 2}, {"aa", 2}};
   enum { NAMES = sizeof names / sizeof *names };
   fixture_t fixture = fixture_new();
   wasm_func_t* host = host_func(fixture.store, "", "", do_nothing, NULL);
@@ -85,7 +85,8 @@ TEST(an_export_by_its_name) {
   REQUIRE(fixture.exports.size == NAMES);
   wasmrt_last_error_clear();
   for (size_t i = 0; i < NAMES; i++) {
-    wasm_extern_t* export = wasmrt_instance_export(fixture.instance, names[i].name, names[i].length);
+    wasm_extern_t* export =
+        wasmrt_instance_export(fixture.instance, names[i].name, names[i].length);
     REQUIRE(export);
     CHECK(wasm_extern_same(export, fixture.exports.data[i]));
     wasm_extern_delete(export);
@@ -93,7 +94,7 @@ TEST(an_export_by_its_name) {
   // No such export: no error either.
   const char* none[] = {"A", "zz", "ab", "c", "\xc3", "\xff\xff\xff", "host", "f"};
   for (size_t i = 0; i < sizeof none / sizeof *none; i++) CHECK_NULL(export_of(&fixture, none[i]));
-  CHECK_NULL(wasmrt_instance_export(fixture.instance, "z", 2));  // with its terminating zero
+  CHECK_NULL(wasmrt_instance_export(fixture.instance, "z", 2)); // with its terminating zero
   CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
   CHECK_FAILS(wasmrt_instance_export(fixture.instance, NULL, 0) == NULL);
   CHECK_FAILS(wasmrt_instance_export(NULL, "z", 1) == NULL);
@@ -121,7 +122,8 @@ TEST(many_exports_by_their_names) {
     char name[80];
     sprintf(name, "all_of_them_begin_with_the_same_words_%zu", i);
     wasm_extern_t* export = export_of(&fixture, name);
-    if (!export || !wasm_extern_same(export, fixture.exports.data[i])) CHECK(!"the export is found");
+    if (!export || !wasm_extern_same(export, fixture.exports.data[i]))
+      CHECK(!"the export is found");
     wasm_extern_delete(export);
   }
   CHECK_NULL(export_of(&fixture, "all_of_them_begin_with_the_same_words_"));
@@ -139,10 +141,10 @@ TEST(instance_without_exports) {
 // Linking. The host offers one external of every kind.
 
 typedef struct offer_t {
-  wasm_func_t* func;      // (i32) -> (f64)
-  wasm_global_t* global;  // const i32
-  wasm_table_t* table;    // 2..4 funcref
-  wasm_memory_t* memory;  // 1..3
+  wasm_func_t* func;     // (i32) -> (f64)
+  wasm_global_t* global; // const i32
+  wasm_table_t* table;   // 2..4 funcref
+  wasm_memory_t* memory; // 1..3
 } offer_t;
 
 static offer_t offer_new(wasm_store_t* store) {
@@ -216,8 +218,9 @@ TEST(right_imports_of_every_kind) {
 TEST(missing_import_names_module_name_and_expected_type) {
   fixture_t fixture = fixture_new();
   offer_t offer = offer_new(fixture.store);
-  const char* wat = "(module (import \"first\" \"f\" (func (param i32) (result f64)))"
-                    "  (import \"outer\" \"inner\" (func (param i64 f32))))";
+  const char* wat =
+      "(module (import \"first\" \"f\" (func (param i32) (result f64)))"
+      "  (import \"outer\" \"inner\" (func (param i64 f32))))";
   wasm_extern_t* imports[2] = {wasm_func_as_extern(offer.func), NULL};
   check_link_error(fixture.store, wat, imports, 0, TEXTS("first", "i32", "f64"));
   check_link_error(fixture.store, wat, imports, 1, TEXTS("outer", "inner", "i64", "f32"));

@@ -32,11 +32,11 @@ static const char* endless =
     "  (func (export \"once\") (result i32) (i32.const 11)))";
 
 // Checks that an endless guest is stopped, and for this reason.
-#define CHECK_STOPS(call, code)                           \
-  do {                                                    \
-    uint64_t stops_begin = now();                         \
-    CHECK_TRAP_CODE((call), (code));                      \
-    CHECK(now() - stops_begin < forever);                 \
+#define CHECK_STOPS(call, code)           \
+  do {                                    \
+    uint64_t stops_begin = now();         \
+    CHECK_TRAP_CODE((call), (code));      \
+    CHECK(now() - stops_begin < forever); \
   } while (0)
 
 static void check_works(const fixture_t* fixture) {
@@ -212,8 +212,7 @@ TEST(every_endless_guest_stops) {
       if (!CHECK_TRAP_CODE(trap, WASMRT_TRAP_TIMEOUT)) fprintf(stderr, "    in %s\n", guests[i]);
       uint64_t late = now() - begin > 10 * millisecond ? now() - begin - 10 * millisecond : 0;
       CHECK(late < forever);
-      if (late > 50 * millisecond)
-        printf("%.2f ms late: %s\n", (double)late / 1e6, guests[i]);
+      if (late > 50 * millisecond) printf("%.2f ms late: %s\n", (double)late / 1e6, guests[i]);
     }
     fixture_delete(&fixture);
   }
@@ -341,8 +340,7 @@ TEST(arguments_results_and_traps_come_through_many_slices) {
   CHECK(results[0].of.f64 == -2.25 && results[1].of.f32 == 1.5f);
   CHECK_INT(results[2].of.i64, -5);
   CHECK_INT(results[3].of.i32, 0);
-  CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), arguments, 1, NULL, 0),
-                  WASMRT_TRAP_UNREACHABLE);
+  CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), arguments, 1, NULL, 0), WASMRT_TRAP_UNREACHABLE);
   fixture_delete(&fixture);
 }
 
@@ -354,7 +352,7 @@ TEST(every_compiler_can_be_interrupted) {
     wasm_config_t* config = config_with(wasmrt_config_set_interruption, NULL);
     CHECK(wasmrt_config_set_compiler(config, all[i]));
     wasm_engine_t* engine = wasm_engine_new_with_config(config);
-    if (!engine) continue;  // of the other backend
+    if (!engine) continue; // of the other backend
     tried++;
     fixture_t fixture = {engine, wasm_store_new(engine), NULL, NULL, WASM_EMPTY_VEC};
     fixture_load(&fixture, endless, NULL, 0);
@@ -499,8 +497,7 @@ TEST(nested_calls_stop) {
   fixture_delete(&fixture);
 }
 
-static wasm_trap_t* take_time(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* take_time(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
   (void)results;
   host_t* host = env;
@@ -528,8 +525,9 @@ TEST(a_guest_stops_after_a_slow_host_function) {
   static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)",
                                       "(param externref)"};
   static const char* const arguments[] = {
-      "", "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
-          " (i32.const 7) (i32.const 8)",
+      "",
+      "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
+      " (i32.const 7) (i32.const 8)",
       "(ref.null extern)"};
   for (size_t i = 0; i < 3; i++) {
     char text[1000];
@@ -559,19 +557,16 @@ TEST(a_guest_stops_after_a_slow_host_function) {
   }
 }
 
-static wasm_trap_t* set_times(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* set_times(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
   (void)results;
   host_t* host = env;
   switch (host->calls++) {
-    case 0:
-      CHECK(wasmrt_store_set_timeout(host->fixture->store, 10 * millisecond));
-      break;
-    case 1:  // in time to save the guest
+    case 0: CHECK(wasmrt_store_set_timeout(host->fixture->store, 10 * millisecond)); break;
+    case 1: // in time to save the guest
       CHECK(wasmrt_store_set_timeout(host->fixture->store, WASMRT_NO_TIMEOUT));
       break;
-    case 2:  // the call that is running keeps the time it began with
+    case 2: // the call that is running keeps the time it began with
       CHECK(wasmrt_store_set_call_timeout(host->fixture->store, WASMRT_NO_TIMEOUT));
       break;
   }
@@ -645,13 +640,12 @@ TEST(a_trigger_waits_for_the_next_call) {
   for (int i = 0; i < 3; i++) {
     wasmrt_interrupt_trigger(interrupt);
     wasm_val_t result;
-    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1),
-                    WASMRT_TRAP_INTERRUPTED);
+    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1), WASMRT_TRAP_INTERRUPTED);
     check_works(&fixture);
     wasmrt_interrupt_trigger(interrupt);
     wasmrt_interrupt_clear(interrupt);
     check_works(&fixture);
-    wasmrt_interrupt_clear(interrupt);  // nothing to withdraw
+    wasmrt_interrupt_clear(interrupt); // nothing to withdraw
     wasmrt_interrupt_trigger(interrupt);
     CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
     check_works(&fixture);
@@ -754,8 +748,7 @@ TEST(a_trigger_that_came_too_late_is_not_lost) {
   host.interrupt = wasmrt_interrupt_new(fixture.store);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, OUTER)), WASMRT_TRAP_HOST);
   wasm_val_t result;
-  CHECK_TRAP_CODE(call(fixture_func(&fixture, ONCE), NULL, 0, &result, 1),
-                  WASMRT_TRAP_INTERRUPTED);
+  CHECK_TRAP_CODE(call(fixture_func(&fixture, ONCE), NULL, 0, &result, 1), WASMRT_TRAP_INTERRUPTED);
   check_works(&fixture);
   wasmrt_interrupt_delete(host.interrupt);
   fixture_delete(&fixture);
@@ -849,8 +842,7 @@ TEST(fuel_is_spent_as_without_interruption) {
 }
 
 TEST(a_guest_with_fuel_stops_at_its_deadline) {
-  fixture_t fixture =
-      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, endless);
+  fixture_t fixture = fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, endless);
   const uint64_t all = UINT64_MAX;
   CHECK(wasmrt_store_set_fuel(fixture.store, all));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
@@ -1007,8 +999,7 @@ TEST(deadlines_come_and_go) {
   size_t before = threads_of_process(), times = repetitions(300, 20);
   for (size_t i = 0; i < times; i++) {
     CHECK(wasmrt_store_set_timeout(fixture.store, (i % 3) * millisecond));
-    if (i % 3 == 1)
-      CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+    if (i % 3 == 1) CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     check_works(&fixture);
   }
@@ -1021,7 +1012,7 @@ TEST(deadlines_come_and_go) {
 
 // The status reports what fails, because the harness belongs to the parent.
 static int use_in_child(fixture_t* inherited, int round) {
-  alarm(60);  // hanging is how this fails
+  alarm(60); // hanging is how this fails
   // It tries what it inherited first, and again at the end.
   if (round % 2) {
     if (round > 2 && !wasmrt_store_set_timeout(inherited->store, 10 * millisecond)) return 6;
@@ -1048,7 +1039,7 @@ static int use_in_child(fixture_t* inherited, int round) {
 }
 
 TEST(a_forked_child_has_deadlines) {
-  if (under_valgrind()) return;  // takes what belonged to the parent's threads for lost
+  if (under_valgrind()) return; // takes what belonged to the parent's threads for lost
   fixture_t fixture = interruptible_fixture(endless);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
   CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);

@@ -4,8 +4,8 @@
 
 enum { PAGE = 65536, LIMITS = 5 };
 static const wasmrt_store_limit_t every_limit[LIMITS] = {
-    WASMRT_STORE_LIMIT_MEMORY_BYTES, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, WASMRT_STORE_LIMIT_INSTANCES,
-    WASMRT_STORE_LIMIT_TABLES, WASMRT_STORE_LIMIT_MEMORIES};
+    WASMRT_STORE_LIMIT_MEMORY_BYTES, WASMRT_STORE_LIMIT_TABLE_ELEMENTS,
+    WASMRT_STORE_LIMIT_INSTANCES, WASMRT_STORE_LIMIT_TABLES, WASMRT_STORE_LIMIT_MEMORIES};
 
 static void check_usage(const wasm_store_t* store, uint64_t memory_bytes, uint64_t table_elements,
                         uint64_t instances, uint64_t tables, uint64_t memories) {
@@ -33,8 +33,7 @@ static void check_not_instantiated(wasm_store_t* store, const char* wat, const c
   CHECK_TRAP(trap, message);
   free(message);
   wasm_module_delete(module);
-  for (size_t i = 0; i < LIMITS; i++)
-    CHECK_INT(usage_of(store, every_limit[i]), before[i]);
+  for (size_t i = 0; i < LIMITS; i++) CHECK_INT(usage_of(store, every_limit[i]), before[i]);
 }
 
 static const char* growing =
@@ -147,12 +146,12 @@ TEST(a_memory_of_small_pages_gives_nothing_back) {
   wasm_engine_t* engine = wasm_engine_new_with_config(config);
   wasm_store_t* store = wasm_store_new(engine);
   set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 4 * PAGE);
-  wasm_module_t* module = module_from_wat(
-      store, "(module (memory 1) (memory $small 1 (pagesize 1))"
-             "  (func (export \"round\") (result i32)"
-             "    (drop (memory.grow 0 (i32.const 1)))"
-             "    (drop (memory.grow $small (i32.const -1)))"
-             "    (memory.size 0)))");
+  wasm_module_t* module = module_from_wat(store,
+                                          "(module (memory 1) (memory $small 1 (pagesize 1))"
+                                          "  (func (export \"round\") (result i32)"
+                                          "    (drop (memory.grow 0 (i32.const 1)))"
+                                          "    (drop (memory.grow $small (i32.const -1)))"
+                                          "    (memory.size 0)))");
   wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
   CHECK(instance != NULL);
   wasm_extern_vec_t exports;
@@ -170,12 +169,12 @@ TEST(a_memory_of_small_pages_gives_nothing_back) {
 // A trap of the engine's own, after the start function has grown the memory.
 TEST(what_ran_before_an_odd_trap_stays_counted) {
   fixture_t fixture = fixture_new();
-  if (backend_is(fixture.engine, "wasmtime")) {  // the one that has arrays
-    wasm_module_t* module = module_from_wat(
-        fixture.store, "(module (type $bytes (array (mut i8))) (memory 1)"
-                       "  (func $start (drop (memory.grow (i32.const 4)))"
-                       "    (drop (array.new_default $bytes (i32.const -1))))"
-                       "  (start $start))");
+  if (backend_is(fixture.engine, "wasmtime")) { // the one that has arrays
+    wasm_module_t* module = module_from_wat(fixture.store,
+                                            "(module (type $bytes (array (mut i8))) (memory 1)"
+                                            "  (func $start (drop (memory.grow (i32.const 4)))"
+                                            "    (drop (array.new_default $bytes (i32.const -1))))"
+                                            "  (start $start))");
     wasm_trap_t* trap = NULL;
     CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL,
                      WASMRT_ERROR_TRAP);
@@ -239,8 +238,7 @@ TEST(growth_that_traps) {
   }
   // The host is told by the result of its functions, not by traps.
   CHECK_FAILS_WITH(!wasm_memory_grow(fixture_memory(&fixture, MEMORY), 1), WASMRT_ERROR_LIMIT);
-  CHECK_FAILS_WITH(!wasm_table_grow(fixture_table(&fixture, TABLE), 11, NULL),
-                   WASMRT_ERROR_LIMIT);
+  CHECK_FAILS_WITH(!wasm_table_grow(fixture_table(&fixture, TABLE), 11, NULL), WASMRT_ERROR_LIMIT);
   CHECK(wasm_table_grow(fixture_table(&fixture, TABLE), 10, NULL));
   check_usage(fixture.store, 3 * PAGE, 20, 1, 1, 1);
   CHECK(wasmrt_store_set_growth_trap(fixture.store, false));
@@ -621,10 +619,10 @@ TEST(imports_do_not_count_again) {
   set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLES, 1);
   set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, PAGE);
   set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 10);
-  wasm_module_t* module = module_from_wat(
-      fixture.store,
-      "(module (import \"\" \"\" (memory 1)) (import \"\" \"\" (table 10 funcref))"
-      "  (func (export \"grow\") (result i32) (memory.grow (i32.const 1))))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (import \"\" \"\" (memory 1)) (import \"\" \"\" (table 10 funcref))"
+                      "  (func (export \"grow\") (result i32) (memory.grow (i32.const 1))))");
   wasm_instance_t* instance = instantiate(fixture.store, module, fixture.exports.data, 2);
   check_usage(fixture.store, PAGE, 10, 2, 1, 1);
   wasm_extern_vec_t exports;
@@ -653,8 +651,7 @@ TEST(an_instance_that_fails_for_another_reason_and_the_next_one) {
   check_not_instantiated(fixture.store, "(module (memory 5))", "memory");
   wasm_module_t* traps =
       module_from_wat(fixture.store, "(module (memory 1) (func $f unreachable) (start $f))");
-  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, traps, NULL, &trap) == NULL,
-                   WASMRT_ERROR_TRAP);
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, traps, NULL, &trap) == NULL, WASMRT_ERROR_TRAP);
   CHECK_TRAP_CODE(trap, WASMRT_TRAP_UNREACHABLE);
   wasm_module_delete(missing);
   wasm_module_delete(traps);
@@ -664,11 +661,11 @@ TEST(an_instance_that_fails_for_another_reason_and_the_next_one) {
 TEST(a_start_function_grows) {
   fixture_t fixture = fixture_new();
   set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 4 * PAGE);
-  wasm_module_t* module = module_from_wat(
-      fixture.store,
-      "(module (memory 1) (global $g (export \"g\") (mut i32) (i32.const 0))"
-      "  (func $f (drop (memory.grow (i32.const 3)))"
-      "    (global.set $g (memory.grow (i32.const 1)))) (start $f))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (memory 1) (global $g (export \"g\") (mut i32) (i32.const 0))"
+                      "  (func $f (drop (memory.grow (i32.const 3)))"
+                      "    (global.set $g (memory.grow (i32.const 1)))) (start $f))");
   wasm_instance_t* instance = instantiate(fixture.store, module, NULL, 0);
   check_usage(fixture.store, 4 * PAGE, 0, 1, 0, 1);
   wasm_extern_vec_t exports;
@@ -720,8 +717,7 @@ TEST(several_memories_of_64_bits) {
 // ------------------------------------------------------------------------------------------------
 
 TEST(with_fuel_and_interruption) {
-  fixture_t fixture =
-      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, NULL);
+  fixture_t fixture = fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, NULL);
   CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, UINT64_C(600000000000)));
   fixture_load(&fixture, growing, NULL, 0);
@@ -755,8 +751,8 @@ TEST(growth_without_fuel_is_not_counted) {
     for (size_t i = 0; i < 2; i++) {
       CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
       wasm_val_t argument = I32(i ? 300 : 1), result;
-      wasm_trap_t* trap = call(fixture_func(&fixture, i ? GROW_TABLE : GROW_MEMORY), &argument, 1,
-                               &result, 1);
+      wasm_trap_t* trap =
+          call(fixture_func(&fixture, i ? GROW_TABLE : GROW_MEMORY), &argument, 1, &result, 1);
       if (trap) CHECK_TRAP_CODE(trap, WASMRT_TRAP_OUT_OF_FUEL);
       check_usage(fixture.store, (uint64_t)wasm_memory_size(fixture_memory(&fixture, 0)) * PAGE,
                   wasm_table_size(fixture_table(&fixture, 1)), 1, 1, 1);

@@ -12,8 +12,7 @@ static wasm_trap_t* add_env(void* env, const wasm_val_vec_t* arguments, wasm_val
 static bool define_adder(wasmrt_linker_t* linker, const char* module, const char* name,
                          int32_t* addend) {
   wasm_functype_t* type = functype("i", "i");
-  bool defined =
-      wasmrt_linker_define_func(linker, S(module), S(name), type, add_env, addend, NULL);
+  bool defined = wasmrt_linker_define_func(linker, S(module), S(name), type, add_env, addend, NULL);
   wasm_functype_delete(type);
   return defined;
 }
@@ -51,12 +50,13 @@ TEST(imports_are_found_by_name_in_any_order) {
   CHECK(define_adder(linker, "host", "hundred", &hundred));
   CHECK(define_adder(linker, "host", "ten", &ten));
   CHECK(define_adder(linker, "", "", &hundred));
-  wasm_module_t* module = module_from_wat(
-      fixture.store,
-      "(module (import \"host\" \"ten\" (func $ten (param i32) (result i32)))"
-      "  (import \"\" \"\" (func (param i32) (result i32)))"
-      "  (import \"host\" \"hundred\" (func $hundred (param i32) (result i32)))"
-      "  (func (export \"f\") (param i32) (result i32) (call $hundred (call $ten (local.get 0)))))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (import \"host\" \"ten\" (func $ten (param i32) (result i32)))"
+                      "  (import \"\" \"\" (func (param i32) (result i32)))"
+                      "  (import \"host\" \"hundred\" (func $hundred (param i32) (result i32)))"
+                      "  (func (export \"f\") (param i32) (result i32) (call $hundred (call $ten "
+                      "(local.get 0)))))");
   wasm_trap_t* trap;
   GARBAGE(trap);
   wasm_instance_t* instance = wasmrt_linker_instantiate(linker, module, &trap);
@@ -109,17 +109,19 @@ TEST(what_is_not_defined_is_reported_at_once_with_similar_names) {
   int32_t one = 1;
   CHECK(define_adder(linker, "env", "increment", &one));
   CHECK(define_adder(linker, "other", "log", &one));
-  wasm_module_t* module = module_from_wat(
-      fixture.store,
-      "(module (import \"env\" \"incremant\" (func (param i32) (result i32)))"
-      "  (import \"env\" \"increment\" (func (param i64)))"
-      "  (import \"env\" \"log\" (func (param i32) (result i32)))"
-      "  (import \"env\" \"xyzzy\" (memory 1)))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (import \"env\" \"incremant\" (func (param i32) (result i32)))"
+                      "  (import \"env\" \"increment\" (func (param i64)))"
+                      "  (import \"env\" \"log\" (func (param i32) (result i32)))"
+                      "  (import \"env\" \"xyzzy\" (memory 1)))");
   check_unlinked(linker, module, "did you mean \"env\" \"increment\"?");
   check_unlinked(linker, module, "; \"other\" \"log\" is");
+  check_unlinked(
+      linker, module,
+      "import 2 \"env\" \"increment\": expected a function (i64) -> (): a function (i32) ->");
   check_unlinked(linker, module,
-                 "import 2 \"env\" \"increment\": expected a function (i64) -> (): a function (i32) ->");
-  check_unlinked(linker, module, "import 4 \"env\" \"xyzzy\": expected a memory, 1 or more pages: it is not");
+                 "import 4 \"env\" \"xyzzy\": expected a memory, 1 or more pages: it is not");
   CHECK_FAILS(wasmrt_linker_prepare(linker, module) == NULL);
   CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LINK);
   wasm_module_delete(module);
@@ -220,12 +222,14 @@ TEST(unknown_imports) {
   wasm_module_t* functions = module_from_wat(fixture.store, text);
   wasm_module_t* all = module_from_wat(
       fixture.store,
-      "(module (import \"m\" \"f\" (func $f (result i64 externref))) (import \"m\" \"g\" (global i32))"
+      "(module (import \"m\" \"f\" (func $f (result i64 externref))) (import \"m\" \"g\" (global "
+      "i32))"
       "  (import \"m\" \"t\" (table 2 externref)) (import \"m\" \"n\" (memory 2 3))"
       "  (func (export \"f\") (param i32) (result i32) (local $n i64) (local $r externref)"
       "    (call $f) (local.set $r) (local.set $n)"
       "    (i32.add (i32.add (i32.wrap_i64 (local.get $n)) (ref.is_null (local.get $r)))"
-      "      (i32.add (i32.add (memory.size) (table.size 0)) (i32.add (global.get 0) (local.get 0))))))");
+      "      (i32.add (i32.add (memory.size) (table.size 0)) (i32.add (global.get 0) (local.get "
+      "0))))))");
   check_unlinked(linker, functions, "it is not defined");
   CHECK_FAILS(!wasmrt_linker_set_unknown(linker, 3));
   CHECK_CONTAINS(wasmrt_last_error_message(), "3 is not a value of wasmrt_unknown_imports_enum");
@@ -238,7 +242,8 @@ TEST(unknown_imports) {
                       "the import \"m\" \"f\" is not defined");
   wasm_extern_delete(f);
   wasm_instance_delete(instance);
-  check_unlinked(linker, all, "import 2 \"m\" \"g\": expected a constant global i32: it is not defined");
+  check_unlinked(linker, all,
+                 "import 2 \"m\" \"g\": expected a constant global i32: it is not defined");
 
   CHECK(wasmrt_linker_set_unknown(linker, WASMRT_UNKNOWN_IMPORTS_DEFAULT));
   instance = wasmrt_linker_instantiate(linker, functions, NULL);
@@ -259,12 +264,13 @@ TEST(prepared_instances) {
   wasmrt_linker_t* linker = linker_new(fixture.store);
   int32_t one = 1, two = 2;
   CHECK(define_adder(linker, "m", "f", &one));
-  wasm_module_t* module = module_from_wat(
-      fixture.store,
-      "(module (import \"m\" \"f\" (func $f (param i32) (result i32))) (global $n (mut i32) (i32.const 0))"
-      "  (func (export \"f\") (param i32) (result i32)"
-      "    (global.set $n (i32.add (global.get $n) (i32.const 1)))"
-      "    (i32.add (global.get $n) (call $f (local.get 0)))))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (import \"m\" \"f\" (func $f (param i32) (result i32))) (global $n "
+                      "(mut i32) (i32.const 0))"
+                      "  (func (export \"f\") (param i32) (result i32)"
+                      "    (global.set $n (i32.add (global.get $n) (i32.const 1)))"
+                      "    (i32.add (global.get $n) (call $f (local.get 0)))))");
   wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linker, module);
   REQUIRE(pre);
   // Later definitions change nothing, and everything else may go.
@@ -292,7 +298,8 @@ TEST(prepared_instances) {
 TEST(prepared_instances_fail_as_others_do) {
   fixture_t fixture = fixture_new();
   wasmrt_linker_t* linker = linker_new(fixture.store);
-  wasm_module_t* module = module_from_wat(fixture.store, "(module (memory 1) (start 0) (func unreachable))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store, "(module (memory 1) (start 0) (func unreachable))");
   wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linker, module);
   REQUIRE(pre);
   wasm_trap_t* trap;
@@ -315,7 +322,8 @@ static struct {
   wasmrt_instance_pre_t* pre;
 } to_delete;
 
-static wasm_trap_t* delete_all(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+static wasm_trap_t* delete_all(void* env, const wasm_val_vec_t* arguments,
+                               wasm_val_vec_t* results) {
   (void)env;
   (void)arguments;
   (void)results;
@@ -331,11 +339,13 @@ TEST(a_start_function_may_delete_what_it_is_made_from) {
     fixture_t fixture = fixture_new();
     to_delete.linker = linker_new(fixture.store);
     wasm_functype_t* type = functype("", "");
-    CHECK(wasmrt_linker_define_func(to_delete.linker, S("m"), S("f"), type, delete_all, NULL, NULL));
+    CHECK(
+        wasmrt_linker_define_func(to_delete.linker, S("m"), S("f"), type, delete_all, NULL, NULL));
     wasm_functype_delete(type);
-    to_delete.module = module_from_wat(
-        fixture.store, "(module (import \"m\" \"f\" (func $f)) (start $f)"
-                       "  (func (export \"g\") (param i32) (result i32) (local.get 0)))");
+    to_delete.module =
+        module_from_wat(fixture.store,
+                        "(module (import \"m\" \"f\" (func $f)) (start $f)"
+                        "  (func (export \"g\") (param i32) (result i32) (local.get 0)))");
     wasm_instance_t* instance;
     if (prepared) {
       to_delete.pre = wasmrt_linker_prepare(to_delete.linker, to_delete.module);

@@ -16,7 +16,9 @@ static void keep(void* env, uint32_t level, const char* message) {
   snprintf(logger->last, sizeof logger->last, "%s", message);
 }
 
-static void finalize(void* env) { ((logger_t*)env)->finalized++; }
+static void finalize(void* env) {
+  ((logger_t*)env)->finalized++;
+}
 
 // An engine reads the environment, and warns about variables that it does not know.
 static void cause_warning(void) {
@@ -163,8 +165,7 @@ TEST(warnings_on_many_threads) {
   wasmrt_log_set_callback(count_call, &loggers[0], finalize);
   for (size_t i = 0; i < THREADS; i++)
     REQUIRE(pthread_create(&threads[i], NULL, reach_limits, engine) == 0);
-  for (size_t i = 1; i < LOGGERS; i++)
-    wasmrt_log_set_callback(count_call, &loggers[i], finalize);
+  for (size_t i = 1; i < LOGGERS; i++) wasmrt_log_set_callback(count_call, &loggers[i], finalize);
   for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   size_t calls = 0;
   wasmrt_log_set_callback(NULL, NULL, NULL);

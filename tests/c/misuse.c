@@ -179,7 +179,7 @@ TEST(callback_that_returns_something_else_as_a_trap) {
       REQUIRE(traps[j]);
       wasm_message_t message;
       GARBAGE(message);
-      wasm_trap_message(traps[j], &message);  // of a trap, or refused
+      wasm_trap_message(traps[j], &message); // of a trap, or refused
       wasm_byte_vec_delete(&message);
       wasm_trap_delete(traps[j]);
     }
@@ -279,7 +279,7 @@ TEST(val_deleted_twice) {
 TEST(valtype_deleted_after_it_was_moved) {
   wasm_valtype_t* type = wasm_valtype_new_i32();
   wasm_globaltype_t* global = wasm_globaltype_new(type, WASM_CONST);
-  wasm_valtype_delete(type);  // belongs to the global type by now
+  wasm_valtype_delete(type); // belongs to the global type by now
   CHECK_INT(wasm_valtype_kind(wasm_globaltype_content(global)), WASM_I32);
   wasm_globaltype_delete(global);
   wasm_valtype_vec_t parameters;

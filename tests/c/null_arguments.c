@@ -199,7 +199,7 @@ TEST(type_constructors_of_null) {
   CHECK_FAILS(wasm_tagtype_new(NULL) == NULL);
   CHECK_FAILS(wasm_importtype_new(NULL, NULL, NULL) == NULL);
   CHECK_FAILS(wasm_exporttype_new(NULL, NULL) == NULL);
-  wasm_functype_t* empty = wasm_functype_new(NULL, NULL);  // two empty vectors
+  wasm_functype_t* empty = wasm_functype_new(NULL, NULL); // two empty vectors
   CHECK(empty != NULL);
   wasm_functype_delete(empty);
 }
@@ -225,7 +225,7 @@ TEST(type_accessors_of_null) {
 TEST(val_copy_of_null) {
   wasm_val_t value = I32(1), copy;
   GARBAGE(copy);
-  copy.kind = WASM_EXTERNREF;  // with garbage as reference, unless it is overwritten
+  copy.kind = WASM_EXTERNREF; // with garbage as reference, unless it is overwritten
   wasm_val_copy(&copy, NULL);
   wasm_val_delete(&copy);
   CHECK(!wasm_valkind_is_ref(copy.kind) || copy.of.ref == NULL);
@@ -239,7 +239,7 @@ TEST(val_copy_of_null) {
 TEST(engine_and_store_of_null) {
   CHECK_FAILS(wasm_store_new(NULL) == NULL);
   CHECK_FAILS(wasmrt_engine_backend_name(NULL) == NULL);
-  wasm_engine_t* engine = wasm_engine_new_with_config(NULL);  // as wasm_engine_new, or refused
+  wasm_engine_t* engine = wasm_engine_new_with_config(NULL); // as wasm_engine_new, or refused
   if (engine) {
     wasm_store_t* store = wasm_store_new(engine);
     CHECK(store != NULL);
@@ -257,7 +257,7 @@ TEST(trap_of_null) {
   CHECK_FAILS(wasm_trap_new(NULL, &message) == NULL);
   CHECK_FAILS(wasm_trap_new(NULL, NULL) == NULL);
   wasm_trap_t* trap = wasm_trap_new(fixture.store, &message);
-  wasm_trap_message(trap, NULL);  // nowhere to write: nothing happens
+  wasm_trap_message(trap, NULL); // nowhere to write: nothing happens
   wasm_trap_trace(trap, NULL);
   wasm_trap_delete(trap);
   wasm_byte_vec_delete(&message);
@@ -375,7 +375,7 @@ TEST(func_of_null) {
   wasm_val_t value = I32(1);
   wasm_val_vec_t right = {1, &value};
   CHECK_REFUSED(wasm_func_call(func, &broken, &right));
-  CHECK_NO_TRAP(wasm_func_call(func, &right, &broken));  // the result is dropped
+  CHECK_NO_TRAP(wasm_func_call(func, &right, &broken)); // the result is dropped
   wasm_func_delete(func);
   wasm_functype_delete(type);
   fixture_delete(&fixture);
@@ -469,7 +469,7 @@ TEST(instance_of_null) {
   wasm_instance_t* instance = wasm_instance_new(fixture.store, fixture.module, NULL, NULL);
   CHECK(instance != NULL);
   wasm_instance_delete(instance);
-  wasm_extern_vec_t broken = {1, NULL};  // claims an import that it does not have
+  wasm_extern_vec_t broken = {1, NULL}; // claims an import that it does not have
   wasm_module_t* importing = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
   CHECK_FAILS(wasm_instance_new(fixture.store, importing, &broken, NULL) == NULL);
   wasm_module_delete(importing);

@@ -6,7 +6,7 @@
 #define WASMRT_TEST_H
 
 #ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L  // setenv
+#define _POSIX_C_SOURCE 200809L // setenv
 #endif
 
 #include <inttypes.h>

@@ -97,8 +97,8 @@ TEST(names_of_codes) {
 
 // The trap knows what was wrong with the call also when the last error is another's.
 TEST(kind_of_the_error_that_a_trap_is) {
-  fixture_t fixture =
-      fixture_from_wat("(module (func (export \"f\") (param i32)) (func (export \"g\") unreachable))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\") (param i32)) (func (export \"g\") unreachable))");
   wasm_trap_t* misuse = call(fixture_func(&fixture, 0), NULL, 0, NULL, 0);
   wasm_trap_t* unreachable = call_plain(fixture_func(&fixture, 1));
   wasm_module_t* unlinked = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
@@ -282,10 +282,11 @@ TEST(an_access_and_a_call_are_told_apart) {
     check_accesses(fixture_func(&fixture, 1));
     check_accesses(fixture_func(&fixture, 2));
     // From another instance, which does nothing itself.
-    wasm_module_t* module = module_from_wat(
-        fixture.store, "(module (import \"\" \"\" (func $f (param i32))) (table 1 funcref)"
-                       "  (elem (i32.const 0) $f) (func (export \"f\") (param i32)"
-                       "    (call_indirect (param i32) (local.get 0) (i32.const 0))))");
+    wasm_module_t* module =
+        module_from_wat(fixture.store,
+                        "(module (import \"\" \"\" (func $f (param i32))) (table 1 funcref)"
+                        "  (elem (i32.const 0) $f) (func (export \"f\") (param i32)"
+                        "    (call_indirect (param i32) (local.get 0) (i32.const 0))))");
     wasm_extern_t* imports[1] = {fixture.exports.data[1]};
     wasm_instance_t* instance = instantiate(fixture.store, module, imports, 1);
     wasm_extern_vec_t exports;
@@ -346,12 +347,12 @@ TEST(what_tells_accesses_is_not_the_modules) {
 // Fuel runs out in the middle of accesses; the next trap is a call all the same.
 TEST(an_access_without_fuel_is_not_taken_for_the_next_trap) {
   for (int interruption = 0; interruption < 2; interruption++) {
-    fixture_t fixture = fixture_with(
-        wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL,
-        "(module (table 20000 funcref)"
-        "  (func (export \"fill\")"
-        "    (table.fill (i32.const 0) (ref.null func) (i32.const 20000)))"
-        "  (func (export \"call\") (call_indirect (i32.const 20000))))");
+    fixture_t fixture =
+        fixture_with(wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL,
+                     "(module (table 20000 funcref)"
+                     "  (func (export \"fill\")"
+                     "    (table.fill (i32.const 0) (ref.null func) (i32.const 20000)))"
+                     "  (func (export \"call\") (call_indirect (i32.const 20000))))");
     // Less than the 20,000 elements cost, at 64 for a unit.
     for (uint64_t fuel = 0; fuel < 312; fuel += 5) {
       CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
@@ -403,12 +404,12 @@ TEST(traps_of_a_large_module_are_cheap) {
 
 // The codes of fuel, deadlines, interrupts and limits, once more in one place.
 TEST(what_the_host_bounds) {
-  fixture_t fixture =
-      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption,
-                   "(module (memory 1) (table 1 funcref)"
-                   "  (func (export \"loop\") (loop (br 0)))"
-                   "  (func (export \"memory\") (drop (memory.grow (i32.const 1))))"
-                   "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
+  fixture_t fixture = fixture_with(
+      wasmrt_config_set_fuel, wasmrt_config_set_interruption,
+      "(module (memory 1) (table 1 funcref)"
+      "  (func (export \"loop\") (loop (br 0)))"
+      "  (func (export \"memory\") (drop (memory.grow (i32.const 1))))"
+      "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_OUT_OF_FUEL);
   CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
   CHECK(wasmrt_store_set_timeout(fixture.store, 1000));
@@ -486,7 +487,9 @@ typedef struct host_t {
   int depth;
 } host_t;
 
-static void count_data(void* data) { ++*(size_t*)data; }
+static void count_data(void* data) {
+  ++*(size_t*)data;
+}
 
 static wasm_trap_t* end_it(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
@@ -506,8 +509,9 @@ static wasm_trap_t* end_it(void* env, const wasm_val_vec_t* arguments, wasm_val_
   return trap;
 }
 
-static const char* calling = "(module (import \"\" \"\" (func $host))"
-                             "  (func (export \"f\") (call $middle)) (func $middle (call $host)))";
+static const char* calling =
+    "(module (import \"\" \"\" (func $host))"
+    "  (func (export \"f\") (call $middle)) (func $middle (call $host)))";
 
 TEST(host_traps) {
   fixture_t fixture = fixture_new();
@@ -619,8 +623,7 @@ TEST(data_outlives_the_store) {
   size_t finalized = 0;
   wasm_message_t message;
   wasm_name_new_from_string_nt(&message, "text");
-  wasm_trap_t* trap =
-      wasmrt_trap_new_with_data(fixture.store, &message, &finalized, count_data);
+  wasm_trap_t* trap = wasmrt_trap_new_with_data(fixture.store, &message, &finalized, count_data);
   wasm_byte_vec_delete(&message);
   fixture_delete(&fixture);
   CHECK_PTR(wasmrt_trap_data(trap), &finalized);

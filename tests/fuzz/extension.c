@@ -123,9 +123,8 @@ static void use_linker(linker_t linkers[2], bool chained, store_t* store) {
     case 1: {
       object_t* foreign = pick_foreign_to(EXTERNS, store);
       if (!foreign) return;
-      EXPECT_REFUSED(!wasmrt_linker_define(
-        linker->pointer, module_text, 1, name_text, 1, wasm_ref_as_extern(foreign->pointer)
-      ));
+      EXPECT_REFUSED(!wasmrt_linker_define(linker->pointer, module_text, 1, name_text, 1,
+                                           wasm_ref_as_extern(foreign->pointer)));
       return;
     }
     case 2: {
@@ -137,9 +136,8 @@ static void use_linker(linker_t linkers[2], bool chained, store_t* store) {
     case 3: {
       size_t other = below(LINKER_NAMES);
       object_t** alias = &linker->defined[module][other];
-      bool defined = wasmrt_linker_alias(
-        linker->pointer, module_text, 1, name_text, 1, module_text, 1, linker_letters + other, 1
-      );
+      bool defined = wasmrt_linker_alias(linker->pointer, module_text, 1, name_text, 1, module_text,
+                                         1, linker_letters + other, 1);
       EXPECT_INT(defined, expected && (!*alias || linker->shadows));
       if (defined) *alias = expected;
       return;
@@ -231,11 +229,11 @@ void look_at_trap_extension(const object_t* object) {
 // Fuel, deadlines and interrupts: a store of its own, on an engine that has them
 
 static const char metered_text[] =
-  "(module (import \"\" \"visit\" (func $visit))"
-  "  (func (export \"count\") (param $n i32) (result i32) (local $i i32)"
-  "    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))"
-  "      (local.get $n))))"
-  "    (call $visit) (local.get $i)))";
+    "(module (import \"\" \"visit\" (func $visit))"
+    "  (func (export \"count\") (param $n i32) (result i32) (local $i i32)"
+    "    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))"
+    "      (local.get $n))))"
+    "    (call $visit) (local.get $i)))";
 
 static wasm_engine_t* metered_engine(void) {
   static wasm_engine_t* engine;
@@ -466,7 +464,10 @@ static void set_option(configuration_t* it) {
       done = wasmrt_config_set_compiler(config, value);
       right = value <= 6;
       break;
-    case 1: done = wasmrt_config_set_optimization(config, value %= 6); right = value <= 3; break;
+    case 1:
+      done = wasmrt_config_set_optimization(config, value %= 6);
+      right = value <= 3;
+      break;
     case 2:
       done = wasmrt_config_set_proposal(config, value %= 21, on);
       right = value >= 1 && value <= 18;
@@ -517,7 +518,7 @@ static void set_option(configuration_t* it) {
 
 static void run_something(wasm_engine_t* engine, bool fuel) {
   static const char text[] =
-    "(module (func (export \"f\") (result i32) (i32.add (i32.const 3) (i32.const 4))))";
+      "(module (func (export \"f\") (result i32) (i32.add (i32.const 3) (i32.const 4))))";
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(text, strlen(text), &binary)) FAIL("text");
   wasm_store_t* store = wasm_store_new(engine);

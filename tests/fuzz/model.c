@@ -310,7 +310,7 @@ void handle_given_up(object_t* object) {
 }
 
 static void* delete_in_thread(void* handle) {
-  run.finalizing++;  // a finalizer shall run there, but no WebAssembly
+  run.finalizing++; // a finalizer shall run there, but no WebAssembly
   wasm_ref_delete(handle);
   run.finalizing--;
   return NULL;
