@@ -33,7 +33,7 @@ pub unsafe extern "C" fn wasm_functype_new(
     answer("wasm_functype_new", None, || {
         // SAFETY: NULL, or C's vectors, which may be the same.
         let (params, results) = unsafe { (Vector::take(params), Vector::take(results)) };
-        let ty = FuncType::new(types(&*params, "parameter")?, types(&*results, "result")?);
+        let ty = FuncType::new(types(&params, "parameter")?, types(&results, "result")?);
         Ok(give(ExternType::Func(ty)))
     })
 }

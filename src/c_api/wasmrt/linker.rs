@@ -24,7 +24,7 @@ use crate::runtime::core::linker::{Linker, Prepared, Unknown};
 use crate::runtime::core::object::Handle;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
-use std::sync::Arc;
+use std::rc::Rc;
 
 c_type!(
     /// Definitions by name, for the imports of modules.
@@ -35,7 +35,7 @@ c_type!(
     wasmrt_linker_t,
     "a linker",
     Boxed,
-    Arc<Linker>
+    Rc<Linker>
 );
 
 c_type!(
@@ -67,7 +67,7 @@ pub enum wasmrt_unknown_imports_enum {
 /// Creates an empty linker for a store, own. Returns NULL with a last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_new(store: Option<&mut wasm_store_t>) -> Option<Box<wasmrt_linker_t>> {
-    answer("wasmrt_linker_new", None, || Ok(give(Arc::new(Linker::new(store.required()?)))))
+    answer("wasmrt_linker_new", None, || Ok(give(Rc::new(Linker::new(store.required()?)))))
 }
 
 /// Deletes a linker. Takes ownership. Linkers that have it as the next one keep what it defines.

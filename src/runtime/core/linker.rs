@@ -17,6 +17,7 @@ use crate::runtime::binary::declarations::Import;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What is done about imports that nothing is defined for.
@@ -32,13 +33,16 @@ pub enum Unknown {
     Defaults,
 }
 
+/// What is defined in one module.
+type Names = HashMap<Box<str>, Handle>;
+
 /// Definitions by module and name. Belongs to a store, and keeps it and what is defined.
 pub struct Linker {
     store: StoreHandle,
     /// In the standard library's map, whose hashes nobody can predict: the names may be a guest's exports.
-    definitions: RefCell<HashMap<Arc<str>, HashMap<Arc<str>, Handle>>>,
+    definitions: RefCell<HashMap<Box<str>, Names>>,
     /// Asked for what is not defined here.
-    next: RefCell<Option<Arc<Linker>>>,
+    next: RefCell<Option<Rc<Linker>>>,
     pub allows_shadowing: Cell<bool>,
     pub unknown: Cell<Unknown>,
 }
@@ -69,7 +73,7 @@ impl Linker {
             let mut definitions = self.definitions.borrow_mut();
             // Only a new name is copied.
             if !definitions.contains_key(module) {
-                definitions.insert(module.into(), HashMap::new());
+                definitions.insert(module.into(), Names::new());
             }
             let names = definitions.get_mut(module).expect("just inserted");
             match names.get_mut(name) {
@@ -140,13 +144,13 @@ impl Linker {
     }
 
     /// Has another linker of the same store asked for what is not defined here.
-    pub fn set_next(self: &Arc<Linker>, next: Option<Arc<Linker>>) -> Result<()> {
+    pub fn set_next(self: &Rc<Linker>, next: Option<Rc<Linker>>) -> Result<()> {
         let mut linker = next.clone();
         while let Some(other) = linker {
             if !self.store.is(&other.store) {
                 return Err(Error::misuse("the linkers belong to different stores"));
             }
-            if Arc::ptr_eq(self, &other) {
+            if Rc::ptr_eq(self, &other) {
                 return Err(Error::misuse("the linkers would ask each other in a circle"));
             }
             linker = other.next.borrow().clone();

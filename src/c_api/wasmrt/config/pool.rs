@@ -56,7 +56,8 @@ pub unsafe extern "C" fn wasmrt_config_set_pool_limit(
 /// What sets a limit. A count that is too large for the field is too large for the engine as well, which refuses it.
 fn setter(limit: u32) -> Option<fn(&mut Pooling, u64)> {
     use wasmrt_pool_limit_enum::*;
-    let setters: [(wasmrt_pool_limit_enum, fn(&mut Pooling, u64)); 5] = [
+    type Setter = fn(&mut Pooling, u64);
+    let setters: [(wasmrt_pool_limit_enum, Setter); 5] = [
         (WASMRT_POOL_INSTANCES, |pool, value| pool.instances = count(value)),
         (WASMRT_POOL_MEMORIES, |pool, value| pool.memories = count(value)),
         (WASMRT_POOL_TABLES, |pool, value| pool.tables = count(value)),
