@@ -46,8 +46,25 @@ impl Backend for Wasmtime {
         c"wasmtime"
     }
 
-    fn can(&self, _setting: Setting) -> bool {
-        true
+    fn can(&self, setting: Setting) -> bool {
+        // Named one by one, so that a new setting is not ignored: `config::translate` has to apply each of these.
+        match setting {
+            Setting::Compiler
+            | Setting::Optimization
+            | Setting::Fuel
+            | Setting::Interruption
+            | Setting::MaxWasmStack
+            | Setting::MemoryReservation
+            | Setting::MemoryGuard
+            | Setting::CopyOnWrite
+            | Setting::Pooling
+            | Setting::ParallelCompilation
+            | Setting::DebugInfo
+            | Setting::Profiling
+            | Setting::Deterministic
+            | Setting::Target
+            | Setting::CpuFeatures => true,
+        }
     }
 
     fn version(&self) -> &'static CStr {

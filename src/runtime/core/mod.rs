@@ -2,6 +2,7 @@
 //! The files refer to each other in a circle, as the objects do.
 
 pub mod arity;
+pub mod backtrace;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;

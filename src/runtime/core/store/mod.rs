@@ -7,6 +7,7 @@
 mod fuel;
 mod index;
 mod lifetime;
+mod traps;
 
 use self::index::Index;
 use self::lifetime::Lifetime;
@@ -15,8 +16,7 @@ use super::engine::Engine;
 use super::engine_traits;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
-use super::trap::{Cause, Trap};
-use crate::runtime::base::error::{self, Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::limits::StoreLimits;
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -145,22 +145,6 @@ impl Store {
     /// Makes the addresses of memories that were looked up invalid. Must be called before any memory grows.
     pub fn memory_will_grow(&self) {
         self.memory_growths.set(self.memory_growths.get().wrapping_add(1));
-    }
-
-    pub fn set_pending_trap(&self, trap: Handle) {
-        self.pending_trap.set(Some(trap));
-    }
-
-    pub fn take_pending_trap(&self) -> Option<Handle> {
-        self.pending_trap.take()
-    }
-
-    /// Makes a trap for something that went wrong outside WebAssembly, and records it as the thread's last error.
-    #[cold]
-    pub fn error_trap(&self, error: Error) -> Handle {
-        error::record(&error);
-        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
-        Trap::new(cause, error.message.clone().into_bytes()).into_handle(self)
     }
 
     /// Checks that `object` belongs to this store.
