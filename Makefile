@@ -1,74 +1,127 @@
 # The two commands that a clean clone needs are `make demo` and `make test`; all else is cargo and CMake as usual.
-# Needed: Rust with cargo, gcc, make, python3 with pip, node with npm. CMake is installed when it is missing.
+# Needed: Rust with cargo, gcc, make, python3 with pip, node with npm. `make setup` installs the rest.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-BUILD := build
+# cargo's profile: release is what is installed and measured, quick is the same without minutes of linking.
+PROFILE := release
+BUILD := $(if $(filter release,$(PROFILE)),build,build/$(PROFILE))
 JOBS := $(shell nproc)
 WITH_CMAKE := scripts/with-cmake
 ENGINES := wasmtime wasmi
 CONFIGURE := $(WITH_CMAKE) cmake -S . -G "Unix Makefiles" --log-level=WARNING \
 	-DCMAKE_RULE_MESSAGES=OFF -DCMAKE_TARGET_MESSAGES=OFF
-CARGO_TEST := cargo test --quiet --release --locked
+CARGO_TEST := cargo test --quiet --profile quick --locked
+CLIPPY := cargo clippy --profile quick --locked
+TOOLS := --package wasmrt-headers --package wasmrt-spec --package wasmrt-c-api --package wasmrt-differential
 
 # cargo builds the same engines for every step below; only its diagnostics are worth reading
 export CARGO_TERM_QUIET := true
 
-.PHONY: help demo test lint test-rust test-c test-c-alone test-spec test-fuzz test-differential test-tools build configure
-.PHONY: clean
+.PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
+.PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
+.PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-tools build configure clean
+.PHONY: bench bench-guard bench-program
 .NOTPARALLEL:
 
 help:
-	@echo "make demo   build everything, run the hello example and a real module on every engine"
-	@echo "make test   all tests: formatting, lints, cargo's tests for each set of engines, then ctest likewise"
-	@echo "make build  the library, the examples and the C tests, in $(BUILD)/"
-	@echo "make clean  remove $(BUILD)/ and target/"
-	@echo "Parts of make test: make lint, make test-rust, make test-ownership, make test-c, make test-c-alone"
+	@echo "make demo     build everything, run the hello example and a real module on every engine"
+	@echo "make check    what to run before each commit: formatting, lints, headers, ABI, unit tests; a minute or two"
+	@echo "make test     all tests: lints, cargo's tests for each set of engines, then ctest likewise; half an hour"
+	@echo "make setup    install what the tests use and this machine lacks"
+	@echo "make build    the library, the examples and the C tests, in build/"
+	@echo "make clean    remove build/ and target/"
+	@echo "Parts of make test: make lint, test-rust, test-rust-alone, test-ownership, test-c, test-c-alone"
+	@echo "make test-c PROFILE=quick   the C tests in build/quick, with a library that links in seconds"
 	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
-	@echo "make bench  measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
-	@echo "Install afterwards: cmake --install $(BUILD) --prefix PREFIX"
+	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
+	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
+	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
-demo: configure
+setup:
+	@scripts/setup
+
+demo:
+	@$(MAKE) --no-print-directory PROFILE=quick run-demo
+
+run-demo: configure
 	@echo "-- building (the engines take some minutes the first time)"
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target wasmrt-examples --parallel $(JOBS) -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-hello -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-source_map -- --no-print-directory
 
-# With all engines comes last: its summary closes the output, and target/release is left with the whole library.
-test: lint test-rust test-ownership test-c-alone test-c
+# The inner loop: with all engines only, and nothing that links for long.
+check: lint-rust lint-texts test-headers test-rust
+	@echo "-- make check passed"
 
-lint:
+# With all engines comes last: its summary closes the output.
+test: test-tools lint test-headers test-rust test-rust-alone test-ownership test-c-alone test-c
+
+lint: lint-rust lint-rust-alone lint-texts
+
+lint-rust:
 	@if cargo fmt --version >/dev/null 2>&1; then echo "-- cargo fmt"; cargo fmt --all --check; \
-	else echo "-- cargo fmt skipped: rustfmt is not installed (rustup component add rustfmt)"; fi
+	else echo "-- cargo fmt skipped: rustfmt is not installed (make setup)"; fi
 	@if cargo clippy --version >/dev/null 2>&1; then echo "-- cargo clippy"; \
-	cargo clippy --release --locked -- -D warnings; \
-	for engine in $(ENGINES); do \
-	cargo clippy --release --locked --no-default-features --features $$engine -- -D warnings; done; \
-	cargo clippy --release --locked --package wasmrt-headers --package wasmrt-spec \
-	--package wasmrt-c-api --package wasmrt-differential -- -D warnings; \
-	else echo "-- cargo clippy skipped: it is not installed (rustup component add clippy)"; fi
-	@scripts/check-licences
+	$(CLIPPY) -- -D warnings; $(CLIPPY) $(TOOLS) -- -D warnings; \
+	else echo "-- cargo clippy skipped: it is not installed (make setup)"; fi
+
+# Each engine alone proves that nothing outside its folder needs the other.
+lint-rust-alone:
+	@if cargo clippy --version >/dev/null 2>&1; then for engine in $(ENGINES); do \
+	echo "-- cargo clippy, $$engine alone"; $(CLIPPY) --no-default-features --features $$engine -- -D warnings; done; fi
+
+lint-texts:
+	@scripts/check-arrows
+	@scripts/check-arrows --control
+	@scripts/check-lines
+	@scripts/check-abi
+	@scripts/check-abi --control
+	@scripts/check-notices
+	@if cargo deny --version >/dev/null 2>&1; then echo "-- cargo deny"; \
+	cargo deny --log-level error --locked --workspace check licenses bans sources; \
+	else echo "-- cargo deny skipped: it is not installed (make setup)"; fi
+	@scripts/format-c --check
+
+# What is generated, and committed.
+format:
+	@cargo fmt --all
+	@scripts/format-c
+
+headers:
+	@cargo run --quiet --profile quick --locked --package wasmrt-headers
+
+abi:
+	@scripts/check-abi --write
+
+notices:
+	@if ! cargo about --version >/dev/null 2>&1; then \
+	echo "cargo-about is needed: cargo install --locked cargo-about --features cli"; exit 1; fi
+	@cargo about generate --locked --all-features --fail about.hbs -o THIRD-PARTY.txt
+	@scripts/check-notices
+
+test-headers:
+	@echo "-- the headers are what cbindgen makes of the sources (make headers writes them)"
+	@$(CARGO_TEST) --package wasmrt-headers
 
 # What needs no engine, under what checks Rust's own code; docs/soundness.md says what for.
-.PHONY: test-ownership test-miri
 test-ownership:
 	@scripts/test-ownership plain address thread
 
 test-miri:
 	@scripts/test-ownership miri
 
-# Each engine alone proves that nothing outside its folder needs the other.
 test-rust:
 	@echo "-- cargo test, all engines (building them takes some minutes the first time)"
 	@$(CARGO_TEST)
+
+test-rust-alone:
 	@for engine in $(ENGINES); do \
 	echo "-- cargo test, $$engine alone"; $(CARGO_TEST) --no-default-features --features $$engine; done
-	@echo "-- the headers are what cbindgen makes of the sources (cargo run -p wasmrt-headers writes them)"
-	@$(CARGO_TEST) --package wasmrt-headers
 
 test-c: test-tools build
 	@echo "-- ctest"
@@ -78,14 +131,15 @@ test-c: test-tools build
 test-c-alone:
 	@for engine in $(ENGINES); do \
 	echo "-- ctest, $$engine alone"; \
-	$(CONFIGURE) -B $(BUILD)/$$engine -DWASMRT_BACKENDS=$$engine -DWASMRT_HAS_SANITIZERS=OFF >/dev/null; \
-	$(WITH_CMAKE) cmake --build $(BUILD)/$$engine --parallel $(JOBS) -- --no-print-directory; \
-	$(WITH_CMAKE) ctest --test-dir $(BUILD)/$$engine --output-on-failure --parallel $(JOBS) \
+	$(CONFIGURE) -B build/$$engine -DWASMRT_BACKENDS=$$engine -DWASMRT_CARGO_PROFILE=quick \
+	-DWASMRT_HAS_SANITIZERS=OFF >/dev/null; \
+	$(WITH_CMAKE) cmake --build build/$$engine --parallel $(JOBS) -- --no-print-directory; \
+	$(WITH_CMAKE) ctest --test-dir build/$$engine --output-on-failure --parallel $(JOBS) \
 	--label-exclude '^(asan|valgrind|package|fuzz)$$'; done
 
 test-spec: build
 	@echo "-- the specification's test suite"
-	@target/release/wasmrt-spec --check --library $(BUILD)/lib/libwasmrt.so
+	@target/quick/wasmrt-spec --check --library $(BUILD)/lib/libwasmrt.so
 
 # An input that fails is left in $(BUILD).
 FUZZ_TIME := 60
@@ -101,25 +155,24 @@ test-differential: COUNT ?= 100000
 test-differential: SEED ?= 1000000
 test-differential: build
 	@echo "-- differential runs"
-	@target/release/wasmrt-differential --library $(BUILD)/lib/libwasmrt.so --seed $(SEED) --count $(COUNT) \
+	@target/quick/wasmrt-differential --library $(BUILD)/lib/libwasmrt.so --seed $(SEED) --count $(COUNT) \
 	--output $(BUILD)/differences
 
 test-tools:
-	@scripts/install-test-tools
+	@scripts/setup --tests
 
 configure:
 	@echo "-- configuring $(BUILD)/"
-	@$(CONFIGURE) -B $(BUILD) >/dev/null
+	@$(CONFIGURE) -B $(BUILD) -DWASMRT_CARGO_PROFILE=$(PROFILE) >/dev/null
 
 build: configure
 	@echo "-- building (the engines take some minutes the first time)"
 	@$(WITH_CMAKE) cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory
 
 clean:
-	rm -rf $(BUILD) target
+	rm -rf build target
 
 # What is compared with is fetched from package registries, and built: minutes, the first time.
-.PHONY: bench bench-guard bench-program
 bench: bench-program
 	@benches/run.py
 

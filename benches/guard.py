@@ -32,7 +32,7 @@ def read_expected():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bench", default="build/benches/bench", help="the benchmark program")
-    parser.add_argument("--library", default="target/release/libwasmrt.so")
+    parser.add_argument("--library", default="build/lib/libwasmrt.so")
     parser.add_argument("--backend", choices=BACKENDS, help="all if absent")
     parser.add_argument("--update", action="store_true", help="write the numbers instead of comparing with them")
     options = parser.parse_args()

@@ -7,11 +7,11 @@
 #include <wasmrt.h>
 
 static const char text[] =
-  "(module"
-  "  (func (export \"loop\") (param i32)"
-  "    (loop $again"
-  "      (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"
-  "  (func (export \"call\") (param i32) (result i32) (local.get 0)))";
+    "(module"
+    "  (func (export \"loop\") (param i32)"
+    "    (loop $again"
+    "      (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))"
+    "  (func (export \"call\") (param i32) (result i32) (local.get 0)))";
 
 static void check(bool good, const char* what) {
   if (good) return;
@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   check(engine, "engine");
   wasm_store_t* store = wasm_store_new(engine);
   if (fuel) check(wasmrt_store_set_fuel(store, UINT64_C(1) << 60), "fuel");
-  if (strchr(mode, 'd')) check(wasmrt_store_set_deadline(store, hour), "deadline");
+  if (strchr(mode, 'd')) check(wasmrt_store_set_timeout(store, hour), "deadline");
   if (strchr(mode, 't')) check(wasmrt_store_set_call_timeout(store, hour), "timeout");
 
   wasm_byte_vec_t binary;

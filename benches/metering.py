@@ -17,7 +17,7 @@ MODES = {
     "-": "nothing",
     "f": "fuel",
     "i": "interruption",
-    "id": "interruption, with a deadline of the store",
+    "id": "interruption, with a timeout of the store",
     "it": "interruption, with a timeout for calls",
     "fi": "fuel and interruption",
 }
@@ -30,7 +30,8 @@ def build(library, directory):
     subprocess.run(
         ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", f"-I{ROOT}/include", ROOT / "benches/metering.c", library,
          f"-Wl,-rpath,{directory}", "-o", program], check=True)
-    (directory / "libwasmrt.so.0").symlink_to(library)  # the name that the program asks for
+    dynamic = subprocess.run(["readelf", "-d", library], check=True, stdout=subprocess.PIPE, text=True).stdout
+    (directory / re.search(r"\(SONAME\).*\[(.*)\]", dynamic).group(1)).symlink_to(library)
     return program
 
 
@@ -51,7 +52,7 @@ def cost(program, backend, mode, what):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--library", type=pathlib.Path, default=ROOT / "target/release/libwasmrt.so")
+    parser.add_argument("--library", type=pathlib.Path, default=ROOT / "build/lib/libwasmrt.so")
     options = parser.parse_args()
     columns = [(what, backend) for what in COUNTS for backend in BACKENDS]
     print("| enabled | " + " | ".join(f"{what}, {backend}" for what, backend in columns) + " |")

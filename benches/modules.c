@@ -70,8 +70,8 @@ static void put_byte(bytes_t *to, uint8_t byte) {
   put_bytes(to, &byte, 1);
 }
 
-#define PUT(to, ...)                                                                               \
-  put_bytes(to, (const uint8_t[]){__VA_ARGS__}, sizeof (const uint8_t[]){__VA_ARGS__})
+#define PUT(to, ...) \
+  put_bytes(to, (const uint8_t[]){__VA_ARGS__}, sizeof(const uint8_t[]){__VA_ARGS__})
 
 // A number in LEB128.
 static void put_number(bytes_t *to, size_t number) {

@@ -392,8 +392,7 @@ static void prepare_instance(uint64_t parameter) {
 static void prepare_instance_with_data(uint64_t kilobytes) {
   new_engine_and_store();
   module = new_module(module_with_data((size_t)kilobytes * 1024));
-  instances_of_a_store =
-      10; // valgrind has address space for at most 20 of wasmtime's memories
+  instances_of_a_store = 10; // valgrind has address space for at most 20 of wasmtime's memories
 }
 
 static void prepare_instance_with_imports(uint64_t count) {

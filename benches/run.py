@@ -37,11 +37,11 @@ MODULES = {
 
 # What is measured: label, what the tables call it, path, backend to choose.
 LIBRARIES = [
-    ("wasmrt-wasmtime", "wasmrt", ROOT / "target/release/libwasmrt.so", "wasmtime"),
+    ("wasmrt-wasmtime", "wasmrt", ROOT / "build/lib/libwasmrt.so", "wasmtime"),
     ("own-wasmtime", "wasmtime 48's own", PEERS / "release/libpeer_wasmtime.so", None),
     ("wheel-wasmtime", "wasmtime 50's own (PyPI)", WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so", None),
     ("floor-wasmtime", "floor", PEERS / "release/libfloors.so", "wasmtime"),
-    ("wasmrt-wasmi", "wasmrt", ROOT / "target/release/libwasmrt.so", "wasmi"),
+    ("wasmrt-wasmi", "wasmrt", ROOT / "build/lib/libwasmrt.so", "wasmi"),
     ("own-wasmi", "wasmi 2's own", PEERS / "release/libpeer_wasmi.so", None),
     ("floor-wasmi", "floor", PEERS / "release/libfloors.so", "wasmi"),
 ]
@@ -179,7 +179,7 @@ def stripped_size(path):
 
 def measure_sizes():
     libraries = {
-        "wasmrt, both engines": ROOT / "target/release/libwasmrt.so",
+        "wasmrt, both engines": ROOT / "build/lib/libwasmrt.so",
         "wasmrt, wasmi alone": WORK / "wasmi-alone/release/libwasmrt.so",
         "wasmtime 48's own C API": PEERS / "release/libpeer_wasmtime.so",
         "wasmtime 50's own C API (PyPI)": WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so",

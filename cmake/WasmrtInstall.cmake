@@ -38,4 +38,5 @@ install(FILES
 install(FILES "${PROJECT_BINARY_DIR}/wasmrt.pc" DESTINATION "${pkgconfig_directory}")
 install(FILES "${PROJECT_BINARY_DIR}/wasmrtConfig.cmake" "${PROJECT_BINARY_DIR}/wasmrtConfigVersion.cmake"
   DESTINATION "${package_directory}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+# The second has the licences of what the library contains.
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/THIRD-PARTY.txt" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

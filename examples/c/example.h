@@ -55,13 +55,11 @@ static inline wasm_module_t* new_module(wasm_store_t* store, const char* text) {
 
 // `imports` are in the order in which the module declares them and remain the caller's; NULL for
 // none.
-static inline wasm_instance_t* new_instance(
-  wasm_store_t* store, const wasm_module_t* module, const wasm_extern_vec_t* imports
-) {
+static inline wasm_instance_t* new_instance(wasm_store_t* store, const wasm_module_t* module,
+                                            const wasm_extern_vec_t* imports) {
   const wasm_extern_vec_t none = WASM_EMPTY_VEC;
   wasm_trap_t* trap = NULL;
-  wasm_instance_t* instance =
-    wasm_instance_new(store, module, imports ? imports : &none, &trap);
+  wasm_instance_t* instance = wasm_instance_new(store, module, imports ? imports : &none, &trap);
   if (trap) {
     print_trap(stderr, "error: cannot instantiate the module", trap);
     exit(1);
@@ -73,6 +71,14 @@ static inline wasm_instance_t* new_instance(
 // Returns the exported function at this index. It belongs to `exports`.
 static inline wasm_func_t* exported_func(const wasm_extern_vec_t* exports, size_t index) {
   wasm_func_t* func = index < exports->size ? wasm_extern_as_func(exports->data[index]) : NULL;
+  if (!func) stop("the module does not export this function");
+  return func;
+}
+
+// Returns the export of this name, a function, own: it must be passed to `wasm_func_delete`.
+static inline wasm_func_t* func_named(const wasm_instance_t* instance, const char* name) {
+  wasm_extern_t* export = wasmrt_instance_export(instance, name, strlen(name));
+  wasm_func_t* func = export ? wasm_extern_as_func(export) : NULL;
   if (!func) stop("the module does not export this function");
   return func;
 }

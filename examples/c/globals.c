@@ -5,22 +5,21 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"factor\" (global $factor f64))"
-  "  (import \"host\" \"counter\" (global $counter (mut i64)))"
-  "  (global (export \"limit\") i32 (i32.const 100))"
-  "  (global $level (export \"level\") (mut f32) (f32.const 0.5))"
-  "  (export \"counter\" (global $counter))"
-  "  (func (export \"scale\") (param f64) (result f64)"
-  "    (global.set $counter (i64.add (global.get $counter) (i64.const 1)))"
-  "    (f64.mul (local.get 0) (global.get $factor)))"
-  "  (func (export \"raise\")"
-  "    (global.set $level (f32.mul (global.get $level) (f32.const 2)))))";
+    "(module"
+    "  (import \"host\" \"factor\" (global $factor f64))"
+    "  (import \"host\" \"counter\" (global $counter (mut i64)))"
+    "  (global (export \"limit\") i32 (i32.const 100))"
+    "  (global $level (export \"level\") (mut f32) (f32.const 0.5))"
+    "  (export \"counter\" (global $counter))"
+    "  (func (export \"scale\") (param f64) (result f64)"
+    "    (global.set $counter (i64.add (global.get $counter) (i64.const 1)))"
+    "    (f64.mul (local.get 0) (global.get $factor)))"
+    "  (func (export \"raise\")"
+    "    (global.set $level (f32.mul (global.get $level) (f32.const 2)))))";
 
 // Creates a global of this type, starting with this value.
-static wasm_global_t* new_global(
-  wasm_store_t* store, wasm_mutability_t mutability, const wasm_val_t* value
-) {
+static wasm_global_t* new_global(wasm_store_t* store, wasm_mutability_t mutability,
+                                 const wasm_val_t* value) {
   wasm_globaltype_t* type = wasm_globaltype_new(wasm_valtype_new(value->kind), mutability);
   if (!type) fail("cannot create the type of a global");
   wasm_global_t* global = wasm_global_new(store, type, value);
@@ -32,7 +31,7 @@ static wasm_global_t* new_global(
 static wasm_val_t get(const wasm_global_t* global) {
   wasm_val_t value;
   wasm_global_get(global, &value);
-  return value;  // a number: nothing to release
+  return value; // a number: nothing to release
 }
 
 // wasm_global_set returns nothing: the last error shows whether it was refused.
@@ -44,7 +43,7 @@ static bool set(wasm_global_t* global, const wasm_val_t* value) {
 
 static wasm_global_t* exported_global(const wasm_extern_vec_t* exports, size_t index) {
   wasm_global_t* global =
-    index < exports->size ? wasm_extern_as_global(exports->data[index]) : NULL;
+      index < exports->size ? wasm_extern_as_global(exports->data[index]) : NULL;
   if (!global) stop("the module does not export this global");
   return global;
 }
@@ -69,7 +68,7 @@ int main(void) {
   const wasm_func_t* raise_level = exported_func(&exports, 4);
 
   printf("limit %d, level %g, counter %lld\n", get(limit).of.i32, get(level).of.f32,
-    (long long)get(counter).of.i64);
+         (long long)get(counter).of.i64);
 
   // wasm reads the constant and increments the variable that C created.
   wasm_val_t arguments[] = {WASM_F64_VAL(7)}, answers[] = {WASM_INIT_VAL};
@@ -92,8 +91,8 @@ int main(void) {
 
   // The re-exported counter is the one that C created: the same object, through another handle.
   printf("same counter: %s, limit and level: %s\n",
-    wasm_global_same(counter, exported_global(&exports, 2)) ? "yes" : "no",
-    wasm_global_same(limit, level) ? "yes" : "no");
+         wasm_global_same(counter, exported_global(&exports, 2)) ? "yes" : "no",
+         wasm_global_same(limit, level) ? "yes" : "no");
 
   wasm_extern_vec_delete(&exports);
   wasm_instance_delete(instance);

@@ -1,13 +1,13 @@
 // The environment: an operator sets what the program leaves open. This program plays both roles.
 
-#define _POSIX_C_SOURCE 200809L  // for setenv
+#define _POSIX_C_SOURCE 200809L // for setenv
 #include "example.h"
 
 static const char text[] =
-  "(module (global $depth (export \"depth\") (mut i32) (i32.const 0))"
-  "  (func $dive (export \"dive\")"
-  "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
-  "    (call $dive)))";
+    "(module (global $depth (export \"depth\") (mut i32) (i32.const 0))"
+    "  (func $dive (export \"dive\")"
+    "    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))"
+    "    (call $dive)))";
 
 // Returns how deep calls nest on a new engine. The program sets the stack to `bytes`, unless that
 // is 0.
@@ -19,15 +19,17 @@ static int32_t depth(size_t bytes) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
   wasm_instance_t* instance = new_instance(store, module, NULL);
-  wasm_extern_vec_t exports;
-  wasm_instance_exports(instance, &exports);
+  wasm_func_t* dive = func_named(instance, "dive");
+  wasm_extern_t* global = wasmrt_instance_export(instance, "depth", strlen("depth"));
+  if (!global) stop("the module does not export its depth");
   wasm_val_vec_t none = WASM_EMPTY_VEC;
-  wasm_trap_t* trap = wasm_func_call(exported_func(&exports, 1), &none, &none);
+  wasm_trap_t* trap = wasm_func_call(dive, &none, &none);
   if (!trap || wasmrt_trap_code(trap) != WASMRT_TRAP_STACK_EXHAUSTED) stop("no such trap");
   wasm_trap_delete(trap);
   wasm_val_t value;
-  wasm_global_get(wasm_extern_as_global(exports.data[0]), &value);
-  wasm_extern_vec_delete(&exports);
+  wasm_global_get(wasm_extern_as_global(global), &value);
+  wasm_extern_delete(global);
+  wasm_func_delete(dive);
   wasm_instance_delete(instance);
   wasm_module_delete(module);
   wasm_store_delete(store);
@@ -44,7 +46,7 @@ int main(void) {
 
   // With an invalid value, the next engine cannot be created.
   setenv("WASMRT_MAX_WASM_STACK", "a lot", 1);
-  if (wasm_engine_new()) stop("this variable means nothing");
+  if (wasm_engine_new()) stop("an invalid variable was accepted");
   printf("%s\n", wasmrt_last_error_message());
   return 0;
 }

@@ -3,14 +3,14 @@
 #include "example.h"
 
 static const char invalid[] =
-  "(module (func nop) (func $sum (param i32 i64) (result i32)"
-  "  (i32.add (local.get 0) (local.get 1))))";
+    "(module (func nop) (func $sum (param i32 i64) (result i32)"
+    "  (i32.add (local.get 0) (local.get 1))))";
 
 static const char demanding[] =
-  "(module"
-  "  (import \"clock\" \"now\" (func (result i64)))"
-  "  (import \"env\" \"memory\" (memory 1))"
-  "  (import \"env\" \"log\" (func (param i32))))";
+    "(module"
+    "  (import \"clock\" \"now\" (func (result i64)))"
+    "  (import \"env\" \"memory\" (memory 1))"
+    "  (import \"env\" \"log\" (func (param i32))))";
 
 static wasm_trap_t* now(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)args;
@@ -44,7 +44,8 @@ int main(void) {
   wasm_extern_vec_t imports = WASM_ARRAY_VEC(externs);
   wasm_module_t* module = new_module(store, demanding);
   if (wasm_instance_new(store, module, &imports, NULL)) stop("this cannot be instantiated");
-  if (wasmrt_last_error_kind() == WASMRT_ERROR_LINK) printf("%s\n", wasmrt_last_error_message());
+  printf("error of kind \"%s\"\n", wasmrt_error_kind_name(wasmrt_last_error_kind()));
+  printf("%s\n", wasmrt_last_error_message());
 
   // Success does not clear the last error: it stays until the program clears it.
   wasm_module_delete(new_module(store, "(module)"));

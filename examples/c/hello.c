@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <wasm.h>
-#include <wasmrt.h>  // only for the text format, the engine's name and the last error
+#include <wasmrt.h> // only for the text format, the engine's name and the last error
 
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"add\" (func $add (param i32 i32) (result i32)))"
-  "  (func (export \"add_and_double\") (param i32 i32) (result i32)"
-  "    (i32.mul (call $add (local.get 0) (local.get 1)) (i32.const 2))))";
+    "(module"
+    "  (import \"host\" \"add\" (func $add (param i32 i32) (result i32)))"
+    "  (func (export \"add_and_double\") (param i32 i32) (result i32)"
+    "    (i32.mul (call $add (local.get 0) (local.get 1)) (i32.const 2))))";
 
 // Every function of the library that fails leaves a message that says why.
 static int failed(const char* what) {
@@ -28,14 +28,14 @@ static wasm_trap_t* add(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   int32_t sum = args->data[0].of.i32 + args->data[1].of.i32;
   printf("hello from C: wasm asks for %d + %d\n", args->data[0].of.i32, args->data[1].of.i32);
   results->data[0] = (wasm_val_t)WASM_I32_VAL(sum);
-  return NULL;  // no trap: continue
+  return NULL; // no trap: continue
 }
 
 int main(void) {
   // An engine compiles code; threads may share it. A store holds everything that runs.
   wasm_engine_t* engine = wasm_engine_new();
   if (!engine) return failed("cannot create the engine");
-  fprintf(stderr, "running on %s\n", wasmrt_engine_backend(engine));
+  fprintf(stderr, "running on %s\n", wasmrt_engine_backend_name(engine));
   wasm_store_t* store = wasm_store_new(engine);
   if (!store) return failed("cannot create the store");
 
@@ -47,8 +47,8 @@ int main(void) {
   if (!module) return failed("cannot compile the module");
 
   // The host function and its type. wasm_func_new only reads the type, so delete it afterwards.
-  wasm_functype_t* type = wasm_functype_new_2_1(
-    wasm_valtype_new_i32(), wasm_valtype_new_i32(), wasm_valtype_new_i32());
+  wasm_functype_t* type =
+      wasm_functype_new_2_1(wasm_valtype_new_i32(), wasm_valtype_new_i32(), wasm_valtype_new_i32());
   wasm_func_t* host_add = wasm_func_new(store, type, add);
   wasm_functype_delete(type);
   if (!host_add) return failed("cannot create the host function");

@@ -14,7 +14,7 @@ static inline const char* json_skip_space(const char* at) {
 // Returns the closing quote of the string whose opening quote is at `at`.
 static inline const char* json_string_end(const char* at) {
   for (++at; *at && *at != '"'; ++at) {
-    if (*at == '\\' && at[1]) ++at;  // an escaped quote does not end it
+    if (*at == '\\' && at[1]) ++at; // an escaped quote does not end it
   }
   return *at ? at : NULL;
 }

@@ -4,23 +4,23 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (memory (export \"memory\") 1 3)"
-  "  (data (i32.const 16) \"a greeting kept in wasm\\00\")"
-  "  (func (export \"greeting\") (result i32) (i32.const 16))"
-  // sum of the bytes from `address` to `address + length`
-  "  (func (export \"sum\") (param $address i32) (param $length i32) (result i32)"
-  "    (local $total i32) (local $end i32)"
-  "    (local.set $end (i32.add (local.get $address) (local.get $length)))"
-  "    (block $done (loop $next"
-  "      (br_if $done (i32.ge_u (local.get $address) (local.get $end)))"
-  "      (local.set $total"
-  "        (i32.add (local.get $total) (i32.load8_u (local.get $address))))"
-  "      (local.set $address (i32.add (local.get $address) (i32.const 1)))"
-  "      (br $next)))"
-  "    (local.get $total))"
-  "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
-  "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
+    "(module"
+    "  (memory (export \"memory\") 1 3)"
+    "  (data (i32.const 16) \"a greeting kept in wasm\\00\")"
+    "  (func (export \"greeting\") (result i32) (i32.const 16))"
+    // sum of the bytes from `address` to `address + length`
+    "  (func (export \"sum\") (param $address i32) (param $length i32) (result i32)"
+    "    (local $total i32) (local $end i32)"
+    "    (local.set $end (i32.add (local.get $address) (local.get $length)))"
+    "    (block $done (loop $next"
+    "      (br_if $done (i32.ge_u (local.get $address) (local.get $end)))"
+    "      (local.set $total"
+    "        (i32.add (local.get $total) (i32.load8_u (local.get $address))))"
+    "      (local.set $address (i32.add (local.get $address) (i32.const 1)))"
+    "      (br $next)))"
+    "    (local.get $total))"
+    "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
+    "  (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))";
 
 // Makes a call with i32 arguments and one i32 result.
 static int32_t call_i32(const wasm_func_t* func, size_t count, int32_t first, int32_t second) {

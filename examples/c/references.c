@@ -5,15 +5,15 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"inspect\" (func $inspect (param externref) (result externref)))"
-  "  (global $kept (export \"kept\") (mut externref) (ref.null extern))"
-  "  (table $shelf (export \"shelf\") 3 externref)"
-  "  (func (export \"keep\") (param externref) (global.set $kept (local.get 0)))"
-  "  (func (export \"put\") (param i32 externref)"
-  "    (table.set $shelf (local.get 0) (local.get 1)))"
-  "  (func (export \"show\") (param externref) (result externref)"
-  "    (call $inspect (local.get 0))))";
+    "(module"
+    "  (import \"host\" \"inspect\" (func $inspect (param externref) (result externref)))"
+    "  (global $kept (export \"kept\") (mut externref) (ref.null extern))"
+    "  (table $shelf (export \"shelf\") 3 externref)"
+    "  (func (export \"keep\") (param externref) (global.set $kept (local.get 0)))"
+    "  (func (export \"put\") (param i32 externref)"
+    "    (table.set $shelf (local.get 0) (local.get 1)))"
+    "  (func (export \"show\") (param externref) (result externref)"
+    "    (call $inspect (local.get 0))))";
 
 static int finalized = 0;
 
@@ -63,7 +63,7 @@ int main(void) {
   wasm_store_t* store = new_store(engine);
   wasm_module_t* module = new_module(store, text);
   wasm_functype_t* type =
-    wasm_functype_new_1_1(wasm_valtype_new_externref(), wasm_valtype_new_externref());
+      wasm_functype_new_1_1(wasm_valtype_new_externref(), wasm_valtype_new_externref());
   wasm_func_t* host_inspect = wasm_func_new(store, type, inspect);
   wasm_functype_delete(type);
   if (!host_inspect) fail("cannot create the host function");

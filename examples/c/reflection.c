@@ -5,18 +5,18 @@
 #include "text.h"
 
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"log\" (func $log (param i32 i32)))"
-  "  (import \"host\" \"memory\" (memory 1 4))"
-  "  (import \"host\" \"verbose\" (global i32))"
-  "  (import \"host\" \"callbacks\" (table 2 funcref))"
-  "  (func (export \"mix\") (param i32 i64 f32 f64) (result f64 i32)"
-  "    (local.get 3) (local.get 0))"
-  "  (func (export \"keep\") (param externref funcref))"
-  "  (global (export \"state\") (mut i64) (i64.const 0))"
-  "  (table (export \"shelf\") 3 8 externref)"
-  "  (export \"grown memory\" (memory 0))"
-  "  (export \"log\" (func $log)))";
+    "(module"
+    "  (import \"host\" \"log\" (func $log (param i32 i32)))"
+    "  (import \"host\" \"memory\" (memory 1 4))"
+    "  (import \"host\" \"verbose\" (global i32))"
+    "  (import \"host\" \"callbacks\" (table 2 funcref))"
+    "  (func (export \"mix\") (param i32 i64 f32 f64) (result f64 i32)"
+    "    (local.get 3) (local.get 0))"
+    "  (func (export \"keep\") (param externref funcref))"
+    "  (global (export \"state\") (mut i64) (i64.const 0))"
+    "  (table (export \"shelf\") 3 8 externref)"
+    "  (export \"grown memory\" (memory 0))"
+    "  (export \"log\" (func $log)))";
 
 static wasm_trap_t* ignore(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   (void)args;
@@ -30,7 +30,7 @@ static wasm_extern_t* make_import(wasm_store_t* store, const wasm_externtype_t* 
   switch (wasm_externtype_kind(type)) {
     case WASM_EXTERN_FUNC:
       return wasm_func_as_extern(
-        wasm_func_new(store, wasm_externtype_as_functype_const(type), ignore));
+          wasm_func_new(store, wasm_externtype_as_functype_const(type), ignore));
     case WASM_EXTERN_GLOBAL: {
       const wasm_globaltype_t* global = wasm_externtype_as_globaltype_const(type);
       wasm_val_t zero = {.kind = wasm_valtype_kind(wasm_globaltype_content(global))};
@@ -38,12 +38,11 @@ static wasm_extern_t* make_import(wasm_store_t* store, const wasm_externtype_t* 
     }
     case WASM_EXTERN_TABLE:
       return wasm_table_as_extern(
-        wasm_table_new(store, wasm_externtype_as_tabletype_const(type), NULL));
+          wasm_table_new(store, wasm_externtype_as_tabletype_const(type), NULL));
     case WASM_EXTERN_MEMORY:
       return wasm_memory_as_extern(
-        wasm_memory_new(store, wasm_externtype_as_memorytype_const(type)));
-    default:
-      return NULL;
+          wasm_memory_new(store, wasm_externtype_as_memorytype_const(type)));
+    default: return NULL;
   }
 }
 
@@ -74,7 +73,7 @@ int main(void) {
   wasm_extern_vec_t exports;
   wasm_instance_exports(instance, &exports);
   for (size_t i = 0; i < exports.size; ++i) {
-    wasm_memory_t* memory = wasm_extern_as_memory(exports.data[i]);  // NULL if it is not a memory
+    wasm_memory_t* memory = wasm_extern_as_memory(exports.data[i]); // NULL if it is not a memory
     if (memory && !wasm_memory_grow(memory, 2)) fail("cannot grow the memory");
   }
   for (size_t i = 0; i < exports.size; ++i) {

@@ -26,7 +26,8 @@ static size_t find_function(const wasm_exporttype_vec_t* exports, const char* wa
     const wasm_name_t* name = wasm_exporttype_name(exports->data[i]);
     wasm_externkind_t kind = wasm_externtype_kind(wasm_exporttype_type(exports->data[i]));
     if (kind == WASM_EXTERN_FUNC && name->size == strlen(wanted) &&
-        memcmp(name->data, wanted, name->size) == 0) return i;
+        memcmp(name->data, wanted, name->size) == 0)
+      return i;
   }
   fprintf(stderr, "error: no function %s is exported; those that are:\n", wanted);
   print_exports(stderr, exports, true);
@@ -34,11 +35,11 @@ static size_t find_function(const wasm_exporttype_vec_t* exports, const char* wa
 }
 
 static int read_arguments(const wasm_functype_t* type, size_t count, char** words,
-  wasm_val_vec_t* args) {
+                          wasm_val_vec_t* args) {
   const wasm_valtype_vec_t* params = wasm_functype_params(type);
   if (params->size != count) {
-    fprintf(stderr, "error: %zu arguments expected and %zu given; the function is ",
-      params->size, count);
+    fprintf(stderr, "error: %zu arguments expected and %zu given; the function is ", params->size,
+            count);
     print_functype(stderr, type);
     fputc('\n', stderr);
     return WRONG_USE;
@@ -46,8 +47,8 @@ static int read_arguments(const wasm_functype_t* type, size_t count, char** word
   for (size_t i = 0; i < count; ++i) {
     wasm_valkind_t kind = wasm_valtype_kind(params->data[i]);
     if (!parse_value(words[i], kind, &args->data[i])) {
-      fprintf(stderr, "error: argument %zu: expected %s, not '%s'\n",
-        i + 1, value_syntax(kind), words[i]);
+      fprintf(stderr, "error: argument %zu: expected %s, not '%s'\n", i + 1, value_syntax(kind),
+              words[i]);
       return WRONG_USE;
     }
   }
@@ -55,7 +56,7 @@ static int read_arguments(const wasm_functype_t* type, size_t count, char** word
 }
 
 static int instantiate_and_call(wasm_store_t* store, const wasm_module_t* module, size_t index,
-  const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+                                const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   wasm_trap_t* trap = NULL;
   wasm_instance_t* instance = new_instance_with_stand_ins(store, module, &trap);
   if (instance) {
@@ -72,11 +73,11 @@ static int instantiate_and_call(wasm_store_t* store, const wasm_module_t* module
 
 // words: the function's name and its arguments
 static int call_function(wasm_store_t* store, const wasm_module_t* module,
-  const wasm_exporttype_vec_t* exports, size_t count, char** words) {
+                         const wasm_exporttype_vec_t* exports, size_t count, char** words) {
   size_t index = find_function(exports, words[0]);
   if (index == exports->size) return WRONG_USE;
   const wasm_functype_t* type =
-    wasm_externtype_as_functype_const(wasm_exporttype_type(exports->data[index]));
+      wasm_externtype_as_functype_const(wasm_exporttype_type(exports->data[index]));
   wasm_val_vec_t args, results;
   new_values(&args, wasm_functype_params(type)->size);
   new_values(&results, wasm_functype_results(type)->size);
@@ -139,9 +140,11 @@ int main(int argc, char** argv) {
     status = report(WRONG_USE, "cannot use this backend");
     wasm_config_delete(config);
   } else {
-    wasm_engine_t* engine = wasm_engine_new_with_config(config);  // takes the configuration
-    if (!engine) status = report(WRONG_USE, "cannot create the engine");
-    else status = run(engine, bytes, size, (size_t)(argc - first - 1), argv + first + 1);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config); // takes the configuration
+    if (!engine)
+      status = report(WRONG_USE, "cannot create the engine");
+    else
+      status = run(engine, bytes, size, (size_t)(argc - first - 1), argv + first + 1);
     wasm_engine_delete(engine);
   }
   free(bytes);

@@ -5,12 +5,12 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (func $factorial (export \"factorial\") (param i64) (result i64)"
-  "    (if (result i64) (i64.eqz (local.get 0))"
-  "      (then (i64.const 1))"
-  "      (else (i64.mul (local.get 0)"
-  "        (call $factorial (i64.sub (local.get 0) (i64.const 1))))))))";
+    "(module"
+    "  (func $factorial (export \"factorial\") (param i64) (result i64)"
+    "    (if (result i64) (i64.eqz (local.get 0))"
+    "      (then (i64.const 1))"
+    "      (else (i64.mul (local.get 0)"
+    "        (call $factorial (i64.sub (local.get 0) (i64.const 1))))))))";
 
 // Runs the module in a store of its engine.
 static void run(wasm_store_t* store, const wasm_module_t* module, const char* which) {

@@ -14,7 +14,7 @@
 enum { SHOWN = 5, NOT_THERE = 77 };
 
 struct decoding {
-  const char* sources;  // JSON arrays that the mappings' numbers point into
+  const char* sources; // JSON arrays that the mappings' numbers point into
   const char* names;
   int32_t count;
 };
@@ -27,7 +27,8 @@ static wasm_trap_t* on_mapping(void* env, const wasm_val_vec_t* args, wasm_val_v
   int32_t value[10];
   for (size_t i = 0; i < 10; ++i) value[i] = args->data[i].of.i32;
   int32_t line = value[0], column = value[1], has_original = value[4], source = value[5],
-    original_line = value[6], original_column = value[7], has_name = value[8], name = value[9];
+          original_line = value[6], original_column = value[7], has_name = value[8],
+          name = value[9];
   if (decoding->count++ >= SHOWN) return NULL;
 
   printf("%d:%d", line + 1, column);
@@ -55,7 +56,7 @@ static int32_t count_segments(const char* mappings, size_t length) {
 }
 
 static wasm_extern_t* find(const wasm_exporttype_vec_t* types, const wasm_extern_vec_t* exports,
-  const char* wanted) {
+                           const char* wanted) {
   for (size_t i = 0; i < types->size; ++i) {
     const wasm_name_t* name = wasm_exporttype_name(types->data[i]);
     if (name->size == strlen(wanted) && !memcmp(name->data, wanted, name->size)) {
@@ -104,8 +105,9 @@ int main(int argc, char** argv) {
   wasm_module_exports(module, &types);
 
   // The module declares the import's type. Check it, since on_mapping relies on ten arguments.
-  const wasm_functype_t* type = needed.size != 1 ? NULL :
-    wasm_externtype_as_functype_const(wasm_importtype_type(needed.data[0]));
+  const wasm_functype_t* type =
+      needed.size != 1 ? NULL
+                       : wasm_externtype_as_functype_const(wasm_importtype_type(needed.data[0]));
   if (!type || wasm_functype_params(type)->size != 10) stop("not the import expected");
   wasm_func_t* callback = wasm_func_new_with_env(store, type, on_mapping, &decoding, NULL);
   if (!callback) fail("cannot create the callback");

@@ -13,9 +13,8 @@ struct stand_in {
   wasm_importtype_t* import;
 };
 
-static inline wasm_trap_t* trap_naming_import(
-  void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results
-) {
+static inline wasm_trap_t* trap_naming_import(void* env, const wasm_val_vec_t* args,
+                                              wasm_val_vec_t* results) {
   (void)args;
   (void)results;
   const struct stand_in* stand_in = env;
@@ -24,7 +23,7 @@ static inline wasm_trap_t* trap_naming_import(
   if (!out) stop("no memory for a message");
   fputs("run does not provide the import ", out);
   print_import(out, stand_in->import);
-  fputc(0, out);  // messages end with a zero
+  fputc(0, out); // messages end with a zero
   fclose(out);
   wasm_trap_t* trap = wasm_trap_new(stand_in->store, &message);
   free(message.data);
@@ -52,16 +51,16 @@ static inline wasm_extern_t* new_stand_in(wasm_store_t* store, const wasm_import
   *stand_in = (struct stand_in){store, wasm_importtype_copy(import)};
   // The function owns its stand_in: the finalizer releases it when the function is freed.
   wasm_func_t* func =
-    wasm_func_new_with_env(store, type, trap_naming_import, stand_in, delete_stand_in);
+      wasm_func_new_with_env(store, type, trap_naming_import, stand_in, delete_stand_in);
   if (!func) fail("cannot create a function for an import");
   return wasm_func_as_extern(func);
 }
 
 // Instantiates the module with stand-ins for all its imports. On failure returns NULL, and either
 // sets the trap or has printed the reason.
-static inline wasm_instance_t* new_instance_with_stand_ins(
-  wasm_store_t* store, const wasm_module_t* module, wasm_trap_t** trap
-) {
+static inline wasm_instance_t* new_instance_with_stand_ins(wasm_store_t* store,
+                                                           const wasm_module_t* module,
+                                                           wasm_trap_t** trap) {
   wasm_importtype_vec_t needed;
   wasm_module_imports(module, &needed);
   wasm_extern_vec_t imports;

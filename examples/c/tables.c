@@ -5,17 +5,17 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (type $operation (func (param i32) (result i32)))"
-  "  (table (export \"operations\") 3 6 funcref)"
-  "  (func $double (type $operation) (i32.mul (local.get 0) (i32.const 2)))"
-  "  (func $square (type $operation) (i32.mul (local.get 0) (local.get 0)))"
-  "  (func $two (result i32) (i32.const 2))"
-  "  (elem (i32.const 0) $double $square)"
-  "  (func (export \"apply\") (param $slot i32) (param $value i32) (result i32)"
-  "    (call_indirect (type $operation) (local.get $value) (local.get $slot)))"
-  "  (export \"square\" (func $square))"
-  "  (export \"two\" (func $two)))";
+    "(module"
+    "  (type $operation (func (param i32) (result i32)))"
+    "  (table (export \"operations\") 3 6 funcref)"
+    "  (func $double (type $operation) (i32.mul (local.get 0) (i32.const 2)))"
+    "  (func $square (type $operation) (i32.mul (local.get 0) (local.get 0)))"
+    "  (func $two (result i32) (i32.const 2))"
+    "  (elem (i32.const 0) $double $square)"
+    "  (func (export \"apply\") (param $slot i32) (param $value i32) (result i32)"
+    "    (call_indirect (type $operation) (local.get $value) (local.get $slot)))"
+    "  (export \"square\" (func $square))"
+    "  (export \"two\" (func $two)))";
 
 static wasm_trap_t* negate(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   results->data[0] = (wasm_val_t)WASM_I32_VAL(-args->data[0].of.i32);
@@ -29,8 +29,10 @@ static void apply(const wasm_func_t* func, int32_t slot, int32_t value) {
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);
   wasm_trap_t* trap = wasm_func_call(func, &args, &results);
   printf("slot %d of %d", slot, value);
-  if (trap) print_trap(stdout, "", trap);
-  else printf(": %d\n", answers[0].of.i32);
+  if (trap)
+    print_trap(stdout, "", trap);
+  else
+    printf(": %d\n", answers[0].of.i32);
 }
 
 int main(void) {
@@ -49,15 +51,15 @@ int main(void) {
   printf("%u slots\n", wasm_table_size(table));
   apply(apply_func, 0, 9);
   apply(apply_func, 1, 9);
-  apply(apply_func, 2, 9);  // an empty slot
-  apply(apply_func, 3, 9);  // no such slot
+  apply(apply_func, 2, 9); // an empty slot
+  apply(apply_func, 3, 9); // no such slot
 
   // Reading returns an owned reference, or NULL for an empty slot. It is the exported function
   // itself.
   wasm_ref_t* reference = wasm_table_get(table, 1);
   if (!reference) fail("cannot read slot 1");
   printf("slot 1 is the exported square: %s\n",
-    wasm_func_same(wasm_ref_as_func(reference), square) ? "yes" : "no");
+         wasm_func_same(wasm_ref_as_func(reference), square) ? "yes" : "no");
   wasm_ref_delete(reference);
 
   // Filling does not take ownership of the reference. wasm_func_as_ref returns a view.

@@ -28,8 +28,10 @@ static inline const char* kind_name(wasm_valkind_t kind) {
 static inline void print_name(FILE* out, const wasm_name_t* name) {
   for (size_t i = 0; i < name->size; ++i) {
     unsigned char byte = (unsigned char)name->data[i];
-    if (byte < 0x20 || byte == 0x7f || byte == '\\') fprintf(out, "\\%02x", byte);
-    else fputc(byte, out);
+    if (byte < 0x20 || byte == 0x7f || byte == '\\')
+      fprintf(out, "\\%02x", byte);
+    else
+      fputc(byte, out);
   }
 }
 
@@ -65,7 +67,7 @@ static inline void print_type(FILE* out, const wasm_externtype_t* type) {
     case WASM_EXTERN_GLOBAL: {
       const wasm_globaltype_t* global = wasm_externtype_as_globaltype_const(type);
       fprintf(out, "global %s%s", wasm_globaltype_mutability(global) == WASM_VAR ? "mut " : "",
-        kind_name(wasm_valtype_kind(wasm_globaltype_content(global))));
+              kind_name(wasm_valtype_kind(wasm_globaltype_content(global))));
       break;
     }
     case WASM_EXTERN_TABLE: {
@@ -82,11 +84,10 @@ static inline void print_type(FILE* out, const wasm_externtype_t* type) {
       break;
     case WASM_EXTERN_TAG:
       fputs("tag ", out);
-      print_kinds(out, wasm_functype_params(
-        wasm_tagtype_functype(wasm_externtype_as_tagtype_const(type))));
+      print_kinds(
+          out, wasm_functype_params(wasm_tagtype_functype(wasm_externtype_as_tagtype_const(type))));
       break;
-    default:
-      fputs("something unknown", out);
+    default: fputs("something unknown", out);
   }
 }
 
@@ -129,7 +130,8 @@ static inline void print_trap_with_frames(FILE* out, wasm_trap_t* trap) {
   for (size_t i = 0; i < frames.size; ++i) {
     const wasm_frame_t* frame = frames.data[i];
     fprintf(out, "  in function %" PRIu32 " at 0x%zx, 0x%zx in the module\n",
-      wasm_frame_func_index(frame), wasm_frame_func_offset(frame), wasm_frame_module_offset(frame));
+            wasm_frame_func_index(frame), wasm_frame_func_offset(frame),
+            wasm_frame_module_offset(frame));
   }
   wasm_frame_vec_delete(&frames);
 }
@@ -190,14 +192,11 @@ static inline bool parse_value(const char* text, wasm_valkind_t kind, wasm_val_t
       if (!parse_integer(text, 64, &integer)) return false;
       out->of.i64 = integer;
       return true;
-    case WASM_F32:  // strtof and strtod know nan, inf and hexadecimal floats
+    case WASM_F32: // strtof and strtod know nan, inf and hexadecimal floats
       out->of.f32 = strtof(text, &end);
       return *text && !*end;
-    case WASM_F64:
-      out->of.f64 = strtod(text, &end);
-      return *text && !*end;
-    default:
-      return wasm_valkind_is_ref(kind) && strcmp(text, "null") == 0;
+    case WASM_F64: out->of.f64 = strtod(text, &end); return *text && !*end;
+    default: return wasm_valkind_is_ref(kind) && strcmp(text, "null") == 0;
   }
 }
 

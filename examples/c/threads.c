@@ -9,22 +9,22 @@ enum { THREAD_COUNT = 4, CALL_COUNT = 1000 };
 
 // adds up 1..n, and reports each sum to the host
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"report\" (func $report (param i64)))"
-  "  (func (export \"sum_to\") (param $n i64)"
-  "    (local $sum i64)"
-  "    (loop $next"
-  "      (local.set $sum (i64.add (local.get $sum) (local.get $n)))"
-  "      (local.set $n (i64.sub (local.get $n) (i64.const 1)))"
-  "      (br_if $next (i64.gt_s (local.get $n) (i64.const 0))))"
-  "    (call $report (local.get $sum))))";
+    "(module"
+    "  (import \"host\" \"report\" (func $report (param i64)))"
+    "  (func (export \"sum_to\") (param $n i64)"
+    "    (local $sum i64)"
+    "    (loop $next"
+    "      (local.set $sum (i64.add (local.get $sum) (local.get $n)))"
+    "      (local.set $n (i64.sub (local.get $n) (i64.const 1)))"
+    "      (br_if $next (i64.gt_s (local.get $n) (i64.const 0))))"
+    "    (call $report (local.get $sum))))";
 
 struct work {
   pthread_t thread;
-  wasm_engine_t* engine;                // shared, read only
-  const wasm_shared_module_t* shared;   // the same
+  wasm_engine_t* engine;              // shared, read only
+  const wasm_shared_module_t* shared; // the same
   int number;
-  long long total;                      // private to this thread until it is joined
+  long long total; // private to this thread until it is joined
 };
 
 // The env identifies the thread. There is no global data, so nothing needs a lock.

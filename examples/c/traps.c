@@ -4,20 +4,21 @@
 #include "example.h"
 
 static const char text[] =
-  "(module"
-  "  (import \"host\" \"withdraw\" (func $withdraw (param i32) (result i32)))"
-  "  (memory 1)"
-  "  (func $fail unreachable)"
-  "  (func $middle (param i32) (if (i32.gt_s (local.get 0) (i32.const 3)) (then (call $fail))))"
-  "  (func (export \"nested\") (param i32) (result i32) (call $middle (local.get 0)) (i32.const 0))"
-  "  (func (export \"divide\") (param i32) (result i32)"
-  "    (i32.div_s (i32.const 100) (local.get 0)))"
-  "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
-  "  (func (export \"truncate\") (param i32) (result i32)"
-  "    (i32.trunc_f32_s (f32.div (f32.const 0) (f32.convert_i32_s (local.get 0)))))"
-  "  (func $recurse (export \"recurse\") (param i32) (result i32)"
-  "    (i32.add (i32.const 1) (call $recurse (local.get 0))))"
-  "  (func (export \"withdraw\") (param i32) (result i32) (call $withdraw (local.get 0))))";
+    "(module"
+    "  (import \"host\" \"withdraw\" (func $withdraw (param i32) (result i32)))"
+    "  (memory 1)"
+    "  (func $fail unreachable)"
+    "  (func $middle (param i32) (if (i32.gt_s (local.get 0) (i32.const 3)) (then (call $fail))))"
+    "  (func (export \"nested\") (param i32) (result i32) (call $middle (local.get 0)) (i32.const "
+    "0))"
+    "  (func (export \"divide\") (param i32) (result i32)"
+    "    (i32.div_s (i32.const 100) (local.get 0)))"
+    "  (func (export \"load\") (param i32) (result i32) (i32.load (local.get 0)))"
+    "  (func (export \"truncate\") (param i32) (result i32)"
+    "    (i32.trunc_f32_s (f32.div (f32.const 0) (f32.convert_i32_s (local.get 0)))))"
+    "  (func $recurse (export \"recurse\") (param i32) (result i32)"
+    "    (i32.add (i32.const 1) (call $recurse (local.get 0))))"
+    "  (func (export \"withdraw\") (param i32) (result i32) (call $withdraw (local.get 0))))";
 
 // The host function's env. It includes the store, which is needed to create a trap.
 struct account {
@@ -55,16 +56,17 @@ static void print_frames(const wasm_trap_t* trap, const wasm_instance_t* instanc
   wasm_trap_trace(trap, &frames);
   for (size_t i = 0; i < frames.size && i < 8; ++i) {
     const wasm_frame_t* frame = frames.data[i];
-    fprintf(stderr, "    function %u + %zu, at byte %zu of %s\n",
-      wasm_frame_func_index(frame), wasm_frame_func_offset(frame), wasm_frame_module_offset(frame),
-      wasm_instance_same(wasm_frame_instance(frame), instance) ? "our module" : "another module");
+    fprintf(
+        stderr, "    function %u + %zu, at byte %zu of %s\n", wasm_frame_func_index(frame),
+        wasm_frame_func_offset(frame), wasm_frame_module_offset(frame),
+        wasm_instance_same(wasm_frame_instance(frame), instance) ? "our module" : "another module");
   }
   if (frames.size > 8) fprintf(stderr, "    and %zu more\n", frames.size - 8);
   wasm_frame_vec_delete(&frames);
 }
 
 static void try(const wasm_instance_t* instance, const wasm_func_t* func, const char* name,
-  int32_t argument) {
+                int32_t argument) {
   wasm_val_t arguments[] = {WASM_I32_VAL(argument)}, answers[] = {WASM_INIT_VAL};
   wasm_val_vec_t args = WASM_ARRAY_VEC(arguments), results = WASM_ARRAY_VEC(answers);
   wasm_trap_t* trap = wasm_func_call(func, &args, &results);
@@ -97,9 +99,13 @@ int main(void) {
   wasm_instance_exports(instance, &exports);
 
   // Calls each function with an argument that works and one that traps, if there are both.
-  const struct { const char* name; size_t count; int32_t arguments[3]; } attempts[] = {
-    {"nested", 2, {3, 4}}, {"divide", 2, {7, 0}}, {"load", 3, {0, 65533, -1}},
-    {"truncate", 2, {1, 0}}, {"recurse", 1, {0}}, {"withdraw", 3, {70, 70, 30}},
+  const struct {
+    const char* name;
+    size_t count;
+    int32_t arguments[3];
+  } attempts[] = {
+      {"nested", 2, {3, 4}},   {"divide", 2, {7, 0}}, {"load", 3, {0, 65533, -1}},
+      {"truncate", 2, {1, 0}}, {"recurse", 1, {0}},   {"withdraw", 3, {70, 70, 30}},
   };
   for (size_t i = 0; i < sizeof attempts / sizeof *attempts; ++i) {
     for (size_t j = 0; j < attempts[i].count; ++j) {

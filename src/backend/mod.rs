@@ -1,7 +1,8 @@
 //! The engines that are compiled in, and nothing else.
 //!
-//! A backend is a folder here, a line in [`BACKENDS`] and an optional dependency with a cargo feature of the same name. What
-//! it has to do is in [`crate::runtime::core::engine_traits`]; it knows the runtime and its engine, and nothing of C.
+//! A backend is a folder here, a line in [`BACKENDS`], and an optional dependency with a cargo feature of the same
+//! name. What it has to implement is in [`crate::runtime::core::engine_traits`]. It knows the runtime and its engine,
+//! but nothing of C.
 
 use crate::runtime::core::engine_traits::Backend;
 

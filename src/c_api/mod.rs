@@ -5,8 +5,7 @@
 //! of exported items are what C programmers read.
 //!
 //! Conventions
-//! - What C owns is a raw pointer from a `Box`, an `Arc` or a [`Handle`](crate::runtime::core::object::Handle); `take_*` gets it
-//!   back, [`borrow`] looks at it.
+//! - How C pointers become Rust is said in [`ffi`]: the signature of an exported function is its contract.
 //! - Every function answers through [`answer`] or [`guard`]: a failure is recorded as the thread's last error and becomes
 //!   the fallback, and so does a panic.
 //! - `own` parameters are taken before anything can fail, so that they are released in any case.
@@ -16,6 +15,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 pub mod families;
+pub mod ffi;
 pub mod wasm;
 pub mod wasmrt;
 
@@ -66,43 +66,4 @@ fn record_in(function: &str, mut error: Error) {
         });
     }
     error::record(&error);
-}
-
-/// Looks at what a C pointer points to; the two types are the C and the Rust name of one thing.
-///
-/// # Safety
-/// The pointer is NULL, or came from the library as this type and is not deleted while the answer is used.
-#[inline(always)]
-pub(crate) unsafe fn borrow<'a, T, U>(pointer: *const T) -> Option<&'a U> {
-    // SAFETY: as promised by the caller.
-    unsafe { pointer.cast::<U>().as_ref() }
-}
-
-/// Like [`borrow`], where NULL is a mistake.
-///
-/// # Safety
-/// As for [`borrow`].
-#[inline(always)]
-pub(crate) unsafe fn required<'a, T, U>(pointer: *const T, what: &str) -> Result<&'a U> {
-    // SAFETY: as promised by the caller.
-    unsafe { borrow(pointer) }.ok_or_else(|| null(what))
-}
-
-#[cold]
-pub(crate) fn null(what: &str) -> Error {
-    Error::misuse(format!("expected {what}, got NULL"))
-}
-
-/// Takes back what a `Box` gave to C.
-///
-/// # Safety
-/// The pointer is NULL, or came from `Box::into_raw` as a `U` and is given up here.
-pub(crate) unsafe fn take_box<T, U>(pointer: *mut T) -> Option<Box<U>> {
-    // SAFETY: as promised by the caller.
-    (!pointer.is_null()).then(|| unsafe { Box::from_raw(pointer.cast()) })
-}
-
-/// Gives a value to C, in a box.
-pub(crate) fn give_box<T, U>(value: T) -> *mut U {
-    Box::into_raw(Box::new(value)).cast()
 }

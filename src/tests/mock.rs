@@ -1,12 +1,12 @@
-//! A backend for tests: a small engine in plain Rust, without unsafe tricks of its own. What goes wrong in a test over it is
-//! the runtime's or the C layer's fault, and tools that see only Rust (Miri, sanitizers) see everything.
+//! A backend for tests: a small engine in plain Rust, without unsafe tricks of its own. If a test with it fails, the
+//! runtime or the C layer is at fault; and tools that see only Rust (Miri, sanitizers) see everything.
 //!
-//! It interprets straight-line code: constants, locals, globals, tables, memories, calls. That is what objects, references and
-//! re-entrancy need; there are no loops and no arithmetic beyond an addition.
+//! It interprets straight-line code: constants, locals, globals, tables, memories, calls. That is enough for objects,
+//! references and re-entrancy. It has no loops, and no arithmetic except addition.
 
 use crate::backend::common::{Arguments, HostObject, Owner};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::binary::declarations::Declarations;
@@ -37,15 +37,21 @@ pub struct Mock;
 
 const PAGE: usize = 65_536;
 
-/// A memory that cannot grow beyond so many pages gets its room at once and never moves.
+/// A memory that cannot grow beyond this many pages gets all of its room at once and never moves.
 const RESERVED_PAGES: u32 = 4;
 
-/// Calls inside each other, before the stack counts as exhausted.
+/// The number of nested calls at which the stack counts as exhausted.
 const MAX_DEPTH: u32 = 50;
 
 impl Backend for Mock {
     fn name(&self) -> &'static CStr {
         c"mock"
+    }
+    fn version(&self) -> &'static CStr {
+        c"0"
+    }
+    fn has(&self, _proposal: Proposal) -> bool {
+        false
     }
     fn can(&self, _setting: Setting) -> bool {
         false
@@ -144,7 +150,7 @@ impl Instance {
     }
 }
 
-/// A value of WebAssembly. External references share their payload, as garbage-collected ones would.
+/// A value of WebAssembly. External references share their payload, as in an engine with garbage collection.
 #[derive(Clone)]
 enum Value {
     Number(u64),
@@ -170,7 +176,7 @@ impl Value {
 }
 
 fn position(entity: &Entity) -> usize {
-    // SAFETY: all entities of this backend are made from a usize.
+    // SAFETY: this backend makes all of its entities from a `usize`.
     unsafe { entity.get() }
 }
 
@@ -194,7 +200,7 @@ fn limit(message: &str) -> Error {
     Error::new(ErrorKind::Limit, message)
 }
 
-/// A trap whose frames are added on the way out.
+/// Returns a trap without frames, which are added on the way out.
 fn trap(code: TrapCode) -> Box<Failure> {
     Failure::Trap(code, Vec::new()).into()
 }
@@ -256,10 +262,10 @@ impl MockStore {
             Value::Number(bits) => {
                 let mut val = MaybeUninit::uninit();
                 Val::write_bits(&mut val, kind, *bits);
-                // SAFETY: just written.
+                // SAFETY: `write_bits` has initialised it.
                 unsafe { val.assume_init() }
             }
-            // SAFETY: a function of this store.
+            // SAFETY: the function is in a value of this store, so it belongs to this store.
             Value::Func(func) => {
                 Val::owned(kind, func.map(|func| unsafe { owner.function_reference(Entity::new(func)) }))
             }
@@ -272,7 +278,7 @@ impl MockStore {
             return Err(trap(TrapCode::StackExhausted));
         }
         self.depth.set(self.depth.get() + 1);
-        // Also when a callback panics.
+        // A destructor, so that it also runs when a callback panics.
         struct Leave<'a>(&'a Cell<u32>);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
@@ -297,14 +303,14 @@ impl MockStore {
             let fill = Arguments::fill(room, &args, |(kind, value)| Ok::<_, Infallible>(self.val(*kind, value)));
             let Ok(args) = fill;
             with_room(ty.result_kinds.len(), |results| {
-                // SAFETY: the arguments are of the function's type, and there is room for its results.
+                // SAFETY: the arguments are of the function's type, and there is room for exactly its results.
                 unsafe { invoke_host::<false>(object, args.as_slice(), results, false) }
                     .map_err(|_| Failure::Host(Vec::new()))?;
                 let taken = ty.result_kinds.iter().zip(results).map(|(kind, result)| {
-                    // SAFETY: the call succeeded, so the result is there, and owned.
+                    // SAFETY: the call succeeded, so the result is initialised and owns its reference.
                     let result = unsafe { result.assume_init_mut() };
                     let value = self.value(*kind, result);
-                    // SAFETY: likewise.
+                    // SAFETY: the result owns its reference, and is not used afterwards.
                     unsafe { result.release() };
                     value
                 });
@@ -352,7 +358,7 @@ impl MockStore {
         Ok(stack.into_iter().next_back().expect("a constant"))
     }
 
-    /// Runs straight-line code and returns what is on its stack in the end.
+    /// Runs straight-line code and returns the values that are on its stack at the end.
     fn run(
         &self,
         instance: &Rc<Instance>,
@@ -472,7 +478,7 @@ impl MockStore {
                 _ => {}
             }
         }
-        // Functions know their instance by its position, which it takes once it is complete.
+        // A function knows its instance by this position, where the complete instance is put at the end.
         let place = self.push(|things| &mut things.instances, Rc::new(Instance::new(wasm)));
         let mut bodies = instance.funcs.len();
         let mut start = None;
@@ -671,7 +677,7 @@ impl Store for MockStore {
         let (kind, element) = (table.kind, table.elements.get(index as usize).cloned());
         drop(things);
         let element = self.val(kind, &element?);
-        // SAFETY: the value owns its reference.
+        // SAFETY: the value owns its reference, which moves to the handle.
         Some(Ok(unsafe { element.reference().map(|object| Handle::from_raw(object)) }))
     }
 
@@ -728,7 +734,7 @@ impl CallNumeric for MockStore {
         results: &mut [MaybeUninit<Val>],
         _only_i32: bool,
     ) -> Result<(), Box<Failure>> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: both functions have the contract of `Store`.
         unsafe { self.call(func, args, results) }
     }
 

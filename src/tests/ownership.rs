@@ -1,39 +1,15 @@
-//! The C functions over an engine in plain Rust ([`Mock`]), for tools that have to see all the code that runs: Miri, and
-//! sanitizers that watch Rust's own code. Behaviour is for `tests/c` to judge; here ownership is: every test takes objects
-//! through their lives in some uncommon order, and counts what is finalized.
+//! Calls the C functions with an engine in plain Rust ([`Mock`]), for tools that have to see all code that runs:
+//! Miri, and sanitizers that watch Rust code. `tests/c` tests the behaviour; this tests ownership: every test takes
+//! objects through their lives in some uncommon order, and counts what is finalized.
 
-use crate::c_api::families::vector::{Parts, Vector, wasm_byte_vec_delete, wasm_byte_vec_t};
-use crate::c_api::wasm::config::*;
-use crate::c_api::wasm::engine::*;
-use crate::c_api::wasm::exporttype::*;
-use crate::c_api::wasm::r#extern::*;
-use crate::c_api::wasm::externtype::*;
-use crate::c_api::wasm::foreign::*;
-use crate::c_api::wasm::frame::*;
-use crate::c_api::wasm::func::*;
-use crate::c_api::wasm::functype::*;
-use crate::c_api::wasm::global::*;
-use crate::c_api::wasm::globaltype::*;
-use crate::c_api::wasm::importtype::*;
-use crate::c_api::wasm::instance::*;
-use crate::c_api::wasm::memory::*;
-use crate::c_api::wasm::memorytype::*;
-use crate::c_api::wasm::module::*;
-use crate::c_api::wasm::r#ref::*;
-use crate::c_api::wasm::store::*;
-use crate::c_api::wasm::table::*;
-use crate::c_api::wasm::tabletype::*;
-use crate::c_api::wasm::tagtype::*;
-use crate::c_api::wasm::trap::*;
-use crate::c_api::wasm::val::*;
-use crate::c_api::wasm::valtype::*;
+use crate::c_api::families::vector::{Parts, Vector};
 use crate::c_api::wasmrt::error::*;
-use crate::c_api::*;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::{Limits, ValKind};
 use crate::runtime::core::config::Config;
 use crate::runtime::core::object::Object;
 use crate::runtime::core::value::{Val, ValUnion};
+use crate::tests::c::*;
 use crate::tests::mock::Mock;
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
@@ -49,13 +25,14 @@ struct World {
     store: *mut wasm_store_t,
 }
 
-// SAFETY (here and in the tests): the functions are used as the header says, or wrongly in a way that it allows for.
+// SAFETY (here and in the tests): the functions are used as the header says, or wrongly in a way for which it states
+// the answer.
 impl World {
     fn new() -> World {
         let mut config = Config::default();
         config.set_backend(&Mock);
         unsafe {
-            let engine = wasm_engine_new_with_config(give_box(config));
+            let engine = wasm_engine_new_with_config(config_of(config));
             World { engine, store: wasm_store_new(engine) }
         }
     }
@@ -137,7 +114,7 @@ impl Bytes {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(unsafe { wasm_byte_vec_t::bytes(&self.0) }).trim_end_matches('\0').to_string()
+        String::from_utf8_lossy(self.0.bytes()).trim_end_matches('\0').to_string()
     }
 }
 
@@ -158,7 +135,7 @@ impl Exports {
     }
 
     fn get(&self, position: usize) -> *mut wasm_extern_t {
-        unsafe { self.0.parts().elements()[position] }
+        self.0.elements()[position]
     }
 
     fn func(&self, position: usize) -> *mut wasm_func_t {
@@ -174,7 +151,7 @@ impl Drop for Exports {
 
 fn valtypes(kinds: &[u8]) -> wasm_valtype_vec_t {
     let types: Vec<_> = kinds.iter().map(|kind| unsafe { wasm_valtype_new(*kind) }).collect();
-    Vector::from_parts(Parts::from_slice(&types))
+    Vector::from_parts(unsafe { Parts::from_slice(&types) })
 }
 
 fn functype(params: &[u8], results: &[u8]) -> *mut wasm_functype_t {
@@ -188,7 +165,7 @@ fn reference<T>(kind: u8, object: *mut T) -> Val {
     Val { kind, of: ValUnion { r#ref: object.cast() } }
 }
 
-/// Calls with the results that are asked for; a trap is given as its message.
+/// Calls a function and returns its results, or the message of its trap.
 fn call<const N: usize>(func: *const wasm_func_t, args: &[Val]) -> Result<[Val; N], String> {
     let args = wasm_val_vec_t { size: args.len(), data: args.as_ptr().cast_mut() };
     let mut results = [Val::i32(-1); N];
@@ -197,7 +174,7 @@ fn call<const N: usize>(func: *const wasm_func_t, args: &[Val]) -> Result<[Val; 
     if trap.is_null() { Ok(results) } else { Err(message_of(trap)) }
 }
 
-/// Calls a function that traps.
+/// Calls a function that traps, and returns the trap's message.
 fn trap_of(func: *const wasm_func_t, args: &[Val]) -> String {
     call::<2>(func, args).err().expect("a trap")
 }
@@ -212,7 +189,7 @@ fn i32_of(value: &Val) -> i32 {
     unsafe { value.of.i32 }
 }
 
-/// The message of a trap, which is deleted.
+/// Returns the message of a trap, and deletes the trap.
 fn message_of(trap: *mut wasm_trap_t) -> String {
     unsafe {
         let message = Bytes::written_by(|out| wasm_trap_message(trap, out));
@@ -228,7 +205,7 @@ fn last_error() -> String {
     }
 }
 
-/// Counts what is finalized: the pointer given to C is the counter.
+/// Counts finalized objects: the pointer that is passed to C is the counter.
 struct Count(AtomicUsize);
 
 impl Count {
@@ -248,7 +225,7 @@ unsafe extern "C" fn count(info: *mut c_void) {
 }
 
 unsafe fn args<'a>(args: *const wasm_val_vec_t) -> &'a [Val] {
-    unsafe { (*args).parts().elements() }
+    unsafe { (*args).elements() }
 }
 
 unsafe fn results<'a>(results: *mut wasm_val_vec_t) -> &'a mut [Val] {
@@ -259,7 +236,7 @@ unsafe extern "C" fn nothing(_: *const wasm_val_vec_t, _: *mut wasm_val_vec_t) -
     null_mut()
 }
 
-/// Gives back copies of its arguments.
+/// Returns copies of its arguments.
 unsafe extern "C" fn identity(given: *const wasm_val_vec_t, out: *mut wasm_val_vec_t) -> *mut wasm_trap_t {
     unsafe {
         for (result, arg) in results(out).iter_mut().zip(args(given)) {
@@ -271,7 +248,7 @@ unsafe extern "C" fn identity(given: *const wasm_val_vec_t, out: *mut wasm_val_v
 
 // Vectors and types
 
-/// The five functions of a vector type, over elements that `make` makes.
+/// Tests the five functions of a vector type, with elements that `make` makes.
 macro_rules! vector_test {
     ($name:ident, $make:expr) => {
         pastey::paste! {
@@ -299,7 +276,7 @@ macro_rules! vector_test {
                     [<wasm_ $name _vec_delete>](&mut copy);
                     [<wasm_ $name _vec_delete>](&mut vector);
 
-                    // Nobody takes these: they are released.
+                    // Nothing takes ownership of these, so they are released.
                     let elements = [$make, $make];
                     [<wasm_ $name _vec_new>](null_mut(), 2, elements.as_ptr());
                     [<wasm_ $name _vec_new_uninitialized>](&mut vector, usize::MAX / 2);
@@ -314,10 +291,6 @@ macro_rules! vector_test {
         }
     };
 }
-
-use crate::c_api::families::vector::{
-    wasm_byte_vec_copy, wasm_byte_vec_new, wasm_byte_vec_new_empty, wasm_byte_vec_new_uninitialized,
-};
 
 const LIMITS: Limits = Limits { min: 1, max: 3 };
 
@@ -372,7 +345,7 @@ fn vectors_of_references_own_them() {
         wasm_extern_vec_new(&mut vector, 2, externs.as_ptr());
         wasm_extern_vec_copy(&mut copy, &vector);
         wasm_extern_vec_delete(&mut vector);
-        assert!(call::<0>(wasm_extern_as_func(copy.parts().elements()[0]), &[]).is_ok());
+        assert!(call::<0>(wasm_extern_as_func(copy.elements()[0]), &[]).is_ok());
         wasm_extern_vec_delete(&mut copy);
         world.delete();
     }
@@ -386,7 +359,7 @@ fn types_outlive_what_they_were_copied_from() {
         wasm_functype_delete(ty);
         let params = &*wasm_functype_params(copy);
         assert_eq!(params.size, 2);
-        assert_eq!(wasm_valtype_kind(params.parts().elements()[1]), FUNCREF);
+        assert_eq!(wasm_valtype_kind(params.elements()[1]), FUNCREF);
         let view = wasm_functype_as_externtype(copy);
         assert!(wasm_externtype_as_memorytype(view).is_null());
         assert_eq!(wasm_externtype_as_functype(view), copy);
@@ -399,15 +372,15 @@ fn types_outlive_what_they_were_copied_from() {
         let import = importtype();
         let copy = wasm_importtype_copy(import);
         wasm_importtype_delete(import);
-        assert_eq!(wasm_byte_vec_t::bytes(wasm_importtype_module(copy)), b"module");
-        // The zero after the end is there, too.
+        assert_eq!((*wasm_importtype_module(copy)).bytes(), b"module");
+        // There is a zero byte after the end.
         assert_eq!(CStr::from_ptr((*wasm_importtype_name(copy)).data), c"name");
         let ty = wasm_externtype_copy(wasm_importtype_type(copy));
         wasm_importtype_delete(copy);
         assert_eq!(wasm_globaltype_mutability(wasm_externtype_as_globaltype(ty)), 1);
         wasm_externtype_delete(ty);
 
-        // What is taken is released when the function fails.
+        // Arguments that are taken are released even if the function fails.
         let (mut params, mut results) = (valtypes(&[I32]), wasm_valtype_vec_t::empty());
         wasm_valtype_vec_new_uninitialized(&mut results, 2);
         assert!(wasm_functype_new(&mut params, &mut results).is_null());
@@ -467,7 +440,7 @@ fn an_instance_lives_on_what_it_imports() {
         assert!(wasm_extern_same(exports.get(0), exports.get(5)), "one thing exported twice");
         wasm_func_delete(func);
         wasm_instance_delete(instance);
-        // An element of the table is the function that is exported, too.
+        // The element of the table is the same object as the exported function.
         let element = wasm_table_get(wasm_extern_as_table(exports.get(4)), 0);
         assert!(wasm_ref_same(element, wasm_extern_as_ref(exports.get(0))));
         world.delete();
@@ -491,7 +464,7 @@ fn instantiations_that_fail_leave_nothing() {
         wasm_func_delete(wrong);
         wasm_module_delete(module);
 
-        // A start function that traps, after the instance has given a function of its own away.
+        // A start function that traps, after the instance has put one of its functions into a table of the store.
         let ty = tabletype(FUNCREF);
         let table = wasm_table_new(world.store, ty, null_mut());
         wasm_tabletype_delete(ty);
@@ -521,8 +494,8 @@ fn modules_go_through_bytes_and_other_stores() {
         wasm_importtype_vec_delete(&mut imports);
         let mut exports = wasm_exporttype_vec_t::empty();
         wasm_module_exports(module, &mut exports);
-        let names = exports.parts().elements().iter();
-        let names: Vec<_> = names.map(|ty| wasm_byte_vec_t::bytes(wasm_exporttype_name(*ty))).collect();
+        let names = exports.elements().iter();
+        let names: Vec<_> = names.map(|ty| (*wasm_exporttype_name(*ty)).bytes()).collect();
         assert_eq!(names, [b"twice" as &[u8], b"host", b"g", b"externs", b"funcs", b"twice too"]);
         wasm_exporttype_vec_delete(&mut exports);
 
@@ -543,7 +516,7 @@ fn modules_go_through_bytes_and_other_stores() {
         let shared = wasm_module_share(strange);
         assert!(wasm_module_obtain(world.store, shared).is_null(), "of another engine");
         wasm_shared_module_delete(shared);
-        let damaged = Bytes::of(&wasm_byte_vec_t::bytes(&bytes.0)[..40]);
+        let damaged = Bytes::of(&bytes.0.bytes()[..40]);
         assert!(wasm_module_deserialize(world.store, &damaged.0).is_null());
         stranger.delete();
         wasm_module_delete(strange);
@@ -563,7 +536,7 @@ fn host_info_goes_with_its_object() {
         let trap = world.trap("message");
         let module = world.module("(module)");
         let func = world.func(&[], &[], Some(nothing));
-        // The first three are retained by their store, the others by their handle alone.
+        // The first three are retained by their store, the others only kept by their handle.
         let counts: [Count; 7] = [const { Count::new() }; 7];
         let refs = [
             wasm_instance_as_ref(instance),
@@ -596,7 +569,7 @@ fn host_info_goes_with_its_object() {
     }
 }
 
-/// A finalizer that makes and deletes objects, and looks at the one it was told of.
+/// A finalizer that makes and deletes objects, and uses the object that it was told about.
 unsafe extern "C" fn busy_finalizer(info: *mut c_void) {
     unsafe {
         let neighbour = info.cast::<wasm_foreign_t>();
@@ -623,12 +596,12 @@ fn finalizers_may_call_the_library() {
             wasm_global_set(global, &reference(EXTERNREF, foreign));
             wasm_foreign_delete(foreign);
         }
-        // The engine let go of two of them in the middle of a write.
+        // The engine released two of them in the middle of a write.
         assert_eq!(finalized.get(), 2);
         wasm_global_set(global, &null);
         assert_eq!(finalized.get(), 3);
 
-        // The last one goes with the store, while that is taken down.
+        // The last one is released while the store is closed.
         let foreign = wasm_foreign_new(world.store);
         wasm_foreign_set_host_info_with_finalizer(foreign, finalized.info(), Some(count));
         wasm_global_set(global, &reference(EXTERNREF, foreign));
@@ -663,7 +636,7 @@ fn references_come_back_the_same() {
             assert_eq!((external.of.r#ref.cast(), function.of.r#ref.cast()), (object, host));
             wasm_val_delete(&mut function);
             wasm_val_delete(&mut { external });
-            // Results that nobody has room for are released.
+            // Results for which there is no room are released.
             assert!(call::<0>(exports.func(0), &given).is_ok());
 
             let table = wasm_extern_as_table(exports.get(1));
@@ -695,7 +668,7 @@ fn calls_with_many_values_take_the_heap() {
         let given: [Val; 40] = std::array::from_fn(|position| Val::i32(position as i32));
         let got = call::<40>(func, &given).expect("no trap");
         assert!(got.iter().enumerate().all(|(position, value)| i32_of(value) == position as i32));
-        // In place: the arguments are the results.
+        // In place: arguments and results are the same vector.
         let mut values = given;
         let arguments = wasm_val_vec_t { size: 40, data: values.as_mut_ptr() };
         let mut same = arguments;
@@ -721,7 +694,7 @@ fn environments_are_finalized_once() {
         assert_eq!(counted.get(), 1);
         wasm_func_delete(func);
         assert_eq!(counted.get(), 2);
-        // Given to WebAssembly, it lives as long as the store.
+        // When it has been passed to WebAssembly, it lives as long as the store.
         let func = world.func_with_env(&[], &[], Some(env_count), counted.info(), Some(count));
         let instance = world.instance(
             r#"(module (import "" "" (func $f)) (func (export "f") (call $f)))"#,
@@ -733,7 +706,7 @@ fn environments_are_finalized_once() {
         assert!(call::<0>(exports.func(0), &[]).is_ok());
         assert_eq!(counted.get(), 3);
         drop(exports);
-        // One that could not be made.
+        // A function that could not be made also finalizes its environment.
         assert!(wasm_func_new_with_env(world.store, null(), Some(env_count), counted.info(), Some(count)).is_null());
         assert_eq!(counted.get(), 4);
         world.delete();
@@ -741,7 +714,8 @@ fn environments_are_finalized_once() {
     }
 }
 
-/// Calls the function in the environment with one less, down to zero; each level makes and deletes handles.
+/// Calls the function in the environment with its argument less one, down to zero. Each level makes and deletes
+/// handles.
 unsafe extern "C" fn descend(
     env: *mut c_void,
     given: *const wasm_val_vec_t,
@@ -789,9 +763,9 @@ fn calls_nest_and_exhaust_the_stack() {
     }
 }
 
-// What is deleted while it runs
+// Deleting what is running
 
-/// Handles that a callback deletes while what they refer to runs.
+/// Handles that a callback deletes while the objects that they refer to are running.
 struct Doomed {
     func: *mut wasm_func_t,
     module: *mut wasm_module_t,
@@ -899,7 +873,7 @@ fn a_second_delete_does_nothing() {
         assert!(last_error().contains("deleted before"), "{}", last_error());
         assert!(call::<0>(func, &[]).is_ok(), "no trap: there is no store for one");
         assert!(wasm_func_copy(func).is_null());
-        // Until so many others have been deleted that its grave is needed.
+        // Valid until so many others were deleted that the quarantine frees it.
         for _ in 0..300 {
             wasm_foreign_delete(wasm_foreign_new(world.store));
         }
@@ -950,7 +924,7 @@ fn frames_outlive_everything() {
         let trap = wasm_func_call(exports.func(0), null(), null_mut());
         let mut trace = wasm_frame_vec_t::empty();
         wasm_trap_trace(trap, &mut trace);
-        let indices: Vec<_> = trace.parts().elements().iter().map(|frame| wasm_frame_func_index(*frame)).collect();
+        let indices: Vec<_> = trace.elements().iter().map(|frame| wasm_frame_func_index(*frame)).collect();
         assert_eq!(indices, [0, 1]);
         let mut copy = wasm_frame_vec_t::empty();
         wasm_frame_vec_copy(&mut copy, &trace);
@@ -967,7 +941,7 @@ fn frames_outlive_everything() {
     }
 }
 
-/// What a host function that traps returns, and whether it lets go of it first.
+/// The trap that a host function returns, and whether it deletes the trap before that.
 struct Trapping {
     trap: *mut wasm_trap_t,
     delete_first: bool,
@@ -1011,12 +985,12 @@ fn a_trap_of_the_host_comes_out_as_it_is() {
             (*env).delete_first = true;
             assert!(trap_of(func, &[]).contains("deleted"));
             (*env).delete_first = false;
-            // Not a trap at all.
+            // An object that is not a trap.
             (*env).trap = wasm_foreign_new(world.store).cast();
-            assert!(trap_of(func, &[]).contains("no trap"));
+            assert!(trap_of(func, &[]).contains("not a trap"));
         }
         assert_eq!(finalized.get(), 2);
-        // Of another store: it comes out all the same, and keeps that store.
+        // A trap of another store passes through, and keeps that store alive.
         let other = World::new();
         (*env).trap = other.trap("from afar");
         other.delete();
@@ -1027,7 +1001,7 @@ fn a_trap_of_the_host_comes_out_as_it_is() {
     }
 }
 
-/// Writes an owned reference and then a value of the wrong kind.
+/// Writes an owned reference, and then a value of the wrong kind.
 unsafe extern "C" fn wrong_results(
     env: *mut c_void,
     _: *const wasm_val_vec_t,
@@ -1118,7 +1092,7 @@ fn objects_do_not_cross_stores() {
         let message = message_of(other.instance_of(module, &[wasm_func_as_extern(func)]).unwrap_err());
         assert!(message.contains("another store"), "{message}");
         let message = message_of(world.instance_of(module, &[]).unwrap_err());
-        assert!(message.contains("another engine"), "{message}");
+        assert!(message.contains("different engines"), "{message}");
         wasm_module_delete(module);
         wasm_func_delete(func);
         wasm_table_delete(table);
@@ -1130,9 +1104,10 @@ fn objects_do_not_cross_stores() {
 
 // Threads
 
-/// A pointer that goes to another thread, where the header says it may.
+/// A pointer that is passed to another thread, where the header allows that.
 struct Carried<T>(*mut T);
-// SAFETY: handles may be copied and deleted from any thread, engines and shared modules used.
+// SAFETY: the header allows handles to be copied and deleted, and engines and shared modules to be used, on any
+// thread.
 unsafe impl<T> Send for Carried<T> {}
 
 impl<T> Carried<T> {
@@ -1141,7 +1116,7 @@ impl<T> Carried<T> {
     }
 }
 
-/// Waits for threads in a way that ThreadSanitizer sees; it does not see how a scope waits.
+/// Waits for threads in a way that ThreadSanitizer understands, which it does not for the end of a scope.
 fn join<const N: usize>(threads: [std::thread::ScopedJoinHandle<()>; N]) {
     threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
 }
@@ -1170,7 +1145,7 @@ fn handles_are_copied_and_deleted_from_other_threads() {
                     wasm_func_delete(func.get());
                 })
             });
-            // Meanwhile the store is in use.
+            // The store is in use at the same time.
             for round in 0..20 {
                 assert_eq!(call_i32(exports.func(0), &[round]), Ok(round));
                 wasm_foreign_delete(wasm_foreign_new(world.store));
@@ -1206,7 +1181,7 @@ fn the_last_handle_goes_on_another_thread() {
     assert_eq!(finalized.get(), 5);
 }
 
-/// What a callback gives up while another thread gives up the rest.
+/// What a callback deletes while another thread deletes the rest.
 struct Parting {
     func: *mut wasm_func_t,
     store: *mut wasm_store_t,
@@ -1223,7 +1198,8 @@ unsafe extern "C" fn part(env: *mut c_void, _: *const wasm_val_vec_t, _: *mut wa
     null_mut()
 }
 
-/// While a function runs whose last handle of the running thread's is gone, another thread deletes the very last one.
+/// A callback deletes its thread's last handles to the running function and store, while another thread deletes the
+/// very last handle.
 #[test]
 fn two_threads_race_to_let_go_of_a_running_store() {
     let rounds = if cfg!(miri) { 10 } else { 5000 };
@@ -1236,7 +1212,7 @@ fn two_threads_race_to_let_go_of_a_running_store() {
             let func = world.func_with_env(&[], &[], Some(part), parting.cast(), Some(ignore));
             (*parting).func = func;
             wasm_func_set_host_info_with_finalizer(func, finalized.info(), Some(count));
-            // Another object, or another handle to the function that runs.
+            // Either another object, or another handle to the running function.
             let last = match round % 2 {
                 0 => wasm_foreign_as_ref(wasm_foreign_new(world.store)),
                 _ => wasm_func_as_ref(wasm_func_copy(func)),
@@ -1248,7 +1224,7 @@ fn two_threads_race_to_let_go_of_a_running_store() {
                     while signal.go.load(SeqCst) == 0 {
                         std::hint::spin_loop();
                     }
-                    // Somewhere around the end of the call.
+                    // At a varying point around the end of the call.
                     (0..round % 200).for_each(|_| std::hint::spin_loop());
                     wasm_ref_delete(last.get());
                 });

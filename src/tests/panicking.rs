@@ -1,7 +1,7 @@
-//! A backend for tests that panics in the middle of everything but making engines, stores, modules and instances.
+//! A backend for tests that panics in everything except making engines, stores, modules and instances.
 
 use crate::runtime::base::error::Result;
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::core::engine_traits::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::core::entry::{Entry, engine_entry};
@@ -19,6 +19,12 @@ pub struct Panicking;
 impl Backend for Panicking {
     fn name(&self) -> &'static CStr {
         c"panicking"
+    }
+    fn version(&self) -> &'static CStr {
+        c"0"
+    }
+    fn has(&self, _proposal: Proposal) -> bool {
+        false
     }
     fn can(&self, _setting: Setting) -> bool {
         false

@@ -23,7 +23,7 @@ static void leave_all_room(void) {
   REQUIRE(setrlimit(RLIMIT_AS, &unlimited) == 0);
 }
 
-enum { ROOM = 512 << 20, TOO_MANY_PAGES = 32768 };  // the pages are 2 GiB
+enum { ROOM = 512 << 20, TOO_MANY_PAGES = 32768 }; // the pages are 2 GiB
 
 static const char with_memory[] =
     "(module (memory (export \"memory\") 1) (func (export \"f\") (result i32) (i32.const 7)))";
@@ -112,12 +112,12 @@ TEST(tables_without_room) {
       "  (func (export \"one\") (result i32) (table.grow 1 (ref.null func) (i32.const 1))))");
   wasm_module_t* large = module_from_wat(fixture.store, "(module (table 10000000 funcref))");
   wasm_tabletype_t* large_type = tabletype(WASM_FUNCREF, 10000000, 10000000);
-  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS), 2);
   leave_room(16 << 20);
   for (int round = 0; round < 3; round++) {
     CHECK_INT(call_i32(fixture_func(&fixture, 0)), -1);
     CHECK_INT(call_i32(fixture_func(&fixture, 1)), -1);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS), 2);
     CHECK_FAILS(wasm_table_new(fixture.store, large_type, NULL) == NULL);
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     wasm_extern_vec_t imports = WASM_EMPTY_VEC;
@@ -125,12 +125,12 @@ TEST(tables_without_room) {
     CHECK_FAILS(wasm_instance_new(fixture.store, large, &imports, &trap) == NULL);
     CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     wasm_trap_delete(trap);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 2);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS), 2);
   }
   CHECK_INT(call_i32(fixture_func(&fixture, 2)), 1);
   leave_all_room();
   CHECK_INT(call_i32(fixture_func(&fixture, 0)), 1);
-  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS), 10000002);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS), 10000002);
   wasm_tabletype_delete(large_type);
   wasm_module_delete(large);
   fixture_delete(&fixture);
@@ -150,10 +150,10 @@ TEST(a_memory_that_finds_no_room_to_grow) {
   leave_room(ROOM);
   for (int round = 0; round < 3; round++) {
     CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 49152), -1);
-    CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 65536);
+    CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 65536);
   }
   CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 1), 1);
-  CHECK_INT(wasmrt_store_usage(fixture.store, WASMRT_LIMIT_MEMORY_BYTES), 2 * 65536);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 2 * 65536);
   leave_all_room();
   fixture_delete(&fixture);
 }

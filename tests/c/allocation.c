@@ -1,7 +1,7 @@
 // Memory runs out: the nth allocation fails, for every n, in a child process for each. The outcome
 // is an error with a message, after which the library goes on working, or Rust's abort, which says
 // how much memory was requested. It is never another kind of crash, or a hang.
-#define _GNU_SOURCE  // strsignal, dladdr
+#define _GNU_SOURCE // strsignal, dladdr
 #include "test.h"
 
 #include <dlfcn.h>
@@ -85,8 +85,7 @@ typedef struct context_t {
   wasm_func_t* host;
 } context_t;
 
-static wasm_trap_t* give_back(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* give_back(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)env;
   wasm_val_copy(&results->data[0], &arguments->data[0]);
   return NULL;
@@ -318,14 +317,14 @@ static bool works(wasm_engine_t* engine) {
 
 static void end_of_abort(int signal_number) {
   (void)signal_number;
-  _exit(ABORTED);  // without a core dump, which takes long
+  _exit(ABORTED); // without a core dump, which takes long
 }
 
 // What a child does. The alarm ends a hang.
 static void act(context_t* context, action_t action, long nth, bool once) {
   alarm(30);
   signal(SIGABRT, end_of_abort);
-  setenv("RUST_BACKTRACE", "0", 1);  // it takes long too
+  setenv("RUST_BACKTRACE", "0", 1); // it takes long too
   wasmrt_last_error_clear();
   fails_once = once;
   atomic_store(&countdown, nth);
@@ -375,8 +374,9 @@ static outcomes_t fail_each(context_t* context, const char* name, action_t actio
     if (WIFEXITED(status) && WEXITSTATUS(status) == MEMORY_WAS_ENOUGH) return outcomes;
     bool survived = WIFEXITED(status) && WEXITSTATUS(status) == FINE;
     // The C library aborts if it cannot allocate thread-local data.
-    bool aborted = WIFEXITED(status) && WEXITSTATUS(status) == ABORTED &&
-                   (strncmp(said, "memory allocation of ", 21) == 0 || strstr(said, "out of memory"));
+    bool aborted =
+        WIFEXITED(status) && WEXITSTATUS(status) == ABORTED &&
+        (strncmp(said, "memory allocation of ", 21) == 0 || strstr(said, "out of memory"));
     outcomes.survived += survived;
     outcomes.aborts += aborted;
     if (!CHECK(survived || aborted)) {

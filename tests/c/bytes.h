@@ -35,8 +35,7 @@ static inline void put_repeated(bytes_t* bytes, const char* data, size_t size, s
 }
 
 #define PUT(bytes, literal) put_all((bytes), (literal), sizeof(literal) - 1)
-#define REPEAT(bytes, literal, times) \
-  put_repeated((bytes), (literal), sizeof(literal) - 1, (times))
+#define REPEAT(bytes, literal, times) put_repeated((bytes), (literal), sizeof(literal) - 1, (times))
 
 static inline bytes_t module_begin(void) {
   bytes_t module = {NULL, 0, 0};

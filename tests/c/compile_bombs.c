@@ -269,7 +269,7 @@ static bytes_t functions_with_locals(size_t count) {
   REPEAT(&functions, "\0", count);
   put_section(&module, 3, functions);
   put_number(&code, count);
-  REPEAT(&code, "\6\1\xd0\x86\3\x7f\x0b", count);  // 50,000 of them
+  REPEAT(&code, "\6\1\xd0\x86\3\x7f\x0b", count); // 50,000 of them
   put_section(&module, 10, code);
   return module;
 }
@@ -287,12 +287,12 @@ static bytes_t large_tables(size_t count) {
   bytes_t module = with_types(0, 0), tables = {NULL, 0, 0}, content = {NULL, 0, 0};
   PUT(&module, "\3\2\1\0");
   put_number(&tables, count);
-  REPEAT(&tables, "\x70\0\x80\x80\x40", count);  // of 1,048,576 elements
+  REPEAT(&tables, "\x70\0\x80\x80\x40", count); // of 1,048,576 elements
   put_section(&module, 4, tables);
   put_number(&content, count);
   for (size_t i = 0; i < count; i++) {
     put_with(&content, 2, i);
-    PUT(&content, "\x41\xff\xff\x3f\x0b\0\1\0");  // the last one
+    PUT(&content, "\x41\xff\xff\x3f\x0b\0\1\0"); // the last one
   }
   put_section(&module, 9, content);
   PUT(&module, "\x0a\4\1\2\0\x0b");

@@ -32,8 +32,7 @@ static void check_refused(wasm_config_t* config, const char* part) {
 static void check_runs(wasm_config_t* config) {
   fixture_t fixture = fixture_from_config(config);
   uint64_t fuel;
-  if (wasmrt_store_fuel(fixture.store, &fuel))
-    CHECK(wasmrt_store_set_fuel(fixture.store, 1000000));
+  if (wasmrt_store_fuel(fixture.store, &fuel)) CHECK(wasmrt_store_set_fuel(fixture.store, 1000000));
   fixture_load(&fixture,
                "(module (memory 1) (table 2 funcref) (elem (i32.const 1) $f)"
                "  (data (i32.const 3) \"\\05\") (global $g (mut i32) (i32.const 7))"
@@ -51,37 +50,45 @@ static void check_runs(wasm_config_t* config) {
 // ------------------------------------------------------------------------------------------------
 // Every option: what means something, what does not, NULL
 
-typedef bool (*set_number_t)(wasm_config_t* config, uint8_t number);
+typedef bool (*set_number_t)(wasm_config_t* config, uint32_t number);
 
 TEST(numbers_that_mean_something) {
   static const struct {
     set_number_t set;
-    uint8_t first, last;
+    uint32_t first, last;
+    const char* type;
   } options[] = {
-      {wasmrt_config_set_compiler, WASMRT_COMPILER_DEFAULT, WASMRT_COMPILER_LAZY},
+      {wasmrt_config_set_compiler, WASMRT_COMPILER_DEFAULT, WASMRT_COMPILER_LAZY,
+       "wasmrt_compiler_enum"},
       {wasmrt_config_set_optimization, WASMRT_OPTIMIZATION_DEFAULT,
-       WASMRT_OPTIMIZATION_SPEED_AND_SIZE},
-      {wasmrt_config_set_profiling, WASMRT_PROFILING_NONE, WASMRT_PROFILING_JITDUMP},
+       WASMRT_OPTIMIZATION_SPEED_AND_SIZE, "wasmrt_optimization_enum"},
+      {wasmrt_config_set_profiling, WASMRT_PROFILING_NONE, WASMRT_PROFILING_JITDUMP,
+       "wasmrt_profiling_enum"},
   };
   for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
     wasm_config_t* config = new_config();
-    for (int number = 0; number < 256; number++) {
+    // Beyond a byte, too: 257 is not the same as 1.
+    for (uint32_t number = 0; number < 600; number++) {
       if (number >= options[i].first && number <= options[i].last) {
-        CHECK(options[i].set(config, (uint8_t)number));
+        CHECK(options[i].set(config, number));
       } else {
-        CHECK_FAILS_WITH(!options[i].set(config, (uint8_t)number), WASMRT_ERROR_MISUSE);
+        CHECK_FAILS_WITH(!options[i].set(config, number), WASMRT_ERROR_MISUSE);
+        char expected[80];
+        snprintf(expected, sizeof expected, ": %" PRIu32 " is not a value of %s", number,
+                 options[i].type);
+        CHECK_CONTAINS(wasmrt_last_error_message(), expected);
       }
     }
     CHECK_FAILS_WITH(!options[i].set(NULL, options[i].last), WASMRT_ERROR_MISUSE);
     wasm_config_delete(config);
   }
   wasm_config_t* config = new_config();
-  for (int number = 0; number < 256; number++) {
+  for (uint32_t number = 0; number < 600; number++) {
     bool proposal = number >= 1 && number <= WASMRT_PROPOSAL_THREADS;
-    CHECK_INT(wasmrt_config_set_proposal(config, (uint8_t)number, true), proposal);
-    CHECK_INT(wasmrt_config_set_proposal(config, (uint8_t)number, false), proposal);
+    CHECK_INT(wasmrt_config_set_proposal(config, number, true), proposal);
+    CHECK_INT(wasmrt_config_set_proposal(config, number, false), proposal);
     bool limit = number <= WASMRT_MODULE_LIMIT_CONSTANT_TERMS;
-    CHECK_INT(wasmrt_config_set_module_limit(config, (uint8_t)number, 5), limit);
+    CHECK_INT(wasmrt_config_set_module_limit(config, number, 5), limit);
   }
   CHECK_FAILS_WITH(!wasmrt_config_set_proposal(config, 0, true), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(
@@ -125,7 +132,8 @@ TEST(null) {
   CHECK_FAILS_WITH(!wasmrt_config_set_max_wasm_stack(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_reservation(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_guard_size(NULL, 1000), WASMRT_ERROR_MISUSE);
-  CHECK_FAILS_WITH(!wasmrt_config_set_pooling(NULL, 0, 0, 0, 0, 0), WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(!wasmrt_config_set_pooling(NULL, true), WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_TABLES, 1), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_target(NULL, "x86_64"), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_enable_cpu_feature(NULL, "has_avx2"), WASMRT_ERROR_MISUSE);
 }
@@ -143,7 +151,9 @@ TEST(every_switch_off_runs_everywhere) {
 // What each backend supports
 
 // Options, each with a value that changes something.
-static void use_fuel(wasm_config_t* config) { CHECK(wasmrt_config_set_fuel(config, true)); }
+static void use_fuel(wasm_config_t* config) {
+  CHECK(wasmrt_config_set_fuel(config, true));
+}
 static void use_interruption(wasm_config_t* config) {
   CHECK(wasmrt_config_set_interruption(config, true));
 }
@@ -163,7 +173,7 @@ static void use_no_copy_on_write(wasm_config_t* config) {
   CHECK(wasmrt_config_set_memory_copy_on_write(config, false));
 }
 static void use_pooling(wasm_config_t* config) {
-  CHECK(wasmrt_config_set_pooling(config, 4, 4, 4, 1 << 20, 100));
+  CHECK(set_pool(config, 4, 4, 4, 1 << 20, 100));
 }
 static void use_threads(wasm_config_t* config) {
   CHECK(wasmrt_config_set_parallel_compilation(config, true));
@@ -226,37 +236,38 @@ static void use_threads_proposal(wasm_config_t* config) {
 typedef struct option_t {
   void (*use)(wasm_config_t* config);
   bool wasmtime, wasmi;
-  const char* name;  // what the refusal calls it
+  const char* name;         // what the refusal calls it
+  wasmrt_setting_t setting; // 0 where a backend has it that refuses this value
 } option_t;
 
 static const option_t options[] = {
-    {use_fuel, true, true, "fuel"},
-    {use_interruption, true, true, "interruption"},
-    {use_stack, true, true, "stack"},
-    {use_reservation, true, false, "memory_reservation"},
-    {use_guard, true, false, "memory_guard"},
-    {use_copy_on_write, true, false, "copy_on_write"},
-    {use_no_copy_on_write, true, true, "copy_on_write"},
-    {use_pooling, true, false, "pooling"},
-    {use_threads, true, false, "parallel_compilation"},
-    {use_one_thread, true, true, "parallel_compilation"},
-    {use_debug_info, true, false, "debug_info"},
-    {use_deterministic, true, false, "deterministic"},
-    {use_optimization, true, false, "optimization"},
-    {use_perfmap, true, false, "profiling"},
-    {use_no_profiling, true, true, "profiling"},
-    {use_target, true, false, "target"},
-    {use_feature, true, false, "cpu_feature"},
-    {use_cranelift, true, false, "cranelift"},
-    {use_winch, true, false, "winch"},
-    {use_pulley, true, false, "pulley"},
-    {use_eager, false, true, "eager"},
-    {use_lazy, false, true, "lazy"},
-    {use_lazy_translation, false, true, "lazy-translation"},
-    {use_gc, true, false, "gc"},
-    {use_exceptions, true, false, "exceptions"},
-    {use_function_references, true, false, "function-references"},
-    {use_threads_proposal, true, false, "threads"},
+    {use_fuel, true, true, "fuel", WASMRT_SETTING_FUEL},
+    {use_interruption, true, true, "interruption", WASMRT_SETTING_INTERRUPTION},
+    {use_stack, true, true, "stack", WASMRT_SETTING_MAX_WASM_STACK},
+    {use_reservation, true, false, "memory_reservation", WASMRT_SETTING_MEMORY_RESERVATION},
+    {use_guard, true, false, "memory_guard", WASMRT_SETTING_MEMORY_GUARD_SIZE},
+    {use_copy_on_write, true, false, "copy_on_write", WASMRT_SETTING_MEMORY_COPY_ON_WRITE},
+    {use_no_copy_on_write, true, true, "copy_on_write", 0},
+    {use_pooling, true, false, "pooling", WASMRT_SETTING_POOLING},
+    {use_threads, true, false, "parallel_compilation", WASMRT_SETTING_PARALLEL_COMPILATION},
+    {use_one_thread, true, true, "parallel_compilation", 0},
+    {use_debug_info, true, false, "debug_info", WASMRT_SETTING_DEBUG_INFO},
+    {use_deterministic, true, false, "deterministic", WASMRT_SETTING_DETERMINISTIC},
+    {use_optimization, true, false, "optimization", WASMRT_SETTING_OPTIMIZATION},
+    {use_perfmap, true, false, "profiling", WASMRT_SETTING_PROFILING},
+    {use_no_profiling, true, true, "profiling", 0},
+    {use_target, true, false, "target", WASMRT_SETTING_TARGET},
+    {use_feature, true, false, "cpu_feature", WASMRT_SETTING_CPU_FEATURE},
+    {use_cranelift, true, false, "cranelift", 0},
+    {use_winch, true, false, "winch", 0},
+    {use_pulley, true, false, "pulley", 0},
+    {use_eager, false, true, "eager", 0},
+    {use_lazy, false, true, "lazy", 0},
+    {use_lazy_translation, false, true, "lazy-translation", 0},
+    {use_gc, true, false, "gc", 0},
+    {use_exceptions, true, false, "exceptions", 0},
+    {use_function_references, true, false, "function-references", 0},
+    {use_threads_proposal, true, false, "threads", 0},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
@@ -280,6 +291,37 @@ TEST(every_option_alone) {
       check_runs(config);
     } else {
       check_refused(config, options[i].name);
+    }
+  }
+}
+
+TEST(what_a_backend_supports_is_what_it_does_not_refuse) {
+  bool wasmi = on_wasmi();
+  const char* backend = wasmi ? "wasmi" : "wasmtime";
+  bool seen[WASMRT_SETTING_CPU_FEATURE + 1] = {true};
+  wasmrt_last_error_clear();
+  for (size_t i = 0; i < OPTIONS; i++) {
+    if (options[i].setting == 0) continue;
+    bool supported = wasmrt_backend_supports(backend, options[i].setting);
+    if (!CHECK_INT(supported, has(&options[i], wasmi)))
+      fprintf(stderr, "    %s\n", options[i].name);
+    seen[options[i].setting] = true;
+  }
+  // Each has its own.
+  CHECK(wasmrt_backend_supports(backend, WASMRT_SETTING_COMPILER));
+  seen[WASMRT_SETTING_COMPILER] = true;
+  for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) CHECK(seen[i]);
+
+  for (wasmrt_proposal_t proposal = 1; proposal <= WASMRT_PROPOSAL_THREADS; proposal++) {
+    wasmrt_last_error_clear();
+    bool supported = wasmrt_backend_supports_proposal(backend, proposal);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+    wasm_config_t* config = new_config();
+    CHECK(wasmrt_config_set_proposal(config, proposal, true));
+    if (supported) {
+      check_runs(config);
+    } else {
+      check_refused(config, wasmrt_proposal_name(proposal));
     }
   }
 }
@@ -316,10 +358,9 @@ TEST(every_pair_of_options) {
       options[i].use(config);
       options[j].use(config);
       // A second compiler replaces the first; a second word about one option likewise.
-      bool replaced = strstr("cranelift winch pulley eager lazy lazy-translation",
-                             options[i].name) != NULL &&
-                      strstr("cranelift winch pulley eager lazy lazy-translation",
-                             options[j].name) != NULL;
+      bool replaced =
+          strstr("cranelift winch pulley eager lazy lazy-translation", options[i].name) != NULL &&
+          strstr("cranelift winch pulley eager lazy lazy-translation", options[j].name) != NULL;
       replaced = replaced || strcmp(options[i].name, options[j].name) == 0;
       const char* refusal = NULL;
       if (!has(&options[j], wasmi)) refusal = options[j].name;
@@ -358,7 +399,7 @@ TEST(what_winch_lacks) {
        number++) {
     wasm_config_t* config = new_config();
     CHECK(wasmrt_config_set_compiler(config, WASMRT_COMPILER_WINCH));
-    CHECK(wasmrt_config_set_proposal(config, (uint8_t)number, false));
+    CHECK(wasmrt_config_set_proposal(config, (uint32_t)number, false));
     check_runs(config);
   }
 }
@@ -398,7 +439,7 @@ TEST(invalid_code_under_every_compiler) {
 
 TEST(every_optimisation_level) {
   if (on_wasmi()) return;
-  for (uint8_t level = 0; level <= WASMRT_OPTIMIZATION_SPEED_AND_SIZE; level++) {
+  for (uint32_t level = 0; level <= WASMRT_OPTIMIZATION_SPEED_AND_SIZE; level++) {
     wasm_config_t* config = new_config();
     CHECK(wasmrt_config_set_optimization(config, level));
     check_runs(config);
@@ -418,8 +459,7 @@ static const struct {
      "(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))"},
     {WASMRT_PROPOSAL_SATURATING_FLOAT_TO_INT,
      "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))"},
-    {WASMRT_PROPOSAL_MULTI_VALUE,
-     "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"},
+    {WASMRT_PROPOSAL_MULTI_VALUE, "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"},
     {WASMRT_PROPOSAL_BULK_MEMORY,
      "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1))))"},
     {WASMRT_PROPOSAL_REFERENCE_TYPES, "(module (func (param externref)))"},
@@ -430,8 +470,7 @@ static const struct {
      "(module (func (result i32) (i32x4.extract_lane 0"
      "  (i32x4.relaxed_trunc_f32x4_s (f32x4.splat (f32.const 1))))))"},
     {WASMRT_PROPOSAL_TAIL_CALL, "(module (func $f (return_call $f)))"},
-    {WASMRT_PROPOSAL_EXTENDED_CONST,
-     "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"},
+    {WASMRT_PROPOSAL_EXTENDED_CONST, "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"},
     {WASMRT_PROPOSAL_MULTI_MEMORY, "(module (memory 1) (memory 1))"},
     {WASMRT_PROPOSAL_MEMORY64, "(module (memory i64 1))"},
     {WASMRT_PROPOSAL_FUNCTION_REFERENCES,
@@ -494,9 +533,10 @@ TEST(every_proposal_on_and_off) {
   bool wasmi = on_wasmi();
   for (size_t i = 0; i < PROPOSALS; i++) {
     wasmrt_proposal_t number = proposals[i].number;
-    bool lacks = wasmi && ((number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES &&
-                            number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
-                           number >= WASMRT_PROPOSAL_THREADS);
+    bool lacks =
+        wasmi &&
+        ((number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES && number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
+         number >= WASMRT_PROPOSAL_THREADS);
     bool off = number == WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES;
     check_proposal(i, DEFAULT, WASMRT_COMPILER_DEFAULT, lacks || off ? INVALID : VALID);
     check_proposal(i, ON, WASMRT_COMPILER_DEFAULT, lacks ? REFUSED : VALID);
@@ -512,17 +552,16 @@ TEST(proposals_of_winch_and_pulley) {
     bool pulley_lacks = number == WASMRT_PROPOSAL_THREADS;
     check_proposal(i, DEFAULT, WASMRT_COMPILER_PULLEY, pulley_lacks || off ? INVALID : VALID);
     check_proposal(i, ON, WASMRT_COMPILER_PULLEY, pulley_lacks ? REFUSED : VALID);
-    bool winch_lacks = (number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES &&
-                        number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
-                       number == WASMRT_PROPOSAL_TAIL_CALL ||
-                       number == WASMRT_PROPOSAL_RELAXED_SIMD;
+    bool winch_lacks =
+        (number >= WASMRT_PROPOSAL_FUNCTION_REFERENCES && number <= WASMRT_PROPOSAL_EXCEPTIONS) ||
+        number == WASMRT_PROPOSAL_TAIL_CALL || number == WASMRT_PROPOSAL_RELAXED_SIMD;
     if (winch_lacks) {
       check_proposal(i, DEFAULT, WASMRT_COMPILER_WINCH, INVALID);
       check_proposal(i, ON, WASMRT_COMPILER_WINCH, REFUSED);
     } else if (!off && number != WASMRT_PROPOSAL_SIMD) {
       // References to the host's objects need the collector, which it lacks.
-      bool invalid = number == WASMRT_PROPOSAL_REFERENCE_TYPES ||
-                     number == WASMRT_PROPOSAL_WIDE_ARITHMETIC;
+      bool invalid =
+          number == WASMRT_PROPOSAL_REFERENCE_TYPES || number == WASMRT_PROPOSAL_WIDE_ARITHMETIC;
       check_proposal(i, DEFAULT, WASMRT_COMPILER_WINCH, invalid ? INVALID : VALID);
     }
     check_proposal(i, OFF, WASMRT_COMPILER_WINCH, INVALID);
@@ -607,7 +646,7 @@ TEST(deterministic_mode) {
 TEST(a_pool_is_used_up_and_used_again) {
   if (on_wasmi()) return;
   wasm_config_t* config = new_config();
-  CHECK(wasmrt_config_set_pooling(config, 3, 3, 3, 131072, 100));
+  CHECK(set_pool(config, 3, 3, 3, 131072, 100));
   fixture_t fixture = fixture_from_config(config);
   wasm_module_t* module =
       module_from_wat(fixture.store,
@@ -643,16 +682,63 @@ TEST(a_pool_is_used_up_and_used_again) {
   fixture_delete(&fixture);
 }
 
+TEST(a_pool_is_on_once_it_has_a_limit) {
+  wasm_config_t* config = new_config();
+  const wasmrt_pool_limit_t none[] = {5, 255, 256, UINT32_MAX};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+    CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(config, none[i], 1), WASMRT_ERROR_MISUSE);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "is not a value of wasmrt_pool_limit_enum");
+  }
+  // Not on by what was refused, and off again after all: every backend makes this engine.
+  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, UINT64_MAX));
+  CHECK(wasmrt_config_set_pooling(config, false));
+  check_runs(config);
+  if (on_wasmi()) {
+    config = new_config();
+    CHECK(wasmrt_config_set_pooling(config, true));
+    check_refused(config, "pooling");
+    config = new_config();
+    CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLES, 0));
+    check_refused(config, "pooling");
+    return;
+  }
+  const wasmrt_pool_limit_t counts[] = {WASMRT_POOL_INSTANCES, WASMRT_POOL_MEMORIES,
+                                        WASMRT_POOL_TABLES};
+  const uint64_t too_many[] = {1000001, UINT64_C(1) << 32, UINT64_MAX};
+  for (size_t i = 0; i < 3; i++) {
+    for (size_t j = 0; j < 3; j++) {
+      config = new_config();
+      CHECK(wasmrt_config_set_pool_limit(config, counts[i], too_many[j]));
+      check_refused(config, "1000000");
+    }
+  }
+  if (under_valgrind()) return; // it has not that much address space
+  // Turning on what is on already keeps the limits: one instance, and no second.
+  config = new_config();
+  CHECK(set_pool(config, 1, 1, 1, 1 << 20, 10));
+  CHECK(wasmrt_config_set_pooling(config, true));
+  fixture_t fixture = fixture_from_config(config);
+  fixture_load(&fixture, "(module (memory 1))", NULL, 0);
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, fixture.module, NULL, NULL) == NULL,
+                   WASMRT_ERROR_LIMIT);
+  fixture_delete(&fixture);
+  // And without limits the engine has its own, here with a smaller memory.
+  config = new_config();
+  CHECK(wasmrt_config_set_pooling(config, true));
+  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, 1 << 20));
+  check_runs(config);
+}
+
 TEST(pools_of_any_size) {
   if (on_wasmi()) return;
   wasm_config_t* config = new_config();
   // valgrind has not that much address space.
   if (!under_valgrind()) {
-    CHECK(wasmrt_config_set_pooling(config, 0, 0, 0, 1 << 20, 0));
+    CHECK(set_pool(config, 0, 0, 0, 1 << 20, 0));
     check_runs(config);
     config = new_config();
   }
-  CHECK(wasmrt_config_set_pooling(config, UINT32_MAX, UINT32_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX));
+  CHECK(set_pool(config, UINT32_MAX, UINT32_MAX, UINT32_MAX, SIZE_MAX, SIZE_MAX));
   CHECK_FAILS(wasm_engine_new_with_config(config) == NULL);
 }
 
@@ -748,8 +834,7 @@ TEST(targets) {
   CHECK(artifact.size > 0);
   // A host's own code is not taken for another's.
   fixture_t native = fixture_new();
-  CHECK_FAILS_WITH(wasm_module_deserialize(native.store, &artifact) == NULL,
-                   WASMRT_ERROR_ARTIFACT);
+  CHECK_FAILS_WITH(wasm_module_deserialize(native.store, &artifact) == NULL, WASMRT_ERROR_ARTIFACT);
   wasm_byte_vec_delete(&artifact);
   wasm_module_delete(module);
   fixture_delete(&native);

@@ -50,10 +50,18 @@ static const struct {
 };
 
 static const char* const targets[] = {
-    "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "riscv64gc-unknown-linux-gnu",
-    "s390x-unknown-linux-gnu",  "x86_64-pc-windows-msvc",    "x86_64-apple-darwin",
-    "wasm32-unknown-unknown",   "pulley32",                  "pulley64",
-    "pulley64be",               "no such machine",           "",
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "riscv64gc-unknown-linux-gnu",
+    "s390x-unknown-linux-gnu",
+    "x86_64-pc-windows-msvc",
+    "x86_64-apple-darwin",
+    "wasm32-unknown-unknown",
+    "pulley32",
+    "pulley64",
+    "pulley64be",
+    "no such machine",
+    "",
 };
 
 static const char* const cpu_features[] = {
@@ -61,10 +69,10 @@ static const char* const cpu_features[] = {
 };
 
 static bool set_compiler(wasm_config_t* config, size_t value) {
-  return wasmrt_config_set_compiler(config, (uint8_t)(value + 1));
+  return wasmrt_config_set_compiler(config, (uint32_t)value + 1);
 }
 static bool set_optimization(wasm_config_t* config, size_t value) {
-  return wasmrt_config_set_optimization(config, (uint8_t)(value + 1));
+  return wasmrt_config_set_optimization(config, (uint32_t)value + 1);
 }
 static bool set_fuel(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_fuel(config, value == 0);
@@ -85,9 +93,8 @@ static bool set_copy_on_write(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_memory_copy_on_write(config, value == 0);
 }
 static bool set_pooling(wasm_config_t* config, size_t value) {
-  return wasmrt_config_set_pooling(config, pools[value].instances, pools[value].memories,
-                                   pools[value].tables, pools[value].memory_bytes,
-                                   pools[value].table_elements);
+  return set_pool(config, pools[value].instances, pools[value].memories, pools[value].tables,
+                  pools[value].memory_bytes, pools[value].table_elements);
 }
 static bool set_parallel(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_parallel_compilation(config, value == 0);
@@ -96,7 +103,7 @@ static bool set_debug_info(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_debug_info(config, value == 0);
 }
 static bool set_profiling(wasm_config_t* config, size_t value) {
-  return wasmrt_config_set_profiling(config, (uint8_t)value);
+  return wasmrt_config_set_profiling(config, (uint32_t)value);
 }
 static bool set_deterministic(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_deterministic(config, value == 0);
@@ -108,7 +115,7 @@ static bool enable_cpu_feature(wasm_config_t* config, size_t value) {
   return wasmrt_config_enable_cpu_feature(config, cpu_features[value]);
 }
 static bool set_proposal(wasm_config_t* config, size_t value) {
-  return wasmrt_config_set_proposal(config, (uint8_t)(1 + value / 2), value % 2 == 0);
+  return wasmrt_config_set_proposal(config, (uint32_t)(1 + value / 2), value % 2 == 0);
 }
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -202,7 +209,7 @@ static void check_choice(const choice_t* choice) {
   bool passed;
   if (engine) {
     passed = holds(engine);
-    CHECK_INT(wasmrt_engine_modules(engine), 0);
+    CHECK_INT(modules_of(engine), 0);
     wasm_engine_delete(engine);
   } else {
     passed = CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);

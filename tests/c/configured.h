@@ -15,6 +15,16 @@ static inline wasm_config_t* config_with(config_switch_t first, config_switch_t 
   return config;
 }
 
+// A pool of so much of everything; 0 for what the engine has by default.
+static inline bool set_pool(wasm_config_t* config, uint64_t instances, uint64_t memories,
+                            uint64_t tables, uint64_t memory_bytes, uint64_t table_elements) {
+  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, instances) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORIES, memories) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLES, tables) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, memory_bytes) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLE_ELEMENTS, table_elements);
+}
+
 // Takes ownership of the configuration.
 static inline fixture_t fixture_from_config(wasm_config_t* config) {
   fixture_t fixture = {NULL, NULL, NULL, NULL, WASM_EMPTY_VEC};
@@ -45,10 +55,18 @@ static inline void fixture_load_with_host(fixture_t* fixture, const char* wat,
 static inline bool check_trap_code(wasm_trap_t* trap, wasmrt_trap_code_t code, const char* file,
                                    int line, const char* what) {
   if (!check_report(trap != NULL, file, line, what)) {
-    fprintf(stderr, "    expected a trap with code %d, there is none\n", code);
+    fprintf(stderr, "    expected a trap with code %" PRIu32 ", there is none\n", code);
     return false;
   }
   bool passed = check_integers(wasmrt_trap_code(trap), code, file, line, what);
+  check_report(wasmrt_trap_code_name(code) != NULL, file, line, "the code has a name");
+  wasmrt_error_kind_t kind = wasmrt_trap_error_kind(trap);
+  if (code == WASMRT_TRAP_ERROR) {
+    check_report(kind != WASMRT_ERROR_NONE && kind != WASMRT_ERROR_TRAP, file, line, what);
+  } else {
+    bool limit = code == WASMRT_TRAP_MEMORY_LIMIT || code == WASMRT_TRAP_TABLE_LIMIT;
+    check_integers(kind, limit ? WASMRT_ERROR_LIMIT : WASMRT_ERROR_TRAP, file, line, what);
+  }
   if (!passed) print_trap(trap);
   wasm_trap_delete(trap);
   return passed;
@@ -57,9 +75,9 @@ static inline bool check_trap_code(wasm_trap_t* trap, wasmrt_trap_code_t code, c
 #define CHECK_TRAP_CODE(trap, code) check_trap_code((trap), (code), __FILE__, __LINE__, #trap)
 
 // A call that fails and leaves a last error of a certain kind.
-#define CHECK_FAILS_WITH(condition, kind)     \
-  do {                                        \
-    CHECK_FAILS(condition);                   \
+#define CHECK_FAILS_WITH(condition, kind)      \
+  do {                                         \
+    CHECK_FAILS(condition);                    \
     CHECK_INT(wasmrt_last_error_kind(), kind); \
   } while (0)
 

@@ -1,5 +1,5 @@
 // The same ten thousand times: every finalizer runs once, and no memory accumulates.
-#define _GNU_SOURCE  // malloc_trim, mallinfo2
+#define _GNU_SOURCE // malloc_trim, mallinfo2
 #include "test.h"
 
 #include <malloc.h>
@@ -42,13 +42,13 @@ static size_t allocated_bytes(void) {
 static size_t check_cycles(void (*cycle)(void*), void* argument) {
   enum { ATTEMPTS = 3 };
   for (int i = 0; i < WARM_UP; i++) cycle(argument);
-  resident_bytes();  // measuring takes memory too, the first time
+  resident_bytes(); // measuring takes memory too, the first time
   for (int attempt = 1;; attempt++) {
     size_t resident = resident_bytes(), allocated = allocated_bytes();
     for (int i = 0; i < CYCLES; i++) cycle(argument);
     size_t resident_after = resident_bytes(), allocated_after = allocated_bytes();
-    bool bounded = resident_after < resident + resident / 100 &&
-                   allocated_after < allocated + 16 * CYCLES;
+    bool bounded =
+        resident_after < resident + resident / 100 && allocated_after < allocated + 16 * CYCLES;
     if (bounded || attempt == ATTEMPTS || !MEMORY_IS_COUNTED) {
       if (MEMORY_IS_COUNTED && !CHECK(bounded)) {
         fprintf(stderr, "    resident: %zu bytes, then %zu; allocated: %zu bytes, then %zu\n",
@@ -87,8 +87,7 @@ typedef struct context_t {
   size_t finalized, environments_finalized, calls;
 } context_t;
 
-static wasm_trap_t* give_back(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* give_back(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   context_t* context = env;
   context->calls++;
   wasm_val_copy(&results->data[0], &arguments->data[1]);
@@ -102,8 +101,7 @@ static void finalize_environment(void* env) {
 
 static wasm_func_t* counted_func(context_t* context, wasm_store_t* store) {
   wasm_functype_t* type = functype("ie", "e");
-  wasm_func_t* func =
-      wasm_func_new_with_env(store, type, give_back, context, finalize_environment);
+  wasm_func_t* func = wasm_func_new_with_env(store, type, give_back, context, finalize_environment);
   wasm_functype_delete(type);
   REQUIRE(func);
   wasm_func_set_host_info_with_finalizer(func, &context->finalized, count_finalizer);

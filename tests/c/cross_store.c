@@ -136,7 +136,7 @@ TEST(callback_results_of_another_store) {
       wasm_func_delete(host);
     }
     wasm_foreign_delete(foreign);
-    CHECK_INT(finalized, 1);  // what was refused was released
+    CHECK_INT(finalized, 1); // what was refused was released
     pair_delete(&pair);
   }
 }
@@ -259,8 +259,9 @@ TEST(callback_that_calls_into_another_store) {
     other_call_t other = {fixture_func(&pair.other, F)};
     wasm_func_t* host = host_func(pair.own.store, "i", "i", call_other, &other);
     wasm_extern_t* import = wasm_func_as_extern(host);
-    wasm_module_t* module = module_from_wat(
-        pair.own.store, "(module (import \"\" \"\" (func $h (param i32) (result i32)))"
+    wasm_module_t* module =
+        module_from_wat(pair.own.store,
+                        "(module (import \"\" \"\" (func $h (param i32) (result i32)))"
                         "  (func (export \"f\") (param i32) (result i32)"
                         "    (call $h (call $h (local.get 0)))))");
     wasm_instance_t* instance = instantiate(pair.own.store, module, &import, 1);

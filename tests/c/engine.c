@@ -4,7 +4,7 @@
 TEST(engine_new) {
   wasm_engine_t* engine = wasm_engine_new();
   REQUIRE(engine);
-  CHECK(wasmrt_engine_backend(engine) != NULL);
+  CHECK(wasmrt_engine_backend_name(engine) != NULL);
   wasm_engine_delete(engine);
 }
 
@@ -52,7 +52,7 @@ TEST(many_engines_and_stores) {
     }
   }
   for (size_t i = 0; i < engine_count; i++) {
-    if (i % 2) wasm_engine_delete(engines[i]);  // before its stores
+    if (i % 2) wasm_engine_delete(engines[i]); // before its stores
     for (size_t j = 0; j < store_count; j++) {
       wasm_module_t* module = module_from_wat(
           stores[i][j], "(module (func (export \"f\") (result i32) (i32.const 11)))");
@@ -65,7 +65,7 @@ TEST(many_engines_and_stores) {
       wasm_module_delete(module);
       wasm_store_delete(stores[i][j]);
     }
-    if (i % 2 == 0) wasm_engine_delete(engines[i]);  // after them
+    if (i % 2 == 0) wasm_engine_delete(engines[i]); // after them
   }
 }
 
@@ -95,11 +95,11 @@ TEST(engines_of_every_backend_together) {
     CHECK(wasmrt_config_set_backend(config, wasmrt_backend_name(i)));
     engines[i] = wasm_engine_new_with_config(config);
     REQUIRE(engines[i]);
-    CHECK_STR(wasmrt_engine_backend(engines[i]), wasmrt_backend_name(i));
+    CHECK_STR(wasmrt_engine_backend_name(engines[i]), wasmrt_backend_name(i));
     stores[i] = wasm_store_new(engines[i]);
-    modules[i] =
-        module_from_wat(stores[i], "(module (func (export \"square\") (param i32) (result i32)"
-                                   "  (i32.mul (local.get 0) (local.get 0))))");
+    modules[i] = module_from_wat(stores[i],
+                                 "(module (func (export \"square\") (param i32) (result i32)"
+                                 "  (i32.mul (local.get 0) (local.get 0))))");
     instances[i] = instantiate(stores[i], modules[i], NULL, 0);
     wasm_instance_exports(instances[i], &exports[i]);
   }

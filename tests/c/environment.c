@@ -154,7 +154,7 @@ TEST(the_program_decides) {
   CHECK(wasmrt_config_set_backend(config, wasmi ? "wasmi" : "wasmtime"));
   wasm_engine_t* engine = wasm_engine_new_with_config(config);
   REQUIRE(engine);
-  CHECK_STR(wasmrt_engine_backend(engine), wasmi ? "wasmi" : "wasmtime");
+  CHECK_STR(wasmrt_engine_backend_name(engine), wasmi ? "wasmi" : "wasmtime");
   check_engine_works(engine);
   variable_restore(variable);
 
@@ -229,7 +229,8 @@ TEST(a_variable_beside_an_option) {
   variable_restore(variable);
 }
 
-static void keep_message(void* env, const char* message) {
+static void keep_message(void* env, uint32_t level, const char* message) {
+  CHECK_INT(level, WASMRT_LOG_WARNING);
   char** kept = env;
   free(*kept);
   *kept = strdup(message);
@@ -237,13 +238,13 @@ static void keep_message(void* env, const char* message) {
 
 TEST(an_unknown_variable_is_warned_of) {
   char* message = NULL;
-  wasmrt_set_log_callback(keep_message, &message, NULL);
+  wasmrt_log_set_callback(keep_message, &message, NULL);
   variable_t variable = variable_set("WASMRT_COMPILLER", "winch");
   wasm_engine_t* engine = wasm_engine_new();
   CHECK(engine != NULL);
   CHECK_CONTAINS(message, "WASMRT_COMPILLER");
   variable_restore(variable);
-  wasmrt_set_log_callback(NULL, NULL, NULL);
+  wasmrt_log_set_callback(NULL, NULL, NULL);
   wasm_engine_delete(engine);
   free(message);
 }

@@ -143,7 +143,9 @@ static void check_at_exit(void) {
   if (checks_failed > 0) _Exit(EXIT_FAILURE);
 }
 
-__attribute__((constructor)) static void register_check_at_exit(void) { atexit(check_at_exit); }
+__attribute__((constructor)) static void register_check_at_exit(void) {
+  atexit(check_at_exit);
+}
 
 __attribute__((destructor)) static void check_in_destructor(void) {
   if (!at_exit) return;
@@ -209,4 +211,20 @@ TEST(messages_at_the_end_of_a_thread) {
   }
   CHECK_INT(destructors, 3 * (2 + 3));
   for (size_t i = 0; i < KEYS; i++) pthread_key_delete(keys[i]);
+}
+
+TEST(names_of_kinds) {
+  static const char* const names[] = {"none",  "misuse",      "compile", "link",     "trap",
+                                      "limit", "unsupported", NULL,      "artifact", "internal"};
+  for (wasmrt_error_kind_t kind = 0; kind < 1000; kind++) {
+    const char* expected = kind < sizeof names / sizeof *names ? names[kind] : NULL;
+    if (expected) {
+      CHECK_STR(wasmrt_error_kind_name(kind), expected);
+    } else {
+      CHECK_NULL(wasmrt_error_kind_name(kind));
+    }
+  }
+  CHECK_STR(wasmrt_error_kind_name(WASMRT_ERROR_ARTIFACT), "artifact");
+  CHECK_STR(wasmrt_error_kind_name(WASMRT_ERROR_INTERNAL), "internal");
+  CHECK_NULL(wasmrt_error_kind_name(UINT32_MAX));
 }

@@ -142,7 +142,7 @@ TEST(the_offset_of_a_section_is_its_number) {
   WRONG(START "\xff\0", 8, "section 255");
   WRONG(START "\1\1\0\0\2\1a\x2a\0", 15, "section 42");
   WRONG(START "\3\1\0\1\1\0", 11, "type section is out of order");
-  WRONG(START "\1\1\0\1\1\0", 11, "type section is there twice");
+  WRONG(START "\1\1\0\1\1\0", 11, "type section occurs twice");
   WRONG(START "\1\4\1\x60\0\0" START, 14, "another module");
   WRONG(START "\1\7\1\x60\0\0", 14, "3 bytes of the type section");
 #undef START
@@ -233,8 +233,7 @@ TEST(forty_wrong_imports_are_all_named) {
   CHECK_TRAP(trap, copy);
   free(copy);
   // None at all: the same forty.
-  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL,
-                   WASMRT_ERROR_LINK);
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL, WASMRT_ERROR_LINK);
   for (int i = 0; i < IMPORTS; i++) {
     char name[32];
     snprintf(name, sizeof name, "name_%d\"", i);
@@ -249,15 +248,14 @@ TEST(forty_wrong_imports_are_all_named) {
 
 TEST(only_the_wrong_ones_are_named) {
   fixture_t fixture = fixture_new();
-  wasm_module_t* module =
-      module_from_wat(fixture.store, "(module (import \"a\" \"right\" (memory 1))"
-                                     "  (import \"a\" \"wrong\" (memory 2)))");
+  wasm_module_t* module = module_from_wat(fixture.store,
+                                          "(module (import \"a\" \"right\" (memory 1))"
+                                          "  (import \"a\" \"wrong\" (memory 2)))");
   wasm_memorytype_t* type = memorytype(1, 1);
   wasm_memory_t* memory = wasm_memory_new(fixture.store, type);
   wasm_extern_t* given[2] = {wasm_memory_as_extern(memory), wasm_memory_as_extern(memory)};
   wasm_extern_vec_t vec = {2, given};
-  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, &vec, NULL) == NULL,
-                   WASMRT_ERROR_LINK);
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, &vec, NULL) == NULL, WASMRT_ERROR_LINK);
   CHECK_CONTAINS(wasmrt_last_error_message(), "wrong");
   CHECK(strstr(wasmrt_last_error_message(), "right") == NULL);
   wasm_memory_delete(memory);

@@ -1,11 +1,12 @@
 // Externals: the common view of functions, globals, tables and memories.
 #include "test.h"
 
-static const char* wat = "(module"
-                         "  (func (export \"func\") (param i32) (result i64) (i64.const 1))"
-                         "  (global (export \"global\") (mut f32) (f32.const 1))"
-                         "  (table (export \"table\") 1 2 externref)"
-                         "  (memory (export \"memory\") 3 4))";
+static const char* wat =
+    "(module"
+    "  (func (export \"func\") (param i32) (result i64) (i64.const 1))"
+    "  (global (export \"global\") (mut f32) (f32.const 1))"
+    "  (table (export \"table\") 1 2 externref)"
+    "  (memory (export \"memory\") 3 4))";
 
 TEST(extern_kind) {
   fixture_t fixture = fixture_from_wat(wat);

@@ -1,6 +1,6 @@
 // WebAssembly computes as IEEE 754 says, whatever the floating-point mode of the host's thread. The
 // host's mode is restored afterwards and in callbacks.
-#define _GNU_SOURCE  // feenableexcept
+#define _GNU_SOURCE // feenableexcept
 #include "test.h"
 
 #include <fenv.h>
@@ -17,13 +17,13 @@ typedef struct float_mode_t {
 } float_mode_t;
 
 static const float_mode_t modes[] = {
-    {FE_TONEAREST, false}, {FE_TOWARDZERO, false}, {FE_UPWARD, false}, {FE_DOWNWARD, false},
-    {FE_TONEAREST, true},  {FE_DOWNWARD, true},
+    {FE_TONEAREST, false}, {FE_TOWARDZERO, false}, {FE_UPWARD, false},
+    {FE_DOWNWARD, false},  {FE_TONEAREST, true},   {FE_DOWNWARD, true},
 };
 enum { MODES = sizeof(modes) / sizeof(modes[0]) };
 
 #if defined(__x86_64__)
-enum { FLUSH = 0x8040 };  // flush to zero, denormals are zero
+enum { FLUSH = 0x8040 }; // flush to zero, denormals are zero
 #endif
 
 static void set_mode(float_mode_t mode) {
@@ -60,8 +60,8 @@ static const double up = 0x1.0000000000001p+0, small = 0x1p-1023;
 
 typedef struct context_t {
   fixture_t fixture;
-  float_mode_t outside;  // the mode that the callback finds
-  float_mode_t after;    // and the one that it leaves
+  float_mode_t outside; // the mode that the callback finds
+  float_mode_t after;   // and the one that it leaves
 } context_t;
 
 static uint64_t bits(double number) {

@@ -2,12 +2,13 @@
 #include "test.h"
 
 // Three functions deep; $import makes function indices and positions in the code section differ.
-static const char* wat = "(module"
-                         "  (import \"\" \"\" (func $import))"
-                         "  (func $outer (export \"outer\") nop nop (call $middle))"
-                         "  (func $middle (local i64 i32) nop (call $inner) nop)"
-                         "  (func $inner nop nop nop unreachable)"
-                         "  (func (export \"host\") (call $import)))";
+static const char* wat =
+    "(module"
+    "  (import \"\" \"\" (func $import))"
+    "  (func $outer (export \"outer\") nop nop (call $middle))"
+    "  (func $middle (local i64 i32) nop (call $inner) nop)"
+    "  (func $inner nop nop nop unreachable)"
+    "  (func (export \"host\") (call $import)))";
 
 static wasm_trap_t* do_nothing(void* env, const wasm_val_vec_t* arguments,
                                wasm_val_vec_t* results) {
@@ -112,7 +113,7 @@ TEST(frames_own_what_they_need) {
   wasm_trap_delete(trap);
   wasm_frame_delete(origin);
   wasm_frame_vec_delete(&trace);
-  fixture_delete(&fixture);  // the copies outlive even every handle to the store
+  fixture_delete(&fixture); // the copies outlive even every handle to the store
   if (frames) {
     REQUIRE(copy.size == 3 && origin_copy);
     CHECK_INT(wasm_frame_func_index(copy.data[1]), 2);

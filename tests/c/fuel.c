@@ -291,9 +291,9 @@ TEST(what_is_out_of_bounds_is_not_paid_for) {
         if (lengths[j] == 100000) continue;
         CHECK_INT(call_i32_i32(fixture_func(&fixture, i), lengths[j]), -1);
       } else {
-        CHECK_TRAP_CODE(call(fixture_func(&fixture, i), &length, 1, &result, 0),
-                        i < 3 || i == 8 ? WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS
-                                        : WASMRT_TRAP_TABLE_OUT_OF_BOUNDS);
+        CHECK_TRAP_CODE(
+            call(fixture_func(&fixture, i), &length, 1, &result, 0),
+            i < 3 || i == 8 ? WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS : WASMRT_TRAP_TABLE_OUT_OF_BOUNDS);
       }
       CHECK(fuel_of(fixture.store) > 900);
     }
@@ -758,7 +758,7 @@ TEST(bulk_instructions_in_a_loop) {
 TEST(fuel_is_exact) {
   static const struct {
     const char* body;
-    uint64_t least, most;  // units, where a unit is 64 bytes or up to 64 elements
+    uint64_t least, most; // units, where a unit is 64 bytes or up to 64 elements
     wasmrt_trap_code_t code;
   } cases[] = {
       {"(memory.fill (i32.const 0) (i32.const 1) (i32.const 6400))", 100, 110, 0},
@@ -791,8 +791,8 @@ TEST(fuel_is_exact) {
              cases[i].body);
     uint64_t costs[2] = {0, 0};
     for (int interruption = 0; interruption < 2; interruption++) {
-      fixture_t fixture = fixture_with(
-          wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL, NULL);
+      fixture_t fixture = fixture_with(wasmrt_config_set_fuel,
+                                       interruption ? wasmrt_config_set_interruption : NULL, NULL);
       // There an instruction that moves something costs some 10 in itself, and what a function
       // consumed until it trapped is not known.
       bool on_wasmtime = backend_is(fixture.engine, "wasmtime");

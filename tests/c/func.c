@@ -37,9 +37,9 @@ TEST(func_new) {
 }
 
 TEST(func_type) {
-  fixture_t fixture =
-      fixture_from_wat("(module (func (export \"f\") (param i32 f64 externref) (result i64 funcref)"
-                       "  (i64.const 0) (ref.null func)))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\") (param i32 f64 externref) (result i64 funcref)"
+      "  (i64.const 0) (ref.null func)))");
   wasm_func_t* funcs[2] = {
       wasm_func_copy(fixture_func(&fixture, 0)),
       host_func(fixture.store, "iFe", "Ir", copy_arguments, NULL),
@@ -57,8 +57,9 @@ TEST(func_type) {
 }
 
 TEST(func_copy_and_same) {
-  fixture_t fixture = fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 1))"
-                                       "  (func (export \"g\") (result i32) (i32.const 1)))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\") (result i32) (i32.const 1))"
+      "  (func (export \"g\") (result i32) (i32.const 1)))");
   wasm_func_t* copy = wasm_func_copy(fixture_func(&fixture, 0));
   CHECK(wasm_func_same(copy, fixture_func(&fixture, 0)));
   CHECK(!wasm_func_same(copy, fixture_func(&fixture, 1)));
@@ -121,7 +122,7 @@ static char* echo_wat(size_t count) {
 static void check_echo(const wasm_func_t* func, const wasm_val_t* values, size_t count) {
   enum { MOST = 1000 };
   wasm_val_t results[MOST];
-  GARBAGE(results);  // never read or released before it is written
+  GARBAGE(results); // never read or released before it is written
   CHECK_INT(wasm_func_param_arity(func), count);
   CHECK_INT(wasm_func_result_arity(func), count);
   if (!CHECK_NO_TRAP(call(func, values, count, results, count))) return;
@@ -148,10 +149,10 @@ static void check_count(size_t count) {
   wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
   fixture_load(&fixture, wat, imports, 1);
   free(wat);
-  check_echo(fixture_func(&fixture, 0), values, count);  // C, wasm, host
-  check_echo(fixture_func(&fixture, 1), values, count);  // C, wasm
-  check_echo(fixture_func(&fixture, 2), values, count);  // the host function from the exports
-  check_echo(host, values, count);                       // C, host
+  check_echo(fixture_func(&fixture, 0), values, count); // C, wasm, host
+  check_echo(fixture_func(&fixture, 1), values, count); // C, wasm
+  check_echo(fixture_func(&fixture, 2), values, count); // the host function from the exports
+  check_echo(host, values, count);                      // C, host
   wasm_foreign_delete(foreign);
   wasm_func_delete(host);
   fixture_delete(&fixture);
@@ -199,7 +200,29 @@ TEST(results_vector_too_small_or_empty) {
   CHECK_NO_TRAP(wasm_func_call(fixture_func(&fixture, 0), &arguments, NULL));
   CHECK_TRAP(call(fixture_func(&fixture, 1), NULL, 0, NULL, 0), "unreachable");
   fixture_delete(&fixture);
-  CHECK_INT(finalized, 4);  // what was dropped was released
+  CHECK_INT(finalized, 4); // what was dropped was released
+}
+
+static wasm_trap_t* write_and_trap(void* store, const wasm_val_vec_t* arguments,
+                                   wasm_val_vec_t* results) {
+  (void)arguments;
+  results->data[0] = I32(7);
+  return new_trap(store, "after writing");
+}
+
+TEST(results_are_written_only_on_success) {
+  fixture_t fixture =
+      fixture_from_wat("(module (func (export \"f\") (result i32) (i32.const 1) unreachable))");
+  wasm_func_t* host = host_func(fixture.store, "", "i", write_and_trap, fixture.store);
+  wasm_val_t result, untouched;
+  GARBAGE(result);
+  GARBAGE(untouched);
+  CHECK_TRAP(call(fixture_func(&fixture, 0), NULL, 0, &result, 1), "unreachable");
+  CHECK_TRAP(call(host, NULL, 0, &result, 1), "after writing");
+  CHECK_REFUSED(call(host, &I32(1), 1, &result, 1));
+  CHECK(memcmp(&result, &untouched, sizeof(result)) == 0);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
 }
 
 TEST(results_vector_too_large) {
@@ -263,7 +286,7 @@ TEST(arguments_and_results_in_the_same_memory) {
     wasm_val_vec_t vec = WASM_ARRAY_VEC(values);
     CHECK_NO_TRAP(wasm_func_call(funcs[i], &vec, &vec));
     CHECK(wasm_ref_same(values[1].of.ref, given));
-    wasm_ref_delete(given);  // it still belongs to the caller; the result is another
+    wasm_ref_delete(given); // it still belongs to the caller; the result is another
   }
   CHECK_INT(values[0].of.i64, 2);
   CHECK_INT(finalized, 0);
@@ -304,7 +327,7 @@ TEST(wrong_argument_count_or_kind) {
     wasm_val_t unknown[2] = {I32(1), F64(2)};
     unknown[1].kind = 77;
     CHECK_REFUSED(call(funcs[i], unknown, 2, NULL, 0));
-    CHECK_INT(calls, 0);  // nothing ran
+    CHECK_INT(calls, 0); // nothing ran
     CHECK_NO_TRAP(call(funcs[i], right, 2, NULL, 0));
     CHECK_INT(calls, 1);
   }
@@ -413,14 +436,18 @@ TEST(callback_that_leaves_a_result_of_the_wrong_kind) {
   const struct {
     const char *letter, *wat;
   } declared[] = {
-      {"i", "(module (import \"\" \"\" (func $h (result i32))) (func (export \"f\")"
-            "  (drop (call $h))))"},
-      {"F", "(module (import \"\" \"\" (func $h (result f64))) (func (export \"f\")"
-            "  (drop (call $h))))"},
-      {"e", "(module (import \"\" \"\" (func $h (result externref))) (func (export \"f\")"
-            "  (drop (call $h))))"},
-      {"r", "(module (import \"\" \"\" (func $h (result funcref))) (func (export \"f\")"
-            "  (drop (call $h))))"},
+      {"i",
+       "(module (import \"\" \"\" (func $h (result i32))) (func (export \"f\")"
+       "  (drop (call $h))))"},
+      {"F",
+       "(module (import \"\" \"\" (func $h (result f64))) (func (export \"f\")"
+       "  (drop (call $h))))"},
+      {"e",
+       "(module (import \"\" \"\" (func $h (result externref))) (func (export \"f\")"
+       "  (drop (call $h))))"},
+      {"r",
+       "(module (import \"\" \"\" (func $h (result funcref))) (func (export \"f\")"
+       "  (drop (call $h))))"},
   };
   for (size_t i = 0; i < sizeof(declared) / sizeof(*declared); i++) {
     for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++) {
@@ -457,7 +484,7 @@ TEST(callback_that_leaves_a_result_of_the_wrong_kind) {
   }
   wasm_foreign_delete(foreign);
   fixture_delete(&fixture);
-  CHECK_INT(finalized, 1);  // references left in the wrong place were released
+  CHECK_INT(finalized, 1); // references left in the wrong place were released
 }
 
 static wasm_trap_t* leave_result_and_trap(void* env, const wasm_val_vec_t* arguments,
@@ -490,15 +517,15 @@ TEST(callback_that_writes_results_and_traps) {
 
 // What a callback may do with the results vector, apart from writing to its elements.
 typedef enum replacement_t {
-  WHOLE,               // its own vector
-  SHORTER,             // with too few values
-  LONGER,              // with too many
-  EMPTIED,             // wasm_val_vec_delete
-  FORGOTTEN,           // {0, NULL}
-  WRITTEN_EMPTIED,     // after it wrote to the elements
-  WRITTEN_REPLACED,    // likewise
-  EMPTIED_REPLACED,    // as wasmer's Go package does
-  REPLACED_AND_TRAPS,  // nobody gets the values
+  WHOLE,              // its own vector
+  SHORTER,            // with too few values
+  LONGER,             // with too many
+  EMPTIED,            // wasm_val_vec_delete
+  FORGOTTEN,          // {0, NULL}
+  WRITTEN_EMPTIED,    // after it wrote to the elements
+  WRITTEN_REPLACED,   // likewise
+  EMPTIED_REPLACED,   // as wasmer's Go package does
+  REPLACED_AND_TRAPS, // nobody gets the values
   REPLACEMENTS,
 } replacement_t;
 
@@ -683,7 +710,7 @@ TEST(env_finalizer_runs_also_when_no_function_is_made) {
 
 TEST(env_lives_as_long_as_wasm_can_call_the_function) {
   fixture_t fixture = fixture_new();
-  size_t uses = 0;  // the calls, and one more by the finalizer
+  size_t uses = 0; // the calls, and one more by the finalizer
   wasm_functype_t* type = functype("", "");
   wasm_func_t* func =
       wasm_func_new_with_env(fixture.store, type, count_call, &uses, count_finalizer);

@@ -107,10 +107,10 @@ TEST(global_set_on_a_constant_or_with_the_wrong_type) {
 }
 
 TEST(globals_of_a_module_seen_from_both_sides) {
-  fixture_t fixture =
-      fixture_from_wat("(module (global $g (export \"g\") (mut i64) (i64.const 1))"
-                       "  (func (export \"set\") (param i64) (global.set $g (local.get 0)))"
-                       "  (func (export \"get\") (result i64) (global.get $g)))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (global $g (export \"g\") (mut i64) (i64.const 1))"
+      "  (func (export \"set\") (param i64) (global.set $g (local.get 0)))"
+      "  (func (export \"get\") (result i64) (global.get $g)))");
   wasm_global_t* global = fixture_global(&fixture, 0);
   check_value(global, I64(1));
   wasm_val_t value = I64(INT64_MIN + 1), result;
@@ -142,7 +142,7 @@ TEST(globals_of_the_host_seen_from_both_sides) {
   CHECK_INT(call_i32(fixture_func(&fixture, 1)), 20);
   wasm_global_delete(variable);
   wasm_global_delete(constant);
-  CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 0)));  // the instance keeps it
+  CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 0))); // the instance keeps it
   fixture_delete(&fixture);
 }
 
@@ -194,7 +194,7 @@ TEST(globals_of_v128) {
   wasm_val_t value;
   GARBAGE(value);
   CHECK_LEAVES_ERROR(wasm_global_get(fixture_global(&fixture, 0), &value));
-  wasm_val_delete(&value);  // whatever remains there owns nothing
+  wasm_val_delete(&value); // whatever remains there owns nothing
   GARBAGE(value);
   value.kind = WASMRT_V128;
   CHECK_LEAVES_ERROR(wasm_global_set(fixture_global(&fixture, 0), &value));

@@ -4,8 +4,9 @@
 // ------------------------------------------------------------------------------------------------
 // One maker per kind; each returns an owned handle of an object of the fixture's store.
 
-static const char* wat = "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
-                         "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))";
+static const char* wat =
+    "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
+    "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))";
 
 static wasm_instance_t* make_instance(fixture_t* fixture) {
   return instantiate(fixture->store, fixture->module, NULL, 0);
@@ -180,10 +181,10 @@ TEST(finalizer_at_deletion) {
 }
 
 TEST(host_info_seen_by_a_handle_obtained_later) {
-  fixture_t fixture =
-      fixture_from_wat("(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
-                       "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1)"
-                       "  (elem (i32.const 0) 0))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
+      "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1)"
+      "  (elem (i32.const 0) 0))");
   int infos[4];
   for (size_t i = 0; i < 4; i++) wasm_extern_set_host_info(fixture.exports.data[i], &infos[i]);
   wasm_extern_vec_delete(&fixture.exports);

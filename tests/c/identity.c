@@ -72,11 +72,11 @@ TEST(functions_from_tables_globals_and_results_are_same) {
 
 // A function that is not exported is known only through wasm.
 TEST(functions_never_exported_are_same) {
-  fixture_t fixture =
-      fixture_from_wat("(module (func $f) (table (export \"t\") 3 funcref) (elem (i32.const 0) $f)"
-                       "  (elem declare func $f)"
-                       "  (func (export \"ref\") (result funcref) (ref.func $f))"
-                       "  (func (export \"put\") (table.set (i32.const 2) (ref.func $f))))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func $f) (table (export \"t\") 3 funcref) (elem (i32.const 0) $f)"
+      "  (elem declare func $f)"
+      "  (func (export \"ref\") (result funcref) (ref.func $f))"
+      "  (func (export \"put\") (table.set (i32.const 2) (ref.func $f))))");
   wasm_ref_t* first = result_ref(fixture_func(&fixture, 1));
   wasm_ref_t* second = result_ref(fixture_func(&fixture, 1));
   wasm_ref_t* element = wasm_table_get(fixture_table(&fixture, 0), 0);

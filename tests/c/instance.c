@@ -58,6 +58,79 @@ TEST(instance_exports_in_declared_order) {
   fixture_delete(&fixture);
 }
 
+static wasm_extern_t* export_of(const fixture_t* fixture, const char* name) {
+  return wasmrt_instance_export(fixture->instance, name, strlen(name));
+}
+
+TEST(an_export_by_its_name) {
+  static const struct {
+    const char* name;
+    size_t length;
+  } names[] = {{"z", 1}, {"a", 1},    {"y", 1},        {"", 0},  {"b", 1},
+               {"x", 1}, {"a\0b", 3}, {"\xc3\xa9", 2}, {"aa", 2}};
+  enum { NAMES = sizeof names / sizeof *names };
+  fixture_t fixture = fixture_new();
+  wasm_func_t* host = host_func(fixture.store, "", "", do_nothing, NULL);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture,
+               "(module"
+               "  (import \"host\" \"f\" (func $f))"
+               "  (global $g (mut i64) (i64.const 1)) (table $t 2 4 externref) (memory $m 1)"
+               "  (func $h (result i32) (i32.const 2))"
+               "  (export \"z\" (memory $m)) (export \"a\" (func $f)) (export \"y\" (global $g))"
+               "  (export \"\" (table $t)) (export \"b\" (func $h)) (export \"x\" (func $h))"
+               "  (export \"a\\00b\" (func $h)) (export \"\\c3\\a9\" (func $h))"
+               "  (export \"aa\" (memory $m)))",
+               imports, 1);
+  REQUIRE(fixture.exports.size == NAMES);
+  wasmrt_last_error_clear();
+  for (size_t i = 0; i < NAMES; i++) {
+    wasm_extern_t* export =
+        wasmrt_instance_export(fixture.instance, names[i].name, names[i].length);
+    REQUIRE(export);
+    CHECK(wasm_extern_same(export, fixture.exports.data[i]));
+    wasm_extern_delete(export);
+  }
+  // No such export: no error either.
+  const char* none[] = {"A", "zz", "ab", "c", "\xc3", "\xff\xff\xff", "host", "f"};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) CHECK_NULL(export_of(&fixture, none[i]));
+  CHECK_NULL(wasmrt_instance_export(fixture.instance, "z", 2)); // with its terminating zero
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+  CHECK_FAILS(wasmrt_instance_export(fixture.instance, NULL, 0) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(NULL, "z", 1) == NULL);
+
+  // A handle of its own: what it refers to outlives everything else.
+  wasm_extern_t* func = export_of(&fixture, "b");
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+  CHECK_INT(call_i32(wasm_extern_as_func(func)), 2);
+  wasm_extern_delete(func);
+}
+
+// Each is looked up, with names that differ at their ends: in no time quadratic in their number.
+TEST(many_exports_by_their_names) {
+  size_t count = repetitions(50000, 2000);
+  char* wat = malloc(count * 120 + 100);
+  REQUIRE(wat);
+  char* end = wat + sprintf(wat, "(module (global $g i32 (i32.const 7))");
+  for (size_t i = 0; i < count; i++)
+    end += sprintf(end, "(export \"all_of_them_begin_with_the_same_words_%zu\" (global $g))", i);
+  sprintf(end, ")");
+  fixture_t fixture = fixture_new();
+  fixture_load(&fixture, wat, NULL, 0);
+  for (size_t i = 0; i < count; i++) {
+    char name[80];
+    sprintf(name, "all_of_them_begin_with_the_same_words_%zu", i);
+    wasm_extern_t* export = export_of(&fixture, name);
+    if (!export || !wasm_extern_same(export, fixture.exports.data[i]))
+      CHECK(!"the export is found");
+    wasm_extern_delete(export);
+  }
+  CHECK_NULL(export_of(&fixture, "all_of_them_begin_with_the_same_words_"));
+  free(wat);
+  fixture_delete(&fixture);
+}
+
 TEST(instance_without_exports) {
   fixture_t fixture = fixture_from_wat("(module (func))");
   CHECK_INT(fixture.exports.size, 0);
@@ -68,10 +141,10 @@ TEST(instance_without_exports) {
 // Linking. The host offers one external of every kind.
 
 typedef struct offer_t {
-  wasm_func_t* func;      // (i32) -> (f64)
-  wasm_global_t* global;  // const i32
-  wasm_table_t* table;    // 2..4 funcref
-  wasm_memory_t* memory;  // 1..3
+  wasm_func_t* func;     // (i32) -> (f64)
+  wasm_global_t* global; // const i32
+  wasm_table_t* table;   // 2..4 funcref
+  wasm_memory_t* memory; // 1..3
 } offer_t;
 
 static offer_t offer_new(wasm_store_t* store) {
@@ -145,8 +218,9 @@ TEST(right_imports_of_every_kind) {
 TEST(missing_import_names_module_name_and_expected_type) {
   fixture_t fixture = fixture_new();
   offer_t offer = offer_new(fixture.store);
-  const char* wat = "(module (import \"first\" \"f\" (func (param i32) (result f64)))"
-                    "  (import \"outer\" \"inner\" (func (param i64 f32))))";
+  const char* wat =
+      "(module (import \"first\" \"f\" (func (param i32) (result f64)))"
+      "  (import \"outer\" \"inner\" (func (param i64 f32))))";
   wasm_extern_t* imports[2] = {wasm_func_as_extern(offer.func), NULL};
   check_link_error(fixture.store, wat, imports, 0, TEXTS("first", "i32", "f64"));
   check_link_error(fixture.store, wat, imports, 1, TEXTS("outer", "inner", "i64", "f32"));

@@ -32,11 +32,11 @@ static const char* endless =
     "  (func (export \"once\") (result i32) (i32.const 11)))";
 
 // Checks that an endless guest is stopped, and for this reason.
-#define CHECK_STOPS(call, code)                           \
-  do {                                                    \
-    uint64_t stops_begin = now();                         \
-    CHECK_TRAP_CODE((call), (code));                      \
-    CHECK(now() - stops_begin < forever);                 \
+#define CHECK_STOPS(call, code)           \
+  do {                                    \
+    uint64_t stops_begin = now();         \
+    CHECK_TRAP_CODE((call), (code));      \
+    CHECK(now() - stops_begin < forever); \
   } while (0)
 
 static void check_works(const fixture_t* fixture) {
@@ -49,8 +49,8 @@ static void check_works(const fixture_t* fixture) {
 TEST(an_engine_without_interruption) {
   for (int with_fuel = 0; with_fuel < 2; with_fuel++) {
     fixture_t fixture = fixture_with(with_fuel ? wasmrt_config_set_fuel : NULL, NULL, NULL);
-    CHECK_FAILS(!wasmrt_store_set_deadline(fixture.store, 1));
-    CHECK_FAILS(!wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+    CHECK_FAILS(!wasmrt_store_set_timeout(fixture.store, 1));
+    CHECK_FAILS(!wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     CHECK_FAILS(!wasmrt_store_set_call_timeout(fixture.store, 1));
     CHECK_FAILS(wasmrt_interrupt_new(fixture.store) == NULL);
     fixture_delete(&fixture);
@@ -58,7 +58,7 @@ TEST(an_engine_without_interruption) {
 }
 
 TEST(null) {
-  CHECK_FAILS(!wasmrt_store_set_deadline(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_set_timeout(NULL, 1));
   CHECK_FAILS(!wasmrt_store_set_call_timeout(NULL, 1));
   CHECK_FAILS(wasmrt_interrupt_new(NULL) == NULL);
   CHECK_LEAVES_ERROR(wasmrt_interrupt_trigger(NULL));
@@ -77,8 +77,8 @@ TEST(an_endless_loop_stops_at_the_deadline_of_the_store) {
   size_t times = repetitions(20, 3);
   for (size_t i = 0; i < times; i++) {
     uint64_t begin = now();
-    CHECK(wasmrt_store_set_deadline(fixture.store, 20 * millisecond));
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK(wasmrt_store_set_timeout(fixture.store, 20 * millisecond));
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     uint64_t took = now() - begin;
     CHECK(took >= 20 * millisecond);
     sum += took - 20 * millisecond;
@@ -96,7 +96,7 @@ TEST(an_endless_loop_stops_at_the_timeout_of_the_call) {
   size_t times = repetitions(20, 3);
   for (size_t i = 0; i < times; i++) {
     uint64_t begin = now();
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     uint64_t took = now() - begin;
     CHECK(took >= 20 * millisecond);
     sum += took - 20 * millisecond;
@@ -107,25 +107,25 @@ TEST(an_endless_loop_stops_at_the_timeout_of_the_call) {
   }
   printf("stopped after a timeout of 20 ms: on average %.2f ms late, at worst %.2f ms\n",
          (double)sum / (double)times / 1e6, (double)worst / 1e6);
-  CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   check_works(&fixture);
   fixture_delete(&fixture);
 }
 
 TEST(a_deadline_lasts_until_it_is_set_anew) {
   fixture_t fixture = interruptible_fixture(endless);
-  CHECK(wasmrt_store_set_deadline(fixture.store, 0));
+  CHECK(wasmrt_store_set_timeout(fixture.store, 0));
   for (int i = 0; i < 3; i++) {
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     wasm_val_t result;
-    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1), WASMRT_TRAP_TIMEOUT);
   }
-  CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   check_works(&fixture);
-  CHECK(wasmrt_store_set_deadline(fixture.store, 1));
+  CHECK(wasmrt_store_set_timeout(fixture.store, 1));
   sleep_for(millisecond);
-  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-  CHECK(wasmrt_store_set_deadline(fixture.store, 3600 * 1000 * millisecond));
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+  CHECK(wasmrt_store_set_timeout(fixture.store, 3600 * 1000 * millisecond));
   check_works(&fixture);
   fixture_delete(&fixture);
 }
@@ -135,7 +135,7 @@ TEST(times_too_far_away_never_come) {
   const uint64_t far[] = {UINT64_MAX - 1, UINT64_MAX / 2, (uint64_t)INT64_MAX + 1, INT64_MAX,
                           UINT64_MAX / 1000};
   for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-    CHECK(wasmrt_store_set_deadline(fixture.store, far[i]));
+    CHECK(wasmrt_store_set_timeout(fixture.store, far[i]));
     CHECK(wasmrt_store_set_call_timeout(fixture.store, far[i]));
     check_works(&fixture);
   }
@@ -145,13 +145,13 @@ TEST(times_too_far_away_never_come) {
 TEST(what_comes_first_counts) {
   fixture_t fixture = interruptible_fixture(endless);
   const uint64_t hour = 3600 * 1000 * millisecond;
-  CHECK(wasmrt_store_set_deadline(fixture.store, hour));
+  CHECK(wasmrt_store_set_timeout(fixture.store, hour));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   check_works(&fixture);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, hour));
-  CHECK(wasmrt_store_set_deadline(fixture.store, 10 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+  CHECK(wasmrt_store_set_timeout(fixture.store, 10 * millisecond));
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   fixture_delete(&fixture);
 }
 
@@ -201,19 +201,18 @@ TEST(every_endless_guest_stops) {
     fixture_t fixture = interruptible_fixture(wat);
     for (size_t j = 0; j < 2; j++) {
       if (j == 0) {
-        CHECK(wasmrt_store_set_deadline(fixture.store, 10 * millisecond));
+        CHECK(wasmrt_store_set_timeout(fixture.store, 10 * millisecond));
       } else {
-        CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+        CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
         CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
       }
       size_t last = fixture.exports.size - 1;
       uint64_t begin = now();
       wasm_trap_t* trap = call_plain(fixture_func(&fixture, last));
-      if (!CHECK_TRAP_CODE(trap, WASMRT_TRAP_DEADLINE)) fprintf(stderr, "    in %s\n", guests[i]);
+      if (!CHECK_TRAP_CODE(trap, WASMRT_TRAP_TIMEOUT)) fprintf(stderr, "    in %s\n", guests[i]);
       uint64_t late = now() - begin > 10 * millisecond ? now() - begin - 10 * millisecond : 0;
       CHECK(late < forever);
-      if (late > 50 * millisecond)
-        printf("%.2f ms late: %s\n", (double)late / 1e6, guests[i]);
+      if (late > 50 * millisecond) printf("%.2f ms late: %s\n", (double)late / 1e6, guests[i]);
     }
     fixture_delete(&fixture);
   }
@@ -263,7 +262,7 @@ TEST(a_guest_that_moves_memory_stops_after_an_instruction) {
              mebibytes * 16, moves[i], (mebibytes << 20) - 1);
     fixture_t fixture = interruptible_fixture(wat);
     CHECK(wasmrt_store_set_call_timeout(fixture.store, millisecond));
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_TIMEOUT);
     wasm_val_t done;
     wasm_global_get(fixture_global(&fixture, 0), &done);
     if (!under_valgrind() && !under_thread_sanitizer()) CHECK(done.of.i32 < 20);
@@ -310,8 +309,8 @@ TEST(an_instantiation_counts_against_the_deadline) {
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 1));
   wasm_trap_t* trap = NULL;
   CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
-  CHECK_TRAP_CODE(trap, WASMRT_TRAP_DEADLINE);
-  CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK_TRAP_CODE(trap, WASMRT_TRAP_TIMEOUT);
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
   wasm_module_delete(module);
   fixture_delete(&fixture);
@@ -319,7 +318,7 @@ TEST(an_instantiation_counts_against_the_deadline) {
 
 TEST(recursion_without_end_exhausts_the_stack_as_ever) {
   fixture_t fixture = interruptible_fixture("(module (func $f (export \"f\") (call $f)))");
-  CHECK(wasmrt_store_set_deadline(fixture.store, 600 * 1000 * millisecond));
+  CHECK(wasmrt_store_set_timeout(fixture.store, 600 * 1000 * millisecond));
   for (int i = 0; i < 3; i++)
     CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_STACK_EXHAUSTED);
   fixture_delete(&fixture);
@@ -341,8 +340,7 @@ TEST(arguments_results_and_traps_come_through_many_slices) {
   CHECK(results[0].of.f64 == -2.25 && results[1].of.f32 == 1.5f);
   CHECK_INT(results[2].of.i64, -5);
   CHECK_INT(results[3].of.i32, 0);
-  CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), arguments, 1, NULL, 0),
-                  WASMRT_TRAP_UNREACHABLE);
+  CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), arguments, 1, NULL, 0), WASMRT_TRAP_UNREACHABLE);
   fixture_delete(&fixture);
 }
 
@@ -354,12 +352,12 @@ TEST(every_compiler_can_be_interrupted) {
     wasm_config_t* config = config_with(wasmrt_config_set_interruption, NULL);
     CHECK(wasmrt_config_set_compiler(config, all[i]));
     wasm_engine_t* engine = wasm_engine_new_with_config(config);
-    if (!engine) continue;  // of the other backend
+    if (!engine) continue; // of the other backend
     tried++;
     fixture_t fixture = {engine, wasm_store_new(engine), NULL, NULL, WASM_EMPTY_VEC};
     fixture_load(&fixture, endless, NULL, 0);
     CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     check_works(&fixture);
     fixture_delete(&fixture);
   }
@@ -376,14 +374,14 @@ TEST(start_functions_stop) {
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
   for (int i = 0; i < 3; i++) {
     if (i == 1) {
-      CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
-      CHECK(wasmrt_store_set_deadline(fixture.store, 10 * millisecond));
+      CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
+      CHECK(wasmrt_store_set_timeout(fixture.store, 10 * millisecond));
     }
     wasm_trap_t* trap = NULL;
     CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
-    CHECK_TRAP_CODE(trap, WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(trap, WASMRT_TRAP_TIMEOUT);
   }
-  CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
   REQUIRE(interrupt);
   wasmrt_interrupt_trigger(interrupt);
@@ -427,7 +425,7 @@ TEST(an_imported_start_function) {
   CHECK(wasmrt_store_set_call_timeout(other.store, 10 * millisecond));
   wasm_trap_t* trap = NULL;
   CHECK_FAILS(wasm_instance_new(other.store, module, &import_vec, &trap) == NULL);
-  CHECK_TRAP_CODE(trap, WASMRT_TRAP_DEADLINE);
+  CHECK_TRAP_CODE(trap, WASMRT_TRAP_TIMEOUT);
   check_works(&other);
   wasm_module_delete(module);
   fixture_delete(&other);
@@ -483,15 +481,15 @@ TEST(nested_calls_stop) {
       uint64_t begin = now();
       CHECK(wasmrt_store_set_call_timeout(fixture.store, 20 * millisecond));
       // Even if a host function discards the trap, the outermost call is out of time too.
-      CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
+      CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_TIMEOUT);
       CHECK_INT(host.calls, depths[i] + 1);
-      CHECK_INT(host.inner, WASMRT_TRAP_DEADLINE);
+      CHECK_INT(host.inner, WASMRT_TRAP_TIMEOUT);
       if (i == 2) printf("nested, stopped after %.2f ms of 20\n", (double)(now() - begin) / 1e6);
       host.depth = depths[i];
-      CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
-      CHECK(wasmrt_store_set_deadline(fixture.store, 20 * millisecond));
-      CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
-      CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+      CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
+      CHECK(wasmrt_store_set_timeout(fixture.store, 20 * millisecond));
+      CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_TIMEOUT);
+      CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
       check_works(&fixture);
     }
   }
@@ -499,8 +497,7 @@ TEST(nested_calls_stop) {
   fixture_delete(&fixture);
 }
 
-static wasm_trap_t* take_time(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* take_time(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
   (void)results;
   host_t* host = env;
@@ -514,10 +511,10 @@ TEST(a_slow_host_function_is_let_finish) {
   host_t host = {.fixture = &fixture};
   fixture_load_with_host(&fixture, nesting, take_time, &host);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 5 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_TIMEOUT);
   CHECK_INT(host.calls, 1);
   // The guest stops in the loop that calls the host.
-  CHECK_STOPS(call_plain(fixture_func(&fixture, CALL_LOOP)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, CALL_LOOP)), WASMRT_TRAP_TIMEOUT);
   CHECK(host.calls >= 2 && host.calls < 1000);
   check_works(&fixture);
   fixture_delete(&fixture);
@@ -528,8 +525,9 @@ TEST(a_guest_stops_after_a_slow_host_function) {
   static const char* const types[] = {"", "(param i32 i64 f32 f64 i32 i32 i32 i32)",
                                       "(param externref)"};
   static const char* const arguments[] = {
-      "", "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
-          " (i32.const 7) (i32.const 8)",
+      "",
+      "(i32.const 1) (i64.const 2) (f32.const 3) (f64.const 4) (i32.const 5) (i32.const 6)"
+      " (i32.const 7) (i32.const 8)",
       "(ref.null extern)"};
   for (size_t i = 0; i < 3; i++) {
     char text[1000];
@@ -546,12 +544,12 @@ TEST(a_guest_stops_after_a_slow_host_function) {
     fixture_load(&fixture, text, imports, 1);
     wasm_func_delete(slow);
     CHECK(wasmrt_store_set_call_timeout(fixture.store, 5 * millisecond));
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_TIMEOUT);
     CHECK_INT(host.calls, 1);
     wasm_val_t value;
     wasm_global_get(fixture_global(&fixture, 0), &value);
     CHECK_INT(value.of.i32, 0);
-    CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 1)));
     wasm_global_get(fixture_global(&fixture, 0), &value);
     CHECK_INT(value.of.i32, 1);
@@ -559,20 +557,17 @@ TEST(a_guest_stops_after_a_slow_host_function) {
   }
 }
 
-static wasm_trap_t* set_times(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* set_times(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
   (void)results;
   host_t* host = env;
   switch (host->calls++) {
-    case 0:
-      CHECK(wasmrt_store_set_deadline(host->fixture->store, 10 * millisecond));
+    case 0: CHECK(wasmrt_store_set_timeout(host->fixture->store, 10 * millisecond)); break;
+    case 1: // in time to save the guest
+      CHECK(wasmrt_store_set_timeout(host->fixture->store, WASMRT_NO_TIMEOUT));
       break;
-    case 1:  // in time to save the guest
-      CHECK(wasmrt_store_set_deadline(host->fixture->store, WASMRT_NO_DEADLINE));
-      break;
-    case 2:  // the call that is running keeps the time it began with
-      CHECK(wasmrt_store_set_call_timeout(host->fixture->store, WASMRT_NO_DEADLINE));
+    case 2: // the call that is running keeps the time it began with
+      CHECK(wasmrt_store_set_call_timeout(host->fixture->store, WASMRT_NO_TIMEOUT));
       break;
   }
   return NULL;
@@ -583,11 +578,11 @@ TEST(host_functions_set_deadlines) {
   host_t host = {.fixture = &fixture};
   fixture_load_with_host(&fixture, nesting, set_times, &host);
   // Nothing was set before the call began.
-  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
-  CHECK(wasmrt_store_set_deadline(fixture.store, 3600 * 1000 * millisecond));
+  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_TIMEOUT);
+  CHECK(wasmrt_store_set_timeout(fixture.store, 3600 * 1000 * millisecond));
   CHECK_NO_TRAP(call_plain(fixture_func(&fixture, OUTER)));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 20 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, OUTER_LOOP)), WASMRT_TRAP_TIMEOUT);
   CHECK_INT(host.calls, 3);
   check_works(&fixture);
   fixture_delete(&fixture);
@@ -645,13 +640,12 @@ TEST(a_trigger_waits_for_the_next_call) {
   for (int i = 0; i < 3; i++) {
     wasmrt_interrupt_trigger(interrupt);
     wasm_val_t result;
-    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1),
-                    WASMRT_TRAP_INTERRUPTED);
+    CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1), WASMRT_TRAP_INTERRUPTED);
     check_works(&fixture);
     wasmrt_interrupt_trigger(interrupt);
     wasmrt_interrupt_clear(interrupt);
     check_works(&fixture);
-    wasmrt_interrupt_clear(interrupt);  // nothing to withdraw
+    wasmrt_interrupt_clear(interrupt); // nothing to withdraw
     wasmrt_interrupt_trigger(interrupt);
     CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
     check_works(&fixture);
@@ -703,7 +697,7 @@ TEST(one_store_is_not_the_other) {
   wasm_store_t* other = wasm_store_new(fixture.engine);
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(other);
   wasmrt_interrupt_trigger(interrupt);
-  CHECK(wasmrt_store_set_deadline(other, 0));
+  CHECK(wasmrt_store_set_timeout(other, 0));
   check_works(&fixture);
   wasmrt_interrupt_delete(interrupt);
   wasm_store_delete(other);
@@ -754,8 +748,7 @@ TEST(a_trigger_that_came_too_late_is_not_lost) {
   host.interrupt = wasmrt_interrupt_new(fixture.store);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, OUTER)), WASMRT_TRAP_HOST);
   wasm_val_t result;
-  CHECK_TRAP_CODE(call(fixture_func(&fixture, ONCE), NULL, 0, &result, 1),
-                  WASMRT_TRAP_INTERRUPTED);
+  CHECK_TRAP_CODE(call(fixture_func(&fixture, ONCE), NULL, 0, &result, 1), WASMRT_TRAP_INTERRUPTED);
   check_works(&fixture);
   wasmrt_interrupt_delete(host.interrupt);
   fixture_delete(&fixture);
@@ -825,7 +818,7 @@ TEST(fuel_is_spent_as_without_interruption) {
     memcpy(second, "\"finite\" )", 10);
     fixture_t fixture = fixture_with(wasmrt_config_set_fuel,
                                      interruption ? wasmrt_config_set_interruption : NULL, wat);
-    if (interruption) CHECK(wasmrt_store_set_deadline(fixture.store, 3600000 * millisecond));
+    if (interruption) CHECK(wasmrt_store_set_timeout(fixture.store, 3600000 * millisecond));
     CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
     CHECK_INT(call_i32_i32(fixture_func(&fixture, 2), many), 0);
     CHECK(wasmrt_store_fuel_consumed(fixture.store, &consumed[interruption][0]));
@@ -849,12 +842,11 @@ TEST(fuel_is_spent_as_without_interruption) {
 }
 
 TEST(a_guest_with_fuel_stops_at_its_deadline) {
-  fixture_t fixture =
-      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, endless);
+  fixture_t fixture = fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption, endless);
   const uint64_t all = UINT64_MAX;
   CHECK(wasmrt_store_set_fuel(fixture.store, all));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   uint64_t left, consumed;
   CHECK(wasmrt_store_fuel(fixture.store, &left));
   CHECK(wasmrt_store_fuel_consumed(fixture.store, &consumed));
@@ -895,7 +887,7 @@ TEST(host_functions_refuel_under_a_deadline) {
   fixture_load_with_host(&fixture, nesting, fuel_in_host, &host);
   CHECK(wasmrt_store_set_fuel(fixture.store, 100000));
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 100 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, CALL_LOOP)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, CALL_LOOP)), WASMRT_TRAP_TIMEOUT);
   CHECK(host.calls > 0);
   fixture_delete(&fixture);
 }
@@ -922,11 +914,11 @@ static void* run_worker(void* argument) {
     if (i % 2) {
       CHECK(wasmrt_store_set_call_timeout(fixture.store, time));
     } else {
-      CHECK(wasmrt_store_set_deadline(fixture.store, time));
+      CHECK(wasmrt_store_set_timeout(fixture.store, time));
     }
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-    CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
-    CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE));
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+    CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
+    CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     check_works(&fixture);
     fixture.engine = NULL;
     fixture_delete(&fixture);
@@ -978,26 +970,26 @@ TEST(the_ticker_is_there_only_when_needed) {
   size_t before = threads_of_process();
   size_t ticker = backend_is(fixtures[0].engine, "wasmi") ? 0 : 1;
   for (size_t i = 0; i < STORES; i++) {
-    CHECK(wasmrt_store_set_deadline(fixtures[i].store, 3600 * 1000 * millisecond));
+    CHECK(wasmrt_store_set_timeout(fixtures[i].store, 3600 * 1000 * millisecond));
     CHECK(wasmrt_store_set_call_timeout(fixtures[i].store, 5 * millisecond));
     CHECK_INT(threads_of_process(), before + ticker);
   }
   for (size_t i = 0; i < STORES; i++)
-    CHECK_STOPS(call_plain(fixture_func(&fixtures[i], 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixtures[i], 0)), WASMRT_TRAP_TIMEOUT);
   for (size_t i = 0; i < STORES; i++) {
     CHECK_INT(threads_of_process(), before + ticker);
     if (i % 2) {
       fixture_delete(&fixtures[i]);
     } else {
-      CHECK(wasmrt_store_set_deadline(fixtures[i].store, WASMRT_NO_DEADLINE));
-      CHECK(wasmrt_store_set_call_timeout(fixtures[i].store, WASMRT_NO_DEADLINE));
+      CHECK(wasmrt_store_set_timeout(fixtures[i].store, WASMRT_NO_TIMEOUT));
+      CHECK(wasmrt_store_set_call_timeout(fixtures[i].store, WASMRT_NO_TIMEOUT));
     }
   }
   CHECK_INT(threads_at_last(before), before);
   // It comes again.
   CHECK(wasmrt_store_set_call_timeout(fixtures[0].store, 5 * millisecond));
   CHECK_INT(threads_of_process(), before + ticker);
-  CHECK_STOPS(call_plain(fixture_func(&fixtures[0], 0)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixtures[0], 0)), WASMRT_TRAP_TIMEOUT);
   for (size_t i = 0; i < STORES; i += 2) fixture_delete(&fixtures[i]);
   CHECK_INT(threads_at_last(before), before);
 }
@@ -1006,10 +998,9 @@ TEST(deadlines_come_and_go) {
   fixture_t fixture = interruptible_fixture(endless);
   size_t before = threads_of_process(), times = repetitions(300, 20);
   for (size_t i = 0; i < times; i++) {
-    CHECK(wasmrt_store_set_deadline(fixture.store, (i % 3) * millisecond));
-    if (i % 3 == 1)
-      CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-    CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+    CHECK(wasmrt_store_set_timeout(fixture.store, (i % 3) * millisecond));
+    if (i % 3 == 1) CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+    CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     check_works(&fixture);
   }
   CHECK_INT(threads_at_last(before), before);
@@ -1021,37 +1012,37 @@ TEST(deadlines_come_and_go) {
 
 // The status reports what fails, because the harness belongs to the parent.
 static int use_in_child(fixture_t* inherited, int round) {
-  alarm(60);  // hanging is how this fails
+  alarm(60); // hanging is how this fails
   // It tries what it inherited first, and again at the end.
   if (round % 2) {
-    if (round > 2 && !wasmrt_store_set_deadline(inherited->store, 10 * millisecond)) return 6;
+    if (round > 2 && !wasmrt_store_set_timeout(inherited->store, 10 * millisecond)) return 6;
     wasm_trap_t* stopped = call_plain(fixture_func(inherited, 0));
-    if (wasmrt_trap_code(stopped) != WASMRT_TRAP_DEADLINE) return 7;
+    if (wasmrt_trap_code(stopped) != WASMRT_TRAP_TIMEOUT) return 7;
     wasm_trap_delete(stopped);
-    if (!wasmrt_store_set_deadline(inherited->store, WASMRT_NO_DEADLINE)) return 8;
+    if (!wasmrt_store_set_timeout(inherited->store, WASMRT_NO_TIMEOUT)) return 8;
   }
   fixture_t fixture = interruptible_fixture(endless);
   if (!wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond)) return 1;
   wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
-  if (wasmrt_trap_code(trap) != WASMRT_TRAP_DEADLINE) return 2;
+  if (wasmrt_trap_code(trap) != WASMRT_TRAP_TIMEOUT) return 2;
   wasm_trap_delete(trap);
   fixture_delete(&fixture);
   trap = call_plain(fixture_func(inherited, 0));
-  if (wasmrt_trap_code(trap) != WASMRT_TRAP_DEADLINE) return 3;
+  if (wasmrt_trap_code(trap) != WASMRT_TRAP_TIMEOUT) return 3;
   wasm_trap_delete(trap);
-  if (!wasmrt_store_set_deadline(inherited->store, 10 * millisecond)) return 4;
+  if (!wasmrt_store_set_timeout(inherited->store, 10 * millisecond)) return 4;
   trap = call_plain(fixture_func(inherited, 0));
-  if (wasmrt_trap_code(trap) != WASMRT_TRAP_DEADLINE) return 5;
+  if (wasmrt_trap_code(trap) != WASMRT_TRAP_TIMEOUT) return 5;
   wasm_trap_delete(trap);
   fixture_delete(inherited);
   return 0;
 }
 
 TEST(a_forked_child_has_deadlines) {
-  if (under_valgrind()) return;  // takes what belonged to the parent's threads for lost
+  if (under_valgrind()) return; // takes what belonged to the parent's threads for lost
   fixture_t fixture = interruptible_fixture(endless);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 10 * millisecond));
-  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   for (int i = 0; i < 5; i++) {
     fflush(NULL);
     pid_t child = fork();
@@ -1060,7 +1051,7 @@ TEST(a_forked_child_has_deadlines) {
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child);
     CHECK_INT(status, 0);
-    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   }
   fixture_delete(&fixture);
 }

@@ -179,7 +179,7 @@ TEST(callback_that_returns_something_else_as_a_trap) {
       REQUIRE(traps[j]);
       wasm_message_t message;
       GARBAGE(message);
-      wasm_trap_message(traps[j], &message);  // of a trap, or refused
+      wasm_trap_message(traps[j], &message); // of a trap, or refused
       wasm_byte_vec_delete(&message);
       wasm_trap_delete(traps[j]);
     }
@@ -250,6 +250,20 @@ TEST(objects_deleted_twice) {
   CHECK_INT(finalized, 1);
 }
 
+// Info that a deleted object cannot keep is finalized at once.
+TEST(host_info_of_deleted_objects) {
+  fixture_t fixture = fixture_new();
+  size_t finalized = 0;
+  wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
+  wasm_foreign_delete(foreign);
+  CHECK_LEAVES_ERROR(
+      wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer));
+  CHECK_INT(finalized, 1);
+  CHECK_NULL(wasm_foreign_get_host_info(foreign));
+  fixture_delete(&fixture);
+  CHECK_INT(finalized, 1);
+}
+
 TEST(val_deleted_twice) {
   fixture_t fixture = fixture_new();
   size_t finalized = 0;
@@ -265,7 +279,7 @@ TEST(val_deleted_twice) {
 TEST(valtype_deleted_after_it_was_moved) {
   wasm_valtype_t* type = wasm_valtype_new_i32();
   wasm_globaltype_t* global = wasm_globaltype_new(type, WASM_CONST);
-  wasm_valtype_delete(type);  // belongs to the global type by now
+  wasm_valtype_delete(type); // belongs to the global type by now
   CHECK_INT(wasm_valtype_kind(wasm_globaltype_content(global)), WASM_I32);
   wasm_globaltype_delete(global);
   wasm_valtype_vec_t parameters;

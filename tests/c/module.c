@@ -9,7 +9,7 @@ TEST(module_new) {
   wasm_module_t* module = wasm_module_new(fixture.store, &binary);
   REQUIRE(module);
   CHECK(wasm_module_validate(fixture.store, &binary));
-  wasm_byte_vec_delete(&binary);  // not needed any more
+  wasm_byte_vec_delete(&binary); // not needed any more
   wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
   wasm_module_delete(module);
   fixture_delete(&fixture);
@@ -39,11 +39,11 @@ TEST(module_new_of_what_is_no_module) {
   fixture_t fixture = fixture_new();
   check_refused(fixture.store, "", 0);
   check_refused(fixture.store, NULL, 0);
-  check_refused(fixture.store, "(module)", 8);  // text is for wasmrt_wat2wasm
+  check_refused(fixture.store, "(module)", 8); // text is for wasmrt_wat2wasm
   check_refused(fixture.store, "\0asm", 4);
   check_refused(fixture.store, "\0asm\1\0\0", 7);
   check_refused(fixture.store, "\0asm\2\0\0\0", 8);
-  check_refused(fixture.store, "\0asm\r\0\1\0", 8);  // a component
+  check_refused(fixture.store, "\0asm\r\0\1\0", 8); // a component
   check_refused(fixture.store, "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0", 16);
   fixture_delete(&fixture);
 }
@@ -218,18 +218,18 @@ TEST(module_imports_in_declared_order) {
 
 TEST(module_exports_in_declared_order) {
   fixture_t fixture = fixture_new();
-  wasm_module_t* module =
-      module_from_wat(fixture.store, "(module"
-                                     "  (func $f (param i64) (result i64) (local.get 0))"
-                                     "  (global $g (mut i64) (i64.const 1))"
-                                     "  (table $t 2 4 externref)"
-                                     "  (memory $m 1)"
-                                     "  (export \"z\" (memory $m))"
-                                     "  (export \"a\" (func $f))"
-                                     "  (export \"y\" (global $g))"
-                                     "  (export \"\" (table $t))"
-                                     "  (export \"b\" (func $f))"
-                                     "  (export \"x\" (memory $m)))");
+  wasm_module_t* module = module_from_wat(fixture.store,
+                                          "(module"
+                                          "  (func $f (param i64) (result i64) (local.get 0))"
+                                          "  (global $g (mut i64) (i64.const 1))"
+                                          "  (table $t 2 4 externref)"
+                                          "  (memory $m 1)"
+                                          "  (export \"z\" (memory $m))"
+                                          "  (export \"a\" (func $f))"
+                                          "  (export \"y\" (global $g))"
+                                          "  (export \"\" (table $t))"
+                                          "  (export \"b\" (func $f))"
+                                          "  (export \"x\" (memory $m)))");
   wasm_exporttype_vec_t types;
   GARBAGE(types);
   wasm_module_exports(module, &types);
@@ -265,15 +265,16 @@ TEST(module_without_imports_and_exports) {
 TEST(names_of_a_module_are_not_touched) {
   fixture_t fixture = fixture_new();
   wasm_module_t* module =
-      module_from_wat(fixture.store, "(module (import \"m\\00\" \"\\00n\\00\\00\" (func))"
-                                     "  (func (export \"e\\00\")) (func (export \"\\00\")) (func "
-                                     "(export \"gr\\c3\\bc\\c3\\9f\")))");
+      module_from_wat(fixture.store,
+                      "(module (import \"m\\00\" \"\\00n\\00\\00\" (func))"
+                      "  (func (export \"e\\00\")) (func (export \"\\00\")) (func "
+                      "(export \"gr\\c3\\bc\\c3\\9f\")))");
   wasm_importtype_vec_t imports;
   wasm_module_imports(module, &imports);
   REQUIRE(imports.size == 1);
   CHECK(bytes_are(wasm_importtype_module(imports.data[0]), "m\0", 2));
   CHECK(bytes_are(wasm_importtype_name(imports.data[0]), "\0n\0\0", 4));
-  CHECK_INT(wasm_importtype_name(imports.data[0])->data[4], 0);  // the zero after the end
+  CHECK_INT(wasm_importtype_name(imports.data[0])->data[4], 0); // the zero after the end
   wasm_importtype_vec_delete(&imports);
   wasm_exporttype_vec_t exports;
   wasm_module_exports(module, &exports);
@@ -288,11 +289,12 @@ TEST(names_of_a_module_are_not_touched) {
 
 TEST(reflection_of_v128) {
   fixture_t fixture = fixture_new();
-  wasm_module_t* module = module_from_wat(
-      fixture.store, "(module (import \"\" \"f\" (func (param v128 i32) (result v128)))"
-                     "  (import \"\" \"g\" (global v128))"
-                     "  (global (export \"g\") (mut v128) (v128.const i64x2 1 2))"
-                     "  (func (export \"f\") (result v128) (v128.const i64x2 3 4)))");
+  wasm_module_t* module =
+      module_from_wat(fixture.store,
+                      "(module (import \"\" \"f\" (func (param v128 i32) (result v128)))"
+                      "  (import \"\" \"g\" (global v128))"
+                      "  (global (export \"g\") (mut v128) (v128.const i64x2 1 2))"
+                      "  (func (export \"f\") (result v128) (v128.const i64x2 3 4)))");
   wasm_importtype_vec_t imports;
   wasm_module_imports(module, &imports);
   const wasm_functype_t* func =
@@ -317,11 +319,11 @@ TEST(reflection_of_v128) {
 // The limits in wasm.h have 32 bits: a larger number is shown as the largest possible.
 TEST(reflection_of_64_bit_memories) {
   fixture_t fixture = fixture_new();
-  wasm_module_t* module =
-      try_module_from_wat(fixture.store, "(module (import \"\" \"m\" (memory i64 1 2))"
-                                         "  (import \"\" \"n\" (memory i64 3 0x800000000000))"
-                                         "  (import \"\" \"o\" (memory i64 5)))");
-  if (!module) {  // an engine without several memories
+  wasm_module_t* module = try_module_from_wat(fixture.store,
+                                              "(module (import \"\" \"m\" (memory i64 1 2))"
+                                              "  (import \"\" \"n\" (memory i64 3 0x800000000000))"
+                                              "  (import \"\" \"o\" (memory i64 5)))");
+  if (!module) { // an engine without several memories
     module = try_module_from_wat(fixture.store, "(module (import \"\" \"m\" (memory i64 1 2)))");
   }
   REQUIRE(module);

@@ -144,7 +144,7 @@ TEST(copy_of_null) {
     wasm_##name##_set_host_info_with_finalizer(NULL, &info, NULL);                 \
     size_t finalized = 0;                                                          \
     wasm_##name##_set_host_info_with_finalizer(NULL, &finalized, count_finalizer); \
-    CHECK(finalized <= 1);                                                         \
+    CHECK_INT(finalized, 1); /* taken, and so gone */                              \
     CHECK_NULL(wasm_##name##_get_host_info(NULL));                                 \
     CHECK(wasm_##name##_same(NULL, NULL));                                         \
   }
@@ -199,7 +199,7 @@ TEST(type_constructors_of_null) {
   CHECK_FAILS(wasm_tagtype_new(NULL) == NULL);
   CHECK_FAILS(wasm_importtype_new(NULL, NULL, NULL) == NULL);
   CHECK_FAILS(wasm_exporttype_new(NULL, NULL) == NULL);
-  wasm_functype_t* empty = wasm_functype_new(NULL, NULL);  // two empty vectors
+  wasm_functype_t* empty = wasm_functype_new(NULL, NULL); // two empty vectors
   CHECK(empty != NULL);
   wasm_functype_delete(empty);
 }
@@ -225,7 +225,7 @@ TEST(type_accessors_of_null) {
 TEST(val_copy_of_null) {
   wasm_val_t value = I32(1), copy;
   GARBAGE(copy);
-  copy.kind = WASM_EXTERNREF;  // with garbage as reference, unless it is overwritten
+  copy.kind = WASM_EXTERNREF; // with garbage as reference, unless it is overwritten
   wasm_val_copy(&copy, NULL);
   wasm_val_delete(&copy);
   CHECK(!wasm_valkind_is_ref(copy.kind) || copy.of.ref == NULL);
@@ -238,8 +238,8 @@ TEST(val_copy_of_null) {
 
 TEST(engine_and_store_of_null) {
   CHECK_FAILS(wasm_store_new(NULL) == NULL);
-  CHECK_FAILS(wasmrt_engine_backend(NULL) == NULL);
-  wasm_engine_t* engine = wasm_engine_new_with_config(NULL);  // as wasm_engine_new, or refused
+  CHECK_FAILS(wasmrt_engine_backend_name(NULL) == NULL);
+  wasm_engine_t* engine = wasm_engine_new_with_config(NULL); // as wasm_engine_new, or refused
   if (engine) {
     wasm_store_t* store = wasm_store_new(engine);
     CHECK(store != NULL);
@@ -257,7 +257,7 @@ TEST(trap_of_null) {
   CHECK_FAILS(wasm_trap_new(NULL, &message) == NULL);
   CHECK_FAILS(wasm_trap_new(NULL, NULL) == NULL);
   wasm_trap_t* trap = wasm_trap_new(fixture.store, &message);
-  wasm_trap_message(trap, NULL);  // nowhere to write: nothing happens
+  wasm_trap_message(trap, NULL); // nowhere to write: nothing happens
   wasm_trap_trace(trap, NULL);
   wasm_trap_delete(trap);
   wasm_byte_vec_delete(&message);
@@ -375,7 +375,7 @@ TEST(func_of_null) {
   wasm_val_t value = I32(1);
   wasm_val_vec_t right = {1, &value};
   CHECK_REFUSED(wasm_func_call(func, &broken, &right));
-  CHECK_NO_TRAP(wasm_func_call(func, &right, &broken));  // the result is dropped
+  CHECK_NO_TRAP(wasm_func_call(func, &right, &broken)); // the result is dropped
   wasm_func_delete(func);
   wasm_functype_delete(type);
   fixture_delete(&fixture);
@@ -469,7 +469,7 @@ TEST(instance_of_null) {
   wasm_instance_t* instance = wasm_instance_new(fixture.store, fixture.module, NULL, NULL);
   CHECK(instance != NULL);
   wasm_instance_delete(instance);
-  wasm_extern_vec_t broken = {1, NULL};  // claims an import that it does not have
+  wasm_extern_vec_t broken = {1, NULL}; // claims an import that it does not have
   wasm_module_t* importing = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
   CHECK_FAILS(wasm_instance_new(fixture.store, importing, &broken, NULL) == NULL);
   wasm_module_delete(importing);
@@ -492,10 +492,95 @@ TEST(extension_functions_of_null) {
   CHECK_FAILS(!wasmrt_config_set_backend(config, NULL));
   CHECK_FAILS(!wasmrt_config_set_backend(NULL, NULL));
   wasm_config_delete(config);
+  CHECK_FAILS(wasmrt_backend_version(NULL) == NULL);
+  CHECK_FAILS(!wasmrt_backend_supports(NULL, WASMRT_SETTING_FUEL));
+  CHECK_FAILS(!wasmrt_backend_supports_proposal(NULL, WASMRT_PROPOSAL_GC));
   wasm_byte_vec_t binary;
   GARBAGE(binary);
   CHECK_FAILS(!wasmrt_wat2wasm(NULL, 8, &binary));
   CHECK_EMPTY(binary);
   CHECK_FAILS(!wasmrt_wat2wasm("(module)", 8, NULL));
   CHECK_FAILS(!wasmrt_wat2wasm(NULL, 8, NULL));
+}
+
+// Options of a configuration are in config.c.
+TEST(engines_and_stores_of_null) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\")))");
+  size_t count = 77;
+  CHECK_FAILS(!wasmrt_engine_module_count(NULL, &count));
+  CHECK_FAILS(!wasmrt_engine_module_count(fixture.engine, NULL));
+  CHECK_INT(count, 77);
+  CHECK_FAILS(wasmrt_store_engine(NULL) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(NULL, "f", 1) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(fixture.instance, NULL, 1) == NULL);
+  CHECK_FAILS(wasmrt_instance_export(NULL, NULL, 0) == NULL);
+
+  uint64_t number = 77;
+  CHECK_FAILS(!wasmrt_store_set_fuel(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_add_fuel(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_fuel(NULL, &number));
+  CHECK_FAILS(!wasmrt_store_fuel(fixture.store, NULL));
+  CHECK_FAILS(!wasmrt_store_fuel_consumed(NULL, &number));
+  CHECK_FAILS(!wasmrt_store_fuel_consumed(fixture.store, NULL));
+  CHECK_FAILS(!wasmrt_store_set_timeout(NULL, 1));
+  CHECK_FAILS(!wasmrt_store_set_call_timeout(NULL, 1));
+  CHECK_FAILS(wasmrt_linker_new(NULL) == NULL);
+  wasmrt_linker_delete(NULL);
+  CHECK_FAILS(!wasmrt_linker_define(NULL, "m", 1, "n", 1, NULL));
+  CHECK_FAILS(!wasmrt_linker_define_func(NULL, "m", 1, "n", 1, NULL, NULL, NULL, NULL));
+  CHECK_FAILS(!wasmrt_linker_define_instance(NULL, "m", 1, NULL));
+  CHECK_FAILS(!wasmrt_linker_alias(NULL, "m", 1, "n", 1, "o", 1, "p", 1));
+  CHECK_FAILS(wasmrt_linker_get(NULL, "m", 1, "n", 1) == NULL);
+  CHECK_FAILS(!wasmrt_linker_set_shadowing(NULL, true));
+  CHECK_FAILS(!wasmrt_linker_set_unknown(NULL, WASMRT_UNKNOWN_IMPORTS_TRAP));
+  CHECK_FAILS(!wasmrt_linker_set_next(NULL, NULL));
+  CHECK_FAILS(wasmrt_linker_instantiate(NULL, NULL, NULL) == NULL);
+  CHECK_FAILS(wasmrt_linker_prepare(NULL, NULL) == NULL);
+  CHECK_FAILS(wasmrt_instance_pre_instantiate(NULL, NULL) == NULL);
+  wasmrt_instance_pre_delete(NULL);
+  CHECK_FAILS(wasmrt_interrupt_new(NULL) == NULL);
+  CHECK_LEAVES_ERROR(wasmrt_interrupt_trigger(NULL));
+  CHECK_LEAVES_ERROR(wasmrt_interrupt_clear(NULL));
+  wasmrt_interrupt_delete(NULL);
+  CHECK_FAILS(!wasmrt_store_set_limit(NULL, WASMRT_STORE_LIMIT_TABLES, 1));
+  CHECK_FAILS(!wasmrt_store_limit(NULL, WASMRT_STORE_LIMIT_TABLES, &number));
+  CHECK_FAILS(!wasmrt_store_limit(fixture.store, WASMRT_STORE_LIMIT_TABLES, NULL));
+  CHECK_FAILS(!wasmrt_store_usage(NULL, WASMRT_STORE_LIMIT_TABLES, &number));
+  CHECK_FAILS(!wasmrt_store_usage(fixture.store, WASMRT_STORE_LIMIT_TABLES, NULL));
+  CHECK_FAILS(!wasmrt_store_set_growth_trap(NULL, true));
+  CHECK_INT(number, 77);
+  fixture_delete(&fixture);
+}
+
+static size_t finalized;
+
+static void count_finalized(void* data) {
+  (void)data;
+  finalized++;
+}
+
+// Data that is not taken over is finalized at once.
+TEST(traps_and_errors_of_null) {
+  CHECK_FAILS(wasmrt_trap_code(NULL) == WASMRT_TRAP_NONE);
+  CHECK_FAILS(wasmrt_trap_error_kind(NULL) == WASMRT_ERROR_NONE);
+  int32_t status = 77;
+  CHECK_FAILS(wasmrt_trap_new_exit(NULL, 1) == NULL);
+  CHECK_FAILS(!wasmrt_trap_exit_status(NULL, &status));
+  CHECK_INT(status, 77);
+  finalized = 0;
+  CHECK_FAILS(wasmrt_trap_new_with_data(NULL, NULL, &status, count_finalized) == NULL);
+  CHECK_INT(finalized, 1);
+  CHECK_FAILS(wasmrt_trap_data(NULL) == NULL);
+  wasm_name_t name;
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_func_name(NULL, &name));
+  CHECK_EMPTY(name);
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
+  CHECK_EMPTY(name);
+  wasmrt_frame_func_name(NULL, NULL);
+  wasmrt_frame_module_name(NULL, NULL);
+  CHECK(!wasmrt_last_error_offset(NULL));
+  wasmrt_log_set_callback(NULL, &status, count_finalized);
+  CHECK_INT(finalized, 2);
 }

@@ -1,7 +1,7 @@
 // The process belongs to the host: its signals, threads and file descriptors are left alone, and
 // nothing runs while no guest does. Each test is a child process, because it changes what the
 // process may do.
-#define _GNU_SOURCE  // setgroups
+#define _GNU_SOURCE // setgroups
 #include "configured.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@ static void run_in_child(void (*run)(void)) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(100);  // some failures are hangs
+    alarm(100); // some failures are hangs
     size_t failed_before = checks_failed;
     run();
     fflush(NULL);
@@ -31,9 +31,11 @@ static void run_in_child(void (*run)(void)) {
   CHECK_INT(status, 0);
 }
 
-#define TEST_IN_CHILD(name)                  \
-  static void name##_in_child(void);         \
-  TEST(name) { run_in_child(name##_in_child); } \
+#define TEST_IN_CHILD(name)          \
+  static void name##_in_child(void); \
+  TEST(name) {                       \
+    run_in_child(name##_in_child);   \
+  }                                  \
   static void name##_in_child(void)
 
 // A module of many functions, large enough to be worth threads. The first one may be invalid.
@@ -113,7 +115,7 @@ static atomic_size_t helpers_seen, helpers_loud;
 static void look_at_helper(const char* directory) {
   if (!thread_is_named(directory, "wasmrt")) return;
   unsigned long long blocked = thread_status(directory, "SigBlk:", 16);
-  if (blocked == 0 && access(directory, F_OK) != 0) return;  // it has just ended
+  if (blocked == 0 && access(directory, F_OK) != 0) return; // it has just ended
   unsigned long long all = ~0ull & ~(1ull << (SIGKILL - 1)) & ~(1ull << (SIGSTOP - 1));
   for (int i = 32; i < SIGRTMIN; i++) all &= ~(1ull << (i - 1));
   helpers_seen++;
@@ -171,8 +173,8 @@ TEST_IN_CHILD(no_thread_is_made_without_parallel_compilation) {
 
 // A signal that all of the host's threads block stays pending until the host wants it.
 TEST_IN_CHILD(the_hosts_signals_are_the_hosts) {
-  fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL,
-                                   "(module (func (export \"f\")))");
+  fixture_t fixture =
+      fixture_with(wasmrt_config_set_interruption, NULL, "(module (func (export \"f\")))");
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 1000000000));
   CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 0)));
   wasm_byte_vec_t binary = large_module(50, true);
@@ -187,7 +189,7 @@ TEST_IN_CHILD(the_hosts_signals_are_the_hosts) {
   CHECK_INT(sigwait(&set, &number), 0);
   CHECK_INT(number, SIGTERM);
   for_each_thread(look_at_helper);
-  CHECK_INT(helpers_seen, backend_is(fixture.engine, "wasmtime"));  // the one for timeouts
+  CHECK_INT(helpers_seen, backend_is(fixture.engine, "wasmtime")); // the one for timeouts
   CHECK_INT(helpers_loud, 0);
   wasm_byte_vec_delete(&binary);
   fixture_delete(&fixture);
@@ -278,7 +280,7 @@ TEST_IN_CHILD(threads_that_compile_in_a_forked_child_leave_nothing) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    compile_in_threads(engine, 300);  // this fills all caches
+    compile_in_threads(engine, 300); // this fills all caches
     long before = resident_kilobytes();
     compile_in_threads(engine, 1000);
     long grown = resident_kilobytes() - before;
@@ -300,7 +302,7 @@ static void* compile_everything(void* argument) {
     wasm_config_t* config = wasm_config_new();
     if (i == 1 && !wasmrt_config_set_backend(config, "wasmtime")) {
       wasm_config_delete(config);
-      continue;  // a library without it
+      continue; // a library without it
     }
     if (i == 1) REQUIRE(wasmrt_config_set_compiler(config, WASMRT_COMPILER_WINCH));
     wasm_engine_t* engine = wasm_engine_new_with_config(config);
@@ -394,12 +396,12 @@ static void wait_a_second(void) {
 }
 
 TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
-  fixture_t fixture = fixture_with(
-      wasmrt_config_set_interruption, NULL,
-      "(module (func (export \"loop\") (loop (br 0))) (func (export \"f\") (result i32) (i32.const 3)))");
+  fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL,
+                                   "(module (func (export \"loop\") (loop (br 0))) (func (export "
+                                   "\"f\") (result i32) (i32.const 3)))");
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 30000000));
   if (!backend_is(fixture.engine, "wasmtime")) {
-    CHECK_INT(for_each_thread(NULL), 1);  // wasmi looks at the time itself
+    CHECK_INT(for_each_thread(NULL), 1); // wasmi looks at the time itself
     fixture_delete(&fixture);
     return;
   }
@@ -409,7 +411,7 @@ TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
     wait_a_second();
     CHECK(switches() - before <= 5);
     // It wakes up for a guest that does not return,
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
     // but not for each of many that do.
     before = switches();
     for (int i = 0; i < 20000; i++) {
@@ -422,9 +424,9 @@ TEST_IN_CHILD(nothing_wakes_up_while_no_guest_runs) {
 }
 
 static wasm_trap_t* set_deadline(void* env, const wasm_val_vec_t* arguments,
-                                wasm_val_vec_t* results) {
+                                 wasm_val_vec_t* results) {
   (void)arguments, (void)results;
-  CHECK(wasmrt_store_set_deadline(env, 20000000));
+  CHECK(wasmrt_store_set_timeout(env, 20000000));
   return NULL;
 }
 
@@ -436,10 +438,11 @@ TEST_IN_CHILD(a_deadline_set_by_a_callback_stops_the_guest) {
                          "  (func (export \"f\") (call $host) (loop (br 0))))",
                          set_deadline, fixture.store);
   for (int round = 0; round < 3; round++) {
-    CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
-    CHECK(wasmrt_store_set_call_timeout(fixture.store, round == 0 ? WASMRT_NO_DEADLINE : 60000000000));
+    CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
+    CHECK(
+        wasmrt_store_set_call_timeout(fixture.store, round == 0 ? WASMRT_NO_TIMEOUT : 60000000000));
     if (round == 2) nanosleep(&(struct timespec){0, 50000000}, NULL);
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   }
   fixture_delete(&fixture);
 }
@@ -453,14 +456,15 @@ static void* stop_often(void* argument) {
   for (int i = 0; i < 60; i++) {
     // Its steps take 5 ms; this hits them at many points.
     nanosleep(&(struct timespec){0, 4000000 + i * 100000}, NULL);
-    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
   }
   fixture_delete(&fixture);
   return NULL;
 }
 
 TEST_IN_CHILD(a_guest_that_begins_at_any_time_is_stopped) {
-  wasm_engine_t* engine = wasm_engine_new_with_config(config_with(wasmrt_config_set_interruption, NULL));
+  wasm_engine_t* engine =
+      wasm_engine_new_with_config(config_with(wasmrt_config_set_interruption, NULL));
   REQUIRE(engine);
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) REQUIRE(pthread_create(&threads[i], NULL, stop_often, engine) == 0);
@@ -494,7 +498,8 @@ static wasm_module_t* module_with_data(wasm_store_t* store, int number) {
   char text[300];
   snprintf(text, sizeof text,
            "(module (memory (export \"m\") 1) (data (i32.const 0) \"number %d\")"
-           "  (data \"passive\") (data (i32.const 65535) \"x\"))", number);
+           "  (data \"passive\") (data (i32.const 65535) \"x\"))",
+           number);
   return module_from_wat(store, text);
 }
 
@@ -523,7 +528,7 @@ static void use_many_modules(wasm_config_t* config) {
     if (i % 4 == 3) wasm_module_delete(modules[i]);
   }
   for (int i = 0; i < MODULES; i += 2) check_data(fixture.store, modules[i], i);
-  CHECK(open_descriptors() <= FEW - FEW / 4);  // the host has some left
+  CHECK(open_descriptors() <= FEW - FEW / 4); // the host has some left
   for (int i = 0; i < MODULES; i++) {
     if (i % 4 != 3) wasm_module_delete(modules[i]);
   }
@@ -634,14 +639,14 @@ static void* run_guests(void* argument) {
   return NULL;
 }
 
-static void ignore_message(void* env, const char* message) {
-  (void)env, (void)message;
+static void ignore_message(void* env, uint32_t level, const char* message) {
+  (void)env, (void)level, (void)message;
 }
 
 static void* change_loggers(void* argument) {
   (void)argument;
   ready++;
-  while (!stop) wasmrt_set_log_callback(ignore_message, NULL, NULL);
+  while (!stop) wasmrt_log_set_callback(ignore_message, NULL, NULL);
   return NULL;
 }
 
@@ -650,7 +655,7 @@ static void* change_timeouts(void* argument) {
   ready++;
   while (!stop) {
     CHECK(wasmrt_store_set_call_timeout(store, 1000000));
-    CHECK(wasmrt_store_set_call_timeout(store, WASMRT_NO_DEADLINE));
+    CHECK(wasmrt_store_set_call_timeout(store, WASMRT_NO_TIMEOUT));
   }
   wasm_store_delete(store);
   return NULL;
@@ -658,22 +663,23 @@ static void* change_timeouts(void* argument) {
 
 // The child makes a new engine: it does not depend on what other threads did with theirs.
 static bool work_in_child(void) {
-  wasmrt_set_log_callback(ignore_message, NULL, NULL);
-  fixture_t fixture = fixture_with(
-      wasmrt_config_set_interruption, NULL,
-      "(module (func (export \"f\") (result i32) (i32.const 7)) (func (export \"g\") (loop (br 0))))");
+  wasmrt_log_set_callback(ignore_message, NULL, NULL);
+  fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL,
+                                   "(module (func (export \"f\") (result i32) (i32.const 7)) (func "
+                                   "(export \"g\") (loop (br 0))))");
   if (!wasmrt_store_set_call_timeout(fixture.store, 10000000)) return false;
   wasm_trap_t* trap = call_plain(fixture_func(&fixture, 1));
-  bool stopped = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_DEADLINE;
+  bool stopped = trap && wasmrt_trap_code(trap) == WASMRT_TRAP_TIMEOUT;
   wasm_trap_delete(trap);
-  if (!wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_DEADLINE)) return false;
+  if (!wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT)) return false;
   bool right = call_i32(fixture_func(&fixture, 0)) == 7;
   fixture_delete(&fixture);
   return stopped && right;
 }
 
 TEST_IN_CHILD(a_child_with_an_engine_of_its_own_works_whatever_other_threads_do) {
-  wasm_engine_t* engine = wasm_engine_new_with_config(config_with(wasmrt_config_set_interruption, NULL));
+  wasm_engine_t* engine =
+      wasm_engine_new_with_config(config_with(wasmrt_config_set_interruption, NULL));
   REQUIRE(engine);
   void* (*const work[])(void*) = {run_guests, run_guests, change_loggers, change_timeouts};
   enum { THREADS = sizeof work / sizeof *work };
@@ -698,6 +704,6 @@ TEST_IN_CHILD(a_child_with_an_engine_of_its_own_works_whatever_other_threads_do)
   }
   stop = true;
   for (size_t i = 0; i < THREADS; i++) REQUIRE(pthread_join(threads[i], NULL) == 0);
-  wasmrt_set_log_callback(NULL, NULL, NULL);
+  wasmrt_log_set_callback(NULL, NULL, NULL);
   wasm_engine_delete(engine);
 }

@@ -13,12 +13,13 @@ typedef struct context_t {
 // ------------------------------------------------------------------------------------------------
 
 // wasm calls the host, the host calls wasm, down to zero and back with a sum.
-static const char* ping_wat = "(module (import \"\" \"\" (func $h (param i32) (result i32)))"
-                              "  (func (export \"f\") (param i32) (result i32)"
-                              "    (if (result i32) (local.get 0)"
-                              "      (then (i32.add (local.get 0)"
-                              "        (call $h (i32.sub (local.get 0) (i32.const 1)))))"
-                              "      (else (i32.const 0)))))";
+static const char* ping_wat =
+    "(module (import \"\" \"\" (func $h (param i32) (result i32)))"
+    "  (func (export \"f\") (param i32) (result i32)"
+    "    (if (result i32) (local.get 0)"
+    "      (then (i32.add (local.get 0)"
+    "        (call $h (i32.sub (local.get 0) (i32.const 1)))))"
+    "      (else (i32.const 0)))))";
 
 static wasm_trap_t* call_back(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   context_t* context = env;
@@ -213,11 +214,12 @@ static wasm_trap_t* make_and_delete(void* env, const wasm_val_vec_t* arguments,
   wasm_trap_t* trap = new_trap(store, "not thrown");
   CHECK(global && table && memory && foreign && trap);
 
-  wasm_module_t* module = module_from_wat(
-      store, "(module (import \"\" \"\" (func $h)) (import \"\" \"\" (memory 1))"
-             "  (func $start (call $h)) (start $start)"
-             "  (func (export \"f\") (result i32) (i32.store (i32.const 0) (i32.const 77))"
-             "    (i32.load (i32.const 0))))");
+  wasm_module_t* module =
+      module_from_wat(store,
+                      "(module (import \"\" \"\" (func $h)) (import \"\" \"\" (memory 1))"
+                      "  (func $start (call $h)) (start $start)"
+                      "  (func (export \"f\") (result i32) (i32.store (i32.const 0) (i32.const 77))"
+                      "    (i32.load (i32.const 0))))");
   wasm_extern_t* imports[2] = {wasm_func_as_extern(func), wasm_memory_as_extern(memory)};
   wasm_instance_t* instance = instantiate(store, module, imports, 2);
   wasm_extern_vec_t exports;
@@ -400,8 +402,8 @@ static wasm_trap_t* run_finalizers(void* env, const wasm_val_vec_t* arguments,
   (void)results;
   wasm_foreign_t* foreign = wasm_foreign_new(context->fixture.store);
   wasm_foreign_set_host_info_with_finalizer(foreign, context, call_from_finalizer);
-  wasm_foreign_set_host_info_with_finalizer(foreign, context, call_from_finalizer);  // the first
-  wasm_foreign_delete(foreign);                                                      // the second
+  wasm_foreign_set_host_info_with_finalizer(foreign, context, call_from_finalizer); // the first
+  wasm_foreign_delete(foreign);                                                     // the second
   return NULL;
 }
 

@@ -163,7 +163,7 @@ static void check_globals(world_t* world, wasm_val_t value) {
   const wasm_func_t* set = fixture_func(fixture, is_func ? GLOBAL_SET_FUNC : GLOBAL_SET_EXTERN);
   wasm_val_t null = {.kind = value.kind, .of = {.ref = NULL}}, read;
 
-  wasm_global_set(global, &value);  // written by C, read by both
+  wasm_global_set(global, &value); // written by C, read by both
   GARBAGE(read);
   wasm_global_get(global, &read);
   CHECK_INT(read.kind, value.kind);
@@ -173,7 +173,7 @@ static void check_globals(world_t* world, wasm_val_t value) {
   wasm_global_set(global, &null);
   check_came_back(get_ref(get, value.kind), NULL);
 
-  CHECK_NO_TRAP(call(set, &value, 1, NULL, 0));  // written by wasm, read by both
+  CHECK_NO_TRAP(call(set, &value, 1, NULL, 0)); // written by wasm, read by both
   GARBAGE(read);
   wasm_global_get(global, &read);
   CHECK_INT(read.kind, value.kind);
@@ -201,14 +201,14 @@ static void check_tables(world_t* world, wasm_val_t value) {
   const wasm_func_t* get = fixture_func(fixture, is_func ? TABLE_GET_FUNC : TABLE_GET_EXTERN);
   const wasm_func_t* set = fixture_func(fixture, is_func ? TABLE_SET_FUNC : TABLE_SET_EXTERN);
 
-  CHECK(wasm_table_set(table, 1, value.of.ref));  // written by C, read by both
+  CHECK(wasm_table_set(table, 1, value.of.ref)); // written by C, read by both
   check_came_back(wasm_table_get(table, 1), value.of.ref);
   check_came_back(get_ref(get, value.kind), value.of.ref);
 
   CHECK(wasm_table_set(table, 1, NULL));
   check_came_back(get_ref(get, value.kind), NULL);
 
-  CHECK_NO_TRAP(call(set, &value, 1, NULL, 0));  // written by wasm, read by both
+  CHECK_NO_TRAP(call(set, &value, 1, NULL, 0)); // written by wasm, read by both
   check_came_back(wasm_table_get(table, 1), value.of.ref);
   check_came_back(get_ref(get, value.kind), value.of.ref);
 
@@ -328,25 +328,25 @@ TEST(ref_func_of_wasm) {
 // ------------------------------------------------------------------------------------------------
 // wasm_ref_t owns an object of any kind
 
-#define REF_DELETE_AND_COPY(kind, object)                                                          \
-  do {                                                                                             \
-    size_t finalized = 0;                                                                          \
-    fixture_t fixture =                                                                            \
-        fixture_from_wat("(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))" \
-                         "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))");         \
-    wasm_##kind##_t* owner = object;                                                               \
-    wasm_##kind##_set_host_info_with_finalizer(owner, &finalized, count_finalizer);                \
-    wasm_ref_t* ref = wasm_##kind##_as_ref(owner);                                                 \
-    wasm_ref_t* copy = wasm_ref_copy(ref);                                                         \
-    CHECK(wasm_ref_same(ref, copy));                                                               \
-    wasm_ref_delete(ref); /* instead of the function of its kind */                                \
-    CHECK(wasm_ref_as_##kind(copy) != NULL);                                                       \
-    CHECK_PTR(wasm_ref_get_host_info(copy), &finalized);                                           \
-    CHECK_INT(finalized, 0);                                                                       \
-    fixture_delete(&fixture);                                                                      \
-    CHECK_INT(finalized, 0);                                                                       \
-    wasm_##kind##_delete(wasm_ref_as_##kind(copy)); /* and the other way round */                  \
-    CHECK_INT(finalized, 1);                                                                       \
+#define REF_DELETE_AND_COPY(kind, object)                                           \
+  do {                                                                              \
+    size_t finalized = 0;                                                           \
+    fixture_t fixture = fixture_from_wat(                                           \
+        "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"   \
+        "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))");           \
+    wasm_##kind##_t* owner = object;                                                \
+    wasm_##kind##_set_host_info_with_finalizer(owner, &finalized, count_finalizer); \
+    wasm_ref_t* ref = wasm_##kind##_as_ref(owner);                                  \
+    wasm_ref_t* copy = wasm_ref_copy(ref);                                          \
+    CHECK(wasm_ref_same(ref, copy));                                                \
+    wasm_ref_delete(ref); /* instead of the function of its kind */                 \
+    CHECK(wasm_ref_as_##kind(copy) != NULL);                                        \
+    CHECK_PTR(wasm_ref_get_host_info(copy), &finalized);                            \
+    CHECK_INT(finalized, 0);                                                        \
+    fixture_delete(&fixture);                                                       \
+    CHECK_INT(finalized, 0);                                                        \
+    wasm_##kind##_delete(wasm_ref_as_##kind(copy)); /* and the other way round */   \
+    CHECK_INT(finalized, 1);                                                        \
   } while (0)
 
 TEST(ref_delete_and_ref_copy_work_on_any_kind) {
@@ -379,9 +379,9 @@ TEST(ref_host_info) {
 
 // A downcast to any other kind gives NULL.
 TEST(wrong_downcast_gives_null) {
-  fixture_t fixture =
-      fixture_from_wat("(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
-                       "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\")) (global (export \"g\") i32 (i32.const 1))"
+      "  (table (export \"t\") 1 funcref) (memory (export \"m\") 1))");
   wasm_trap_t* trap = new_trap(fixture.store, "");
   wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
   wasm_ref_t* refs[8] = {
@@ -506,7 +506,7 @@ TEST(references_held_by_wasm_survive_collection) {
     }
   }
   wasm_foreign_delete(held);
-  CHECK_INT(finalized, 0);  // the global has it
+  CHECK_INT(finalized, 0); // the global has it
   fixture_delete(&fixture);
   CHECK_INT(finalized, 1);
   CHECK_INT(collector.finalized, collector.made);

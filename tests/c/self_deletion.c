@@ -25,7 +25,8 @@ static void delete_everything(scene_t* scene) {
   wasm_engine_delete(scene->engine);
 }
 
-static wasm_trap_t* deleting_callback(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+static wasm_trap_t* deleting_callback(void* env, const wasm_val_vec_t* args,
+                                      wasm_val_vec_t* results) {
   scene_t* scene = env;
   delete_everything(scene);
   CHECK(scene->finalized == 0);
@@ -36,7 +37,7 @@ static wasm_trap_t* deleting_callback(void* env, const wasm_val_vec_t* args, was
 static wasm_func_t* new_deleting_func(scene_t* scene) {
   wasm_functype_t* type = wasm_functype_new_1_1(wasm_valtype_new_i32(), wasm_valtype_new_i32());
   wasm_func_t* func =
-    wasm_func_new_with_env(scene->store, type, deleting_callback, scene, count_finalized);
+      wasm_func_new_with_env(scene->store, type, deleting_callback, scene, count_finalized);
   wasm_functype_delete(type);
   return func;
 }
@@ -69,8 +70,9 @@ TEST(a_host_function_deletes_itself_and_its_store) {
 TEST(a_callback_deletes_all_that_is_running) {
   scene_t scene = new_scene();
   scene.module = new_module(scene.store,
-    "(module (import \"\" \"f\" (func $f (param i32) (result i32)))"
-    "  (func (export \"g\") (param i32) (result i32) (i32.add (call $f (local.get 0)) (i32.const 1))))");
+                            "(module (import \"\" \"f\" (func $f (param i32) (result i32)))"
+                            "  (func (export \"g\") (param i32) (result i32) (i32.add (call $f "
+                            "(local.get 0)) (i32.const 1))))");
   scene.func = new_deleting_func(&scene);
   wasm_extern_t* import = wasm_func_as_extern(scene.func);
   wasm_extern_vec_t imports = {1, &import};
@@ -87,8 +89,8 @@ TEST(a_callback_deletes_all_that_is_running) {
 TEST(a_start_function_deletes_its_module) {
   scene_t scene = new_scene();
   scene.module = new_module(scene.store,
-    "(module (import \"\" \"f\" (func $f (param i32) (result i32)))"
-    "  (func $start (drop (call $f (i32.const 1)))) (start $start))");
+                            "(module (import \"\" \"f\" (func $f (param i32) (result i32)))"
+                            "  (func $start (drop (call $f (i32.const 1)))) (start $start))");
   scene.func = new_deleting_func(&scene);
   wasm_extern_t* import = wasm_func_as_extern(scene.func);
   wasm_extern_vec_t imports = {1, &import};

@@ -1,13 +1,14 @@
 // Serialized modules: round trips, and every way an artifact can be damaged or foreign.
 #include "test.h"
 
-static const char* wat = "(module"
-                         "  (import \"env\" \"log\" (func $log (param i32)))"
-                         "  (func $add (export \"add\") (param i32) (result i32)"
-                         "    (i32.add (local.get 0) (i32.const 1000)))"
-                         "  (memory (export \"memory\") 1 2) (data (i32.const 8) \"kept\")"
-                         "  (global (export \"global\") (mut i64) (i64.const 77))"
-                         "  (table (export \"table\") 3 funcref) (elem (i32.const 1) $add))";
+static const char* wat =
+    "(module"
+    "  (import \"env\" \"log\" (func $log (param i32)))"
+    "  (func $add (export \"add\") (param i32) (result i32)"
+    "    (i32.add (local.get 0) (i32.const 1000)))"
+    "  (memory (export \"memory\") 1 2) (data (i32.const 8) \"kept\")"
+    "  (global (export \"global\") (mut i64) (i64.const 77))"
+    "  (table (export \"table\") 3 funcref) (elem (i32.const 1) $add))";
 
 static wasm_trap_t* do_nothing(void* env, const wasm_val_vec_t* arguments,
                                wasm_val_vec_t* results) {
@@ -69,9 +70,9 @@ TEST(serialize_and_deserialize) {
   wasm_byte_vec_t artifact = serialize_wat(fixture.store, wat);
   wasm_module_t* module = wasm_module_deserialize(fixture.store, &artifact);
   REQUIRE(module);
-  wasm_byte_vec_delete(&artifact);  // not needed any more
+  wasm_byte_vec_delete(&artifact); // not needed any more
   check_works(fixture.store, module);
-  wasm_byte_vec_t again = serialize(module);  // also from what was deserialized
+  wasm_byte_vec_t again = serialize(module); // also from what was deserialized
   wasm_module_t* second = wasm_module_deserialize(fixture.store, &again);
   REQUIRE(second);
   CHECK(!wasm_module_same(module, second));
@@ -169,7 +170,7 @@ TEST(artifact_with_each_byte_changed) {
   }
   CHECK_INT(right, tried);
   wasm_module_t* module = wasm_module_deserialize(fixture.store, &artifact);
-  CHECK(module != NULL);  // in order again
+  CHECK(module != NULL); // in order again
   wasm_module_delete(module);
   wasm_byte_vec_delete(&artifact);
   fixture_delete(&fixture);
@@ -192,7 +193,7 @@ TEST(artifact_with_bytes_added) {
 TEST(what_is_no_artifact) {
   fixture_t fixture = fixture_new();
   wasm_byte_vec_t binary = binary_from_wat(wat);
-  CHECK(refused(fixture.store, binary.data, binary.size));  // a module that is not serialized
+  CHECK(refused(fixture.store, binary.data, binary.size)); // a module that is not serialized
   wasm_byte_vec_delete(&binary);
   CHECK(refused(fixture.store, "", 0));
   CHECK(refused(fixture.store, "(module)", 8));
@@ -226,7 +227,7 @@ TEST(artifact_of_another_backend) {
     wasm_byte_vec_t artifact = serialize_wat(store, wat);
     CHECK(refused(fixture.store, artifact.data, artifact.size));
     CHECK_CONTAINS(wasmrt_last_error_message(), name);
-    CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_engine_backend(fixture.engine));
+    CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_engine_backend_name(fixture.engine));
     wasm_byte_vec_delete(&artifact);
     wasm_store_delete(store);
     wasm_engine_delete(engine);

@@ -1,7 +1,7 @@
 // The host's own handler of SIGSEGV, installed before the first engine or after it, gets the host's
 // faults, wherever they happen. WebAssembly's traps go on working. Faults without a handler end the
 // process as usual. Each test is a child process, because an engine installs its handlers once.
-#define _GNU_SOURCE  // MAP_ANONYMOUS
+#define _GNU_SOURCE // MAP_ANONYMOUS
 #include "test.h"
 
 #include <pthread.h>
@@ -34,7 +34,7 @@ static void host_handler(int signal_number, siginfo_t* info, void* context) {
   } else if (former.sa_flags & SA_SIGINFO) {
     former.sa_sigaction(signal_number, info, context);
   } else {
-    signal(signal_number, SIG_DFL);  // the fault happens again
+    signal(signal_number, SIG_DFL); // the fault happens again
   }
 }
 
@@ -117,7 +117,7 @@ static int in_child(void (*run)(void)) {
   pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    alarm(60);  // a fault that repeats forever
+    alarm(60); // a fault that repeats forever
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     page_size = (size_t)sysconf(_SC_PAGESIZE);
     page = mmap(NULL, page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

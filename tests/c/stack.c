@@ -1,6 +1,6 @@
 // The stack: recursion of every kind traps before it faults, on large and on small stacks, on the
 // stacks of coroutines, and with stores that move from one thread to another.
-#define _DEFAULT_SOURCE  // MAP_ANONYMOUS
+#define _DEFAULT_SOURCE // MAP_ANONYMOUS
 #include "test.h"
 
 #include <pthread.h>
@@ -122,7 +122,7 @@ TEST(recursion_through_host_functions_with_large_frames) {
 typedef struct levels_t {
   wasm_engine_t* engine;
   wasm_shared_module_t* module;
-  wasm_store_t* outer;  // the store of the level that calls
+  wasm_store_t* outer; // the store of the level that calls
   size_t levels;
 } levels_t;
 
@@ -203,7 +203,7 @@ typedef struct handover_t {
   void (*run)(struct handover_t*);
   size_t stack;
   bool in_start_function;
-  pthread_mutex_t lock;  // for the thread that is there before
+  pthread_mutex_t lock; // for the thread that is there before
   pthread_cond_t changed;
   bool go, done;
 } handover_t;
@@ -235,8 +235,7 @@ static void use_elsewhere(handover_t* handover) {
   use_store(handover->fixture.store);
 }
 
-static wasm_trap_t* hand_over(void* env, const wasm_val_vec_t* arguments,
-                              wasm_val_vec_t* results) {
+static wasm_trap_t* hand_over(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments, (void)results;
   handover_t* handover = env;
   handover->run(handover);
@@ -285,9 +284,8 @@ static void run_in_new_thread(handover_t* handover) {
 TEST(a_store_goes_to_a_new_thread) {
   for (size_t i = 0; i < STACK_SIZES; i++) {
     for (int start = 0; start < 2; start++) {
-      handover_t handover = {.run = run_in_new_thread,
-                             .stack = stack_sizes[i] * kib,
-                             .in_start_function = start};
+      handover_t handover = {
+          .run = run_in_new_thread, .stack = stack_sizes[i] * kib, .in_start_function = start};
       check_handover(&handover);
     }
   }

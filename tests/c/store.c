@@ -166,3 +166,34 @@ TEST(store_of_a_deleted_engine_makes_everything) {
   wasm_module_delete(module);
   wasm_store_delete(store);
 }
+
+TEST(the_engine_of_a_store) {
+  wasm_engine_t* engine = wasm_engine_new();
+  REQUIRE(engine);
+  wasm_store_t* store = wasm_store_new(engine);
+  REQUIRE(store);
+  wasm_engine_t* same = wasmrt_store_engine(store);
+  REQUIRE(same);
+  CHECK_PTR(wasmrt_engine_backend_name(same), wasmrt_engine_backend_name(engine));
+  // What belongs to one engine goes together, whichever handle made it.
+  wasm_module_t* module = module_from_wat(store, "(module)");
+  CHECK_INT(modules_of(same), 1);
+  wasm_store_t* other = wasm_store_new(same);
+  REQUIRE(other);
+  wasm_instance_t* instance = instantiate(other, module, NULL, 0);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_store_delete(other);
+  // It outlives the store, and the handle that the store was made with.
+  wasm_engine_delete(engine);
+  wasm_store_delete(store);
+  CHECK_INT(modules_of(same), 0);
+  store = wasm_store_new(same);
+  REQUIRE(store);
+  wasm_engine_t* again = wasmrt_store_engine(store);
+  wasm_engine_delete(same);
+  wasm_store_delete(store);
+  CHECK(wasmrt_engine_backend_name(again) != NULL);
+  wasm_engine_delete(again);
+  CHECK_FAILS(wasmrt_store_engine(NULL) == NULL);
+}

@@ -63,11 +63,12 @@ TEST(table_new_of_four_billion_elements) {
 }
 
 TEST(table_grown_by_wasm_to_four_billion_elements) {
-  fixture_t fixture = fixture_from_wat("(module (table $e 1 externref) (table $f 1 funcref)"
-                                       "  (func (export \"e\") (param i32) (result i32)"
-                                       "    (table.grow $e (ref.null extern) (local.get 0)))"
-                                       "  (func (export \"f\") (param i32) (result i32)"
-                                       "    (table.grow $f (ref.null func) (local.get 0))))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (table $e 1 externref) (table $f 1 funcref)"
+      "  (func (export \"e\") (param i32) (result i32)"
+      "    (table.grow $e (ref.null extern) (local.get 0)))"
+      "  (func (export \"f\") (param i32) (result i32)"
+      "    (table.grow $f (ref.null func) (local.get 0))))");
   for (size_t i = 0; i < 2; i++) {
     CHECK_INT(call_i32_i32(fixture_func(&fixture, i), -2), -1);
     CHECK_INT(call_i32_i32(fixture_func(&fixture, i), INT32_MAX), -1);
@@ -105,8 +106,9 @@ TEST(table_type_has_the_current_size_as_minimum) {
 }
 
 TEST(table_get_and_set) {
-  fixture_t fixture = fixture_from_wat("(module (func (export \"a\") (result i32) (i32.const 1))"
-                                       "  (func (export \"b\") (result i32) (i32.const 2)))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"a\") (result i32) (i32.const 1))"
+      "  (func (export \"b\") (result i32) (i32.const 2)))");
   wasm_ref_t* a = wasm_func_as_ref(fixture_func(&fixture, 0));
   wasm_ref_t* b = wasm_func_as_ref(fixture_func(&fixture, 1));
   wasm_table_t* table = new_table(fixture.store, WASM_FUNCREF, 2, 2, NULL);
@@ -119,7 +121,7 @@ TEST(table_get_and_set) {
   CHECK(!wasm_ref_same(element, a));
   CHECK(wasm_table_set(table, 1, a));
   CHECK(element_is(table, 1, a));
-  CHECK_INT(call_i32(wasm_ref_as_func(element)), 2);  // a reference read before stays the same
+  CHECK_INT(call_i32(wasm_ref_as_func(element)), 2); // a reference read before stays the same
   wasm_ref_delete(element);
   CHECK(wasm_table_set(table, 0, NULL));
   CHECK_NULL(wasm_table_get(table, 0));

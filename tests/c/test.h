@@ -6,7 +6,7 @@
 #define WASMRT_TEST_H
 
 #ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L  // setenv
+#define _POSIX_C_SOURCE 200809L // setenv
 #endif
 
 #include <inttypes.h>
@@ -154,8 +154,27 @@ static inline size_t repetitions(size_t full, size_t with_checker) {
 }
 
 static inline bool backend_is(const wasm_engine_t* engine, const char* name) {
-  const char* actual = wasmrt_engine_backend(engine);
+  const char* actual = wasmrt_engine_backend_name(engine);
   return actual && strcmp(actual, name) == 0;
+}
+
+// Getters that cannot fail here.
+static inline uint64_t limit_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t value = 0;
+  REQUIRE(wasmrt_store_limit(store, limit, &value));
+  return value;
+}
+
+static inline uint64_t usage_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t usage = 0;
+  REQUIRE(wasmrt_store_usage(store, limit, &usage));
+  return usage;
+}
+
+static inline size_t modules_of(const wasm_engine_t* engine) {
+  size_t count = 0;
+  REQUIRE(wasmrt_engine_module_count(engine, &count));
+  return count;
 }
 
 // ------------------------------------------------------------------------------------------------

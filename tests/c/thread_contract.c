@@ -124,9 +124,9 @@ static void shared_delete(shared_t* shared) {
 
 static void* use_engine(void* argument) {
   wasm_engine_t* engine = argument;
-  const char* backend = wasmrt_engine_backend(engine);
+  const char* backend = wasmrt_engine_backend_name(engine);
   for (size_t i = 0; i < repetitions(20, 2); i++) {
-    CHECK_PTR(wasmrt_engine_backend(engine), backend);
+    CHECK_PTR(wasmrt_engine_backend_name(engine), backend);
     wasm_store_t* store = wasm_store_new(engine);
     REQUIRE(store);
     wasm_byte_vec_t binary = binary_from_wat(text), serialized;

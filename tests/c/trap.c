@@ -48,21 +48,26 @@ static const struct {
     {"indirect call type mismatch",
      "(module (type $t (func (param i32))) (table 1 funcref) (elem (i32.const 0) $f)"
      "  (func $f (export \"f\") (call_indirect (type $t) (i32.const 1) (i32.const 0))))"},
-    {"undefined element", "(module (type $t (func)) (table 1 funcref)"
-                          "  (func (export \"f\") (call_indirect (type $t) (i32.const 1))))"},
-    {"undefined element", "(module (type $t (func)) (table 1 funcref)"
-                          "  (func (export \"f\") (call_indirect (type $t) (i32.const -1))))"},
-    {"uninitialized element", "(module (type $t (func)) (table 1 funcref)"
-                              "  (func (export \"f\") (call_indirect (type $t) (i32.const 0))))"},
+    {"undefined element",
+     "(module (type $t (func)) (table 1 funcref)"
+     "  (func (export \"f\") (call_indirect (type $t) (i32.const 1))))"},
+    {"undefined element",
+     "(module (type $t (func)) (table 1 funcref)"
+     "  (func (export \"f\") (call_indirect (type $t) (i32.const -1))))"},
+    {"uninitialized element",
+     "(module (type $t (func)) (table 1 funcref)"
+     "  (func (export \"f\") (call_indirect (type $t) (i32.const 0))))"},
     {"out of bounds table access",
      "(module (table 1 funcref) (func (export \"f\") (drop (table.get (i32.const 1)))))"},
-    {"out of bounds table access", "(module (table 1 externref) (func (export \"f\")"
-                                   "  (table.set (i32.const -1) (ref.null extern))))"},
+    {"out of bounds table access",
+     "(module (table 1 externref) (func (export \"f\")"
+     "  (table.set (i32.const -1) (ref.null extern))))"},
     {"out of bounds table access",
      "(module (table 1 externref) (func (export \"f\")"
      "  (table.fill (i32.const 0) (ref.null extern) (i32.const 2))))"},
-    {"out of bounds table access", "(module (table 1 funcref) (func (export \"f\")"
-                                   "  (table.copy (i32.const 1) (i32.const 0) (i32.const 1))))"},
+    {"out of bounds table access",
+     "(module (table 1 funcref) (func (export \"f\")"
+     "  (table.copy (i32.const 1) (i32.const 0) (i32.const 1))))"},
     {"out of bounds table access",
      "(module (table 1 funcref) (elem $e funcref (ref.null func)) (func (export \"f\")"
      "  (table.init $e (i32.const 0) (i32.const 1) (i32.const 1))))"},
@@ -118,8 +123,9 @@ TEST(trap_message_through_a_callback) {
     wasm_func_t* host = host_func(fixture.store, "", "", call_env, fixture_func(&fixture, 0));
     wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
     wasm_module_t* module =
-        module_from_wat(fixture.store, "(module (import \"\" \"\" (func $h)) (func $g (call $h)) "
-                                       "(func (export \"f\") (call $g)))");
+        module_from_wat(fixture.store,
+                        "(module (import \"\" \"\" (func $h)) (func $g (call $h)) "
+                        "(func (export \"f\") (call $g)))");
     wasm_instance_t* instance = instantiate(fixture.store, module, imports, 1);
     wasm_extern_vec_t exports;
     wasm_instance_exports(instance, &exports);
@@ -136,11 +142,11 @@ TEST(trap_message_through_a_callback) {
 // it was. In a module that both calls through tables and reads them, its message may be that for
 // calls.
 TEST(table_traps_of_a_module_that_does_both) {
-  fixture_t fixture =
-      fixture_from_wat("(module (type $t (func)) (table 1 funcref)"
-                       "  (func (export \"call\") (call_indirect (type $t) (i32.const 1)))"
-                       "  (func (export \"get\") (drop (table.get (i32.const 1))))"
-                       "  (func (export \"set\") (table.set (i32.const 1) (ref.null func))))");
+  fixture_t fixture = fixture_from_wat(
+      "(module (type $t (func)) (table 1 funcref)"
+      "  (func (export \"call\") (call_indirect (type $t) (i32.const 1)))"
+      "  (func (export \"get\") (drop (table.get (i32.const 1))))"
+      "  (func (export \"set\") (table.set (i32.const 1) (ref.null func))))");
   CHECK_TRAP(call_plain(fixture_func(&fixture, 0)), "undefined element");
   for (size_t i = 1; i < 3; i++) {
     wasm_trap_t* trap = call_plain(fixture_func(&fixture, i));
@@ -222,7 +228,7 @@ TEST(trap_new_message_without_zero_or_empty) {
   check_trap_of_bytes(fixture.store, "", 0, "", 1);
   check_trap_of_bytes(fixture.store, "", 1, "", 1);
   check_trap_of_bytes(fixture.store, "a\0b", 3, "a\0b", 4);
-  check_trap_of_bytes(fixture.store, "\xff\xfe\x80", 4, "\xff\xfe\x80", 4);  // not UTF-8
+  check_trap_of_bytes(fixture.store, "\xff\xfe\x80", 4, "\xff\xfe\x80", 4); // not UTF-8
   check_trap_of_bytes(fixture.store, "gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f", 7);
   wasm_trap_t* trap = wasm_trap_new(fixture.store, NULL);
   REQUIRE(trap);

@@ -25,6 +25,7 @@ static void check_code_where_there_is(const char* wat, wasmrt_trap_code_t code) 
 
 TEST(null) {
   CHECK_FAILS(wasmrt_trap_code(NULL) == WASMRT_TRAP_NONE);
+  CHECK_FAILS_WITH(wasmrt_trap_error_kind(NULL) == WASMRT_ERROR_NONE, WASMRT_ERROR_MISUSE);
   int32_t status = 77;
   fixture_t fixture = fixture_new();
   wasm_trap_t* trap = new_trap(fixture.store, "text");
@@ -44,6 +45,79 @@ TEST(null) {
   CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
   CHECK_INT(name.size, 0);
   wasm_trap_delete(trap);
+  fixture_delete(&fixture);
+}
+
+TEST(names_of_codes) {
+  static const struct {
+    wasmrt_trap_code_t code;
+    const char* name;
+  } names[] = {
+      {WASMRT_TRAP_NONE, "none"},
+      {WASMRT_TRAP_UNREACHABLE, "unreachable"},
+      {WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS, "memory-out-of-bounds"},
+      {WASMRT_TRAP_TABLE_OUT_OF_BOUNDS, "table-out-of-bounds"},
+      {WASMRT_TRAP_UNDEFINED_ELEMENT, "undefined-element"},
+      {WASMRT_TRAP_UNINITIALIZED_ELEMENT, "uninitialized-element"},
+      {WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH, "indirect-call-type-mismatch"},
+      {WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO, "integer-divide-by-zero"},
+      {WASMRT_TRAP_INTEGER_OVERFLOW, "integer-overflow"},
+      {WASMRT_TRAP_INVALID_CONVERSION, "invalid-conversion"},
+      {WASMRT_TRAP_STACK_EXHAUSTED, "stack-exhausted"},
+      {WASMRT_TRAP_UNALIGNED_ATOMIC, "unaligned-atomic"},
+      {WASMRT_TRAP_NULL_REFERENCE, "null-reference"},
+      {WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS, "array-out-of-bounds"},
+      {WASMRT_TRAP_CAST_FAILURE, "cast-failure"},
+      {WASMRT_TRAP_UNCAUGHT_EXCEPTION, "uncaught-exception"},
+      {WASMRT_TRAP_OTHER, "other"},
+      {WASMRT_TRAP_OUT_OF_FUEL, "out-of-fuel"},
+      {WASMRT_TRAP_TIMEOUT, "timeout"},
+      {WASMRT_TRAP_INTERRUPTED, "interrupted"},
+      {WASMRT_TRAP_MEMORY_LIMIT, "memory-limit"},
+      {WASMRT_TRAP_TABLE_LIMIT, "table-limit"},
+      {WASMRT_TRAP_HOST, "host"},
+      {WASMRT_TRAP_EXIT, "exit"},
+      {WASMRT_TRAP_ERROR, "error"},
+  };
+  enum { NAMES = sizeof names / sizeof *names };
+  wasmrt_last_error_clear();
+  size_t found = 0;
+  for (wasmrt_trap_code_t code = 0; code < 1000; code++) {
+    const char* name = wasmrt_trap_code_name(code);
+    if (name && CHECK(found < NAMES)) {
+      CHECK_INT(code, names[found].code);
+      CHECK_STR(name, names[found].name);
+      found++;
+    }
+  }
+  CHECK_INT(found, NAMES);
+  CHECK_NULL(wasmrt_trap_code_name(UINT32_MAX));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+}
+
+// The trap knows what was wrong with the call also when the last error is another's.
+TEST(kind_of_the_error_that_a_trap_is) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"f\") (param i32)) (func (export \"g\") unreachable))");
+  wasm_trap_t* misuse = call(fixture_func(&fixture, 0), NULL, 0, NULL, 0);
+  wasm_trap_t* unreachable = call_plain(fixture_func(&fixture, 1));
+  wasm_module_t* unlinked = module_from_wat(fixture.store, "(module (import \"\" \"\" (func)))");
+  wasm_trap_t* link = NULL;
+  CHECK_NULL(wasm_instance_new(fixture.store, unlinked, NULL, &link));
+  wasm_trap_t* host = new_trap(fixture.store, "text");
+  CHECK_INT(wasmrt_trap_code(misuse), WASMRT_TRAP_ERROR);
+  CHECK_INT(wasmrt_trap_code(link), WASMRT_TRAP_ERROR);
+  wasmrt_last_error_clear();
+  CHECK_INT(wasmrt_trap_error_kind(misuse), WASMRT_ERROR_MISUSE);
+  CHECK_INT(wasmrt_trap_error_kind(link), WASMRT_ERROR_LINK);
+  CHECK_INT(wasmrt_trap_error_kind(unreachable), WASMRT_ERROR_TRAP);
+  CHECK_INT(wasmrt_trap_error_kind(host), WASMRT_ERROR_TRAP);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_NONE);
+  wasm_trap_delete(misuse);
+  wasm_trap_delete(unreachable);
+  wasm_trap_delete(link);
+  wasm_trap_delete(host);
+  wasm_module_delete(unlinked);
   fixture_delete(&fixture);
 }
 
@@ -208,10 +282,11 @@ TEST(an_access_and_a_call_are_told_apart) {
     check_accesses(fixture_func(&fixture, 1));
     check_accesses(fixture_func(&fixture, 2));
     // From another instance, which does nothing itself.
-    wasm_module_t* module = module_from_wat(
-        fixture.store, "(module (import \"\" \"\" (func $f (param i32))) (table 1 funcref)"
-                       "  (elem (i32.const 0) $f) (func (export \"f\") (param i32)"
-                       "    (call_indirect (param i32) (local.get 0) (i32.const 0))))");
+    wasm_module_t* module =
+        module_from_wat(fixture.store,
+                        "(module (import \"\" \"\" (func $f (param i32))) (table 1 funcref)"
+                        "  (elem (i32.const 0) $f) (func (export \"f\") (param i32)"
+                        "    (call_indirect (param i32) (local.get 0) (i32.const 0))))");
     wasm_extern_t* imports[1] = {fixture.exports.data[1]};
     wasm_instance_t* instance = instantiate(fixture.store, module, imports, 1);
     wasm_extern_vec_t exports;
@@ -272,12 +347,12 @@ TEST(what_tells_accesses_is_not_the_modules) {
 // Fuel runs out in the middle of accesses; the next trap is a call all the same.
 TEST(an_access_without_fuel_is_not_taken_for_the_next_trap) {
   for (int interruption = 0; interruption < 2; interruption++) {
-    fixture_t fixture = fixture_with(
-        wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL,
-        "(module (table 20000 funcref)"
-        "  (func (export \"fill\")"
-        "    (table.fill (i32.const 0) (ref.null func) (i32.const 20000)))"
-        "  (func (export \"call\") (call_indirect (i32.const 20000))))");
+    fixture_t fixture =
+        fixture_with(wasmrt_config_set_fuel, interruption ? wasmrt_config_set_interruption : NULL,
+                     "(module (table 20000 funcref)"
+                     "  (func (export \"fill\")"
+                     "    (table.fill (i32.const 0) (ref.null func) (i32.const 20000)))"
+                     "  (func (export \"call\") (call_indirect (i32.const 20000))))");
     // Less than the 20,000 elements cost, at 64 for a unit.
     for (uint64_t fuel = 0; fuel < 312; fuel += 5) {
       CHECK(wasmrt_store_set_fuel(fixture.store, fuel));
@@ -329,24 +404,24 @@ TEST(traps_of_a_large_module_are_cheap) {
 
 // The codes of fuel, deadlines, interrupts and limits, once more in one place.
 TEST(what_the_host_bounds) {
-  fixture_t fixture =
-      fixture_with(wasmrt_config_set_fuel, wasmrt_config_set_interruption,
-                   "(module (memory 1) (table 1 funcref)"
-                   "  (func (export \"loop\") (loop (br 0)))"
-                   "  (func (export \"memory\") (drop (memory.grow (i32.const 1))))"
-                   "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
+  fixture_t fixture = fixture_with(
+      wasmrt_config_set_fuel, wasmrt_config_set_interruption,
+      "(module (memory 1) (table 1 funcref)"
+      "  (func (export \"loop\") (loop (br 0)))"
+      "  (func (export \"memory\") (drop (memory.grow (i32.const 1))))"
+      "  (func (export \"table\") (drop (table.grow (ref.null func) (i32.const 1)))))");
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_OUT_OF_FUEL);
   CHECK(wasmrt_store_set_fuel(fixture.store, UINT64_MAX));
-  CHECK(wasmrt_store_set_deadline(fixture.store, 1000));
-  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_DEADLINE);
-  CHECK(wasmrt_store_set_deadline(fixture.store, WASMRT_NO_DEADLINE));
+  CHECK(wasmrt_store_set_timeout(fixture.store, 1000));
+  CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+  CHECK(wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
   wasmrt_interrupt_trigger(interrupt);
   wasmrt_interrupt_delete(interrupt);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
   CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
-  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_MEMORY_BYTES, 65536));
-  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_LIMIT_TABLE_ELEMENTS, 1));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 65536));
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 1));
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 1)), WASMRT_TRAP_MEMORY_LIMIT);
   CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 2)), WASMRT_TRAP_TABLE_LIMIT);
   fixture_delete(&fixture);
@@ -412,7 +487,9 @@ typedef struct host_t {
   int depth;
 } host_t;
 
-static void count_data(void* data) { ++*(size_t*)data; }
+static void count_data(void* data) {
+  ++*(size_t*)data;
+}
 
 static wasm_trap_t* end_it(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
   (void)arguments;
@@ -432,8 +509,9 @@ static wasm_trap_t* end_it(void* env, const wasm_val_vec_t* arguments, wasm_val_
   return trap;
 }
 
-static const char* calling = "(module (import \"\" \"\" (func $host))"
-                             "  (func (export \"f\") (call $middle)) (func $middle (call $host)))";
+static const char* calling =
+    "(module (import \"\" \"\" (func $host))"
+    "  (func (export \"f\") (call $middle)) (func $middle (call $host)))";
 
 TEST(host_traps) {
   fixture_t fixture = fixture_new();
@@ -545,8 +623,7 @@ TEST(data_outlives_the_store) {
   size_t finalized = 0;
   wasm_message_t message;
   wasm_name_new_from_string_nt(&message, "text");
-  wasm_trap_t* trap =
-      wasmrt_trap_new_with_data(fixture.store, &message, &finalized, count_data);
+  wasm_trap_t* trap = wasmrt_trap_new_with_data(fixture.store, &message, &finalized, count_data);
   wasm_byte_vec_delete(&message);
   fixture_delete(&fixture);
   CHECK_PTR(wasmrt_trap_data(trap), &finalized);

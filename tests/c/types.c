@@ -134,7 +134,7 @@ TEST(moved_from_vectors_are_left_empty) {
   CHECK_NULL(parameters.data);
   CHECK_INT(results.size, 0);
   CHECK_NULL(results.data);
-  wasm_valtype_vec_delete(&parameters);  // harmless
+  wasm_valtype_vec_delete(&parameters); // harmless
   wasm_valtype_vec_delete(&results);
   CHECK(functype_is(type, "if", "r"));
   wasm_functype_delete(type);
@@ -182,7 +182,7 @@ TEST(functype_null_element) {
   parameters.data[0] = wasm_valtype_new_i32();
   results = valtypes_from_letters("i");
   CHECK_FAILS(wasm_functype_new(&parameters, &results) == NULL);
-  CHECK_NULL(parameters.data);  // consumed nevertheless
+  CHECK_NULL(parameters.data); // consumed nevertheless
   CHECK_NULL(results.data);
 }
 
@@ -228,7 +228,7 @@ TEST(globaltype_new) {
 }
 
 TEST(bad_mutability) {
-  CHECK_FAILS(globaltype(WASM_I32, 2) == NULL);  // the value type is consumed
+  CHECK_FAILS(globaltype(WASM_I32, 2) == NULL); // the value type is consumed
   CHECK_FAILS(globaltype(WASM_I32, 255) == NULL);
 }
 
@@ -361,7 +361,7 @@ TEST(importtype_new) {
   wasm_importtype_delete(type);
   CHECK(name_is(wasm_importtype_module(copy), "env"));
   CHECK(name_is(wasm_importtype_name(copy), "log"));
-  CHECK_STR(wasm_importtype_module(copy)->data, "env");  // the zero after the end
+  CHECK_STR(wasm_importtype_module(copy)->data, "env"); // the zero after the end
   CHECK_STR(wasm_importtype_name(copy)->data, "log");
   const wasm_externtype_t* extern_type = wasm_importtype_type(copy);
   CHECK(functype_is(wasm_externtype_as_functype_const(extern_type), "i", ""));

@@ -1,7 +1,7 @@
 // Loads and unloads the library a thousand times, and uses it each time in a thread that ends
 // first. Mappings, threads and memory do not grow, and the host's own faults still reach the host's
 // handler, behind an engine's handler. The argument is the path of the library.
-#define _GNU_SOURCE  // MAP_ANONYMOUS
+#define _GNU_SOURCE // MAP_ANONYMOUS
 #include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -16,12 +16,12 @@
 
 enum { ROUNDS = 1000, WARM_UP = 100 };
 
-#define REQUIRE(condition)                                                     \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
+#define REQUIRE(condition)                                                    \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
       fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      exit(EXIT_FAILURE);                                                      \
-    }                                                                          \
+      exit(EXIT_FAILURE);                                                     \
+    }                                                                         \
   } while (0)
 
 // ------------------------------------------------------------------------------------------------
@@ -53,9 +53,9 @@ static usage_t measure(void) {
 // The library, by name
 
 // Declares `name` here as the function of that name in the library.
-#define FROM(library, name)                              \
-  __typeof__(&(name)) name##_found;                      \
-  *(void**)(&name##_found) = dlsym((library), #name);    \
+#define FROM(library, name)                           \
+  __typeof__(&(name)) name##_found;                   \
+  *(void**)(&name##_found) = dlsym((library), #name); \
   REQUIRE(name##_found)
 
 static const char text[] =

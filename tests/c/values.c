@@ -28,7 +28,7 @@ TEST(val_copy_of_references) {
   wasm_val_copy(&second, &copy);
   CHECK_INT(copy.kind, WASM_EXTERNREF);
   CHECK(wasm_ref_same(copy.of.ref, value.of.ref));
-  wasm_val_delete(&value);  // deep: each copy is owned
+  wasm_val_delete(&value); // deep: each copy is owned
   wasm_val_delete(&copy);
   CHECK_INT(finalized, 0);
   CHECK_PTR(wasm_ref_get_host_info(second.of.ref), &finalized);
@@ -90,9 +90,9 @@ TEST(val_of_unknown_kind) {
 
 static const uint32_t bits32[] = {
     0,          1,          0x7fffffff, 0x80000000,
-    0xffffffff, 0xfffffffe, 0x7f800000, 0xff800000,  // infinities
-    0x7fc00000, 0xffc00000, 0x7fc12345, 0x7fffffff,  // quiet NaNs with payload
-    0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff,  // subnormal, smallest, largest
+    0xffffffff, 0xfffffffe, 0x7f800000, 0xff800000, // infinities
+    0x7fc00000, 0xffc00000, 0x7fc12345, 0x7fffffff, // quiet NaNs with payload
+    0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, // subnormal, smallest, largest
     0x80000000, 0x3f800000,
 };
 
@@ -184,8 +184,8 @@ TEST(extreme_values_and_nan_payloads) {
     size_t count = narrow ? COUNT(bits32) : COUNT(bits64);
     for (size_t i = 0; i < count; i++) {
       uint64_t bits = narrow ? bits32[i] : bits64[i];
-      check_bits(fixture_func(&fixture, kind), kind, bits);  // C, wasm, host and back
-      check_bits(hosts[kind], kind, bits);                   // C to host
+      check_bits(fixture_func(&fixture, kind), kind, bits); // C, wasm, host and back
+      check_bits(hosts[kind], kind, bits);                  // C to host
       check_global_bits(fixture.store, kind, bits);
     }
   }
@@ -194,15 +194,16 @@ TEST(extreme_values_and_nan_payloads) {
 }
 
 TEST(arithmetic_of_every_kind) {
-  fixture_t fixture = fixture_from_wat("(module"
-                                       "  (func (export \"i\") (param i32 i32) (result i32)"
-                                       "    (i32.sub (local.get 0) (local.get 1)))"
-                                       "  (func (export \"I\") (param i64 i64) (result i64)"
-                                       "    (i64.sub (local.get 0) (local.get 1)))"
-                                       "  (func (export \"f\") (param f32 f32) (result f32)"
-                                       "    (f32.sub (local.get 0) (local.get 1)))"
-                                       "  (func (export \"F\") (param f64 f64) (result f64)"
-                                       "    (f64.sub (local.get 0) (local.get 1))))");
+  fixture_t fixture = fixture_from_wat(
+      "(module"
+      "  (func (export \"i\") (param i32 i32) (result i32)"
+      "    (i32.sub (local.get 0) (local.get 1)))"
+      "  (func (export \"I\") (param i64 i64) (result i64)"
+      "    (i64.sub (local.get 0) (local.get 1)))"
+      "  (func (export \"f\") (param f32 f32) (result f32)"
+      "    (f32.sub (local.get 0) (local.get 1)))"
+      "  (func (export \"F\") (param f64 f64) (result f64)"
+      "    (f64.sub (local.get 0) (local.get 1))))");
   wasm_val_t result;
   GARBAGE(result);
   CHECK_NO_TRAP(

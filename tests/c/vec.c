@@ -232,7 +232,7 @@ TEST(byte_vec_new_uninitialized) {
   REQUIRE(vec.data);
   size_t zeros = 0;
   for (size_t i = 0; i < 101; i++) zeros += vec.data[i] == 0;
-  CHECK_INT(zeros, 101);  // the one after the end included
+  CHECK_INT(zeros, 101); // the one after the end included
   memset(vec.data, 7, vec.size);
   wasm_byte_vec_delete(&vec);
   CHECK_INT(vec.size, 0);

@@ -5,7 +5,7 @@
 
 int main(void) {
   size_t sizes = 0;
-  for (int i = 0; i < 10; i++) {  // the last one may still be found on the stack
+  for (int i = 0; i < 10; i++) { // the last one may still be found on the stack
     wasm_byte_vec_t forgotten;
     wasm_byte_vec_new(&forgotten, 9, "forgotten");
     sizes += forgotten.size;

@@ -1,6 +1,6 @@
 // Runs the fuzzers on generated inputs, or on files, in a child process, so that an input that ends
 // the process can be reported and kept.
-#define _DEFAULT_SOURCE  // MAP_ANONYMOUS
+#define _DEFAULT_SOURCE // MAP_ANONYMOUS
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -36,7 +36,7 @@ static bool leaks(void) {
 
 enum {
   MAX_INPUT = 1 << 20,
-  LEAK_INTERVAL = 250,  // looking for leaks takes as long as many inputs
+  LEAK_INTERVAL = 250, // looking for leaks takes as long as many inputs
   HANG_SECONDS = 300,
 };
 
@@ -55,7 +55,7 @@ static struct {
 static struct {
   volatile uint64_t current, leak_from;
   volatile bool leaked;
-}* progress;
+} * progress;
 
 static uint64_t scramble(uint64_t* state) {
   *state ^= *state << 13;
@@ -208,17 +208,17 @@ static size_t read_input(const char* path, uint8_t* input) {
 
 static _Noreturn void usage(void) {
   fputs(
-    "fuzzer [--fuzzer api|bytes] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
-    "     [--directory WHERE_TO_WRITE_WHAT_FAILS]\n"
-    "fuzzer [--fuzzer api|bytes] [--minimize] FILE...\n",
-    stderr);
+      "fuzzer [--fuzzer api|bytes] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
+      "     [--directory WHERE_TO_WRITE_WHAT_FAILS]\n"
+      "fuzzer [--fuzzer api|bytes] [--minimize] FILE...\n",
+      stderr);
   exit(EXIT_FAILURE);
 }
 
 int main(int argument_count, char** arguments) {
   static uint8_t input[MAX_INPUT];
   progress =
-    mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (progress == MAP_FAILED) abort();
   const char* backend = getenv("WASMRT_BACKEND");
   options.backend = backend && backend[0] ? backend : wasmrt_backend_name(0);

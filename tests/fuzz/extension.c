@@ -5,19 +5,37 @@
 // ------------------------------------------------------------------------------------------------
 // Limits: at what there is, nothing more can be made; what is there stays.
 
+static uint64_t limit_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t value = 77;
+  EXPECT(wasmrt_store_limit(store, limit, &value));
+  return value;
+}
+
+static uint64_t usage_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
+  uint64_t usage = UINT64_MAX;
+  EXPECT(wasmrt_store_usage(store, limit, &usage));
+  return usage;
+}
+
+static size_t modules_of(const wasm_engine_t* engine) {
+  size_t count = SIZE_MAX;
+  EXPECT(wasmrt_engine_module_count(engine, &count));
+  return count;
+}
+
 static bool grows_by_one(object_t* object) {
   if (object->kind == MEMORY) return wasm_memory_grow(wasm_ref_as_memory(object->pointer), 1);
   return wasm_table_grow(wasm_ref_as_table(object->pointer), 1, NULL);
 }
 
-static bool makes_one(store_t* store, wasmrt_limit_t limit) {
-  if (limit == WASMRT_LIMIT_MEMORIES) {
+static bool makes_one(store_t* store, wasmrt_store_limit_t limit) {
+  if (limit == WASMRT_STORE_LIMIT_MEMORIES) {
     wasm_memorytype_t* type = new_memorytype(0, 1);
     wasm_memory_t* memory = wasm_memory_new(store->pointer, type);
     wasm_memorytype_delete(type);
     return memory != NULL;
   }
-  if (limit == WASMRT_LIMIT_TABLES) {
+  if (limit == WASMRT_STORE_LIMIT_TABLES) {
     wasm_tabletype_t* type = new_tabletype(WASM_FUNCREF, 0, 1);
     wasm_table_t* table = wasm_table_new(store->pointer, type, NULL);
     wasm_tabletype_delete(type);
@@ -36,22 +54,27 @@ void step_limits(void) {
   store_t* store = pick_store();
   if (!store) return;
   wasm_store_t* pointer = store->pointer;
-  wasmrt_limit_t limit = (wasmrt_limit_t)below(6);
-  if (limit > WASMRT_LIMIT_MEMORIES) {
-    wasmrt_limit_t none = (wasmrt_limit_t)(limit + next_byte() / 2);
+  wasmrt_store_limit_t limit = (wasmrt_store_limit_t)below(6);
+  if (limit > WASMRT_STORE_LIMIT_MEMORIES) {
+    // As large as it gets; a byte of it may be that of a limit.
+    wasmrt_store_limit_t none = limit + next_byte() * (one_in(2) ? 1u : 256u);
+    if (none <= WASMRT_STORE_LIMIT_MEMORIES) none = UINT32_MAX;
+    uint64_t number = 77;
     EXPECT_REFUSED(!wasmrt_store_set_limit(pointer, none, 0));
-    EXPECT_REFUSED(wasmrt_store_limit(pointer, none) == 0);
-    EXPECT_REFUSED(wasmrt_store_usage(pointer, none) == 0);
+    EXPECT_REFUSED(!wasmrt_store_limit(pointer, none, &number));
+    EXPECT_REFUSED(!wasmrt_store_usage(pointer, none, &number));
+    EXPECT_REFUSED(!wasmrt_store_limit(pointer, WASMRT_STORE_LIMIT_TABLES, NULL));
+    EXPECT_INT(number, 77);
     // Without a limit of the store there is nothing that could trap.
     EXPECT(wasmrt_store_set_growth_trap(pointer, one_in(2)));
     return;
   }
-  EXPECT(wasmrt_store_limit(pointer, limit) == WASMRT_UNLIMITED);
-  uint64_t usage = wasmrt_store_usage(pointer, limit);
+  EXPECT(limit_of(pointer, limit) == WASMRT_UNLIMITED);
+  uint64_t usage = usage_of(pointer, limit);
   EXPECT(wasmrt_store_set_limit(pointer, limit, usage));
-  EXPECT(wasmrt_store_limit(pointer, limit) == usage);
-  if (limit == WASMRT_LIMIT_MEMORY_BYTES || limit == WASMRT_LIMIT_TABLE_ELEMENTS) {
-    bool bytes = limit == WASMRT_LIMIT_MEMORY_BYTES;
+  EXPECT(limit_of(pointer, limit) == usage);
+  if (limit == WASMRT_STORE_LIMIT_MEMORY_BYTES || limit == WASMRT_STORE_LIMIT_TABLE_ELEMENTS) {
+    bool bytes = limit == WASMRT_STORE_LIMIT_MEMORY_BYTES;
     object_t* object = pick_of(bytes ? 1u << MEMORY : 1u << TABLE, store);
     if (object) {
       EXPECT_REFUSED_AS(WASMRT_ERROR_LIMIT, !grows_by_one(object));
@@ -60,8 +83,96 @@ void step_limits(void) {
   } else {
     EXPECT_REFUSED_AS(WASMRT_ERROR_LIMIT, !makes_one(store, limit));
   }
-  EXPECT(wasmrt_store_usage(pointer, limit) == usage);
+  EXPECT(usage_of(pointer, limit) == usage);
   EXPECT(wasmrt_store_set_limit(pointer, limit, WASMRT_UNLIMITED));
+}
+
+// ------------------------------------------------------------------------------------------------
+// Linking by name: two linkers beside a table of what they should have
+
+#define LINKER_MODULES 2
+#define LINKER_NAMES 3
+#define EXTERNS (1u << FUNC | 1u << GLOBAL | 1u << TABLE | 1u << MEMORY)
+
+typedef struct linker_t {
+  wasmrt_linker_t* pointer;
+  bool shadows;
+  object_t* defined[LINKER_MODULES][LINKER_NAMES];
+} linker_t;
+
+static const char linker_letters[] = "ab\0c";
+
+// Uses one of two linkers once: the second is asked for what the first has not.
+static void use_linker(linker_t linkers[2], bool chained, store_t* store) {
+  linker_t* linker = &linkers[one_in(3)];
+  size_t module = below(LINKER_MODULES), name = below(LINKER_NAMES);
+  const char *module_text = linker_letters + module, *name_text = linker_letters + name;
+  object_t** place = &linker->defined[module][name];
+  object_t* expected = *place;
+  if (!expected && chained && linker == linkers) expected = linkers[1].defined[module][name];
+  switch (below(6)) {
+    case 0: {
+      object_t* object = pick_of(EXTERNS, store);
+      if (!object) return;
+      wasm_extern_t* pointer = wasm_ref_as_extern(object->pointer);
+      bool defined = wasmrt_linker_define(linker->pointer, module_text, 1, name_text, 1, pointer);
+      EXPECT_INT(defined, !*place || linker->shadows);
+      if (defined) *place = object;
+      return;
+    }
+    case 1: {
+      object_t* foreign = pick_foreign_to(EXTERNS, store);
+      if (!foreign) return;
+      EXPECT_REFUSED(!wasmrt_linker_define(linker->pointer, module_text, 1, name_text, 1,
+                                           wasm_ref_as_extern(foreign->pointer)));
+      return;
+    }
+    case 2: {
+      wasm_extern_t* found = wasmrt_linker_get(linker->pointer, module_text, 1, name_text, 1);
+      EXPECT(found == (expected ? wasm_ref_as_extern(expected->pointer) : NULL));
+      wasm_extern_delete(found);
+      return;
+    }
+    case 3: {
+      size_t other = below(LINKER_NAMES);
+      object_t** alias = &linker->defined[module][other];
+      bool defined = wasmrt_linker_alias(linker->pointer, module_text, 1, name_text, 1, module_text,
+                                         1, linker_letters + other, 1);
+      EXPECT_INT(defined, expected && (!*alias || linker->shadows));
+      if (defined) *alias = expected;
+      return;
+    }
+    case 4:
+      linker->shadows = one_in(2);
+      EXPECT(wasmrt_linker_set_shadowing(linker->pointer, linker->shadows));
+      return;
+    default:
+      EXPECT_REFUSED(!wasmrt_linker_define(linker->pointer, "\xff", 1, name_text, 1, NULL));
+      EXPECT_REFUSED(!wasmrt_linker_set_unknown(linker->pointer, 3 + next_byte()));
+  }
+}
+
+void step_linker(void) {
+  store_t* store = pick_store();
+  if (!store) return;
+  linker_t linkers[2];
+  memset(linkers, 0, sizeof linkers);
+  for (int i = 0; i < 2; i++) EXPECT((linkers[i].pointer = wasmrt_linker_new(store->pointer)));
+  bool chained = one_in(2);
+  if (chained) {
+    EXPECT(wasmrt_linker_set_next(linkers[0].pointer, linkers[1].pointer));
+    EXPECT_REFUSED(!wasmrt_linker_set_next(linkers[1].pointer, linkers[0].pointer));
+  }
+  for (size_t i = below(12); i > 0; i--) use_linker(linkers, chained, store);
+  prepare_catalogue();
+  wasm_module_t* module = wasm_module_new(store->pointer, &catalogue[MODULE_OWN].binary);
+  wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linkers[0].pointer, module);
+  EXPECT(!module || pre);
+  wasm_module_delete(module);
+  bool first = one_in(2);
+  wasmrt_linker_delete(linkers[first].pointer);
+  wasmrt_linker_delete(linkers[!first].pointer);
+  wasmrt_instance_pre_delete(pre);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -105,6 +216,12 @@ void look_at_trap_extension(const object_t* object) {
   EXPECT_INT(wasmrt_trap_exit_status(trap, &status), exits);
   EXPECT_INT(status, exits ? object->status : 77);
   EXPECT_REFUSED(!wasmrt_trap_exit_status(trap, NULL));
+  EXPECT(wasmrt_trap_code_name(wasmrt_trap_code(trap)) != NULL);
+  EXPECT(wasmrt_error_kind_name(wasmrt_trap_error_kind(trap)) != NULL);
+  bool limit = object->code == WASMRT_TRAP_MEMORY_LIMIT || object->code == WASMRT_TRAP_TABLE_LIMIT;
+  if (object->code != WASMRT_TRAP_ERROR) {
+    EXPECT_INT(wasmrt_trap_error_kind(trap), limit ? WASMRT_ERROR_LIMIT : WASMRT_ERROR_TRAP);
+  }
   EXPECT_PTR(wasmrt_trap_data(trap), object->has_env ? object : NULL);
 }
 
@@ -112,11 +229,11 @@ void look_at_trap_extension(const object_t* object) {
 // Fuel, deadlines and interrupts: a store of its own, on an engine that has them
 
 static const char metered_text[] =
-  "(module (import \"\" \"visit\" (func $visit))"
-  "  (func (export \"count\") (param $n i32) (result i32) (local $i i32)"
-  "    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))"
-  "      (local.get $n))))"
-  "    (call $visit) (local.get $i)))";
+    "(module (import \"\" \"visit\" (func $visit))"
+    "  (func (export \"count\") (param $n i32) (result i32) (local $i i32)"
+    "    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))"
+    "      (local.get $n))))"
+    "    (call $visit) (local.get $i)))";
 
 static wasm_engine_t* metered_engine(void) {
   static wasm_engine_t* engine;
@@ -211,9 +328,9 @@ static void use_metered(metered_t* metered) {
       break;
     }
     case 1:
-      EXPECT(wasmrt_store_set_deadline(metered->store, 0));
-      EXPECT_INT(count(metered, 1), WASMRT_TRAP_DEADLINE);
-      EXPECT(wasmrt_store_set_deadline(metered->store, WASMRT_NO_DEADLINE));
+      EXPECT(wasmrt_store_set_timeout(metered->store, 0));
+      EXPECT_INT(count(metered, 1), WASMRT_TRAP_TIMEOUT);
+      EXPECT(wasmrt_store_set_timeout(metered->store, WASMRT_NO_TIMEOUT));
       EXPECT(wasmrt_store_set_call_timeout(metered->store, UINT64_C(3600000000000)));
       break;
     case 2:
@@ -254,7 +371,7 @@ void step_metered(void) {
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(metered_text, strlen(metered_text), &binary)) FAIL("text");
   wasm_module_t* module = wasm_module_new(metered.store, &binary);
-  EXPECT(wasmrt_engine_modules(metered_engine()) >= 1);
+  EXPECT(modules_of(metered_engine()) >= 1);
   wasm_functype_t* type = wasm_functype_new_0_0();
   wasm_func_t* host = wasm_func_new_with_env(metered.store, type, visit, &metered, NULL);
   wasm_functype_delete(type);
@@ -286,7 +403,21 @@ void step_unmetered(void) {
   store_t* store = pick_store();
   wasm_store_t* pointer = store ? store->pointer : NULL;
   uint64_t fuel = 77;
-  switch (below(4)) {
+  switch (below(5)) {
+    case 4: {
+      // One handle of the engine more, which may be the last but those of its stores.
+      if (!store) {
+        EXPECT_REFUSED(!wasmrt_store_engine(NULL));
+        break;
+      }
+      wasm_engine_t* engine = wasmrt_store_engine(pointer);
+      EXPECT(engine != NULL && wasmrt_engine_backend_name(engine) != NULL);
+      wasm_store_t* other = wasm_store_new(engine);
+      EXPECT(other != NULL);
+      wasm_store_delete(other);
+      wasm_engine_delete(engine);
+      break;
+    }
     case 0:
       EXPECT_REFUSED(!wasmrt_store_set_fuel(pointer, 1));
       EXPECT_REFUSED(!wasmrt_store_add_fuel(pointer, 1));
@@ -297,7 +428,7 @@ void step_unmetered(void) {
       EXPECT_INT(fuel, 77);
       break;
     case 2:
-      EXPECT_REFUSED(!wasmrt_store_set_deadline(pointer, 1));
+      EXPECT_REFUSED(!wasmrt_store_set_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_store_set_call_timeout(pointer, 1));
       EXPECT_REFUSED(!wasmrt_interrupt_new(pointer));
       break;
@@ -322,13 +453,21 @@ static void set_option(configuration_t* it) {
     size_t bytes;
     bool right;
   } stacks[] = {{0, false}, {1 << 17, true}, {1 << 19, true}, {((size_t)1 << 30) + 1, false}};
+  static const uint64_t pool[] = {4, 4, 4, 1 << 20, 1000};
   static const uint64_t reservations[] = {0, 1 << 16, 1 << 24, UINT64_C(1) << 32};
   wasm_config_t* config = it->config;
   bool on = one_in(2), right = true, done;
-  uint8_t value = next_byte();
+  uint32_t value = next_byte();
   switch (below(16)) {
-    case 0: done = wasmrt_config_set_compiler(config, value %= 9); right = value <= 6; break;
-    case 1: done = wasmrt_config_set_optimization(config, value %= 6); right = value <= 3; break;
+    case 0:
+      value = one_in(4) ? value << 8 | 1 : value % 9;
+      done = wasmrt_config_set_compiler(config, value);
+      right = value <= 6;
+      break;
+    case 1:
+      done = wasmrt_config_set_optimization(config, value %= 6);
+      right = value <= 3;
+      break;
     case 2:
       done = wasmrt_config_set_proposal(config, value %= 21, on);
       right = value >= 1 && value <= 18;
@@ -342,7 +481,15 @@ static void set_option(configuration_t* it) {
     case 6: done = wasmrt_config_set_memory_reservation(config, reservations[value % 4]); break;
     case 7: done = wasmrt_config_set_memory_guard_size(config, reservations[value % 3]); break;
     case 8: done = wasmrt_config_set_memory_copy_on_write(config, on); break;
-    case 9: done = wasmrt_config_set_pooling(config, 4, 4, 4, 1 << 20, 1000); break;
+    case 9:
+      if (one_in(2)) {
+        value %= 7;
+        done = wasmrt_config_set_pool_limit(config, value, pool[value % 5]);
+        right = value <= WASMRT_POOL_TABLE_ELEMENTS;
+      } else {
+        done = wasmrt_config_set_pooling(config, on);
+      }
+      break;
     case 10: done = wasmrt_config_set_parallel_compilation(config, on); break;
     case 11:
       // Only asked for: Pulley has none, and what has leaves files.
@@ -371,17 +518,17 @@ static void set_option(configuration_t* it) {
 
 static void run_something(wasm_engine_t* engine, bool fuel) {
   static const char text[] =
-    "(module (func (export \"f\") (result i32) (i32.add (i32.const 3) (i32.const 4))))";
+      "(module (func (export \"f\") (result i32) (i32.add (i32.const 3) (i32.const 4))))";
   static wasm_byte_vec_t binary;
   if (!binary.data && !wasmrt_wat2wasm(text, strlen(text), &binary)) FAIL("text");
   wasm_store_t* store = wasm_store_new(engine);
   EXPECT(store != NULL);
   if (fuel) EXPECT(wasmrt_store_set_fuel(store, 1000));
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(modules_of(engine), 0);
   EXPECT(wasm_module_validate(store, &binary));
   wasm_module_t* module = wasm_module_new(store, &binary);
   EXPECT(module != NULL);
-  EXPECT_INT(wasmrt_engine_modules(engine), 1);
+  EXPECT_INT(modules_of(engine), 1);
   wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
   EXPECT(instance != NULL);
   wasm_extern_vec_t exports;
@@ -394,7 +541,7 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   wasm_instance_delete(instance);
   wasm_module_delete(module);
   wasm_store_delete(store);
-  EXPECT_INT(wasmrt_engine_modules(engine), 0);
+  EXPECT_INT(modules_of(engine), 0);
 }
 
 void step_configuration(void) {
@@ -422,8 +569,9 @@ static void log_finalizer(void* env) {
   ++*(unsigned*)env;
 }
 
-static void log_warning(void* env, const char* message) {
+static void log_warning(void* env, uint32_t level, const char* message) {
   EXPECT(env != NULL && message && message[0]);
+  EXPECT_INT(level, WASMRT_LOG_WARNING);
   EXPECT(wasmrt_version() != NULL);
 }
 
@@ -433,12 +581,25 @@ void step_process(void) {
   EXPECT(count >= 1);
   EXPECT(wasmrt_backend_name(below((unsigned)count)) != NULL);
   EXPECT_PTR(wasmrt_backend_name(count), NULL);
+  const char* name = wasmrt_backend_name(below((unsigned)count));
+  EXPECT(wasmrt_backend_version(name) != NULL);
+  EXPECT_PTR(wasmrt_backend_version(NULL), NULL);
+  EXPECT(wasmrt_backend_supports(name, WASMRT_SETTING_FUEL));
+  EXPECT(wasmrt_backend_supports_proposal(name, WASMRT_PROPOSAL_SIMD));
+  uint32_t beyond = 19 + (next_u32() >> 1);
+  EXPECT_REFUSED(!wasmrt_backend_supports(name, beyond));
+  EXPECT_REFUSED(!wasmrt_backend_supports_proposal(name, beyond));
+  EXPECT_REFUSED(!wasmrt_backend_supports("", WASMRT_SETTING_FUEL));
+  EXPECT_PTR(wasmrt_compiler_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_proposal_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_error_kind_name(beyond), NULL);
+  EXPECT_PTR(wasmrt_trap_code_name(100 + beyond), NULL);
   uint64_t offset = 77;
   EXPECT_REFUSED(!wasm_valtype_new(77));
   EXPECT(!wasmrt_last_error_offset(&offset));
   EXPECT_INT(offset, 77);
   unsigned finalized = 0, other = 0;
-  wasmrt_set_log_callback(log_warning, &finalized, log_finalizer);
+  wasmrt_log_set_callback(log_warning, &finalized, log_finalizer);
   EXPECT_INT(finalized, 0);
   store_t* store = pick_store();
   if (store) {
@@ -447,7 +608,7 @@ void step_process(void) {
     wasm_foreign_delete(foreign);
     EXPECT_LEAVES_ERROR(wasm_foreign_delete(foreign));
   }
-  wasmrt_set_log_callback(NULL, &other, log_finalizer);
+  wasmrt_log_set_callback(NULL, &other, log_finalizer);
   EXPECT_INT(finalized, 1);
   EXPECT_INT(other, 1);
 }

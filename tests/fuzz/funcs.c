@@ -7,28 +7,28 @@
 static const struct {
   const char *params, *results;
 } signatures[] = {
-  {"i", "i"},
-  {"er", "er"},
-  {MANY_PARAMS, MANY_RESULTS},
-  {"", "i"},
-  {"", ""},
-  {"iIfFer", "reFfIi"},
-  {"eeeeeeeeeeeeeeeeee", "eeeeeeeeeeeeeeeeer"},
-  {"r", "e"},
-  {"I", "I"},
-  {"If", "f"},
-  {"IfF", "F"},
-  {"IfFi", "i"},
-  {"IfFiI", "I"},
-  {"IfFiIf", "f"},
-  {"IfFiIfF", "F"},
-  {"iii", "i"},
-  {"iiiiii", "i"},
-  {"iiiiiiii", ""},
-  {"F", "f"},
-  {"f", "F"},
-  {"Fi", "I"},
-  {"fF", ""},
+    {"i", "i"},
+    {"er", "er"},
+    {MANY_PARAMS, MANY_RESULTS},
+    {"", "i"},
+    {"", ""},
+    {"iIfFer", "reFfIi"},
+    {"eeeeeeeeeeeeeeeeee", "eeeeeeeeeeeeeeeeer"},
+    {"r", "e"},
+    {"I", "I"},
+    {"If", "f"},
+    {"IfF", "F"},
+    {"IfFi", "i"},
+    {"IfFiI", "I"},
+    {"IfFiIf", "f"},
+    {"IfFiIfF", "F"},
+    {"iii", "i"},
+    {"iiiiii", "i"},
+    {"iiiiiiii", ""},
+    {"F", "f"},
+    {"f", "F"},
+    {"Fi", "I"},
+    {"fF", ""},
 };
 
 void step_func_new(void) {
@@ -44,8 +44,8 @@ void step_func_new(void) {
     // A function that cannot be made still finalizes its environment.
     object_t* none = model_memory(sizeof *none);
     none->has_env = true;
-    EXPECT_REFUSED(
-      !wasm_func_new_with_env(one_in(2) ? NULL : store->pointer, type, NULL, none, env_finalizer));
+    EXPECT_REFUSED(!wasm_func_new_with_env(one_in(2) ? NULL : store->pointer, type, NULL, none,
+                                           env_finalizer));
     EXPECT(none->env_finalized);
     wasm_functype_delete(type);
     return;
@@ -58,7 +58,7 @@ void step_func_new(void) {
     object_t* env = model_memory(sizeof *env);
     env->has_env = true;
     wasm_func_t* func =
-      wasm_func_new_with_env(store->pointer, type, host_callback_with_env, env, env_finalizer);
+        wasm_func_new_with_env(store->pointer, type, host_callback_with_env, env, env_finalizer);
     object = adopt_new(func, FUNC, store);
     *env = *object;
     env->has_env = true;
@@ -96,7 +96,7 @@ static bool spoil_results(const object_t* self, wasm_val_vec_t* results) {
 static void write_results(expected_call_t* expected, wasm_val_vec_t* results) {
   const object_t* self = expected->host;
   for (unsigned i = 0; i < results->size; i++) {
-    if (one_in(5)) continue;  // what is not written is zero
+    if (one_in(5)) continue; // what is not written is zero
     value_t value = any_value(kind_of_letter(self->results[i]), self->store);
     results->data[i] = own_value(&value);
     if (value.object) {
@@ -129,8 +129,8 @@ static wasm_trap_t* any_trap(expected_call_t* expected) {
     take_copy(trap);
   } else {
     if (!store->owned) return NULL;
-    trap =
-      adopt_trap(wasm_trap_new(store->pointer, &(wasm_message_t){4, (char*)"host"}), store, "host");
+    trap = adopt_trap(wasm_trap_new(store->pointer, &(wasm_message_t){4, (char*)"host"}), store,
+                      "host");
     trap->loose--;
   }
   handle_given_up(trap);
@@ -197,11 +197,11 @@ wasm_trap_t* host_callback_with_env(void* env, const wasm_val_vec_t* args,
 // Predictions
 
 typedef struct prediction_t {
-  const char* trap;  // NULL if it returns
+  const char* trap; // NULL if it returns
   value_t results[MAX_VALUES];
-  object_t* host;  // the host function that decides, if one does
+  object_t* host; // the host function that decides, if one does
   value_t host_arguments[MAX_VALUES];
-  int32_t added;  // by WebAssembly to the host function's i32
+  int32_t added; // by WebAssembly to the host function's i32
 } prediction_t;
 
 static value_t i32_value(uint32_t number) {
@@ -321,7 +321,7 @@ static void predict(const object_t* func, value_t* args, prediction_t* predictio
     }
     case SELF:
       results[0] =
-        (value_t){.kind = WASM_FUNCREF, .object = func->instance->exports[FIRST_FUNCTION]};
+          (value_t){.kind = WASM_FUNCREF, .object = func->instance->exports[FIRST_FUNCTION]};
       break;
     case INDIRECT: {
       cell_t* table = cells[CELL_TF];
@@ -375,15 +375,15 @@ static wasmrt_trap_code_t code_of(const char* message) {
     const char* message;
     wasmrt_trap_code_t code;
   } codes[] = {
-    {"unreachable", WASMRT_TRAP_UNREACHABLE},
-    {"out of bounds memory access", WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
-    {"out of bounds table access", WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
-    {"undefined element", WASMRT_TRAP_UNDEFINED_ELEMENT},
-    {"uninitialized element", WASMRT_TRAP_UNINITIALIZED_ELEMENT},
-    {"indirect call type mismatch", WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH},
-    {"integer divide by zero", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
-    {"integer overflow", WASMRT_TRAP_INTEGER_OVERFLOW},
-    {"call stack exhausted", WASMRT_TRAP_STACK_EXHAUSTED},
+      {"unreachable", WASMRT_TRAP_UNREACHABLE},
+      {"out of bounds memory access", WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS},
+      {"out of bounds table access", WASMRT_TRAP_TABLE_OUT_OF_BOUNDS},
+      {"undefined element", WASMRT_TRAP_UNDEFINED_ELEMENT},
+      {"uninitialized element", WASMRT_TRAP_UNINITIALIZED_ELEMENT},
+      {"indirect call type mismatch", WASMRT_TRAP_INDIRECT_CALL_TYPE_MISMATCH},
+      {"integer divide by zero", WASMRT_TRAP_INTEGER_DIVIDE_BY_ZERO},
+      {"integer overflow", WASMRT_TRAP_INTEGER_OVERFLOW},
+      {"call stack exhausted", WASMRT_TRAP_STACK_EXHAUSTED},
   };
   for (size_t i = 0; i < LENGTH_OF(codes); i++)
     if (strcmp(message, codes[i].message) == 0) return codes[i].code;
@@ -422,9 +422,9 @@ void invoke(object_t* func) {
   run.expected = prediction.host ? &expected : NULL;
   store->running++;
   run.depth++;
-  wasm_trap_t* trap =
-    wasm_func_call(wasm_ref_as_func_const(func->pointer), params == 0 && one_in(2) ? NULL : &given,
-                   room == 0 && one_in(2) ? NULL : &taken);
+  wasm_trap_t* trap = wasm_func_call(wasm_ref_as_func_const(func->pointer),
+                                     params == 0 && one_in(2) ? NULL : &given,
+                                     room == 0 && one_in(2) ? NULL : &taken);
   run.depth--;
   store->running--;
   run.expected = expected.outer;
@@ -447,7 +447,7 @@ void invoke(object_t* func) {
     adopt_known(trap, expected.trap);
   } else {
     object_t* object =
-      adopt_trap(trap, prediction.host ? prediction.host->store : store, prediction.trap);
+        adopt_trap(trap, prediction.host ? prediction.host->store : store, prediction.trap);
     bool own = !prediction.host && func->behaviour < CALL_ONE && func->behaviour != INDIRECT;
     if (own) object->instance = func->instance;
   }

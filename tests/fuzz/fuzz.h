@@ -48,7 +48,7 @@ bool one_in(unsigned count);
 // Failure
 
 _Noreturn void fail(const char* file, int line, const char* format, ...)
-  __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #define FAIL(...) fail(__FILE__, __LINE__, __VA_ARGS__)
 #define EXPECT(condition)                     \
@@ -128,17 +128,17 @@ enum {
 typedef struct object_t object_t;
 
 typedef struct engine_t {
-  wasm_engine_t* pointer;  // NULL once deleted
-  unsigned number;         // tells it from all others of the run
-  bool lasting;            // one for all inputs, because engines are slow to make
+  wasm_engine_t* pointer; // NULL once deleted
+  unsigned number;        // tells it from all others of the run
+  bool lasting;           // one for all inputs, because engines are slow to make
 } engine_t;
 
 typedef struct store_t {
   wasm_store_t* pointer;
   unsigned engine_number;
-  bool owned;        // wasm_store_delete was not called yet
-  unsigned frames;   // wasm_frame_t that keep it
-  unsigned running;  // calls under way
+  bool owned;       // wasm_store_delete was not called yet
+  unsigned frames;  // wasm_frame_t that keep it
+  unsigned running; // calls under way
 } store_t;
 
 // A value, its reference told as the object it refers to.
@@ -157,7 +157,7 @@ typedef struct cell_t {
   value_t value;
   uint32_t size, max;
   object_t* elements[MAX_ELEMENTS];
-  uint8_t first[MAX_PAGES], last[MAX_PAGES];  // bytes of each page
+  uint8_t first[MAX_PAGES], last[MAX_PAGES]; // bytes of each page
 } cell_t;
 
 // What a function does.
@@ -190,41 +190,41 @@ typedef enum behaviour_t {
   CALL_ONE,
   CALL_TWO,
   CALL_MANY,
-  THROUGH,  // and, after it, one for each import of numbers
+  THROUGH, // and, after it, one for each import of numbers
 } behaviour_t;
 
 enum { CELL_GI, CELL_GC, CELL_GE, CELL_GR, CELL_TF, CELL_TE, CELL_M, CELL_COUNT };
 
 typedef struct instance_t {
-  unsigned module;   // index in the catalogue
-  object_t* object;  // the instance itself
+  unsigned module;  // index in the catalogue
+  object_t* object; // the instance itself
   cell_t* cells[CELL_COUNT];
-  object_t* hosts[MAX_VALUES];     // imported functions, in order
-  object_t* exports[MAX_EXPORTS];  // NULL until asked for, unless imported
+  object_t* hosts[MAX_VALUES];    // imported functions, in order
+  object_t* exports[MAX_EXPORTS]; // NULL until asked for, unless imported
 } instance_t;
 
 struct object_t {
   kind_t kind;
   store_t* store;
   wasm_ref_t* pointer;
-  unsigned handles;  // all that the program has
-  unsigned loose;    // those of them that any step may use up
-  unsigned held;     // elements and globals that refer to it as an externref
-  bool pinned;       // its store keeps it to the end
-  bool uncertain;    // WebAssembly had it, and may keep it as long as it likes
+  unsigned handles; // all that the program has
+  unsigned loose;   // those of them that any step may use up
+  unsigned held;    // elements and globals that refer to it as an externref
+  bool pinned;      // its store keeps it to the end
+  bool uncertain;   // WebAssembly had it, and may keep it as long as it likes
   bool gone;
-  unsigned finalized, witnesses;  // calls of finalizers, and how many there should be at the end
+  unsigned finalized, witnesses; // calls of finalizers, and how many there should be at the end
   struct witness_t* witness;
   bool has_env, env_finalized;
 
-  char params[MAX_VALUES + 1], results[MAX_VALUES + 1];  // of a function or a tag
+  char params[MAX_VALUES + 1], results[MAX_VALUES + 1]; // of a function or a tag
   behaviour_t behaviour;
-  instance_t* instance;  // of an instance, or where a function is from, or where a trap arose
+  instance_t* instance; // of an instance, or where a function is from, or where a trap arose
   cell_t* cell;
-  char message[48];  // of a trap; empty if not known
+  char message[48]; // of a trap; empty if not known
   wasmrt_trap_code_t code;
   int32_t status;
-  unsigned module;   // index in the catalogue, of a module
+  unsigned module; // index in the catalogue, of a module
 };
 
 typedef struct witness_t {
@@ -257,7 +257,7 @@ typedef struct shared_t {
 typedef struct run_t {
   input_t input;
   unsigned step, depth;
-  unsigned finalizing;  // finalizers under way: what should be gone may be going
+  unsigned finalizing; // finalizers under way: what should be gone may be going
   const char* step_name;
   bool wasmi;
   engine_t engines[MAX_ENGINES];
@@ -271,7 +271,7 @@ typedef struct run_t {
   shared_t shared[MAX_SHARED];
   unsigned shared_count;
   expected_call_t* expected;
-  void** memory;  // what the model itself allocated, until the end of the run
+  void** memory; // what the model itself allocated, until the end of the run
   size_t memory_count, memory_room;
 } run_t;
 
@@ -347,7 +347,7 @@ void expect_name(const wasm_name_t* name, const char* text, size_t size);
 typedef struct export_t {
   const char* name;
   kind_t kind;
-  int what;  // a behaviour or a cell
+  int what; // a behaviour or a cell
   const char *params, *results;
 } export_t;
 
@@ -390,6 +390,7 @@ void env_finalizer(void* env);
 object_t* adopt_trap(wasm_trap_t* trap, store_t* store, const char* message);
 void look_at_trap_extension(const object_t* object);
 
+// clang-format off
 #define STEPS(X)                                                                                  \
   X(step_engine_new)                                                                              \
   X(step_engine_delete)                                                                           \
@@ -407,9 +408,10 @@ void look_at_trap_extension(const object_t* object);
               X(step_wrong_kind) X(step_wrong_store) X(step_reflect) X(step_trap_look)            \
                 X(step_frame_keep) X(step_frame_delete) X(step_types) X(step_bad_types)           \
                   X(step_vectors) X(step_huge) X(step_nulls) X(step_values) X(step_look_at_all)   \
-                    X(step_dead_handle) X(step_abandon) X(step_limits)                            \
+                    X(step_dead_handle) X(step_abandon) X(step_limits) X(step_linker)             \
                       X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
                         X(step_configuration) X(step_process)
+// clang-format on
 
 #define DECLARE(name) void name(void);
 STEPS(DECLARE)

@@ -6,19 +6,19 @@ static const struct {
   void (*run)(void);
 } steps[] = {
 #define ENTRY(name) {#name, name},
-  STEPS(ENTRY)
+    STEPS(ENTRY)
 #undef ENTRY
-  // More frequent than the rest: what makes objects for the others, and what runs them.
-  {"step_call", step_call},
-  {"step_call", step_call},
-  {"step_call", step_call},
-  {"step_call", step_call},
-  {"step_instance_new", step_instance_new},
-  {"step_instance_new", step_instance_new},
-  {"step_instance_exports", step_instance_exports},
-  {"step_func_new", step_func_new},
-  {"step_copy", step_copy},
-  {"step_delete", step_delete},
+    // More frequent than the rest: what makes objects for the others, and what runs them.
+    {"step_call", step_call},
+    {"step_call", step_call},
+    {"step_call", step_call},
+    {"step_call", step_call},
+    {"step_instance_new", step_instance_new},
+    {"step_instance_new", step_instance_new},
+    {"step_instance_exports", step_instance_exports},
+    {"step_func_new", step_func_new},
+    {"step_copy", step_copy},
+    {"step_delete", step_delete},
 };
 
 void do_step(void) {

@@ -16,7 +16,7 @@ void __libc_free(void* block);
 
 typedef struct header_t {
   size_t size;
-  void* block;  // what glibc gave
+  void* block; // what glibc gave
   uint64_t magic, before;
 } header_t;
 

@@ -310,7 +310,7 @@ void handle_given_up(object_t* object) {
 }
 
 static void* delete_in_thread(void* handle) {
-  run.finalizing++;  // a finalizer shall run there, but no WebAssembly
+  run.finalizing++; // a finalizer shall run there, but no WebAssembly
   wasm_ref_delete(handle);
   run.finalizing--;
   return NULL;
@@ -433,7 +433,7 @@ void step_dead_handle(void) {
 // Engines and stores
 
 static void expect_backend(wasm_engine_t* engine) {
-  const char* name = wasmrt_engine_backend(engine);
+  const char* name = wasmrt_engine_backend_name(engine);
   EXPECT(name != NULL);
   run.wasmi = strcmp(name, "wasmi") == 0;
 }

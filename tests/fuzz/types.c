@@ -63,7 +63,7 @@ void expect_functype(const wasm_functype_t* type, const char* params, const char
 
 wasm_globaltype_t* new_globaltype(wasm_valkind_t content, bool variable) {
   wasm_globaltype_t* type =
-    wasm_globaltype_new(wasm_valtype_new(content), variable ? WASM_VAR : WASM_CONST);
+      wasm_globaltype_new(wasm_valtype_new(content), variable ? WASM_VAR : WASM_CONST);
   EXPECT(type != NULL);
   return type;
 }
@@ -122,12 +122,12 @@ static wasm_externtype_t* new_of_shape(const shape_t* shape) {
       return wasm_globaltype_as_externtype(new_globaltype(shape->content, shape->variable));
     case WASM_EXTERN_TABLE:
       return wasm_tabletype_as_externtype(
-        new_tabletype(shape->content, shape->limits.min, shape->limits.max));
+          new_tabletype(shape->content, shape->limits.min, shape->limits.max));
     case WASM_EXTERN_MEMORY:
       return wasm_memorytype_as_externtype(new_memorytype(shape->limits.min, shape->limits.max));
     default:
       return wasm_tagtype_as_externtype(
-        wasm_tagtype_new(new_functype(shape->params, shape->results)));
+          wasm_tagtype_new(new_functype(shape->params, shape->results)));
   }
 }
 
@@ -142,9 +142,9 @@ static void expect_shape(const wasm_externtype_t* type, const shape_t* shape) {
   EXPECT_INT(wasm_externtype_kind(type), shape->kind);
   // A type can be seen as its kind alone.
   const void* views[] = {
-    wasm_externtype_as_functype_const(type), wasm_externtype_as_globaltype_const(type),
-    wasm_externtype_as_tabletype_const(type), wasm_externtype_as_memorytype_const(type),
-    wasm_externtype_as_tagtype_const(type)};
+      wasm_externtype_as_functype_const(type), wasm_externtype_as_globaltype_const(type),
+      wasm_externtype_as_tabletype_const(type), wasm_externtype_as_memorytype_const(type),
+      wasm_externtype_as_tagtype_const(type)};
   for (size_t i = 0; i < LENGTH_OF(views); i++)
     EXPECT_PTR(views[i], i == shape->kind ? (const void*)type : NULL);
   // The accessors of another kind refuse a type.
@@ -328,7 +328,7 @@ void step_bad_types(void) {
     }
     case 1:
       EXPECT_REFUSED(
-        !wasm_globaltype_new(wasm_valtype_new(WASM_I32), (wasm_mutability_t)(2 + below(250))));
+          !wasm_globaltype_new(wasm_valtype_new(WASM_I32), (wasm_mutability_t)(2 + below(250))));
       break;
     case 2:
       EXPECT_REFUSED(!wasm_tabletype_new(wasm_valtype_new((wasm_valkind_t)below(4)), &fine));
@@ -358,7 +358,7 @@ void step_bad_types(void) {
       wasm_valtype_vec_new(&results, 2, types);
       bool swapped = one_in(2);
       EXPECT_REFUSED(
-        !wasm_functype_new(swapped ? &results : &params, swapped ? &params : &results));
+          !wasm_functype_new(swapped ? &results : &params, swapped ? &params : &results));
       EXPECT_PTR(params.data, NULL);
       EXPECT_PTR(results.data, NULL);
       break;
@@ -572,10 +572,10 @@ void test_extern_vec(void);
 
 void step_vectors(void) {
   static void (*const tests[])(void) = {
-    test_valtype_vec,    test_functype_vec, test_globaltype_vec, test_tabletype_vec,
-    test_memorytype_vec, test_tagtype_vec,  test_externtype_vec, test_importtype_vec,
-    test_exporttype_vec, test_byte_vec,     test_val_vec,        test_extern_vec,
-    test_byte_vec,       test_val_vec,      test_extern_vec};
+      test_valtype_vec,    test_functype_vec, test_globaltype_vec, test_tabletype_vec,
+      test_memorytype_vec, test_tagtype_vec,  test_externtype_vec, test_importtype_vec,
+      test_exporttype_vec, test_byte_vec,     test_val_vec,        test_extern_vec,
+      test_byte_vec,       test_val_vec,      test_extern_vec};
   tests[below(LENGTH_OF(tests))]();
 }
 
@@ -585,7 +585,7 @@ void step_huge(void) {
                                  SIZE_MAX / 16 + 1, (size_t)1 << 60, (size_t)1 << 47};
   size_t size = sizes[below(LENGTH_OF(sizes))];
 #ifdef __SANITIZE_ADDRESS__
-  size = SIZE_MAX;  // which never reaches malloc, where the sanitizer would warn each time
+  size = SIZE_MAX; // which never reaches malloc, where the sanitizer would warn each time
 #endif
 #define HUGE_TEST(name)                                                      \
   {                                                                          \

@@ -219,7 +219,7 @@ void step_global_new(void) {
   object_t* object = adopt_new(global, GLOBAL, store);
   object->cell = model_memory(sizeof(cell_t));
   *object->cell =
-    (cell_t){.kind = GLOBAL, .content = content, .variable = variable, .value = value};
+      (cell_t){.kind = GLOBAL, .content = content, .variable = variable, .value = value};
 }
 
 static wasm_val_t global_get(object_t* object) {
@@ -285,7 +285,7 @@ void step_table_new(void) {
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC, store) : NULL;
   if (other) EXPECT_REFUSED(!wasm_table_new(store->pointer, type, other->pointer));
   object_t* wrong =
-    one_in(4) && element == WASM_FUNCREF ? pick_of(ANY_KIND & ~(1u << FUNC), store) : NULL;
+      one_in(4) && element == WASM_FUNCREF ? pick_of(ANY_KIND & ~(1u << FUNC), store) : NULL;
   if (wrong) EXPECT_REFUSED(!wasm_table_new(store->pointer, type, wrong->pointer));
   cell_t* cell = model_memory(sizeof *cell);
   *cell = (cell_t){.kind = TABLE, .content = element, .size = min, .max = max};
@@ -297,7 +297,7 @@ void step_table_new(void) {
   if (init.object && element == WASM_EXTERNREF) init.object->uncertain = true;
   if (init.object && element == WASM_FUNCREF) init.object->uncertain = true;
   wasm_table_t* table =
-    wasm_table_new(store->pointer, type, init.object ? init.object->pointer : NULL);
+      wasm_table_new(store->pointer, type, init.object ? init.object->pointer : NULL);
   wasm_tabletype_delete(type);
   object_t* object = adopt_new(table, TABLE, store);
   object->cell = cell;
@@ -332,8 +332,8 @@ void step_table_set(void) {
   wasm_ref_t* ref = value.object ? value.object->pointer : NULL;
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC | 1u << FOREIGN, object->store) : NULL;
   object_t* wrong = one_in(4) && cell->content == WASM_FUNCREF
-                      ? pick_of(ANY_KIND & ~(1u << FUNC), object->store)
-                      : NULL;
+                        ? pick_of(ANY_KIND & ~(1u << FUNC), object->store)
+                        : NULL;
   if (other) {
     EXPECT_REFUSED(!wasm_table_set(table, index, other->pointer));
   } else if (wrong) {

@@ -23,14 +23,14 @@ static bool kinds_are(const wasm_valtype_vec_t* types, size_t size, va_list* kin
 }
 
 // Checks the kinds of the parameters, then of the results, and deletes the type.
-static void check_functype(
-  const char* subject, wasm_functype_t* type, size_t parameter_count, size_t result_count, ...
-) {
+static void check_functype(const char* subject, wasm_functype_t* type, size_t parameter_count,
+                           size_t result_count, ...) {
   va_list kinds;
   va_start(kinds, result_count);
   bool parameters_hold = kinds_are(wasm_functype_params(type), parameter_count, &kinds);
   CHECK(subject, parameters_hold);
-  bool results_hold = parameters_hold && kinds_are(wasm_functype_results(type), result_count, &kinds);
+  bool results_hold =
+      parameters_hold && kinds_are(wasm_functype_results(type), result_count, &kinds);
   CHECK(subject, results_hold);
   va_end(kinds);
   wasm_functype_delete(type);
@@ -76,22 +76,22 @@ static void check_functypes(void) {
   check_functype("wasm_functype_new_0_1", wasm_functype_new_0_1(REF), 0, 1, 128);
   check_functype("wasm_functype_new_1_1", wasm_functype_new_1_1(I64, REF), 1, 1, 1, 128);
   check_functype("wasm_functype_new_2_1", wasm_functype_new_2_1(I64, F32, REF), 2, 1, 1, 2, 128);
-  check_functype(
-    "wasm_functype_new_3_1", wasm_functype_new_3_1(I64, F32, F64, REF), 3, 1, 1, 2, 3, 128);
+  check_functype("wasm_functype_new_3_1", wasm_functype_new_3_1(I64, F32, F64, REF), 3, 1, 1, 2, 3,
+                 128);
   check_functype("wasm_functype_new_0_2", wasm_functype_new_0_2(REF, I32), 0, 2, 128, 0);
   check_functype("wasm_functype_new_1_2", wasm_functype_new_1_2(I64, REF, I32), 1, 2, 1, 128, 0);
-  check_functype(
-    "wasm_functype_new_2_2", wasm_functype_new_2_2(I64, F32, REF, I32), 2, 2, 1, 2, 128, 0);
-  check_functype(
-    "wasm_functype_new_3_2", wasm_functype_new_3_2(I64, F32, F64, REF, I32), 3, 2, 1, 2, 3, 128, 0);
+  check_functype("wasm_functype_new_2_2", wasm_functype_new_2_2(I64, F32, REF, I32), 2, 2, 1, 2,
+                 128, 0);
+  check_functype("wasm_functype_new_3_2", wasm_functype_new_3_2(I64, F32, F64, REF, I32), 3, 2, 1,
+                 2, 3, 128, 0);
 }
 
 static void check_values(void) {
   int object = 0;
-  wasm_ref_t* reference = (wasm_ref_t*)&object;  // never looked into
+  wasm_ref_t* reference = (wasm_ref_t*)&object; // never looked into
   wasm_val_t values[] = {
-    WASM_I32_VAL(-7), WASM_I64_VAL(-7000000000), WASM_F32_VAL(1.5f), WASM_F64_VAL(-2.25),
-    WASM_REF_VAL(reference), WASM_INIT_VAL,
+      WASM_I32_VAL(-7),    WASM_I64_VAL(-7000000000), WASM_F32_VAL(1.5f),
+      WASM_F64_VAL(-2.25), WASM_REF_VAL(reference),   WASM_INIT_VAL,
   };
   CHECK("WASM_I32_VAL", values[0].kind == WASM_I32 && values[0].of.i32 == -7);
   CHECK("WASM_I64_VAL", values[1].kind == WASM_I64 && values[1].of.i64 == -7000000000);
@@ -140,7 +140,7 @@ static void check_names(void) {
 static void check_constants(void) {
   CHECK("wasm_limits_max_default", wasm_limits_max_default == UINT32_MAX);
   CHECK("MEMORY_PAGE_SIZE", MEMORY_PAGE_SIZE == 65536);
-  int own = 1;  // the header's word for ownership must not stay behind as a macro
+  int own = 1; // the header's word for ownership must not stay behind as a macro
   CHECK("own", own == 1);
 }
 

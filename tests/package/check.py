@@ -39,7 +39,7 @@ class Check:
         self.work = options.work.resolve()
         self.prefix = self.work / "moved"
         self.library_directory = self.prefix / options.libdir
-        self.soname = "libwasmrt.so." + options.version.split(".")[0]
+        self.soname = "libwasmrt.so." + options.version.rpartition(".")[0]  # until 1.0, see docs/abi.md
         on_each = "".join(f", 5 on {backend}" for backend in options.backends.split(","))
         self.greeting = f"wasmrt {options.version}{on_each}\n"
 
@@ -59,7 +59,8 @@ class Check:
 
         package = pathlib.Path(self.options.libdir)
         for file in ["include/wasm.h", "include/wasmrt.h", package / "libwasmrt.a", package / "pkgconfig/wasmrt.pc",
-                     package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake"]:
+                     package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake",
+                     "share/doc/wasmrt/LICENSE", "share/doc/wasmrt/THIRD-PARTY.txt"]:
             expect(f"{file} is installed", (self.prefix / file).is_file(), True)
         for file in [*self.prefix.rglob("*.pc"), *self.prefix.rglob("*.cmake"), *self.prefix.rglob("*.h")]:
             for place in (self.work, SOURCES.parent.parent):
@@ -72,6 +73,18 @@ class Check:
         dynamic = run("readelf", "-d", self.library_directory / versioned)
         expect("SONAME", re.findall(r"\(SONAME\).*\[(.*)\]", dynamic), [self.soname])
         expect("RPATH and RUNPATH", re.findall(r"\((?:RPATH|RUNPATH)\).*", dynamic), [])
+
+    def versions(self):
+        """Programs ask for the version of the symbols; those linked with a library that had none yet run, too."""
+        directory = fresh(self.work / "versions")
+        node = self.soname.replace("libwasmrt.so.", "WASMRT_")
+        unversioned = pathlib.Path(self.options.cargo_target, self.options.profile, "libwasmrt.so")  # as cargo links it
+        for name, library, asked in [("with", self.library_directory / "libwasmrt.so", 1), ("without", unversioned, 0)]:
+            run(self.options.compiler, *WARNINGS, SOURCES / "project/main.c", f"-I{self.prefix / 'include'}", library,
+                "-o", directory / name)
+            expect(f"mentions of {node} in a program linked with {library}",
+                   run("readelf", "--version-info", directory / name).count(f"Name: {node}"), asked)
+            self.expect_greeting(directory / name, LD_LIBRARY_PATH=str(self.library_directory))
 
     def pkg_config(self):
         """Links dynamically, statically with dynamic system libraries, and wholly statically."""
@@ -108,8 +121,9 @@ class Check:
             return sorted(line.split()[0] for line in listed if len(line.split()) > 2)
 
         ours = self.library_directory / "libwasmrt.a"
+        shared = symbols("-D", self.library_directory / self.soname)
         expect("global symbols of the static library", symbols("--extern-only", ours),
-               symbols("-D", self.library_directory / self.soname))
+               [name.partition("@@")[0] for name in shared if "@@" in name])
         sources = SOURCES / "beside"
         directory = fresh(self.work / "beside")
         other = directory / "libother.a"
@@ -162,6 +176,7 @@ class Check:
         self.build_with_cmake(SOURCES / "embedded", self.work / "add-subdirectory",
                               f"-DWASMRT_SOURCE_DIR={SOURCES.parent.parent}",
                               f"-DWASMRT_CARGO_TARGET_DIR={self.options.cargo_target}",
+                              f"-DWASMRT_CARGO_PROFILE={self.options.profile}",
                               f"-DWASMRT_BACKENDS={self.options.backends.replace(',', ';')}")
 
 
@@ -169,6 +184,7 @@ def main():
     checks = {
         "install": Check.install,
         "links": Check.links,
+        "versions": Check.versions,
         "beside": Check.beside,
         "readme": Check.readme,
         "pkg-config": Check.pkg_config,
@@ -186,6 +202,7 @@ def main():
     parser.add_argument("--version", required=True)
     parser.add_argument("--backends", required=True, help="engines in the library, with commas between")
     parser.add_argument("--cargo-target", required=True, help="where cargo has built the library")
+    parser.add_argument("--profile", required=True, help="the profile of cargo that it was built with")
     options = parser.parse_args()
     checks[options.check](Check(options))
     return 0

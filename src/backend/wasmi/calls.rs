@@ -1,5 +1,5 @@
-//! Calls of common signatures in both directions, through the engine's typed interface: its untyped one checks types again
-//! under a lock, and allocates whenever it calls a host function.
+//! Calls functions of common signatures, in both directions, through the engine's typed interface. The untyped one
+//! checks types again while holding a lock, and allocates for each call of a host function.
 
 use super::store::{Context, WasmiStore, engine_func, invoke};
 use crate::backend::common::{HostObject, Owner};
@@ -10,13 +10,14 @@ use crate::runtime::core::value::{LentRoom, Val, ValUnion};
 use std::mem::MaybeUninit;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
-// `call` has an arm for each number of parameters and results, and no other.
+// `call` has match arms for exactly these numbers of parameters and results.
 const _: () = assert!(MAX_PARAMS == 6 && MAX_RESULTS == 2);
 
-/// Calls a function of numeric type with few parameters and results.
+/// Calls a function of a numeric type with few parameters and results.
 ///
 /// # Safety
-/// Its type is one that [`by_arity`](crate::runtime::core::arity::by_arity) knows, the arguments fit, and there is exactly room for the results.
+/// The function belongs to `store`'s engine, and [`by_arity`](crate::runtime::core::arity::by_arity) has a case for
+/// its type. The arguments match the type, and `results` has exactly as many places as the type has results.
 #[inline(always)]
 pub unsafe fn call(
     store: &WasmiStore,
@@ -25,33 +26,35 @@ pub unsafe fn call(
     results: &mut [MaybeUninit<Val>],
     only_i32: bool,
 ) -> Result<(), Error> {
-    // SAFETY: asked for positions that there are.
+    // SAFETY: each arm asks for positions below `args.len()`, which it has matched.
     let arg = |position: usize| unsafe { args.get_unchecked(position).bits(only_i32) };
-    // SAFETY: likewise.
+    // SAFETY: each arm asks for positions below the number of results, which it has matched.
     let kind = |position: usize| unsafe { func.result_kind(position, only_i32) };
-    // SAFETY: as promised by the caller.
+    // SAFETY: an entity of a function in a store of wasmi was made from a `wasmi::Func`.
     let callee = unsafe { engine_func(func) };
     macro_rules! arms {
         ($($count:literal: $($position:literal)*;)*) => {
             match (args.len(), results) {
                 $(
-                    // SAFETY: the function has so many parameters and results, all of them numbers.
+                    // SAFETY: the arm has matched the number of parameters and results, and the contract says that
+                    // all are numbers.
                     ($count, []) => unsafe { call_typed(store, callee, ($(arg($position),)*)) },
                     ($count, [one]) => {
-                        // SAFETY: likewise.
+                        // SAFETY: the numbers of parameters and results are matched, and all of them are numbers.
                         let bits: u64 = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
                         Val::write_bits(one, kind(0), bits);
                         Ok(())
                     }
                     ($count, [one, other]) => {
-                        // SAFETY: likewise.
+                        // SAFETY: the numbers of parameters and results are matched, and all of them are numbers.
                         let bits: (u64, u64) = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
                         Val::write_bits(one, kind(0), bits.0);
                         Val::write_bits(other, kind(1), bits.1);
                         Ok(())
                     }
                 )*
-                // SAFETY: the function has at most MAX_PARAMS parameters and MAX_RESULTS results, for which there are arms.
+                // SAFETY: the function has at most MAX_PARAMS parameters and MAX_RESULTS results, and there are arms
+                // for all of these.
                 _ => unsafe { std::hint::unreachable_unchecked() },
             }
         };
@@ -67,11 +70,12 @@ pub unsafe fn call(
     }
 }
 
-/// Calls a function as if all of its numbers were integers of 64 bits.
+/// Calls a function as if all of its numbers were 64-bit integers.
 ///
 /// # Safety
-/// The function has as many parameters and results, and all of them are numbers. The engine keeps each number in a cell of 64
-/// bits, of which the 32-bit ones use the lower half, whatever its type; so their bits can be passed as those of an integer.
+/// The function has the given number of parameters and results, and all of them are numbers. The engine keeps each
+/// number in a 64-bit cell, whatever its type, and uses the lower half of the cell for 32-bit numbers; so the bits of
+/// any number can be passed as an integer.
 #[inline(always)]
 unsafe fn call_typed<Params: WasmParams, Results: WasmResults>(
     store: &WasmiStore,
@@ -79,8 +83,8 @@ unsafe fn call_typed<Params: WasmParams, Results: WasmResults>(
     params: Params,
 ) -> Result<Results, Error> {
     const { assert!(size_of::<TypedFunc<Params, Results>>() == size_of::<Func>()) };
-    // SAFETY: a typed function is a function and nothing else, transparently; that its type is not quite what it says is
-    // what this function's contract is about.
+    // SAFETY: a `TypedFunc` is a transparent wrapper of a `Func`, of the same size. Its types are not quite the
+    // function's; the contract of this function says why that is sound.
     let typed: TypedFunc<Params, Results> = unsafe { std::mem::transmute_copy(&func) };
     typed.call(store.context(), params)
 }
@@ -106,13 +110,13 @@ macro_rules! number {
         }
     };
 }
-// Floats go by their bits: moving them through a floating-point register could change those of a NaN.
+// Floats are passed by their bits: a floating-point register could change the bits of a NaN.
 number!(i32, I32, i32, value => value, bits => bits as i32);
 number!(i64, I64, i64, value => value, bits => bits as i64);
 number!(F32, F32, i32, value => value.to_bits() as i32, bits => F32::from_bits(bits as u32));
 number!(F64, F64, i64, value => value.to_bits() as i64, bits => F64::from_bits(bits));
 
-/// What a host function gives: nothing, or a number.
+/// The results of a host function: none, or one number.
 trait HostResult: Sized + 'static
 where
     Result<Self, Error>: WasmRet,
@@ -121,7 +125,7 @@ where
     const ROOM: Self::Room;
 
     /// # Safety
-    /// The room holds as many values as it has places, of this type's kind.
+    /// All places of the room are initialised with values of this type's kind.
     unsafe fn from_room(room: &mut Self::Room) -> Self;
 }
 
@@ -136,7 +140,7 @@ impl<N: Number> HostResult for N {
     const ROOM: Self::Room = LentRoom::UNINIT;
     #[inline(always)]
     unsafe fn from_room(room: &mut Self::Room) -> N {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the room has one place, which is initialised, as the contract says.
         N::from_bits(unsafe { room.as_mut()[0].assume_init_ref().bits(false) })
     }
 }
@@ -158,8 +162,8 @@ macro_rules! host_params {
             {
                 Func::wrap(context, move |caller: Caller<'_, Owner>, $($name: $name),*| -> Result<R, Error> {
                     let mut room = R::ROOM;
-                    // SAFETY: the arguments are those of the function's type, and there is room for its results; they are
-                    // there when it succeeds.
+                    // SAFETY: the engine calls this with arguments of the function's type, and the room has a place
+                    // for each result. When `invoke` succeeds it has initialised all of them.
                     unsafe {
                         invoke(host.get(), caller, &[$($name.into_val()),*], room.as_mut())?;
                         Ok(R::from_room(&mut room))
@@ -179,11 +183,11 @@ host_params!(A B C D E F);
 host_params!(A B C D E F G);
 host_params!(A B C D E F G H);
 
-/// Makes a host function, if its signature is a common one: one result or none, and up to two numbers of any types or up to
-/// eight of type i32.
+/// Makes a host function if its signature is a common one: at most one result, and up to two parameters of any
+/// numeric type or up to eight of type i32.
 pub fn host_func(context: Context, host: HostObject, ty: &FuncType) -> Option<Func> {
     use ValKind::I32;
-    // Chooses a Rust type by a kind, twice where two parameters are to be chosen.
+    // Chooses a Rust type for a kind. Used inside itself where two types have to be chosen.
     macro_rules! choose {
         ($kind:expr, $name:ident, $then:expr) => {
             match $kind {

@@ -1,14 +1,15 @@
-//! Constant expressions, which wasmi 2.0.0 evaluates by recursion, and frees so too: long ones would overflow the host's stack,
-//! before any guest runs. Whoever lifts the limit of the configuration still meets this one.
+//! Limits the length of constant expressions, which wasmi 2.0.0 evaluates and frees by recursion: long ones would
+//! overflow the host's stack before any guest runs. This limit also applies if the one of the configuration was
+//! lifted.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Parser, Payload, TableInit};
 
-/// The terms that a constant expression may have: those of compilers have one or two, and a stack of 256 KiB has room for more
-/// than this.
+/// The most terms in a constant expression. Those that compilers emit have one or two, and a stack of 256 KiB is
+/// enough for more than this.
 const MAX_TERMS: usize = 1000;
 
-/// Fails if a constant expression of `wasm` is too long. What is malformed is left to the engine to say.
+/// Fails if a constant expression of `wasm` is too long. Leaves it to the engine to report malformed modules.
 pub fn check(wasm: &[u8]) -> Result<()> {
     for payload in Parser::new(0).parse_all(wasm) {
         let Ok(payload) = payload else { break };
@@ -50,7 +51,7 @@ pub fn check(wasm: &[u8]) -> Result<()> {
 }
 
 fn admit(what: &str, expression: &ConstExpr) -> Result<()> {
-    // No term is shorter than a byte.
+    // A term takes at least one byte.
     if expression.get_binary_reader().bytes_remaining() <= MAX_TERMS {
         return Ok(());
     }
@@ -63,8 +64,8 @@ fn admit(what: &str, expression: &ConstExpr) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{what} is a constant expression of {terms} terms, where the wasmi backend takes {MAX_TERMS}, whatever the engine's \
-         configuration allows; another backend may take it"
+        "{what} is a constant expression of {terms} terms, but the wasmi backend accepts at most {MAX_TERMS}, whatever \
+         the engine's configuration allows; another backend may accept it"
     );
     Err(Error::new(ErrorKind::Limit, message))
 }

@@ -1,42 +1,43 @@
-//! What the engine says in words alone. Each phrase that something depends on has a test, here unless said otherwise, which fails
-//! with a version of the engine that words it differently.
+//! Information that the engine gives only in words. Each phrase on which something depends has a test, here unless
+//! noted otherwise, which fails with a version of the engine that words it differently.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::binary::module_limits;
 use wasmparser::{Parser, Payload};
 
-/// How the engine says that a function has more parameters and locals than it takes.
+/// The error for a function that has more parameters and locals than the engine accepts.
 const TOO_MANY_LOCALS: &str = "encountered function with too many function parameters";
 
-/// How the engine says that a function needs more room than it can address.
+/// The error for a function that needs more room than the engine can address.
 const TOO_MANY_SLOTS: &str = "translation requires more registers for a function than available";
 
-/// How the engine says where in a module an error is.
+/// The end of an error, which gives its place in the module.
 const PLACE: &str = " (at offset";
 
-/// How the engine speaks of imports that do not fit a module.
+/// A word in errors about imports that do not fit a module.
 const IMPORTS: &str = "import";
 
-/// Makes errors of the engine, in its own words, errors of a kind.
+/// Converts errors of the engine to errors of a kind, in the engine's own words.
 pub fn in_words<E: std::fmt::Display>(kind: ErrorKind) -> impl Fn(E) -> Error {
     move |error| Error::new(kind, error.to_string().trim_end())
 }
 
-/// Whether an instantiation failed because of the imports.
+/// Whether an instantiation failed because of its imports.
 pub fn is_about_imports(message: &str) -> bool {
     message.contains(IMPORTS)
 }
 
-/// An error about a valid module that the engine does not translate, in better words than its own.
+/// Rewords an error about a valid module that the engine does not translate.
 pub fn untranslatable(wasm: &[u8], mut error: Error) -> Error {
     match error.message.as_str() {
         TOO_MANY_LOCALS => {
-            error.message = format!("more than {MAX_LOCALS} parameters and locals, which is all that wasmi takes");
+            error.message =
+                format!("more than {MAX_LOCALS} parameters and locals, the largest number that wasmi accepts");
             error.offset = too_many_locals(wasm).ok().flatten().map(|body| body as u64);
         }
         TOO_MANY_SLOTS => {
-            error.message = "a function has more locals and operands at a time than wasmi has slots for, which are \
-                             65535; a v128 takes two"
+            error.message = "a function needs more slots for its locals and operands than the 65535 that wasmi has; \
+                             a v128 takes two"
                 .to_string();
         }
         _ => {}
@@ -44,7 +45,7 @@ pub fn untranslatable(wasm: &[u8], mut error: Error) -> Error {
     error
 }
 
-/// An error in a rewritten module is not where it says.
+/// Removes the place from an error about a rewritten module, where it would be wrong.
 pub fn without_place(mut error: Error) -> Error {
     if let Some(end) = error.message.find(PLACE) {
         error.message.truncate(end);
@@ -52,10 +53,10 @@ pub fn without_place(mut error: Error) -> Error {
     error
 }
 
-/// As many locals as the engine takes, parameters included.
+/// The largest number of parameters and locals that the engine accepts.
 const MAX_LOCALS: u64 = 30_000;
 
-/// Where the body of the first function begins that has more.
+/// Finds where the first function's body begins that has more.
 fn too_many_locals(wasm: &[u8]) -> wasmparser::Result<Option<usize>> {
     let (mut types, mut functions) = (Vec::new(), Vec::new().into_iter());
     for payload in Parser::new(0).parse_all(wasm) {

@@ -21,7 +21,10 @@ use wasmi::CompilationMode;
 
 pub struct Wasmi;
 
-/// Bytes of the engine's stack for each call inside another, as many as by its default limits.
+/// The engine's version, which its crate does not export.
+const VERSION: &CStr = c"2.0.0";
+
+/// Bytes of the engine's stack for each nested call; the ratio of its default limits.
 const STACK_PER_CALL: usize = 1000;
 
 impl Backend for Wasmi {
@@ -31,6 +34,14 @@ impl Backend for Wasmi {
 
     fn can(&self, setting: Setting) -> bool {
         matches!(setting, Setting::Compiler | Setting::Fuel | Setting::Interruption | Setting::MaxWasmStack)
+    }
+
+    fn version(&self) -> &'static CStr {
+        VERSION
+    }
+
+    fn has(&self, proposal: Proposal) -> bool {
+        self.set_proposal(&mut wasmi::Config::default(), proposal, true).is_ok()
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
@@ -46,7 +57,7 @@ impl Backend for Wasmi {
         for (proposal, enabled) in &options.proposals {
             self.set_proposal(&mut config, *proposal, *enabled)?;
         }
-        // What is added to modules may be of these.
+        // The code that is added to modules may use these.
         let used = [Proposal::MutableGlobal, Proposal::BulkMemory, Proposal::ReferenceTypes];
         let lacking = options.proposals.iter().any(|(proposal, enabled)| used.contains(proposal) && !enabled);
         let validator = lacking.then(|| wasmi::Engine::new(&config));
@@ -61,10 +72,10 @@ impl Wasmi {
     fn compilation_mode(&self, options: &Options) -> Result<CompilationMode> {
         let metered = options.fuel || options.interruption;
         Ok(match options.compiler {
-            // Not the engine's own default, which is lazy: a defect of its translator, of which there are some, would show in the
-            // middle of a call, where a panic ends the process.
+            // Not the engine's own default, which is lazy. Its translator panics on some modules; in lazy mode it
+            // would do so in the middle of a call, where a panic ends the process.
             None | Some(Compiler::Eager) => CompilationMode::Eager,
-            // Translation would be paid for with the guest's fuel, and in the middle of calls.
+            // Lazy translation would happen in the middle of calls, and be charged to the guest's fuel.
             Some(compiler) if metered && matches!(compiler, Compiler::Lazy | Compiler::LazyTranslation) => {
                 let name = compiler.name();
                 return Err(unsupported(
@@ -101,7 +112,7 @@ impl Wasmi {
     }
 }
 
-/// The numbers of the proposals that modules of an engine may use.
+/// Returns the numbers of the proposals that modules of an engine may use.
 fn proposals(options: &Options) -> Vec<u8> {
     use Proposal::{CustomPageSizes, Exceptions, FunctionReferences, Gc, Threads};
     let by_default = |proposal| !matches!(proposal, CustomPageSizes | Exceptions | FunctionReferences | Gc | Threads);
@@ -114,7 +125,7 @@ fn proposals(options: &Options) -> Vec<u8> {
 
 struct WasmiEngine {
     engine: wasmi::Engine,
-    /// Where it is to accept less than the other.
+    /// An engine to validate with, if `engine` has to accept more than was configured.
     validator: Option<wasmi::Engine>,
     fuel: bool,
     interruption: bool,
@@ -123,11 +134,11 @@ struct WasmiEngine {
 
 struct WasmiModule {
     module: wasmi::Module,
-    /// The module itself: the engine cannot give its code back, so this is what gets serialized.
+    /// The module itself, which is what gets serialized, because the engine cannot return its code.
     wasm: Box<[u8]>,
     /// The numbers of the proposals that the module may use.
     proposals: Vec<u8>,
-    /// What the rewritten module exports beside what this one does.
+    /// The exports that were added to the module.
     names: Names,
 }
 
@@ -145,7 +156,7 @@ impl Engine for WasmiEngine {
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
         self.is_valid(wasm)?;
-        // The engine does not translate everything that is valid.
+        // The engine does not translate every valid module.
         self.translated(wasm).map(drop)
     }
 
@@ -154,9 +165,10 @@ impl Engine for WasmiEngine {
         let (count, rest) = artifact.split_first().ok_or_else(damaged)?;
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
         if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
-            let name = Proposal::from_number(*missing).map_or("unknown", Proposal::name);
-            let message =
-                format!("the serialized module was made with the proposal \"{name}\", which this engine has off");
+            let name = Proposal::from_number(u32::from(*missing)).map_or("unknown", Proposal::name);
+            let message = format!(
+                "the serialized module was made with the proposal \"{name}\", which is disabled in this engine"
+            );
             return Err(Error::new(ErrorKind::Artifact, message));
         }
         self.compile(wasm)
@@ -170,12 +182,12 @@ impl Engine for WasmiEngine {
 
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
-        // The proposals, preceded by their number, then the module.
+        // The number of proposals, the proposals, then the module.
         let proposals = [&[self.proposals.len() as u8], &self.proposals[..]].concat();
         Ok([proposals.into(), Cow::Borrowed(&self.wasm)])
     }
 
-    /// The engine keeps no frames.
+    /// The engine reports no frames.
     fn identity(&self) -> usize {
         0
     }
@@ -187,7 +199,8 @@ impl WasmiEngine {
         wasmi::Module::validate(engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 
-    /// A module as the engine runs it, and what it exports beside what the original does.
+    /// Translates a module. Returns it in the form that the engine runs, and the names of the exports that were
+    /// added.
     fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Names)> {
         constants::check(wasm)?;
         let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
@@ -202,14 +215,27 @@ impl WasmiEngine {
             Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.names),
             None => (Cow::Borrowed(wasm), Names::default()),
         };
-        // An invalid module is better refused as it is than as it was rewritten.
+        // For an invalid module, the error about the original is better than the one about the rewritten module.
         let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| untranslatable(wasm, without_place(error)));
         Ok((self.translate(&for_engine).map_err(refusal)?, names))
     }
 
-    /// Has the engine translate a module, which is known to panic on some.
+    /// Lets the engine translate a module. It is known to panic on some.
     fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        // The engine is as usable afterwards as after an error: what it was translating is left out.
+        // After a panic the engine is as usable as after an error: it forgets what it was translating.
         on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_built() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let dependency = manifest.split("[dependencies.wasmi]").nth(1).expect("the engine is a dependency");
+        let version = format!("version = \"={}\"", VERSION.to_string_lossy());
+        assert!(dependency.trim_start().starts_with(&version), "{dependency}");
     }
 }

@@ -1,20 +1,23 @@
-//! What is changed in modules before the engine gets them. Nothing else sees the change: the engine keeps no offsets into a
+//! Changes modules before the engine gets them. Nothing else sees the changes: the engine keeps no offsets into a
 //! module, and what is serialized is the original.
 //!
-//! - Comparisons with zero before `select`: wasmi 2.0.0 fuses the two, and where the operand is a local forgets to look at it,
-//!   so that a wrong value is selected. An `i32.or` with 0 between them, which keeps the value, keeps them apart.
-//! - Functions without parameters and locals: when they call one that tail-calls a host function, wasmi 2.0.0 loses its stack
-//!   pointer, and writes where it may not. A local that nobody uses keeps it.
-//! - Accesses to tables: beyond the end they trap as calls through tables do, and wasmi 2.0.0 does not tell which it was. A
-//!   global of the instance, added to it, is 1 as long as an access runs.
-//! - `table.grow` where fuel is counted: wasmi 2.0.0 forgets to note where it was when it runs out of fuel there, and resumes
-//!   at the place that it noted last. That is right where the instruction is a function of its own: it begins again.
-//! - Segments of modules that write functions into another instance's table: if a later one does not fit, wasmi 2.0.0 leaves
-//!   the instance unfinished, and its functions, which can be called through that table, read memory that is no instance. All
-//!   such segments become passive, and a function does what the engine would have done with them.
-//! - Start functions of modules that may be interrupted, or for which something else here has to be done first: the engine runs
-//!   them as part of instantiation, where a call cannot be resumed, and without an instance to look at. Such a function becomes
-//!   an export, to be called afterwards.
+//! - Comparisons with zero before `select`: wasmi 2.0.0 fuses the two, and if the operand is a local, fails to read
+//!   it, so that the wrong value is selected. An `i32.or` with 0 between them does not change the value and prevents
+//!   the fusion.
+//! - Functions without parameters and locals: when such a function calls one that tail-calls a host function, wasmi
+//!   2.0.0 loses its stack pointer and writes to memory that is not its own. An unused local prevents that.
+//! - Accesses to tables: beyond the end they trap with the same code as calls through tables, and wasmi 2.0.0 does
+//!   not tell which it was. A global that is added to the module is 1 while an access runs.
+//! - `table.grow` where fuel is counted: if the fuel runs out there, wasmi 2.0.0 does not record its position, and
+//!   resumes at the last one that it recorded. If the instruction is in a function of its own, that position is the
+//!   function's beginning, which is right.
+//! - Segments of modules that write functions into another instance's table: if a later segment does not fit, wasmi
+//!   2.0.0 leaves the instance unfinished. Its functions can be called through that table, and read memory that is
+//!   not an instance. So all active segments of such a module become passive, and an added function does what the
+//!   engine would have done with them.
+//! - Start functions of modules that may be interrupted, or that need other work to be done first: the engine runs a
+//!   start function as a part of instantiation, where a call cannot be resumed and there is no instance yet to look
+//!   at. So it becomes an export instead, which is called after instantiation.
 
 use crate::runtime::base::types::ExternKind;
 use crate::runtime::binary::declarations::{import_kind, write_leb128};
@@ -25,22 +28,22 @@ use wasmparser::{
     RefType, Result, SectionLimited, TypeRef,
 };
 
-/// A module for the engine, where it is not the original.
+/// The module that the engine gets in place of the original.
 pub struct Rewritten {
     pub wasm: Vec<u8>,
     pub names: Names,
-    /// Whether it has something that an invalid module might use, and be valid then.
+    /// Whether it has definitions that the original lacks and that could make an invalid module valid.
     pub has_more: bool,
 }
 
-/// Names under which a module exports what the original does not.
+/// The names of the exports that were added.
 #[derive(Default)]
 pub struct Names {
-    /// That of the function which does what the segments are for, before anything else.
+    /// The function that does the work of the segments. It is called before anything else.
     pub init: Option<String>,
-    /// The start function's, which is to be called when the instance is there.
+    /// The start function, which is called when the instance exists.
     pub start: Option<String>,
-    /// That of the global which tells whether an access to a table runs.
+    /// The global that is 1 while an access to a table runs.
     pub mark: Option<String>,
 }
 
@@ -48,11 +51,12 @@ pub struct Names {
 #[derive(Clone, Copy, Default)]
 pub struct Mode {
     pub interruption: bool,
-    /// Whether it counts fuel, be it for slices only.
+    /// Whether the engine counts fuel, even if only to divide the run into slices.
     pub metered: bool,
 }
 
-/// What `table.grow` costs more as a function of its own that begins again: its own beginning and its four instructions.
+/// The additional fuel that `table.grow` costs when it is in a function of its own that begins again: the function's
+/// entry and its four instructions.
 pub const GROW_AGAIN: u64 = 4;
 
 const TYPES: u8 = 1;
@@ -65,22 +69,22 @@ const CODE: u8 = 10;
 const DATA: u8 = 11;
 const DATA_COUNT: u8 = 12;
 
-/// Where sections stand, by their numbers.
+/// The order of the sections in a module, by id.
 const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
 
 fn place(id: u8) -> Option<usize> {
     ORDER.iter().position(|other| *other == id)
 }
 
-/// What of a module its rewriting has to know.
+/// What the rewriting has to know about a module.
 #[derive(Default)]
 struct Outline<'a> {
-    /// Of each type, whether it is one of functions without parameters.
+    /// For each type, whether it is a function type without parameters.
     types: Vec<bool>,
     /// The types of the module's own functions.
     functions: Vec<u32>,
     imported_functions: u32,
-    /// Of each table, the type of its elements and whether its indices have 64 bits.
+    /// For each table, the type of its elements and whether its indices have 64 bits.
     tables: Vec<(RefType, bool)>,
     imported_tables: u32,
     globals: u32,
@@ -88,14 +92,15 @@ struct Outline<'a> {
     start: Option<u32>,
     elements: Option<ElementSectionReader<'a>>,
     data: Option<DataSectionReader<'a>>,
-    /// The sections that something may be added to.
+    /// The contents of the sections to which something may be added.
     type_entries: Entries<'a>,
     function_entries: Entries<'a>,
     global_entries: Entries<'a>,
     export_entries: Entries<'a>,
 }
 
-/// `None` if nothing has to change. A module that cannot be read fails: as it is, it must not reach the engine either.
+/// Returns `None` if nothing has to change. Fails for a module that cannot be read, which must not reach the engine
+/// unchanged either.
 pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     let mut outline = Outline::default();
     let mut sections = Vec::new();
@@ -119,7 +124,7 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     if start.is_none() && segments.is_none() && !changed {
         return Ok(None);
     }
-    // Of tables that there are; the engine refuses others.
+    // Tables that do not exist are left out; the engine refuses the module.
     let grown = edits().filter_map(|edit| match edit {
         Edit::Grow(_, table, _) => Some((*table, *outline.tables.get(*table as usize)?)),
         _ => None,
@@ -128,7 +133,7 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     let mut out = wasm[..8].to_vec();
     let mut replaced = added.sections(&outline, &bodies).into_iter().peekable();
     for (id, range) in sections {
-        // Each in its place, also where the module has none.
+        // Puts each new section in its place, also if the original has no such section.
         while let Some((new, section)) = replaced.next_if(|(new, _)| place(id) >= place(*new)) {
             write_section(&mut out, new, &section);
         }
@@ -139,7 +144,8 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         }
     }
     replaced.for_each(|(new, section)| write_section(&mut out, new, &section));
-    // Groups of no locals are dropped where one is added, and may be what is wrong with a function.
+    // Where a local is added, the original's groups of zero locals are dropped, and they may be what makes the
+    // function invalid.
     let drops = bodies.iter().any(|body| body.wants_local && body.code_at > 1);
     let has_more = start.is_some() || marks || !added.functions.is_empty() || drops;
     Ok(Some(Rewritten { wasm: out, names: added.names, has_more }))
@@ -196,7 +202,7 @@ impl<'a> Outline<'a> {
         Ok(())
     }
 
-    /// These names, or like ones that no export has.
+    /// Returns these names, changed where an export has the same name already.
     fn unused_names<const N: usize>(&self, names: [&str; N]) -> Result<[String; N]> {
         let exports = self.exports.clone().into_iter().flatten();
         let taken = exports.map(|export| Ok(export?.name)).collect::<Result<HashSet<_>>>()?;
@@ -210,7 +216,7 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// What is in a section, counted and as it is written.
+/// The number of a section's entries, and their bytes.
 #[derive(Default)]
 struct Entries<'a> {
     count: usize,
@@ -222,7 +228,7 @@ impl<'a> Entries<'a> {
         Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
     }
 
-    /// The section with more of them.
+    /// Returns the section with more entries.
     fn with<'b>(&self, more: impl ExactSizeIterator<Item = &'b [u8]>) -> Vec<u8> {
         let mut section = Vec::new();
         write_leb128(&mut section, self.count + more.len());
@@ -234,15 +240,15 @@ impl<'a> Entries<'a> {
 
 /// A module's segments, with all that were active made passive.
 struct Segments {
-    /// The sections of elements and of data, the latter with its count.
+    /// The element section and the data section, the latter with the number of its segments.
     elements: Vec<u8>,
     data: Option<(u32, Vec<u8>)>,
-    /// The body of a function that does for each of the former what the engine would have done.
+    /// The body of a function that does for each formerly active segment what the engine would have done.
     init: Vec<u8>,
 }
 
 impl Segments {
-    /// `None` if that is not needed: if no segment comes after one that writes to an imported table.
+    /// Returns `None` if this is not needed: if no segment comes after one that writes to an imported table.
     fn made_passive(outline: &Outline, wasm: &[u8]) -> Result<Option<Segments>> {
         let Some(section) = outline.elements.clone().filter(|_| outline.imported_tables > 0) else { return Ok(None) };
         let (mut shares, mut needed) = (false, false);
@@ -305,12 +311,12 @@ impl Segments {
     }
 }
 
-/// The operands to copy all of a segment: where to, from its start, and how much.
+/// Returns the operands of an instruction that copies a whole segment: destination, source offset 0, length.
 fn copying(wasm: &[u8], offset: &ConstExpr, count: u32) -> Vec<u8> {
     let offset = &wasm[offset.get_binary_reader().range()];
     let mut operands = offset[..offset.len() - 1].to_vec();
     operands.extend([0x41, 0, 0x41]);
-    // As a signed number.
+    // `i32.const` takes a signed number.
     let mut rest = count as i32;
     while !(-64..64).contains(&rest) {
         operands.push((rest & 0x7f) as u8 | 0x80);
@@ -320,23 +326,23 @@ fn copying(wasm: &[u8], offset: &ConstExpr, count: u32) -> Vec<u8> {
     operands
 }
 
-/// The engine knows no other elements, and refuses tables of them.
+/// Returns the code of an element type. The engine knows only these two, and refuses tables of others.
 fn element_type(ty: RefType) -> u8 {
     if ty.is_extern_ref() { 0x6f } else { 0x70 }
 }
 
-/// What a module gets that it does not have.
+/// What is added to a module.
 struct Added {
     names: Names,
     start: Option<u32>,
-    /// The number of the global that tells whether an access to a table runs.
+    /// The index of the global that is 1 while an access to a table runs.
     mark: Option<u32>,
-    /// The numbers of the functions that grow tables, by table.
+    /// The functions that grow tables: from the table's index to the function's.
     growers: BTreeMap<u32, u32>,
     segments: Option<Segments>,
-    /// The number of the function that does what those are for.
+    /// The index of the function that does the work of the segments.
     init: Option<u32>,
-    /// The types and bodies of all of these functions, in the order of their numbers.
+    /// The types and bodies of all functions that are added, in the order of their indices.
     functions: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -374,7 +380,7 @@ impl Added {
         }
     }
 
-    /// The sections that are replaced, in order.
+    /// Returns the sections that are replaced, in their order.
     fn sections(&self, outline: &Outline, bodies: &[Body]) -> Vec<(u8, Vec<u8>)> {
         let data = self.segments.as_ref().and_then(|segments| segments.data.as_ref());
         let section = |id| match id {
@@ -384,7 +390,7 @@ impl Added {
                 let types: Vec<_> = (first..).take(self.functions.len()).map(leb128).collect();
                 outline.function_entries.with(types.iter().map(|ty| &ty[..]))
             }
-            // A mutable i32, 0 at first.
+            // A mutable i32 with the initial value 0.
             GLOBALS => outline.global_entries.with([&[0x7f, 1, 0x41, 0, 0x0b][..]].into_iter()),
             EXPORTS => outline.export_entries.with(self.exports().iter().map(|export| &export[..])),
             ELEMENTS => self.segments.as_ref().map_or(Vec::new(), |segments| segments.elements.clone()),
@@ -467,7 +473,7 @@ impl Added {
 /// One group of locals: one i32.
 const LOCAL: [u8; 3] = [1, 1, 0x7f];
 
-/// The type and the body of a function that grows a table.
+/// Returns the type and the body of a function that grows a table.
 fn grower(table: u32, element: RefType, is_64_bit: bool) -> (Vec<u8>, Vec<u8>) {
     let index = if is_64_bit { 0x7e } else { 0x7f };
     let ty = vec![0x60, 2, element_type(element), index, 1, index];
@@ -478,19 +484,20 @@ fn grower(table: u32, element: RefType, is_64_bit: bool) -> (Vec<u8>, Vec<u8>) {
 struct Body<'a> {
     bytes: &'a [u8],
     wants_local: bool,
-    /// Where the instructions begin, in bytes from the body's beginning.
+    /// The offset of the first instruction in `bytes`.
     code_at: usize,
     /// In the order of the code.
     edits: Vec<Edit>,
 }
 
-/// A change to a body. Places are in bytes from the body's beginning.
+/// A change to a body. The numbers are offsets in its bytes.
 enum Edit {
-    /// Keeps a comparison apart from the `select` here.
+    /// Separates a comparison from the `select` at this offset.
     Apart(usize),
-    /// Marks the access to a table from here to there.
+    /// Marks the access to a table between two offsets.
     Mark(usize, usize),
-    /// Calls a function instead of growing this table, from here to there.
+    /// Replaces the `table.grow` between the first and the last number, which grows the table in the middle, by a
+    /// call.
     Grow(usize, u32, usize),
 }
 
@@ -510,10 +517,10 @@ impl<'a> Body<'a> {
         for group in body.get_locals_reader()? {
             locals += u64::from(group?.0);
         }
-        // However it is written that there are none.
+        // This counts locals, not groups: there are several ways to declare none.
         let mut wants_local = without_parameters && locals == 0;
         let mut edits = Vec::new();
-        // Looking at every instruction takes a while; many functions have no such bytes.
+        // Decoding every instruction takes time; many functions contain none of these bytes.
         if !wants_local && !bytes.iter().any(|byte| SELECTS.contains(byte)) && !may_access(bytes, tables) {
             return Ok(Body { bytes, wants_local, code_at, edits });
         }
@@ -525,7 +532,7 @@ impl<'a> Body<'a> {
             if SELECTS.contains(&opcode) && previous.is_some_and(|previous| !makes_its_value(previous)) {
                 edits.push(Edit::Apart(position));
             }
-            // A function that uses a local which it does not have is invalid, and must not become valid.
+            // A function that uses a local that it does not have is invalid, and must stay invalid.
             wants_local &= !LOCAL_GET_SET_TEE.contains(&opcode);
             previous = Some(opcode);
             position = match after_common(bytes, position) {
@@ -551,8 +558,8 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Whether there may be an access to one of so many tables: `table.get` or `table.set`, which the table's number follows, or
-/// an instruction after `0xfc`. Numbers may be written longer than they have to be.
+/// Whether the body may access one of `tables` tables: `table.get` or `table.set` followed by a table's index, or an
+/// instruction with the prefix `0xfc`. Indices and opcodes may be padded.
 fn may_access(bytes: &[u8], tables: usize) -> bool {
     let is_access = |pair: &[u8]| match pair[0] {
         0x25 | 0x26 => usize::from(pair[1]) < tables || pair[1] >= 0x80,
@@ -565,8 +572,8 @@ fn may_access(bytes: &[u8], tables: usize) -> bool {
 const SELECTS: std::ops::RangeInclusive<u8> = 0x1b..=0x1c;
 const LOCAL_GET_SET_TEE: std::ops::RangeInclusive<u8> = 0x20..=0x22;
 
-/// Where the instruction after the one at `position` begins, for those that modules consist of: to read them in full would take
-/// a fifth of the time to make a module. `None` for others, and for what is malformed.
+/// Returns where the instruction after the one at `position` begins, for the most common instructions: decoding them
+/// in full would take a fifth of the time to make a module. `None` for other instructions, and for malformed ones.
 fn after_common(bytes: &[u8], position: usize) -> Option<usize> {
     let mut next = position + 1;
     let numbers = match bytes[position] {
@@ -574,9 +581,9 @@ fn after_common(bytes: &[u8], position: usize) -> Option<usize> {
         0x00 | 0x01 | 0x05 | 0x0b | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 => 0,
         // Branches, `call`, locals, globals, constants of integers.
         0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
-        // Unless its type is written in the long form of references.
+        // Except where the type is written in the long form of reference types.
         0x02..=0x04 if !matches!(bytes.get(next)?, 0x63 | 0x64) => 1,
-        // Loads and stores, in the first memory.
+        // Loads and stores in the first memory.
         0x28..=0x3e if *bytes.get(next)? < 0x40 => 2,
         _ => return None,
     };
@@ -586,8 +593,9 @@ fn after_common(bytes: &[u8], position: usize) -> Option<usize> {
     Some(next)
 }
 
-/// Whether an instruction makes a value that is no comparison with what may be zero: calls, reads of locals, globals and memory,
-/// constants, other comparisons and arithmetic. After any other the value may come from farther back.
+/// Whether the instruction itself makes a value that is not the result of a comparison that the engine might fuse:
+/// calls, reads of locals, globals and memory, constants, other comparisons, arithmetic. After any other instruction
+/// the value may come from further back.
 fn makes_its_value(opcode: u8) -> bool {
     matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4)
 }
@@ -656,7 +664,7 @@ mod tests {
         (func (export \"other\") (param i32) (result i32)
             (select (i32.const 5) (i32.const 7) (local.get 0))))";
 
-    /// Should this fail, the engine has been mended, and there is something to delete here.
+    /// If this fails, the engine was fixed, and the workaround can be deleted.
     #[test]
     fn the_engine_still_needs_it() {
         assert_eq!(call(&binary(SELECTS), "other", 3), 5);
@@ -691,7 +699,7 @@ mod tests {
             }
         }
         assert!(common > 40, "{common}");
-        // A number that does not end, and an opcode without what belongs to it.
+        // A number that does not end, and an opcode without its operands.
         assert_eq!((after_common(&[0x41, 0x80], 0), after_common(&[0x28], 0)), (None, None));
     }
 
@@ -705,7 +713,7 @@ mod tests {
         }
     }
 
-    /// With an export of each name that an addition would have, and with sections of each kind or without.
+    /// The first has exports with the names that would be added, and sections of every kind; the second has neither.
     const ACCESSES: [&str; 2] = [
         "(module (import \"a\" \"t\" (table 1 externref)) (import \"a\" \"g\" (global i32)) (type (func))
             (table 2 funcref) (table i64 3 funcref) (global (mut i64) (i64.const 1))
@@ -732,7 +740,7 @@ mod tests {
                 let export = |name: &Option<String>| module.get_export(name.as_ref().expect("a name"));
                 assert!(has_more && export(&names.mark).is_some_and(|mark| mark.global().is_some()), "{text}");
                 assert_eq!(names.start.is_some(), text.contains("start"));
-                // Exports of the original are not hidden.
+                // The export of the original is not hidden.
                 let exports = wasmi::Module::new(&wasmi::Engine::default(), binary(text)).expect("valid");
                 assert!(exports.exports().all(|export| Some(export.name()) != names.mark.as_deref()));
                 let (mut marks, mut grows, mut calls) = (0, 0, 0);
@@ -774,7 +782,7 @@ mod tests {
         ] {
             assert!(with(&format!("{shared} {rest}")).is_some(), "{rest}");
         }
-        // Nothing comes after it, or what was written is the instance's own.
+        // Nothing follows, or the segment writes to the instance's own table.
         for rest in [
             shared,
             "(memory 1) (data \"a\") (elem (i32.const 0) $f)",
@@ -793,20 +801,20 @@ mod tests {
             assert!(may_access(&bytes, 1) && !may_access(&bytes, 0));
         }
         assert!(may_access(&plain[at..], 1));
-        // A constant, and a table that is not there.
+        // The byte of a constant, and a table that does not exist.
         assert!(!may_access(&[0x41, 0x25, 0x6a, 0x25, 3], 3));
     }
 
-    /// What cannot be shown without harm: functions that lose their stack pointer, and those of an instance that was never
-    /// finished. Should this fail, see whether a newer engine still has these defects.
+    /// The defects that cannot be shown without harm: functions that lose their stack pointer, and functions of an
+    /// instance that was never finished. If this fails, check whether the newer engine still has these defects.
     #[test]
     fn the_engine_is_the_one_with_the_other_defects() {
         let packages = include_str!("../../../Cargo.lock");
         assert!(packages.replace('\r', "").contains("name = \"wasmi\"\nversion = \"2.0.0\"\n"));
     }
 
-    /// Should this fail, the engine tells accesses to tables and calls through them apart, or notes where it ran out of fuel:
-    /// there is something to delete here.
+    /// If this fails, the engine tells accesses to tables from calls through them, or records where it ran out of
+    /// fuel: a workaround can be deleted.
     #[test]
     fn the_engine_still_neither_tells_accesses_nor_resumes_growth() {
         let mut config = wasmi::Config::default();
@@ -832,7 +840,7 @@ mod tests {
         store.set_fuel(1000).expect("fuel is counted");
         let call = paused.resume(&mut store, &mut []).expect("no trap");
         assert!(matches!(call, wasmi::ResumableCall::Finished));
-        // It ran from the start again.
+        // The call ran from the beginning again.
         let count = instance.get_global(&store, "n").expect("an export").get(&store);
         assert_eq!(count.i32(), Some(2));
     }
@@ -865,7 +873,7 @@ mod tests {
     #[test]
     fn what_is_invalid_stays_so() {
         assert!(rewrite(&binary("(module (func (result i32) (local.get 0)))"), PLAIN).is_none());
-        // What is beside it needs its local all the same: with lazy validation it may run.
+        // The function beside it is still rewritten: with lazy validation it may run.
         let beside = rewrite(&binary("(module (func nop) (func (result i32) (local.get 0)))"), PLAIN);
         assert!(
             wasmi::Module::new(&wasmi::Engine::default(), beside.expect("a function without locals").wasm).is_err()

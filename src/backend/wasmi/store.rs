@@ -1,4 +1,4 @@
-//! A wasmi store, entered from the host and re-entered from host functions.
+//! A store of wasmi, entered from the host and re-entered from host functions.
 
 use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
@@ -27,7 +27,7 @@ use wasmi::errors::{ErrorKind as EngineError, HostError, InstantiationError};
 use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, ResumableCall, StoreContextMut};
 use wasmi_core::LimiterError;
 
-/// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
+/// Lets the runtime decide how much a store may have, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
@@ -47,7 +47,7 @@ impl wasmi::ResourceLimiter for Owner {
     fn table_grow_failed(&mut self, error: &wasmi::errors::TableError) -> Result<(), LimiterError> {
         self.get().limits().growth_failed();
         if matches!(error, wasmi::errors::TableError::OutOfFuel { .. }) {
-            // SAFETY: this is the limiter of stores of this backend.
+            // SAFETY: this is the limiter of a store of this backend.
             unsafe { self.get().backend_as::<WasmiStore>() }.grow_stopped.set(true);
         }
         Ok(())
@@ -80,22 +80,22 @@ impl HostError for Stopped {}
 
 pub type Context = StoreContextMut<'static, Owner>;
 
-/// Stack that calls from WebAssembly to the host and back may take, in bytes, before they trap: the engine does not look
-/// at the machine's stack, which they use up. As much as wasmtime gives to WebAssembly by default.
+/// The bytes of the machine's stack that calls from WebAssembly to the host and back may use before they trap: the engine
+/// does not check that stack, which such calls use up. It is as much as wasmtime allows WebAssembly by default.
 const MAX_NESTED_STACK: usize = 512 * 1024;
 
 pub struct WasmiStore {
     contexts: Contexts<Context>,
     owner: Owner,
-    /// The engine never forgets a host reference, so each object gets one only.
+    /// The engine's reference for each object. It never frees one, so each object gets only one.
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
-    /// Where WebAssembly may be interrupted: it runs in slices.
+    /// If WebAssembly may be interrupted: it runs in slices.
     slices: Option<Slices>,
     /// Whether it was a `table.grow` that ran out of fuel, see [`super::rewrite`].
     grow_stopped: Cell<bool>,
-    /// Of each instance that accesses tables, the global that is 1 while an access runs, see [`super::rewrite`].
+    /// For each instance that accesses tables: the global that is 1 while an access runs, see [`super::rewrite`].
     marks: RefCell<Vec<wasmi::Global>>,
-    /// Owns what `contexts` points into; not touched otherwise.
+    /// Owns what `contexts` points to, and is not used otherwise.
     _store: Box<wasmi::Store<Owner>>,
 }
 
@@ -104,8 +104,8 @@ impl WasmiStore {
         let owner = Owner(owner);
         let mut store = Box::new(wasmi::Store::new(engine, owner));
         store.limiter(|owner| owner);
-        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
-        // from here on.
+        // SAFETY: the engine's store is on the heap and does not move. From now on this context is the only way to
+        // it, and is dropped together with it.
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
@@ -123,17 +123,17 @@ impl WasmiStore {
         self.owner.get()
     }
 
-    /// Gives the engine a value.
+    /// Converts a value to the engine's form.
     ///
     /// # Safety
-    /// The value fits the kind and is of this store.
+    /// The value fits the kind and belongs to this store.
     #[inline(always)]
     unsafe fn value(&self, kind: ValKind, value: &Val) -> wasmi::Val {
         if !kind.is_reference() {
-            // SAFETY: as promised by the caller.
+            // SAFETY: the contract says that the value is of this kind.
             return unsafe { to_number(kind, value) };
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that a reference is null or alive, fits the kind and belongs to this store.
         match unsafe { self.reference(kind, value.reference()) } {
             Ref::Func(func) => wasmi::Val::FuncRef(func),
             Ref::Extern(reference) => wasmi::Val::ExternRef(reference),
@@ -146,7 +146,8 @@ impl WasmiStore {
     unsafe fn reference(&self, kind: ValKind, object: Option<&Object>) -> Ref {
         if kind == ValKind::FuncRef {
             let func = object.and_then(|object| Some(Typed::of(object, Object::as_func)?.in_engine()));
-            // SAFETY: this store's entities of functions are made from a Func.
+            // SAFETY: the function belongs to this store, as the contract says, and this backend makes entities of
+            // functions from a `wasmi::Func`.
             return Ref::Func(func.map_or(Nullable::Null, |func| Nullable::Val(unsafe { func.get() })));
         }
         Ref::Extern(object.map_or(Nullable::Null, |object| Nullable::Val(self.host_reference(object))))
@@ -158,7 +159,7 @@ impl WasmiStore {
         *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
     }
 
-    /// To be held while WebAssembly runs.
+    /// Must be called before WebAssembly runs, and its answer kept while it does.
     #[inline(always)]
     fn begin_guest(&self) -> Result<Guest<'_>, wasmi::Error> {
         let (guest, _) = Guest::begin(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
@@ -171,18 +172,20 @@ fn stopped(code: TrapCode) -> wasmi::Error {
     wasmi::Error::host(Stopped(code))
 }
 
-/// The backend's store that an object belongs to.
+/// Returns the backend's store that an object belongs to.
 #[inline(always)]
 fn store_of(object: &Object) -> &WasmiStore {
-    // SAFETY: a host function of this engine belongs to a store of this backend.
+    // SAFETY: only host functions that a store of this backend has made call this, with their own object, which
+    // belongs to that store.
     unsafe { object.store().backend_as() }
 }
 
 /// # Safety
-/// The function is one of the engine's.
+/// The function has an entity, and belongs to a store of this backend.
 #[inline(always)]
 pub unsafe fn engine_func(func: &Func) -> wasmi::Func {
-    // SAFETY: as promised by the caller; entities of functions are made from a Func.
+    // SAFETY: the contract says that there is an entity, and this backend makes those of functions from a
+    // `wasmi::Func`.
     unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
@@ -200,10 +203,12 @@ fn call_host(
         let convert = |param: &wasmi::Val| Ok::<_, Infallible>(from_engine(store.context(), owner, param));
         let Ok(args) = Arguments::fill(args, params, convert);
         with_lent_room(results.len(), |room| {
-            // SAFETY: the engine gives arguments of the function's type, and there is room for its results.
+            // SAFETY: the engine checks that arguments fit the function's type, and the room has a place for each
+            // result.
             unsafe { invoke_host::<false>(object, args.as_slice(), room, false) }.map_err(host_trapped)?;
             for ((slot, value), kind) in results.iter_mut().zip(room).zip(&func.ty.result_kinds) {
-                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                // SAFETY: `invoke_host` succeeded, so the results are initialised, fit their types and own their
+                // references.
                 unsafe {
                     let value = value.assume_init_mut();
                     *slot = store.value(*kind, value);
@@ -218,20 +223,21 @@ fn call_host(
     })
 }
 
-/// Puts a host function's context in place until the answer is dropped.
+/// Makes a host function's context the innermost until the answer is dropped.
 #[inline(always)]
 fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
-    // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
+    // SAFETY: the caller's context outlives the answer: the functions that call this drop the answer before they use
+    // `caller` again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
         store_of(object).contexts.nest(context)
     }
 }
 
-/// Calls a host function in its context.
+/// Calls a host function with its context as the innermost.
 ///
 /// # Safety
-/// Its type is numeric, the arguments fit it, and there is exactly room for its results.
+/// `object` is a host function of numeric type, the arguments fit it, and there is room for exactly its results.
 #[inline(always)]
 pub unsafe fn invoke(
     object: &Object,
@@ -240,7 +246,7 @@ pub unsafe fn invoke(
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), wasmi::Error> {
     let _nested = nest(object, &mut caller);
-    // SAFETY: as promised by the caller.
+    // SAFETY: the contract is that of `invoke_host` for a numeric type.
     unsafe { invoke_host::<true>(object, args, results, false) }.map_err(host_trapped)
 }
 
@@ -254,18 +260,19 @@ impl Store for WasmiStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
-        // The engine wants imports by kind, in this order, and within each as declared.
+        // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
+        // order.
         let mut ordered = Vec::with_capacity(imports.len());
         for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
             let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
-            // SAFETY: imports are of this store.
+            // SAFETY: the contract of `Store` says that imports belong to this store.
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
         }
         let instance = {
             let _guest =
                 self.begin_guest().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
             wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
-                // Such traps are the start function's, or a segment's.
+                // These traps come from the start function or from a segment.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
                 let failure = self.explain(error);
                 Box::new(if ran { failure } else { failure.of_instantiation(is_about_imports) })
@@ -281,14 +288,14 @@ impl Store for WasmiStore {
         if let Some(start) = &module.names.start {
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
-            // SAFETY: a function of this store; start functions have neither parameters nor results.
+            // SAFETY: it is a function of this store, and start functions have neither parameters nor results.
             unsafe { self.call_any(start, &FuncType::new(vec![], vec![]), &[], &mut [])? };
         }
         Ok(Entity::new(instance))
     }
 
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
-        // SAFETY: entities of instances are made from an Instance.
+        // SAFETY: this backend makes entities of instances from a `wasmi::Instance`.
         let instance = unsafe { instance.get::<wasmi::Instance>() };
         let export = instance.get_export(self.context(), name);
         export.map(from_extern).expect("the module declares this export")
@@ -296,7 +303,8 @@ impl Store for WasmiStore {
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
         let host = HostObject(func);
-        // Where a guest may be interrupted, it is after slow host functions, too, which slices do not count: see `call_host`.
+        // An interruptible guest must also be stopped after a slow host function, which slices do not measure: see
+        // `call_host`.
         if self.slices.is_none()
             && let Some(func) = calls::host_func(self.context(), host, ty)
         {
@@ -308,12 +316,14 @@ impl Store for WasmiStore {
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
-        // SAFETY: entities of functions are made from a Func, which consists of two numbers of 32 bits: its store's and its own.
-        (unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) } as usize, 0)
+        // SAFETY: this backend makes entities of functions from a `wasmi::Func`, which consists of two 32-bit
+        // numbers: its store's and its own.
+        let key = unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) };
+        (key as u32 as usize, (key >> 32) as usize)
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
-        // SAFETY: entities of functions are made from a Func.
+        // SAFETY: this backend makes entities of functions from a `wasmi::Func`.
         from_func_type(&unsafe { func.get::<wasmi::Func>() }.ty(self.context()))
     }
 
@@ -322,29 +332,31 @@ impl Store for WasmiStore {
     }
 
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that `func` is a function of this store's engine, so it has an entity, and that
+        // the arguments and the room fit it.
         unsafe { self.call_any(engine_func(func), &func.ty, args, results) }
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let mutability = if ty.mutable { wasmi::Mutability::Var } else { wasmi::Mutability::Const };
-        // SAFETY: the value fits the type.
+        // SAFETY: the contract says that the value fits the type and belongs to this store.
         let value = unsafe { self.value(ty.content.kind, value) };
         Ok(Entity::new(wasmi::Global::new(self.context(), value, mutability)))
     }
 
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         if ty.content.kind == ValKind::V128 {
-            return Err(Error::new(ErrorKind::Unsupported, "a v128 cannot be carried by wasm_val_t"));
+            return Err(Error::new(ErrorKind::Unsupported, "wasm_val_t cannot carry a v128"));
         }
-        // SAFETY: entities of globals are made from a Global.
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
         let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
         out.write(from_engine(self.context(), self.owner(), &value));
         Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
-        // SAFETY: the value fits the type; entities of globals are made from a Global.
+        // SAFETY: the contract says that the value fits the type and belongs to this store, and this backend makes
+        // entities of globals from a `wasmi::Global`.
         unsafe {
             let value = self.value(ty.content.kind, value);
             global.get::<wasmi::Global>().set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
@@ -353,20 +365,21 @@ impl Store for WasmiStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let engine_type = wasmi::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
-        // SAFETY: the element fits the type.
+        // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { self.reference(ty.element.kind, init) };
         let table = wasmi::Table::new(self.context(), engine_type, init);
         table.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
     unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmi::Table`.
         let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index)?;
         Some(Ok(from_ref(self.context(), self.owner(), element)))
     }
 
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
-        // SAFETY: the element fits the type; entities of tables are made from a Table.
+        // SAFETY: the contract says that the element fits the type and belongs to this store, and this backend makes
+        // entities of tables from a `wasmi::Table`.
         unsafe {
             let value = self.reference(ty.element.kind, value);
             table.get::<wasmi::Table>().set(self.context(), index, value).map_err(in_words(ErrorKind::Misuse))
@@ -374,12 +387,13 @@ impl Store for WasmiStore {
     }
 
     unsafe fn table_size(&self, table: &Entity) -> u64 {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmi::Table`.
         unsafe { table.get::<wasmi::Table>() }.size(self.context())
     }
 
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
-        // SAFETY: the element fits the type; entities of tables are made from a Table.
+        // SAFETY: the contract says that the element fits the type and belongs to this store, and this backend makes
+        // entities of tables from a `wasmi::Table`.
         unsafe {
             let init = self.reference(ty.element.kind, init);
             let grown = table.get::<wasmi::Table>().grow(self.context(), delta, init);
@@ -394,18 +408,18 @@ impl Store for WasmiStore {
     }
 
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmi::Memory`.
         let memory = unsafe { memory.get::<wasmi::Memory>() };
         std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmi::Memory`.
         unsafe { memory.get::<wasmi::Memory>() }.size(self.context())
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmi::Memory`.
         let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(in_words(ErrorKind::Limit))
     }
@@ -438,7 +452,8 @@ impl CallNumeric for WasmiStore {
         only_i32: bool,
     ) -> Result<(), wasmi::Error> {
         let _guest = self.begin_guest()?;
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract is that of `calls::call`: a type that `by_arity` supports, arguments that fit, and
+        // room for exactly the results.
         unsafe { calls::call(self, func, args, results, only_i32) }
     }
 
@@ -455,7 +470,7 @@ impl CallNumeric for WasmiStore {
                 TrapCode::TableOutOfBounds
             }
             kind => match kind.as_trap_code() {
-                // Not from an instruction, but from a segment of a module being instantiated.
+                // This comes not from an instruction, but from a segment of a module that is being instantiated.
                 Some(Code::TableOutOfBounds) if matches!(kind, EngineError::Table(_)) => TrapCode::TableOutOfBounds,
                 Some(Code::UnreachableCodeReached) => TrapCode::Unreachable,
                 Some(Code::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
@@ -481,24 +496,24 @@ impl CallNumeric for WasmiStore {
     }
 }
 
-/// How WebAssembly runs that may be interrupted: the engine gets fuel for a moment, and the call is resumed with more of it
-/// as long as the supervisor agrees.
+/// Runs WebAssembly that may be interrupted: the engine gets fuel for a short time, and as long as the supervisor
+/// agrees, the call is resumed with more.
 pub struct Slices {
-    /// The fuel that the store has beside what the engine has just now; `None` if it is not counted.
+    /// The fuel that the store has in addition to what the engine has now; `None` if fuel is not counted.
     rest: Cell<Option<u64>>,
-    /// Fuel for the next slice.
+    /// The fuel for the next slice.
     next: Cell<u64>,
     /// When this slice began.
     began: Cell<Option<Instant>>,
 }
 
-/// Fuel for a slice: some ten microseconds of simple instructions.
+/// The fuel for a slice: enough for some ten microseconds of simple instructions.
 const SLICE: u64 = 10_000;
 
-/// What a slice may shrink to if its instructions take long: enough for one that copies memory.
+/// The smallest slice, for code whose instructions take long: enough for one instruction that copies memory.
 const SHORT_SLICE: u64 = 300;
 
-/// A slice that takes longer is followed by a shorter one.
+/// A slice that takes longer than this is followed by a shorter one.
 const LONG: Duration = Duration::from_millis(4);
 
 impl Slices {
@@ -506,8 +521,8 @@ impl Slices {
         Slices { rest: Cell::new(counted.then_some(0)), next: Cell::new(SLICE), began: Cell::new(None) }
     }
 
-    /// Fuel for the next slice, of which the engine still has `left` and needs at least `required`; `None` if there is not so
-    /// much.
+    /// Returns the fuel for the next slice. The engine still has `left`, and needs at least `required`. `None` if
+    /// there is not enough.
     fn take(&self, left: u64, required: u64) -> Option<u64> {
         let now = Instant::now();
         let slow = self.began.replace(Some(now)).is_some_and(|began| now - began > LONG);
@@ -526,16 +541,16 @@ impl Slices {
 }
 
 impl WasmiStore {
-    /// Whether WebAssembly stopped at an access to a table. The mark of that is taken away.
+    /// Whether WebAssembly stopped at an access to a table. Resets the global that says so.
     #[cold]
     fn take_mark(&self) -> bool {
-        // At most one is there: an access calls nothing.
+        // At most one global is set, because an access calls nothing.
         let marks = self.marks.borrow();
         let mark = marks.iter().rev().find(|mark| !matches!(mark.get(self.context()), wasmi::Val::I32(0)));
         mark.is_some_and(|mark| mark.set(self.context(), wasmi::Val::I32(0)).is_ok())
     }
 
-    /// Runs what takes the place of a part of instantiation: it costs no fuel, and calls nothing.
+    /// Runs a function that takes the place of a part of instantiation, at no cost in fuel. It calls nothing.
     fn run_free(&self, func: wasmi::Func) -> Result<(), Box<Failure>> {
         let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
         let fuel = self.engine_fuel();
@@ -555,7 +570,7 @@ impl WasmiStore {
     }
 
     fn set_engine_fuel(&self, fuel: u64) {
-        // It fails on engines without fuel, whose stores are not asked.
+        // This only fails on engines without fuel, on which it does not matter.
         let _ = self.context().set_fuel(fuel);
     }
 
@@ -574,7 +589,7 @@ impl WasmiStore {
                 ResumableCall::Finished => return Ok(()),
                 ResumableCall::HostTrap(trapped) => return Err(self.failure(trapped.into_host_error())),
                 ResumableCall::OutOfFuel(paused) => {
-                    // What is done a second time is not paid for again.
+                    // The instructions that run a second time are not charged again.
                     let again = if self.grow_stopped.take() { GROW_AGAIN } else { 0 };
                     let stop = match self.owner().supervisor().and_then(|supervisor| supervisor.check()) {
                         Some(code) => Some(code),
@@ -596,10 +611,10 @@ impl WasmiStore {
         }
     }
 
-    /// Calls a function of any type, through the engine's untyped interface.
+    /// Calls a function of any type through the engine's untyped interface.
     ///
     /// # Safety
-    /// As for [`Store::call`].
+    /// As for [`Store::call`]; `func` is a function of this store, and `ty` is its type.
     #[inline(never)]
     unsafe fn call_any(
         &self,
@@ -610,7 +625,7 @@ impl WasmiStore {
     ) -> Result<(), Box<Failure>> {
         with_room(args.len(), |params| {
             for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
-                // SAFETY: the arguments fit the parameters.
+                // SAFETY: the contract says that the arguments fit the parameters.
                 slot.write(unsafe {
                     match ty.only_i32 {
                         true => wasmi::Val::I32(arg.of.i32),
@@ -620,7 +635,7 @@ impl WasmiStore {
             }
             with_room(results.len(), |values| {
                 values.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
-                // SAFETY: both have just been written.
+                // SAFETY: both loops above have initialised all elements.
                 let (params, values) = unsafe {
                     (
                         &*(std::ptr::from_ref(params) as *const [wasmi::Val]),

@@ -1,4 +1,4 @@
-//! Types and values between the runtime and wasmi.
+//! Converts types and values between the runtime and wasmi.
 
 use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
@@ -7,7 +7,7 @@ use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, ValUnion};
 use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
 
-/// The engine's form of a type; it has no others than these, all nullable and exact.
+/// Converts a type to the engine's form. The engine has only these types, all of which are nullable and exact.
 pub fn val_type(ty: ValType) -> wasmi::ValType {
     match ty.kind {
         ValKind::I32 => wasmi::ValType::I32,
@@ -46,13 +46,14 @@ fn from_val_type(ty: wasmi::ValType) -> ValType {
     })
 }
 
-/// A number for the engine.
+/// Converts a number to the engine's form.
 ///
 /// # Safety
-/// The value is of the kind, a numeric one.
+/// The value is of the kind, which is a number's.
 #[inline(always)]
 pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmi::Val {
-    // SAFETY: as promised by the caller; floats are taken by their bits.
+    // SAFETY: the contract says that the field of this kind is initialised; floats are read as the integers of their
+    // bits.
     unsafe {
         match kind {
             ValKind::I32 => wasmi::Val::I32(value.of.i32),
@@ -63,7 +64,7 @@ pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmi::Val {
     }
 }
 
-/// A value from the engine; a reference in it is an owned handle.
+/// Converts a value of the engine. A reference in the answer is an owned handle.
 #[inline(always)]
 pub fn from_engine(context: impl AsContext, owner: &RuntimeStore, value: &wasmi::Val) -> Val {
     let bits = |kind: ValKind, bits: u64| Val { kind: kind as u8, of: ValUnion { i64: bits as i64 } };
@@ -72,18 +73,18 @@ pub fn from_engine(context: impl AsContext, owner: &RuntimeStore, value: &wasmi:
         wasmi::Val::I64(value) => Val::i64(*value),
         wasmi::Val::F32(value) => Val { kind: ValKind::F32 as u8, ..Val::i32(value.to_bits() as i32) },
         wasmi::Val::F64(value) => bits(ValKind::F64, value.to_bits()),
-        // The runtime lets no value of this type get here: wasm_val_t has no room for it.
+        // Not reached: the runtime refuses values of this type, because wasm_val_t has no room for them.
         wasmi::Val::V128(_) => bits(ValKind::V128, 0),
         wasmi::Val::FuncRef(value) => Val::owned(ValKind::FuncRef, from_ref(context, owner, Ref::Func(*value))),
         wasmi::Val::ExternRef(value) => Val::owned(ValKind::ExternRef, from_ref(context, owner, Ref::Extern(*value))),
     }
 }
 
-/// A reference from the engine, as an owned handle.
+/// Converts a reference of the engine to an owned handle.
 #[inline(always)]
 pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Option<Handle> {
     match value {
-        // SAFETY: the function comes from the owner's own engine store.
+        // SAFETY: functions that are passed here come from the engine's store of `owner`.
         Ref::Func(Nullable::Val(func)) => Some(unsafe { owner.function_reference(Entity::new(func)) }),
         Ref::Func(Nullable::Null) | Ref::Extern(Nullable::Null) => None,
         Ref::Extern(Nullable::Val(reference)) => {
@@ -93,19 +94,20 @@ pub fn from_ref(context: impl AsContext, owner: &RuntimeStore, value: Ref) -> Op
     }
 }
 
-/// The engine's form of an extern; `None` for other objects.
+/// Converts an extern to the engine's form; `None` for other objects.
 ///
 /// # Safety
-/// The object is of a store of this backend.
+/// The object belongs to a store of this backend.
 pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
-    // SAFETY: this backend makes entities from these types, see `from_extern`.
+    // SAFETY: the object belongs to a store of this backend, which makes entities from exactly these types, see
+    // `from_extern`.
     unsafe {
         Some(match &object.body {
             Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
             Body::Memory(memory) => Extern::Memory(memory.entity.get()),
-            // The engine has no tags, so no module that imports one gets here.
+            // The engine has no tags, and refuses modules that import one.
             _ => return None,
         })
     }

@@ -1,24 +1,26 @@
-//! What the engine finds valid, and then does not compile. Said by validation, so that it and compilation agree.
+//! Finds what the engine accepts as valid but does not compile. Validation checks it, so that the two agree.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
-/// The targets that the engine takes in one `br_table`.
+/// The largest number of targets of a `br_table` that the engine compiles.
 const MAX_TARGETS: u32 = 65_520;
 
-/// Custom sections whose names alone the engine refuses.
+/// Custom sections that the engine refuses because of their names.
 const FORMER_PROPOSALS: [&str; 2] = ["webidl-bindings", "wasm-interface-types"];
 
-/// Fails if the engine will not compile `wasm`, which is valid.
+/// Fails if the engine will not compile the valid module `wasm`.
 pub fn check(wasm: &[u8]) -> Result<()> {
     for payload in Parser::new(0).parse_all(wasm) {
         let Ok(payload) = payload else { break };
         match payload {
-            // Each target takes a byte at least.
+            // Each target takes at least one byte.
             Payload::CodeSectionEntry(body) if body.range().len() > MAX_TARGETS as usize => check_body(&body)?,
             Payload::CustomSection(section) if FORMER_PROPOSALS.contains(&section.name()) => {
-                let message =
-                    format!("wasmtime takes no module with a custom section \"{}\"; remove it", section.name());
+                let message = format!(
+                    "wasmtime does not accept a module with a custom section \"{}\"; remove it",
+                    section.name()
+                );
                 return Err(refusal(message, section.range().start));
             }
             _ => {}
@@ -34,7 +36,7 @@ fn check_body(body: &FunctionBody) -> Result<()> {
             && targets.len() > MAX_TARGETS
         {
             let message =
-                format!("br_table with {} targets, where wasmtime takes at most {MAX_TARGETS}", targets.len());
+                format!("br_table with {} targets, but wasmtime accepts at most {MAX_TARGETS}", targets.len());
             return Err(refusal(message, offset));
         }
     }

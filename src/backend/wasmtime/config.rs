@@ -1,4 +1,4 @@
-//! The engine's configuration, from the options of the runtime.
+//! Converts the runtime's options to the engine's configuration.
 
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -7,10 +7,10 @@ use crate::runtime::core::engine_traits::Backend;
 use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
-/// Frames kept of a backtrace: enough for a person, and a bound for a recursion without one.
+/// The most frames in a backtrace: enough for a person to read, and a limit for unbounded recursion.
 const MAX_FRAMES: usize = 64;
 
-/// Makes the settings in `config`: as an answer it would be copied several times, and it is large.
+/// Applies the options to `config`, which is large: as a return value it would be copied several times.
 pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
     choose_compiler(backend, options, config)?;
@@ -23,7 +23,7 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
     config.epoch_interruption(options.interruption).debug_info(options.debug_info);
     if let Some(bytes) = options.max_wasm_stack {
         check_stack(bytes)?;
-        // The other is of no use here, but is to be no less.
+        // `async_stack_size` is not used, but wasmtime requires it to be at least `max_wasm_stack`.
         config.max_wasm_stack(bytes).async_stack_size(bytes.max(2 << 20));
     }
     if let Some(bytes) = options.memory_reservation {
@@ -49,8 +49,8 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
     Ok(())
 }
 
-/// One unit an instruction. What moves much pays for it afterwards: charged before, it would run out of fuel
-/// where it is to trap, or to give -1, for being out of bounds.
+/// One unit for each instruction. Instructions that move many bytes or elements are charged afterwards: if they were
+/// charged before, one that is out of bounds would run out of fuel instead of trapping or returning -1.
 fn costs() -> OperatorCost {
     let variable = VariableOperatorCost {
         memory_copy_per_byte: 0,
@@ -86,7 +86,7 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
         Compiler::Winch if options.deterministic => {
             return refused("deterministic mode together with the compiler \"winch\"");
         }
-        // It has none of the proposals that are on by default here beyond those that are on by default there.
+        // Winch has none of the proposals that this backend enables in addition to wasmtime's defaults.
         Compiler::Winch => {
             config.strategy(Strategy::Winch);
         }
@@ -97,7 +97,8 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
                 .wasm_gc(true)
                 .wasm_exceptions(true)
                 .wasm_wide_arithmetic(true);
-            // Off by default, and the engine looks up every flag of Cranelift's that is set, by its name.
+            // Only set if asked for: they are off by default, and the engine looks up every flag of Cranelift that is
+            // set, by its name.
             if options.deterministic {
                 config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(true);
             }
@@ -120,12 +121,12 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
         });
     }
     for feature in &options.cpu_features {
-        // Flags that are no features of the processor change what the compiler's code means.
+        // Other flags do not name a feature of the processor, but change what the compiled code does.
         if !feature.starts_with("has_") {
             let message = format!("\"{feature}\" is not the name of a CPU feature; expected a name such as has_avx2");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        // SAFETY: the engine refuses features that this machine lacks, and to run code for another machine.
+        // SAFETY: the engine refuses features that this machine lacks, and refuses to run code for another machine.
         unsafe { config.cranelift_flag_enable(feature) };
     }
     Ok(())
@@ -139,31 +140,31 @@ fn set_target(config: &mut Config, target: &str) -> Result<()> {
     })
 }
 
-/// Fails if threads, as the operating system makes them, do not have a stack of `bytes`: a guest would fault before it traps.
+/// Fails if the operating system gives threads a smaller stack than `bytes`: a guest would crash before it traps.
 fn check_stack(bytes: usize) -> Result<()> {
-    /// What the engine and this library take of the same stack, amply.
+    /// A generous estimate of what the engine and this library use of the same stack.
     const OTHER_USE: u64 = 256 << 10;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a place to write to.
+    // SAFETY: `limit` is a local for the answer.
     if unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } != 0 || bytes as u64 + OTHER_USE <= limit.rlim_cur {
         return Ok(());
     }
     let message = format!(
-        "a maximum of {bytes} bytes for the stack: threads have {} bytes (ulimit -s), of which \
-         {OTHER_USE} are for the wasmtime backend",
+        "a WebAssembly stack of {bytes} bytes is too large: threads have {} bytes of stack (ulimit -s), of which \
+         the wasmtime backend needs {OTHER_USE}",
         limit.rlim_cur
     );
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationConfig> {
-    /// More of anything than address space could hold. The engine allocates a list of all of them, and aborts if it cannot.
+    /// More than any address space could hold. The engine allocates a list of this length, and aborts if it cannot.
     const MAX_COUNT: u32 = 1_000_000;
     let numbers = [pooling.instances, pooling.memories, pooling.tables];
     if numbers.iter().any(|number| *number > MAX_COUNT) {
         let [instances, memories, tables] = numbers;
         let what = format!(
-            "pooling with {instances} instances, {memories} memories and {tables} tables, but at most {MAX_COUNT} of each"
+            "pooling with {instances} instances, {memories} memories and {tables} tables; at most {MAX_COUNT} of each are possible"
         );
         return Err(unsupported(backend.name(), &what));
     }
@@ -183,7 +184,7 @@ fn pool(backend: &dyn Backend, pooling: &Pooling) -> Result<PoolingAllocationCon
     if pooling.table_elements != 0 {
         pool.table_elements(pooling.table_elements);
     }
-    // A module may use as much of the pool as there is.
+    // A single module may use all of the pool.
     let (memories, tables) = (pool.get_total_memories(), pool.get_total_tables());
     pool.max_memories_per_module(memories).max_tables_per_module(tables);
     Ok(pool)
@@ -221,8 +222,10 @@ pub fn is_foreign(engine: &wasmtime::Engine) -> wasmtime::Result<bool> {
     engine.precompile_module(EMPTY).map(|_| true)
 }
 
-/// The engine's own refusal of a configuration, with all that it may be about: the engine does not always say.
+/// Returns the engine's refusal of a configuration, with everything that was configured: the engine does not always
+/// say what it is about.
 pub fn refusal(options: &Options, error: &wasmtime::Error) -> Error {
-    let message = format!("the wasmtime backend cannot do what is configured, {}: {error:#}", options.in_words());
+    let message =
+        format!("the wasmtime backend does not support this configuration ({}): {error:#}", options.in_words());
     Error::new(ErrorKind::Unsupported, message)
 }

@@ -1,8 +1,9 @@
-//! How memories get the data that they begin with.
+//! Decides how memories get their initial data.
 //!
-//! With copy-on-write the engine keeps an image of it for each module, in a file that is only in memory, and so a file
-//! descriptor as long as the module or an instance of it is there. Descriptors are the host's, and it may have few: where no
-//! more can be spared, a module is compiled such that the engine makes no image of it, and instances copy the data.
+//! With copy-on-write the engine keeps an image of this data for each module, in a file that exists only in memory.
+//! That takes a file descriptor for as long as the module or an instance of it exists. Descriptors belong to the
+//! host, which may have few: when no more can be spared, the module is compiled so that the engine makes no image of
+//! it, and instances copy the data.
 
 use crate::runtime::binary::declarations::write_leb128;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -10,22 +11,22 @@ use wasmparser::{DataKind, Parser, Payload};
 
 const DATA: u8 = 11;
 
-/// Where something is put into a module that keeps the engine from making an image: it only does so if all data is for constant
-/// places, and `N + 0` is no constant to it.
+/// Where to insert instructions that keep the engine from making an image of a module. It makes one only if all data
+/// goes to constant offsets, and it does not treat `N + 0` as a constant.
 pub struct Image {
-    /// The data section, with its identifier and its size, and without them.
+    /// The data section with its id and size; `content` is where its contents begin.
     section: std::ops::Range<usize>,
     content: usize,
-    /// The end of an active segment's offset, and what is put there.
+    /// The end of an active segment's offset, and the instructions to insert there.
     position: usize,
     addition: [u8; 3],
 }
 
 impl Image {
-    /// The image that the engine may make of this module, which is valid.
+    /// Finds the place in a valid module. `None` if the engine makes no image of it anyway.
     pub fn of(wasm: &[u8]) -> Option<Image> {
         const END: u8 = 0x0b;
-        // After magic and version.
+        // The sections begin after the magic number and the version.
         let mut begin = 8;
         for payload in Parser::new(0).parse_all(wasm) {
             let payload = payload.ok()?;
@@ -50,7 +51,7 @@ impl Image {
         None
     }
 
-    /// The same module, of which the engine makes no image.
+    /// Returns the module, changed so that the engine makes no image of it.
     pub fn avoided(&self, wasm: &[u8]) -> Vec<u8> {
         let mut new = Vec::with_capacity(wasm.len() + 8);
         new.extend_from_slice(&wasm[..self.section.start]);
@@ -65,21 +66,21 @@ impl Image {
 
 /// Makes a file in memory, as the engine does for an image.
 pub fn file_in_memory() -> std::io::Result<OwnedFd> {
-    // SAFETY: a name that ends with a zero.
+    // SAFETY: the name is a string that ends with a zero byte.
     let descriptor = unsafe { libc::memfd_create(c"wasmrt".as_ptr(), libc::MFD_CLOEXEC) };
     if descriptor < 0 {
         return Err(std::io::Error::last_os_error());
     }
-    // SAFETY: new, and nobody else's.
+    // SAFETY: the descriptor is new, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Whether the host can spare a file descriptor: the last quarter of those that it may have is left to it.
 pub fn descriptor_to_spare() -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a place to write to.
+    // SAFETY: `limit` is a local for the answer.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
-    // A new descriptor is the lowest that is free.
+    // A new descriptor always gets the lowest free number.
     known && file_in_memory().is_ok_and(|file| (file.as_raw_fd() as u64) < limit.rlim_cur - limit.rlim_cur / 4)
 }
 

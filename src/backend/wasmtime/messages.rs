@@ -1,21 +1,22 @@
-//! What the engine says in words alone. Each phrase that something depends on has a test, here unless said otherwise, which fails
-//! with a version of the engine that words it differently.
+//! Information that the engine gives only in words. Each phrase on which something depends has a test, here unless
+//! noted otherwise, which fails with a version of the engine that words it differently.
 
 use crate::runtime::base::error::{Error, ErrorKind};
 
-/// How the engine says that a memory of this type cannot be so large. It asks about other sizes before it tries.
+/// The error for a memory that cannot grow so far because of its type. The engine asks about other sizes before it
+/// tries.
 const BEYOND_TYPE: &str = "memory type's limits";
 
-/// How the engine says that it was not allowed a new table, around the number of its elements.
+/// The error for a new table that was not allowed, before and after the number of its elements.
 const NO_TABLE: (&str, &str) = ("table minimum size of ", " elements exceeds table limits");
 
-/// How the engine says that it got no file for the image of a module's data; held by the test `process` in C.
+/// The error when there is no file for the image of a module's data. The C test `process` checks it.
 const NO_IMAGE: &str = "cannot create a memfd";
 
-/// How the engine speaks of imports that do not fit a module.
+/// A word in errors about imports that do not fit a module.
 const IMPORTS: &str = "import";
 
-/// An error of the engine, in its own words where they are right here.
+/// Converts an error of the engine. Keeps its words where they are right here.
 pub fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
     let message = format!("{error:#}");
     match exhausted(&message) {
@@ -24,7 +25,7 @@ pub fn in_words(kind: ErrorKind, error: &wasmtime::Error) -> Error {
     }
 }
 
-/// Whether an instantiation failed because of the imports.
+/// Whether an instantiation failed because of its imports.
 pub fn is_about_imports(message: &str) -> bool {
     message.contains(IMPORTS)
 }
@@ -34,16 +35,17 @@ pub fn is_beyond_type(error: &wasmtime::Error) -> bool {
     error.to_string().contains(BEYOND_TYPE)
 }
 
-/// The engine's words, but for those that are wrong here: where a limit of the store forbids a table, the runtime says so.
+/// Returns the engine's words, except where they are wrong here. (If a limit of the store forbids a table, the
+/// runtime reports that.)
 fn plain(text: String) -> String {
     let elements = text.strip_prefix(NO_TABLE.0).and_then(|rest| rest.strip_suffix(NO_TABLE.1));
     match elements {
-        Some(elements) => format!("there is no memory for a table of {elements} elements"),
+        Some(elements) => format!("not enough memory for a table of {elements} elements"),
         None => text,
     }
 }
 
-/// What the engine ran out of, and what to do about it; `None` if it did not say that.
+/// Describes what the process ran out of, and what to do about it; `None` if the error is about something else.
 fn exhausted(message: &str) -> Option<String> {
     if message.contains(NO_IMAGE) {
         let errno = super::images::file_in_memory().err().map_or(String::new(), |errno| format!(": {errno}"));
@@ -52,11 +54,11 @@ fn exhausted(message: &str) -> Option<String> {
              copy-on-write off in the configuration"
         ));
     }
-    // The types of these errors are hidden in the engine's own.
+    // The engine wraps these errors, so their types cannot be found.
     message.contains(&std::io::Error::from_raw_os_error(libc::ENOMEM).to_string()).then(|| {
         format!(
-            "{message}; the process has no address space left (ulimit -v) or too many mappings (sysctl vm.max_map_count, of which a \
-             memory takes two or three): delete stores, or configure a smaller memory reservation"
+            "{message}; the process has no address space left (ulimit -v) or too many mappings (sysctl \
+             vm.max_map_count; each memory takes two or three): delete stores, or configure a smaller memory reservation"
         )
     })
 }
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
     use wasmtime::{AsContext, Config, Engine, Instance, MemoryType, Module, ResourceLimiter, Store};
 
-    /// Allows memories, and no tables.
+    /// A limiter that allows memories but no tables.
     #[derive(Default)]
     struct Limiter {
         failure: Option<wasmtime::Error>,
@@ -125,7 +127,7 @@ mod tests {
         let wasm = wat::parse_str("(module (table 123 funcref))").expect("valid text");
         let module = Module::from_binary(store.engine(), &wasm).expect("a valid module");
         let error = Instance::new(&mut store, &module, &[]).expect_err("no table");
-        assert_eq!(plain(format!("{error:#}")), "there is no memory for a table of 123 elements");
+        assert_eq!(plain(format!("{error:#}")), "not enough memory for a table of 123 elements");
         assert_eq!(plain("anything else".to_string()), "anything else");
     }
 }

@@ -1,10 +1,11 @@
-//! Fuel for what instructions move. The engine would charge for it before it looks whether the instruction is within bounds, so that
-//! one which traps, or gives -1, runs out of fuel instead. So the engine charges nothing for it, and a module is rewritten: in place
-//! of an instruction that moves bytes or elements stands a call of a function, added at the module's end, that executes it and then
-//! spends a unit for each 64 of them.
+//! Charges fuel for the bytes and elements that instructions move. The engine would charge before it checks whether
+//! the instruction stays within bounds: one that traps, or returns -1, would run out of fuel instead. So the engine
+//! is told to charge nothing for these instructions, and the module is rewritten: each instruction that moves bytes
+//! or elements is replaced by a call of a function that is added at the module's end. That function executes the
+//! instruction and then spends a unit for every 64 bytes or elements.
 //!
-//! Nothing is moved about: functions keep their indices, and code its order. Where a call is longer than what it replaces, what
-//! comes after it lies further on than in the original; [`Places`] finds the way back.
+//! Functions keep their indices, and code its order. But a call can be longer than the instruction that it replaces,
+//! and then everything behind it lies at a higher offset than in the original; [`Places`] translates offsets back.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -16,16 +17,16 @@ use wasmparser::{
     TypeRef, UnpackedIndex, ValType,
 };
 
-/// Bytes or elements for a unit of fuel.
+/// Bytes or elements per unit of fuel.
 const PER_UNIT: i64 = 64;
 
-/// What a round of the loop that spends fuel costs: all instructions in it but the loop.
+/// The fuel that one iteration of the loop in `spend` uses: all instructions in it except `loop`.
 const ROUND: i64 = 9;
 
-/// Less than this is moved for the price of an instruction.
+/// Amounts below this cost no more than the instruction itself.
 const FREE: i32 = PER_UNIT as i32;
 
-/// As many functions, and types, as the engine takes.
+/// The largest number of functions, and of types, that the engine accepts.
 const MAX_DEFINITIONS: usize = 1_000_000;
 
 pub struct Metered {
@@ -33,17 +34,19 @@ pub struct Metered {
     pub places: Places,
 }
 
-/// Where in the original module the places of a rewritten one are.
+/// Translates places in a rewritten module to places in the original.
 #[derive(Clone, Default)]
 pub struct Places {
-    /// Functions of the original: those beyond were added. None where nothing was rewritten.
+    /// The number of functions in the original; functions with higher indices were added. `None` if nothing was
+    /// rewritten.
     functions: Option<u32>,
-    /// From which offset on everything lies how much further on, ascending.
+    /// Pairs of an offset in the rewritten module and a distance, ascending: from that offset on, everything is that
+    /// much further on than in the original.
     shifts: Vec<(u32, u32)>,
 }
 
 impl Places {
-    /// Whether the function was added.
+    /// Whether the function was added by the rewriting.
     pub fn is_added(&self, function: u32) -> bool {
         self.functions.is_some_and(|functions| function >= functions)
     }
@@ -79,7 +82,7 @@ impl Places {
     }
 }
 
-/// An instruction that moves bytes or elements, with what it is about.
+/// An instruction that moves bytes or elements, with its immediates.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Bulk {
     MemoryFill(u32),
@@ -131,7 +134,7 @@ impl Bulk {
         })
     }
 
-    /// The instruction in binary form.
+    /// Appends the instruction in binary form.
     fn encode(self, out: &mut Vec<u8>) {
         const BULK: u8 = 0xfc;
         const GC: u8 = 0xfb;
@@ -162,16 +165,17 @@ const I64: u8 = 0x7e;
 const NULLABLE: u8 = 0x63;
 const NOT_NULL: u8 = 0x64;
 
-/// What has to be known of a module.
+/// What the rewriting has to know about a module.
 #[derive(Default)]
 struct Module {
     types: usize,
-    /// Of types that are arrays, by index: the type of an element as a value; empty for one that this does not know.
+    /// For each array type, by its index: the type of an element when it is a value, in binary form. Empty if it is
+    /// of a kind that is not supported here.
     arrays: FxHashMap<u32, Vec<u8>>,
     functions: usize,
-    /// The types of indices of memories.
+    /// For each memory, the type of its indices.
     memories: Vec<u8>,
-    /// Likewise of tables, with the type of their elements.
+    /// For each table, the type of its indices and the type of its elements.
     tables: Vec<(u8, Vec<u8>)>,
     sections: Vec<(u8, Range<usize>)>,
     bodies: Vec<Range<usize>>,
@@ -246,11 +250,11 @@ impl Module {
         self.memories.get(index as usize).copied()
     }
 
-    /// The type of the function that executes an instruction.
+    /// Returns the type of the function that executes an instruction.
     fn signature(&self, bulk: Bulk) -> Option<Signature> {
         let table = |index: u32| self.tables.get(index as usize).filter(|(_, element)| !element.is_empty());
         let element = |ty: u32| self.arrays.get(&ty).filter(|element| !element.is_empty());
-        // What is moved from one to the other is as much as both can have.
+        // The amount has the smaller of the two index types, as the specification says for copies.
         let both = |to: u8, from: u8| vec![vec![to], vec![from], vec![if to == I64 { from } else { I32 }]];
         let i32 = || vec![I32];
         let (params, result) = match bulk {
@@ -280,7 +284,7 @@ impl Module {
     }
 }
 
-/// Types in binary form. The last parameter is how much is moved.
+/// The type of an added function, in binary form. Its last parameter is the amount that is moved.
 struct Signature {
     params: Vec<Vec<u8>>,
     result: Option<Vec<u8>>,
@@ -295,7 +299,7 @@ impl Signature {
         out.extend(self.result.iter().flatten());
     }
 
-    /// The function that executes an instruction, then spends fuel.
+    /// Appends the body of the function, which executes the instruction and then spends fuel.
     fn encode_body(&self, bulk: Bulk, out: &mut Vec<u8>) {
         let last = self.params.len() as u8 - 1;
         let amount = self.params[usize::from(last)][0];
@@ -306,7 +310,7 @@ impl Signature {
         (0..=last).for_each(|param| out.extend([LOCAL_GET, param]));
         bulk.encode(out);
         match bulk {
-            // What did not grow has moved nothing.
+            // A table that did not grow has moved nothing.
             Bulk::TableGrow(_) => {
                 let grown = last + 1;
                 out.extend([LOCAL_TEE, grown]);
@@ -327,7 +331,7 @@ fn array(ty: u32, nullable: bool) -> Vec<u8> {
     out
 }
 
-/// What an element of an array is as a value.
+/// Returns the type that an element of an array has as a value.
 fn element_type(ty: StorageType) -> Vec<u8> {
     vec![match ty {
         StorageType::I8 | StorageType::I16 | StorageType::Val(ValType::I32) => I32,
@@ -343,7 +347,7 @@ fn index_type(is_64_bit: bool) -> u8 {
     if is_64_bit { I64 } else { I32 }
 }
 
-/// A type of references in binary form; empty for one that this does not know.
+/// Returns a reference type in binary form, or nothing for one that is not supported here.
 fn reference_type(ty: RefType) -> Vec<u8> {
     let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
     match ty.heap_type() {
@@ -368,7 +372,8 @@ fn reference_type(ty: RefType) -> Vec<u8> {
     out
 }
 
-/// The module with calls for what moves bytes or elements. `None` if it has nothing such, or is invalid.
+/// Returns the module with calls in place of instructions that move bytes or elements. `None` if it has no such
+/// instructions or is invalid.
 pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
     let Ok(module) = Module::parse(wasm) else { return Ok(None) };
     let mut added: FxHashMap<Bulk, usize> = FxHashMap::default();
@@ -402,7 +407,7 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
                 (0..functions.len()).for_each(|position| leb(out, module.types + position));
             }),
             CODE => rewriter.code(contents.clone(), &module, &added, &functions),
-            // With its head, which lies between the section before and this one.
+            // Starts at `end`, so that the section's header, which lies before its contents, is copied as well.
             _ => rewriter.copy(end..contents.end),
         }
         end = contents.end;
@@ -422,9 +427,10 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// Copies a part of the original.
+    /// Copies a part of the original, and notes how far it has moved.
     fn copy(&mut self, range: Range<usize>) {
-        // Numbers are written no shorter than they were, so it lies no further ahead.
+        // This does not underflow: numbers are written with at least as many bytes as in the original, so nothing
+        // moves to a lower offset.
         let shift = (self.out.len() - range.start) as u32;
         if self.shifts.last().map_or(0, |(_, last)| *last) != shift {
             self.shifts.push((self.out.len() as u32, shift));
@@ -432,11 +438,11 @@ impl Rewriter<'_> {
         self.out.extend_from_slice(&self.wasm[range]);
     }
 
-    /// Begins a section with `more` entries than the original, and gives where its size is to be written, and where in the original
-    /// the entries begin.
+    /// Begins a section with `more` entries than the original has. Returns the position of its size, which `end`
+    /// writes, and where the entries begin in the original.
     fn begin(&mut self, id: u8, contents: Range<usize>, more: usize) -> (usize, usize) {
         let mut reader = BinaryReader::new(&self.wasm[contents.clone()], 0);
-        // It was read before.
+        // `Module::parse` has read this number, so it is well-formed.
         let count = reader.read_var_u32().unwrap_or(0) as usize;
         self.out.push(id);
         let size = self.out.len();
@@ -445,7 +451,7 @@ impl Rewriter<'_> {
         (size, contents.start + reader.original_position())
     }
 
-    /// Writes the size of what follows it up to here.
+    /// Writes the size of everything after the size field at `size`.
     fn end(&mut self, size: usize) {
         let mut bytes = Vec::with_capacity(PADDED);
         padded_leb(&mut bytes, self.out.len() - size - PADDED);
@@ -496,12 +502,12 @@ impl Rewriter<'_> {
         self.end(section);
     }
 
-    /// A call, as long as what it replaces if it can be.
+    /// Appends a call that is, if possible, exactly as long as the instruction that it replaces.
     fn call(&mut self, function: usize, length: usize) {
         let start = self.out.len();
         self.out.push(0x10);
         leb(&mut self.out, function);
-        // The number may have bytes that say nothing, up to as many as the largest has.
+        // The encoding of a number may be padded, up to the length of the largest number.
         while self.out.len() - start < length.min(1 + PADDED) {
             if let Some(last) = self.out.last_mut() {
                 *last |= 0x80;
@@ -513,7 +519,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// How many bytes the number at the end of `bytes` has, which says `value`: it may be longer than it has to be.
+/// Returns the length of the LEB128 number at the end of `bytes` whose value is `value`. It may be padded.
 fn leb_length(value: usize, bytes: &[u8]) -> usize {
     let ends_with = |length: &usize| {
         let mut reader = BinaryReader::new(&bytes[bytes.len() - length..], 0);
@@ -543,7 +549,7 @@ const I64_SUB: u8 = 0x7d;
 const VOID: u8 = 0x40;
 const MINUS_ONE: u8 = 0x7f;
 
-/// Spends fuel for the amount in a local, which is of no use afterwards.
+/// Appends code that spends fuel for the amount in a local, and destroys the local's value.
 fn spend(local: u8, ty: u8, out: &mut Vec<u8>) {
     let (constant, less, minus) =
         if ty == I64 { (I64_CONST, I64_LT_U, I64_SUB) } else { (I32_CONST, I32_LT_U, I32_SUB) };
@@ -571,7 +577,7 @@ fn signed_leb(out: &mut Vec<u8>, mut number: i64) {
     out.push(number as u8 & 0x7f);
 }
 
-/// As many bytes as a number of 32 bits can have.
+/// The longest encoding of a 32-bit number.
 const PADDED: usize = 5;
 
 fn padded_leb(out: &mut Vec<u8>, number: usize) {
@@ -643,7 +649,7 @@ mod tests {
         all
     }
 
-    /// Whether every instruction is where the places say, up to the functions that were added.
+    /// Checks that every instruction is where `places` says, up to the functions that were added.
     fn check(text: &str, small: bool) {
         let wasm = wat::parse_str(text).expect("valid text");
         let metered = rewrite(&wasm).expect("no error").expect("something to do");
@@ -676,7 +682,7 @@ mod tests {
     #[test]
     fn every_instruction_is_called_and_found_again() {
         check(&BULK.replace("FUNCTIONS", ""), true);
-        // Numbers of functions that need more bytes than the instructions have.
+        // With so many functions, their indices need more bytes than the instructions that are replaced.
         check(&BULK.replace("FUNCTIONS", &"(func)".repeat(17_000)), false);
     }
 

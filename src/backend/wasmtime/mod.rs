@@ -27,12 +27,51 @@ use std::sync::Arc;
 
 pub struct Wasmtime;
 
+/// The engine's version, which the crate of its compiler exports; the two are released together.
+const VERSION: &CStr = {
+    const TEXT: &str = wasmtime_environ::VERSION;
+    const BYTES: &[u8] = &{
+        let mut bytes = [0; TEXT.len() + 1];
+        bytes.split_at_mut(TEXT.len()).0.copy_from_slice(TEXT.as_bytes());
+        bytes
+    };
+    match CStr::from_bytes_with_nul(BYTES) {
+        Ok(version) => version,
+        Err(_) => panic!("the version has a zero in it"),
+    }
+};
+
 impl Backend for Wasmtime {
     fn name(&self) -> &'static CStr {
         c"wasmtime"
     }
 
-    fn can(&self, _setting: Setting) -> bool {
+    fn can(&self, setting: Setting) -> bool {
+        // Named one by one, so that a new setting is not ignored: `config::translate` has to apply each of these.
+        match setting {
+            Setting::Compiler
+            | Setting::Optimization
+            | Setting::Fuel
+            | Setting::Interruption
+            | Setting::MaxWasmStack
+            | Setting::MemoryReservation
+            | Setting::MemoryGuard
+            | Setting::CopyOnWrite
+            | Setting::Pooling
+            | Setting::ParallelCompilation
+            | Setting::DebugInfo
+            | Setting::Profiling
+            | Setting::Deterministic
+            | Setting::Target
+            | Setting::CpuFeatures => true,
+        }
+    }
+
+    fn version(&self) -> &'static CStr {
+        VERSION
+    }
+
+    fn has(&self, _proposal: Proposal) -> bool {
         true
     }
 
@@ -43,12 +82,12 @@ impl Backend for Wasmtime {
         let may_be_foreign = options.target.is_some() || !options.cpu_features.is_empty();
         let foreign = may_be_foreign
             && pool::run(0, || config::is_foreign(&engine)).map_err(|error| config::refusal(options, &error))?;
-        // Without this proposal the engine could not be kept from it.
+        // The workaround in `images` needs this proposal.
         let avoidable = !options.proposals.contains(&(Proposal::ExtendedConst, false));
         Ok(Box::new(WasmtimeEngine {
             engine,
             fuel: options.fuel,
-            // Debug info is about code where it was.
+            // The positions in debug info would be wrong after a rewriting.
             metered: options.fuel && !options.debug_info,
             interruption: options.interruption,
             stack: options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK),
@@ -63,22 +102,23 @@ impl Backend for Wasmtime {
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
     fuel: bool,
-    /// Whether what instructions move is paid for with fuel.
+    /// Whether instructions that move bytes or elements are charged for them.
     metered: bool,
     interruption: bool,
     /// The most stack that guests may use.
     stack: usize,
     probe: Arc<stack::Probe>,
-    /// Whether it compiles for machines that this one is not.
+    /// Whether it compiles for another machine than this one.
     foreign: bool,
-    /// Whether it compiles in threads.
+    /// Whether it compiles on several threads.
     parallel: bool,
-    /// Whether it makes images of the data in modules, and can be kept from it.
+    /// Whether it makes images of the data in modules, and can be kept from making one.
     images: bool,
 }
 
 impl WasmtimeEngine {
-    /// Runs `body` where it may use the engine's parallelism. It takes as long as compiling so many bytes of a module.
+    /// Runs `body` on threads where it can use the engine's parallelism. It takes as long as compiling `bytes` bytes
+    /// of a module.
     fn work<R: Send>(&self, bytes: usize, body: impl FnOnce() -> R + Send) -> R {
         if self.parallel { pool::run(bytes, body) } else { body() }
     }
@@ -92,8 +132,8 @@ impl WasmtimeEngine {
             return wasmtime::Module::from_binary(&self.engine, &image.avoided(wasm));
         }
         let module = wasmtime::Module::from_binary(&self.engine, wasm)?;
-        // Made now, so that the next module knows whether there is a descriptor left for its own. If it fails, another thread had
-        // the last one, and it is tried again when the module is instantiated.
+        // Makes the image now, so that the next module knows whether a descriptor is left for its own. If this fails,
+        // another thread has taken the last one, and the engine tries again when the module is instantiated.
         let _ = module.initialize_copy_on_write_image();
         Ok(module)
     }
@@ -109,7 +149,7 @@ struct WasmtimeModule {
     sites: Arc<Sites>,
 }
 
-/// What the places in a module's code are.
+/// Information on places in a module's code.
 #[derive(Default)]
 struct Sites {
     places: Places,
@@ -125,24 +165,25 @@ impl Sites {
 
 enum Code {
     Module(wasmtime::Module),
-    /// The engine's artifact, for another machine.
+    /// The engine's artifact for another machine.
     Foreign(Vec<u8>),
 }
 
 impl Engine for WasmtimeEngine {
     fn settings(&self) -> String {
-        // The engine's own artifacts say what they were compiled for and with, and it refuses what does not fit; but of its
-        // version it looks at the first number alone.
+        // The engine's artifacts contain what they were compiled for and with, and the engine refuses those that do
+        // not fit. But of its version it only compares the first number.
         let mut hasher = DefaultHasher::new();
         wasmtime::ModuleVersionStrategy::WasmtimeVersion.hash(&mut hasher);
         format!("wasmtime {:016x}", hasher.finish())
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        // The engine is as usable after a panic as after an error: what it was compiling is left out.
+        // After a panic the engine is as usable as after an error: it forgets what it was compiling.
         let (code, places) = on_module("wasmtime", || {
             self.work(wasm.len(), || {
-                // All of it, before any of it is compiled: the engine would find what is wrong with a function when it is its turn.
+                // Checks the whole module before any of it is compiled. Otherwise the engine would find an invalid
+                // function only when it compiles it.
                 self.check(wasm)?;
                 let metered = if self.metered { meter::rewrite(wasm)? } else { None };
                 let (binary, places) = match &metered {
@@ -161,7 +202,7 @@ impl Engine for WasmtimeEngine {
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        // Compiling takes a hundred times as long.
+        // Compiling takes a hundred times as long as validating.
         self.work(wasm.len() / 100, || self.check(wasm))
     }
 
@@ -173,7 +214,7 @@ impl Engine for WasmtimeEngine {
         let places = Places::from_bytes(places).ok_or_else(damaged)?;
         let traps = TrapSites::from_bytes(traps).ok_or_else(damaged)?;
         let sites = Arc::new(Sites { places, traps, has_start: has_start == [1] });
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that an engine of the same version and settings made the artifact.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
             .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
         Ok(Box::new(WasmtimeModule { code: Code::Module(module), sites }))
@@ -202,7 +243,8 @@ impl Engine for WasmtimeEngine {
 }
 
 impl Module for WasmtimeModule {
-    /// The places, the trap sites and whether there is a start function, each preceded by its length, then the engine's artifact.
+    /// Returns the places, the trap sites and whether there is a start function, each with its length before it, and
+    /// the engine's artifact.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         let code = match &self.code {
             Code::Module(module) => image(module),
@@ -219,7 +261,7 @@ impl Module for WasmtimeModule {
     fn identity(&self) -> usize {
         match &self.code {
             Code::Module(module) => identity(module),
-            // It has no frames, since it does not run.
+            // A module that does not run has no frames.
             Code::Foreign(_) => 0,
         }
     }
@@ -232,20 +274,20 @@ fn has_start(wasm: &[u8]) -> bool {
         .any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
 }
 
-/// A part preceded by its length, and what comes after it.
+/// Splits off a part that has its length before it. Returns the part and the rest.
 fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
-/// The engine's artifact where it is: `serialize` would copy it.
+/// Returns the engine's artifact in place, which `serialize` would copy.
 fn image(module: &wasmtime::Module) -> &[u8] {
     let range = module.image_range();
-    // SAFETY: the module keeps it, and nobody writes to it.
+    // SAFETY: the module keeps this memory, and nothing writes to it.
     unsafe { std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr()) }
 }
 
-/// The address of a module's code: no other living module has it.
+/// Returns the address of a module's code, which no other live module has.
 fn identity(module: &wasmtime::Module) -> usize {
     module.image_range().start as usize
 }

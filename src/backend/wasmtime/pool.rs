@@ -1,9 +1,10 @@
-//! In which threads the engine works on a module.
+//! Chooses the threads on which the engine compiles and validates a module.
 //!
-//! The engine compiles and validates in parallel with rayon, in whatever pool it is called. Rayon's own one would stay for the
-//! process: it takes the host's signals, is dead in every child of a fork, and never works again if its threads could not be
-//! made once. So each module gets a pool of its own while it is worked on, which leaves nothing behind. A module that is too
-//! small to be worth threads, or for which none can be had, is worked on by the thread that brings it.
+//! The engine works in parallel with rayon, in the thread pool of the calling thread. Rayon's global pool would stay
+//! for the life of the process: its threads take the host's signals, it is dead in every child of a fork, and it
+//! never works if its threads could not be created the first time. So each module gets a pool of its own while the
+//! engine works on it, and nothing is left behind. If a module is too small to be worth threads, or none can be
+//! created, the calling thread does the work.
 
 use crate::runtime::base::quiet_thread::Quiet;
 use crate::runtime::core::guest;
@@ -11,18 +12,19 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// How many bytes of a module are worth one thread more: some milliseconds of the compiler, and some dozen microseconds for
-/// the thread.
+/// The bytes of a module that are worth one more thread: they take the compiler some milliseconds, and starting a
+/// thread takes some dozen microseconds.
 const BYTES_FOR_A_THREAD: usize = 4 << 10;
 
-/// Runs `body`, which uses rayon and takes as long as compiling so many bytes of a module. A panic comes back as a panic.
+/// Runs `body`, which uses rayon and takes as long as compiling `bytes` bytes of a module. A panic in it is passed
+/// on.
 pub fn run<R: Send>(bytes: usize, body: impl FnOnce() -> R + Send) -> R {
     if rayon::current_thread_index().is_some() {
         return body();
     }
     let reserved = Reserved::up_to(bytes / BYTES_FOR_A_THREAD);
     let threads = match reserved.0 {
-        // One alone would be no faster than this thread.
+        // One additional thread would be no faster than this one.
         0 | 1 if stack_suffices() => return in_this_thread(body),
         0 => 1,
         threads => threads,
@@ -36,13 +38,13 @@ pub fn run<R: Send>(bytes: usize, body: impl FnOnce() -> R + Send) -> R {
     });
     match (done, body) {
         (Ok(Some(done)), _) => done,
-        // Not all of the threads could be made.
+        // Not all of the threads could be created, and `body` has not run.
         (_, Some(body)) => in_this_thread(body),
         (_, None) => unreachable!("a body that has run gives something"),
     }
 }
 
-/// Runs `body` with this thread for a pool, as long as that takes.
+/// Runs `body` with this thread as the only one of a pool.
 fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     let mut thread = None;
     let pool = ThreadPoolBuilder::new().num_threads(1).spawn_handler(|builder| {
@@ -53,27 +55,30 @@ fn in_this_thread<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     let thread = thread.expect("the pool has one");
     let mut outcome = None;
     let job: Box<dyn FnOnce() + Send + '_> = Box::new(|| outcome = Some(catch_unwind(AssertUnwindSafe(body))));
-    // SAFETY: only the lifetime is another. `run` below does not return before the pool has no job any more.
+    // SAFETY: only the lifetime changes. What the job borrows outlives it: `thread.run()` below returns only when the
+    // pool has no job left.
     let job = unsafe { std::mem::transmute::<Box<dyn FnOnce() + Send + '_>, Box<dyn FnOnce() + Send>>(job) };
     pool.spawn(job);
-    // The pool ends when its job is done, and then `run` returns.
+    // The pool ends when its job is done, and then `thread.run()` returns.
     drop(pool);
     thread.run();
     outcome.expect("the job has run").unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Twice what the compilers were seen to take of the stack: Cranelift takes 160 KiB, Winch 320, whatever the module.
+/// Twice the stack that compilers were seen to use: Cranelift uses 160 KiB and Winch 320 KiB, whatever the module.
 const STACK: usize = 640 << 10;
 
-/// Whether this thread has stack enough left to compile on. How large a coroutine's is nobody knows.
+/// Whether this thread has enough stack left to compile on. On a coroutine's stack that is unknown, so the answer is
+/// no.
 fn stack_suffices() -> bool {
     guest::stack_left().is_some_and(|left| left >= STACK)
 }
 
-/// Threads that work for the process's modules at the moment, together no more than there are processors.
+/// A number of threads that work on a module. All together there are no more in the process than processors.
 struct Reserved(usize);
 
-/// How many there are, below the number of the process: a child of a fork has none of its parent's.
+/// The number of reserved threads, with the process's id in the upper half: a child of a fork has none of its
+/// parent's threads.
 static RESERVED: AtomicU64 = AtomicU64::new(0);
 
 impl Reserved {
@@ -93,7 +98,7 @@ impl Reserved {
     }
 }
 
-/// How many threads a state says that this process has.
+/// Returns how many threads of this process a state counts.
 fn reserved(state: u64, process: u32) -> usize {
     if state >> 32 == u64::from(process) { state as u32 as usize } else { 0 }
 }
@@ -104,7 +109,8 @@ impl Drop for Reserved {
     }
 }
 
-/// How many processors there are for this process. The system is asked once, since it tells in files.
+/// Returns the number of processors that this process may use. The system is asked only once, because it has to read
+/// files for this.
 fn processors() -> usize {
     static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
     match PROCESSORS.load(Ordering::Relaxed) {
@@ -125,7 +131,8 @@ mod tests {
 
     const LARGE: usize = 1 << 20;
 
-    /// Runs something in parallel, and tells in how many threads it may have run, and whether in the one that called.
+    /// Runs something in parallel. Returns the number of threads in the pool, and whether the caller's thread was the
+    /// one that ran it.
     fn work(bytes: usize) -> (usize, bool) {
         let caller = current().id();
         run(bytes, || {
@@ -145,7 +152,7 @@ mod tests {
 
     #[test]
     fn large_ones_by_as_many_threads_as_there_are_processors() {
-        // Tests run side by side: others may have some of them.
+        // Tests run side by side: others may have reserved some of the processors.
         let (threads, here) = work(LARGE);
         assert!(threads <= processors() && here == (threads == 1));
         let all: Vec<_> = (0..8).map(|_| spawn(|| work(LARGE))).collect();

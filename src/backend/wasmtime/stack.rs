@@ -1,7 +1,8 @@
-//! How much of the stack a guest may use, told to the engine.
+//! Tells the engine how much of the stack a guest may use.
 //!
-//! The engine counts from where its store was entered first, whatever is left of that stack and even if another one is in use by
-//! then. But a limit that it finds in its place it leaves alone. So the runtime's is put there at each entry.
+//! The engine computes its limit from where its store was first entered, regardless of how much of that stack is
+//! left, and even if another stack is in use by then. But it leaves a limit alone that it finds in its place. So the
+//! runtime's limit is put there at each entry.
 
 use crate::backend::common::{Owner, Stopped};
 use crate::runtime::base::trap_code::TrapCode;
@@ -12,18 +13,18 @@ use std::sync::{Arc, OnceLock};
 use wasmtime::{Func, Instance, Module, StoreContextMut};
 use wasmtime_environ::{HostPtr, PtrSize, VMCONTEXT_MAGIC};
 
-/// The most stack that guests may use if nobody says otherwise.
+/// The most stack that guests may use if the program does not set it.
 pub const DEFAULT_STACK: usize = 512 << 10;
 
-/// Where the engine keeps the limit of a store.
+/// The place where the engine keeps the stack limit of a store.
 pub struct LimitPlace {
     known: Cell<Option<NonNull<Cell<usize>>>>,
-    /// What stands for it where the engine's own limit will do.
+    /// A substitute for the place, where the engine's own limit is good enough.
     unused: Cell<usize>,
     probe: Arc<Probe>,
 }
 
-/// A small module of the engine's, whose instances lead to the place.
+/// A small module, from whose instances the place can be found.
 #[derive(Default)]
 pub struct Probe(OnceLock<Module>);
 
@@ -33,14 +34,14 @@ impl Probe {
         const WASM: &[u8] =
             b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x04\x01\0\0\0\x0a\x04\x01\x02\0\x0b";
         if self.0.get().is_none() {
-            // What fails now may work the next time.
+            // If this fails now, it may work the next time.
             let _ = self.0.set(super::pool::run(0, || Module::from_binary(engine, WASM)).ok()?);
         }
         self.0.get()
     }
 }
 
-/// A guest that runs, with its limit in place until this is dropped.
+/// A running guest whose limit is in place until this is dropped.
 pub struct LimitedGuest<'a> {
     _guest: Guest<'a>,
     place: NonNull<Cell<usize>>,
@@ -49,10 +50,11 @@ pub struct LimitedGuest<'a> {
 
 impl<'a> LimitedGuest<'a> {
     /// # Safety
-    /// The place is one of the store that the guest runs in.
+    /// The place belongs to the store that the guest runs in.
     #[inline(always)]
     pub unsafe fn new((guest, stack): (Guest<'a>, StackLimit), place: NonNull<Cell<usize>>) -> LimitedGuest<'a> {
-        // SAFETY: the store, and with it this place, outlives the guest that runs in it; to the engine as well it is a cell.
+        // SAFETY: the store, and with it this place, outlives the guest that runs in it. The engine also treats the
+        // place as a cell.
         let former = unsafe { place.as_ref() }.replace(stack.limit);
         LimitedGuest { _guest: guest, place, former }
     }
@@ -61,7 +63,7 @@ impl<'a> LimitedGuest<'a> {
 impl Drop for LimitedGuest<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: as promised to `new`.
+        // SAFETY: `new` requires that the place belongs to the guest's store, which outlives the guest.
         unsafe { self.place.as_ref() }.set(self.former);
     }
 }
@@ -71,7 +73,7 @@ impl LimitPlace {
         LimitPlace { known: Cell::new(None), unused: Cell::new(0), probe: probe.clone() }
     }
 
-    /// For a call of a function of WebAssembly's.
+    /// Returns the place for a call of a WebAssembly function.
     #[inline(always)]
     pub fn of_call(&self, context: StoreContextMut<'_, Owner>, func: Func) -> Result<NonNull<Cell<usize>>, Stopped> {
         match self.known.get() {
@@ -80,7 +82,7 @@ impl LimitPlace {
         }
     }
 
-    /// For what an instance runs when it is made.
+    /// Returns the place for the instantiation of a module.
     pub fn of_instance(
         &self,
         context: StoreContextMut<'_, Owner>,
@@ -90,9 +92,10 @@ impl LimitPlace {
     ) -> Result<NonNull<Cell<usize>>, Stopped> {
         match self.known.get() {
             Some(place) => Ok(place),
-            // Without a start function only code of the engine's runs, which needs little. Else nothing may be in its place yet, and what
-            // the engine will put there is on this stack: guests get too much of it at most once, for further ones are not let in
-            // beyond their own limit.
+            // Without a start function only code of the engine itself runs, which needs little stack. With one, if no
+            // call is running, there is no limit in the place yet, and the limit that the engine will put there lies
+            // on this stack. So guests can get too much stack only once: further guests are not let in beyond their
+            // own limit.
             None if !has_start
                 || !context.data().get().is_nested() && stack_pointer().saturating_sub(most) >= stack.floor =>
             {
@@ -102,16 +105,18 @@ impl LimitPlace {
         }
     }
 
-    /// Finds the place from a function: its record names its instance, which names what the engine keeps of the store.
+    /// Finds the place from a function: its record refers to its instance, which refers to the engine's data of the
+    /// store.
     #[cold]
     #[inline(never)]
     fn find(&self, context: StoreContextMut<'_, Owner>, func: Func) -> Result<NonNull<Cell<usize>>, Stopped> {
         let record = func.to_raw(context).cast::<u8>();
-        // SAFETY: the record lives as long as the store, and so does what it leads to; the layouts are the engine's own account of
-        // them, in the same version (the two crates' versions are tied), and these fields are never changed.
+        // SAFETY: the record lives as long as the store, and so does everything that it leads to. The offsets come
+        // from the engine itself, in the same version, because the two crates' versions are tied. These fields never
+        // change.
         let place = unsafe {
             let instance = record.add(HostPtr.vm_func_ref().vmctx().into()).cast::<*mut u8>().read();
-            // Host functions have something else there.
+            // Host functions have something else at this offset.
             if instance.add(HostPtr.vmctx_magic().into()).cast::<u32>().read() != VMCONTEXT_MAGIC {
                 return Err(Stopped(TrapCode::StackExhausted));
             }
@@ -122,7 +127,7 @@ impl LimitPlace {
         Ok(place)
     }
 
-    /// Finds the place before the store has run anything, from a small instance of ours.
+    /// Finds the place before the store has run anything, from an instance of the small module.
     #[cold]
     fn find_by_probe(&self, mut context: StoreContextMut<'_, Owner>) -> Result<NonNull<Cell<usize>>, Stopped> {
         let probe = self.probe.module(context.engine());

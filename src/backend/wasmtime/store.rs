@@ -1,4 +1,4 @@
-//! A wasmtime store, entered from the host and re-entered from host functions.
+//! A store of wasmtime, entered from the host and re-entered from host functions.
 
 use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
@@ -32,7 +32,7 @@ use wasmtime::{
 };
 use wasmtime_environ::{HostPtr, PtrSize};
 
-/// Lets the runtime decide how much there may be, and lifts the engine's own limits on numbers.
+/// Lets the runtime decide how much a store may have, and lifts the engine's own limits on numbers.
 impl wasmtime::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = self.get().limits().memory_growing(current, desired, maximum);
@@ -42,7 +42,7 @@ impl wasmtime::ResourceLimiter for Owner {
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = self.get().limits().table_growing(current, desired, maximum);
-        // The engine would raise an error that ends the guest, in place of -1.
+        // Without this check the engine would end the guest with an error, instead of returning -1.
         if matches!(growth, Growth::Allowed) && !is_room_for_elements(current, desired) {
             self.get().limits().growth_failed();
             return Ok(false);
@@ -50,9 +50,10 @@ impl wasmtime::ResourceLimiter for Owner {
         answer(growth)
     }
 
-    /// Tables need no such thing: the engine says it of those only that were not counted before.
+    /// The engine does not call this for tables whose growth was counted: it reports only sizes that it did not ask
+    /// about before.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        // Nor of memories whose type forbids the size, which the engine does not ask about first.
+        // Nor for memories whose type forbids the size: the engine reports these without having asked.
         if !messages::is_beyond_type(&error) {
             self.get().limits().growth_failed();
         }
@@ -80,18 +81,18 @@ fn answer(growth: Growth) -> wasmtime::Result<bool> {
     }
 }
 
-/// Whether there is memory for a table that grows, as the engine will ask for it: what it has stays until all is copied, and
-/// it takes twice what it had set aside, if that is more than is needed.
+/// Whether there is enough memory for a table to grow, by the engine's way of allocating: it keeps the old elements
+/// until all are copied, and allocates twice the former capacity, if that is more than is needed.
 fn is_room_for_elements(current: usize, desired: usize) -> bool {
     let elements = desired.max(desired.saturating_mul(2).min(current.saturating_mul(4)));
     let mut room = Vec::<usize>::new();
     let found = room.try_reserve_exact(elements).is_ok();
-    // Or else nothing would be tried.
+    // Keeps the compiler from removing the allocation.
     std::hint::black_box(&mut room);
     found
 }
 
-/// After a host function, which may have taken long: whether the guest that called it may go on.
+/// Checks whether the guest may go on that called a host function, which may have taken long.
 #[inline]
 fn go_on_after(host: &Object) -> wasmtime::Result<()> {
     match host.store().supervisor().and_then(|supervisor| supervisor.check()) {
@@ -100,7 +101,7 @@ fn go_on_after(host: &Object) -> wasmtime::Result<()> {
     }
 }
 
-/// Whether a guest may go on now that the epoch has changed.
+/// Checks whether a guest may go on, when the epoch has changed.
 fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
     match owner.supervisor().and_then(|supervisor| supervisor.check()) {
         Some(code) => Err(Stopped(code).into()),
@@ -113,14 +114,14 @@ type Context = StoreContextMut<'static, Owner>;
 pub struct WasmtimeStore {
     contexts: Contexts<Context>,
     owner: Owner,
-    /// The most stack that guests may use, and where the engine is told how much is left.
+    /// The most stack that guests may use, and the place where the engine reads how much is left.
     stack: usize,
     stack_limit: LimitPlace,
-    /// Of an engine with fuel: what the engine's store has beside the account.
+    /// For an engine with fuel: how much more fuel the engine's store has than the account.
     reserve: Option<Cell<u64>>,
-    /// Those of this store's modules, by module identity.
+    /// The sites of modules that were instantiated in this store, by the module's identity.
     sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
-    /// Owns what `contexts` points into; not touched otherwise.
+    /// Owns what `contexts` points to, and is not used otherwise.
     _store: wasmtime::Store<Owner>,
 }
 
@@ -140,8 +141,8 @@ impl WasmtimeStore {
             store.set_epoch_deadline(1);
             store.epoch_deadline_callback(|context| go_on(context.data().get()));
         }
-        // SAFETY: the engine's store is on the heap and does not move; the context is dropped with it, and the only way to it
-        // from here on.
+        // SAFETY: the engine's store is on the heap and does not move. From now on this context is the only way to
+        // it, and is dropped together with it.
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
@@ -165,12 +166,12 @@ impl WasmtimeStore {
         self.owner.get()
     }
 
-    /// To be held while `func` runs.
+    /// Must be called before `func` is, and its answer kept while `func` runs.
     #[inline(always)]
     fn begin_guest(&self, func: wasmtime::Func) -> wasmtime::Result<stack::LimitedGuest<'_>> {
         let place = self.stack_limit.of_call(self.context(), func)?;
         let guest = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
-        // SAFETY: this store's.
+        // SAFETY: the place belongs to this store, and the guest runs in it.
         Ok(unsafe { stack::LimitedGuest::new(guest, place) })
     }
 
@@ -178,8 +179,8 @@ impl WasmtimeStore {
         self.context().get_fuel().unwrap_or(0)
     }
 
-    /// Whether WebAssembly has consumed more than there was. The engine looks at the start of functions and of iterations alone,
-    /// and stops there if nothing is left: so it has one unit more than the account, which only an overdraft takes.
+    /// Whether WebAssembly has used more fuel than it had. The engine only checks at the start of functions and of loop
+    /// iterations, and stops if nothing is left. So it has one unit more than the account, which only an overdraft uses.
     fn is_overdrawn(&self) -> bool {
         self.reserve.as_ref().is_some_and(|reserve| reserve.get() > self.engine_fuel())
     }
@@ -205,7 +206,7 @@ impl WasmtimeStore {
         frames.iter().filter_map(|frame| self.frame(frame)).collect()
     }
 
-    /// A frame as it is in the original module; `None` for one of a function that is not there.
+    /// Returns a frame as it is in the original module; `None` for functions that the original does not have.
     fn frame(&self, frame: &wasmtime::FrameInfo) -> Option<RawFrame> {
         let module = identity(frame.module());
         let (mut func_offset, mut module_offset) =
@@ -228,7 +229,8 @@ impl WasmtimeStore {
         })
     }
 
-    /// The specification's cause for a trap in `frame`. Without one it is a segment of a module being instantiated.
+    /// Returns the code that the specification requires for a trap in `frame`. Without a frame, the trap is about a
+    /// segment of a module that is being instantiated.
     fn refine(&self, code: TrapCode, frame: Option<&RawFrame>) -> TrapCode {
         let Some(frame) = frame else { return code };
         match self.sites.borrow().get(&frame.module) {
@@ -238,7 +240,7 @@ impl WasmtimeStore {
     }
 }
 
-/// An error of the runtime on its way through the engine.
+/// An error of the runtime that passes through the engine.
 #[derive(Debug)]
 struct RuntimeError(Error);
 
@@ -250,31 +252,33 @@ impl std::fmt::Display for RuntimeError {
 
 impl std::error::Error for RuntimeError {}
 
-/// The backend's store that an object belongs to.
+/// Returns the backend's store that an object belongs to.
 #[inline(always)]
 fn store_of(object: &Object) -> &WasmtimeStore {
-    // SAFETY: a host function of this engine belongs to a store of this backend.
+    // SAFETY: only host functions that a store of this backend has made call this, with their own object, which
+    // belongs to that store.
     unsafe { object.store().backend_as() }
 }
 
 /// Room for a value that is written later.
 const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
 
-/// Puts a host function's context in place until the answer is dropped.
+/// Makes a host function's context the innermost until the answer is dropped.
 #[inline(always)]
 fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
-    // SAFETY: the caller's context outlives the answer, which this function's callers drop before they use it again.
+    // SAFETY: the caller's context outlives the answer: the functions that call this drop the answer before they use
+    // `caller` again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
         store_of(object).contexts.nest(context)
     }
 }
 
-/// Calls a host function of numeric type: raw values on the stack, no checks by the engine.
+/// Calls a host function of numeric type. The values are raw and on the stack, and the engine does not check them.
 ///
 /// # Safety
-/// `object` is a host function, whose type has as many parameters and results as there is room for, and is that of the
-/// `values`.
+/// `object` is a host function of numeric type. `args` and `results` have a place for each of its parameters and
+/// results, and `values` for the larger number of the two. The engine has written the arguments there.
 #[inline(always)]
 unsafe fn call_numeric_host(
     object: &Object,
@@ -284,7 +288,8 @@ unsafe fn call_numeric_host(
     results: &mut [MaybeUninit<Val>],
     only_i32: bool,
 ) -> wasmtime::Result<()> {
-    // SAFETY: as promised by the caller: the engine has written as many arguments as the type has.
+    // SAFETY: `object` is a function, and the engine has written an argument for each parameter, as the contract
+    // says.
     unsafe {
         let func = object.as_func().unwrap_unchecked();
         for (position, arg) in args.iter_mut().enumerate() {
@@ -294,11 +299,13 @@ unsafe fn call_numeric_host(
     }
     {
         let _nested = nest(object, &mut caller);
-        // SAFETY: the arguments have just been written, with the kinds of the function's parameters.
+        // SAFETY: the loop above has initialised the arguments, with the kinds of the function's parameters, and
+        // `results` has a place for each result.
         unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
     }
     for (position, result) in results.iter().enumerate() {
-        // SAFETY: `invoke_host` succeeded, so the results are there, and of their kinds; the engine has room for them.
+        // SAFETY: `invoke_host` succeeded, so the results are initialised and of their kinds; `values` has a place
+        // for each.
         unsafe {
             let raw = ValRaw::u64(result.assume_init_ref().bits(only_i32));
             values.get_unchecked_mut(position).write(raw);
@@ -307,7 +314,7 @@ unsafe fn call_numeric_host(
     Ok(())
 }
 
-/// A host function of numeric type, to be made for the number of its parameters and results.
+/// A host function of numeric type, which is made for the number of its parameters and results.
 struct NumericHost<'a> {
     context: &'a mut Context,
     ty: &'a wasmtime::FuncType,
@@ -318,7 +325,8 @@ impl ByArity for NumericHost<'_> {
     type Out = wasmtime::Func;
     fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> wasmtime::Func {
         let host = self.host;
-        // SAFETY: the closure reads and writes raw values of the type that it is declared with, which has as many of them.
+        // SAFETY: the closure reads and writes raw values of the type that it is declared with, and `by_arity` has
+        // chosen the numbers of parameters and results by that type.
         unsafe {
             wasmtime::Func::new_unchecked(self.context, self.ty.clone(), move |caller, values| {
                 let (mut args, mut results) = ([UNINIT; PARAMS], LentRoom::<RESULTS>::UNINIT);
@@ -337,14 +345,15 @@ fn raw_bits(raw: &ValRaw, kind: ValKind) -> u64 {
 }
 
 /// # Safety
-/// The function is one of the engine's.
+/// The function has an entity, and belongs to a store of this backend.
 #[inline(always)]
 unsafe fn engine_func(func: &Func) -> wasmtime::Func {
-    // SAFETY: as promised by the caller; entities of functions are made from a Func.
+    // SAFETY: the contract says that there is an entity, and this backend makes those of functions from a
+    // `wasmtime::Func`.
     unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
-/// A host function with references: through the engine's checked values.
+/// Calls a host function whose type has references, through the engine's checked values.
 fn call_reference_host(
     object: &Object,
     mut caller: Caller<'_, Owner>,
@@ -359,11 +368,13 @@ fn call_reference_host(
         let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
         let args = Arguments::fill(args, params, convert)?;
         with_lent_room(results.len(), |room| {
-            // SAFETY: the arguments come from the engine, which checked their types.
+            // SAFETY: the engine checks that arguments fit the function's type, and the room has a place for each
+            // result.
             unsafe { invoke_host::<false>(object, args.as_slice(), room, false)? };
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
-                // SAFETY: `invoke_host` succeeded, so the results are there and fit their types.
+                // SAFETY: `invoke_host` succeeded, so the results are initialised, fit their types and own their
+                // references.
                 unsafe {
                     let value = value.assume_init_mut();
                     match to_engine(store.context(), *kind, value) {
@@ -392,13 +403,13 @@ impl Store for WasmtimeStore {
             true => _ = self.sites.borrow_mut().remove(&identity(code)),
             false => _ = self.sites.borrow_mut().insert(identity(code), module.sites.clone()),
         }
-        // SAFETY: imports are of this store.
+        // SAFETY: the contract of `Store` says that imports belong to this store.
         let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
         let imports: Vec<_> = imports.iter().map(engine_form).collect();
         let begin = || {
             let (guest, limit) = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
             let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
-            // SAFETY: this store's.
+            // SAFETY: the place belongs to this store, and the instance is made in it.
             Ok::<_, Stopped>(unsafe { stack::LimitedGuest::new((guest, limit), place) })
         };
         let overdrawn = self.is_overdrawn();
@@ -409,7 +420,8 @@ impl Store for WasmtimeStore {
             Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
             Err(error) => {
-                // With a backtrace, the start function has run; with the others, at least code that prepares the instance.
+                // An error with a backtrace means that the start function has run; the other two mean that at least
+                // code that prepares the instance has.
                 let ran = error.downcast_ref::<wasmtime::WasmBacktrace>().is_some()
                     || error.is::<Trap>()
                     || error.is::<wasmtime::GcHeapOutOfMemory<()>>();
@@ -424,7 +436,7 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
-        // SAFETY: entities of instances are made from an Instance.
+        // SAFETY: this backend makes entities of instances from a `wasmtime::Instance`.
         let instance = unsafe { instance.get::<wasmtime::Instance>() };
         let export = instance.get_export(self.context(), name);
         export.and_then(from_extern).expect("the module declares this export")
@@ -439,11 +451,12 @@ impl Store for WasmtimeStore {
                 call_reference_host(host.get(), caller, params, results)
             }));
         }
-        // SAFETY: the closures read and write raw values of the types they are declared with.
+        // SAFETY: the closures read and write raw values of the type that they are declared with.
         Entity::new(unsafe {
             let few = match self.owner().supervisor() {
                 None => by_arity(ty, NumericHost { context: &mut context, ty: &engine_type, host }),
-                // Where a guest may be interrupted, it is after slow host functions, too.
+                // An interruptible guest must also be stopped after a slow host function, which the next closure
+                // checks.
                 Some(_) => None,
             };
             let (params, results) = (ty.params.len(), ty.results.len());
@@ -460,14 +473,14 @@ impl Store for WasmtimeStore {
         })
     }
 
-    /// A function that is imported and then referred to by its importer has another record there, with the same contents:
-    /// the code, and the instance or host function it belongs to. So the contents are the key.
+    /// A function that is imported and then referred to by the importing module has a second record there, with the
+    /// same contents: the code, and the instance or host function that it belongs to. So the contents are the key.
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
-        // SAFETY: entities of functions are made from a Func.
+        // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
         let record = unsafe { func.get::<wasmtime::Func>() }.to_raw(self.context()).cast::<u8>();
         let (code, owner) = (HostPtr.vm_func_ref().array_call(), HostPtr.vm_func_ref().vmctx());
-        // SAFETY: the record lives as long as the store; its layout is the engine's own account of it, in the same
-        // version (the two crates' versions are tied), and these two fields are never changed.
+        // SAFETY: the record lives as long as the store. The offsets come from the engine itself, in the same
+        // version, because the two crates' versions are tied. These two fields never change.
         unsafe {
             let read = |offset: u8| record.add(offset.into()).cast::<usize>().read();
             (read(code), read(owner))
@@ -475,32 +488,32 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
-        // SAFETY: entities of functions are made from a Func.
+        // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
         from_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
     }
 
     fn entry(&self, ty: &FuncType) -> Entry {
-        // With fuel, the account is looked at when a call is over.
+        // With fuel, the account has to be checked after each call, which the fast entry does not do.
         if self.reserve.is_some() { enter_any } else { engine_entry::<WasmtimeStore>(ty) }
     }
 
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>> {
         if func.ty.numeric && self.reserve.is_none() {
-            // SAFETY: as promised by the caller.
+            // SAFETY: the contract of `Store` is that of `call_numeric`, and the type is numeric.
             return unsafe { self.call_numeric(func, args, results, func.ty.only_i32) }
                 .map_err(|error| self.failure(error));
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that `func` is a function of this store's engine, so it has an entity.
         let callee = unsafe { engine_func(func) };
         let mut scope = RootScope::new(self.context());
         with_room(args.len(), |params| {
             for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&func.ty.param_kinds) {
-                // SAFETY: the arguments fit the parameters.
+                // SAFETY: the contract says that the arguments fit the parameters.
                 slot.write(unsafe { to_engine(&mut scope, *kind, arg) }.map_err(Failure::Error)?);
             }
             with_room(results.len(), |values| {
                 values.iter_mut().for_each(|slot| _ = slot.write(wasmtime::Val::I32(0)));
-                // SAFETY: both have just been written.
+                // SAFETY: both loops above have initialised all elements.
                 let (params, values) = unsafe {
                     (
                         &*(std::ptr::from_ref(params) as *const [wasmtime::Val]),
@@ -517,7 +530,7 @@ impl Store for WasmtimeStore {
                     match from_engine(&mut scope, self.owner(), values[position]) {
                         Ok(value) => _ = results[position].write(value),
                         Err(error) => {
-                            // SAFETY: those before this one are written and own their references.
+                            // SAFETY: the results before this one were written, and own their references.
                             results[..position].iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
                             return Err(Failure::Error(error).into());
                         }
@@ -532,14 +545,14 @@ impl Store for WasmtimeStore {
         let mut scope = RootScope::new(self.context());
         let mutability = if ty.mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
         let engine_type = wasmtime::GlobalType::new(val_type(ty.content), mutability);
-        // SAFETY: the value fits the type.
+        // SAFETY: the contract says that the value fits the type.
         let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
         let global = wasmtime::Global::new(&mut scope, engine_type, value);
         global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
-        // SAFETY: entities of globals are made from a Global.
+        // SAFETY: this backend makes entities of globals from a `wasmtime::Global`.
         let global = unsafe { global.get::<wasmtime::Global>() };
         if !ty.content.kind.is_reference() {
             let (kind, bits) = from_number(&global.get(self.context()))?;
@@ -550,16 +563,16 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
-        // SAFETY: entities of globals are made from a Global.
+        // SAFETY: this backend makes entities of globals from a `wasmtime::Global`.
         let global = unsafe { global.get::<wasmtime::Global>() };
         let refused = |error| in_words(ErrorKind::Misuse, &error);
         if !ty.content.kind.is_reference() {
-            // SAFETY: the value fits the type.
+            // SAFETY: the contract says that the value fits the type, which is a number's.
             let value = unsafe { to_number(ty.content.kind, value) };
             return global.set(self.context(), value).map_err(refused);
         }
         let mut scope = RootScope::new(self.context());
-        // SAFETY: the value fits the type.
+        // SAFETY: the contract says that the value fits the type and belongs to this store.
         let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
         global.set(&mut scope, value).map_err(refused)
     }
@@ -567,16 +580,16 @@ impl Store for WasmtimeStore {
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
         let engine_type = wasmtime::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
-        // SAFETY: the element fits the type.
+        // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let table = wasmtime::Table::new(&mut scope, engine_type, init);
         table.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
     unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmtime::Table`.
         let table = unsafe { table.get::<wasmtime::Table>() };
-        // Functions need no rooting.
+        // Functions are not garbage-collected, so they need no root scope.
         match ty.element.kind {
             ValKind::FuncRef => {
                 let element = table.get(self.context(), index)?;
@@ -587,30 +600,30 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmtime::Table`.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let refused = |error| in_words(ErrorKind::Misuse, &error);
         if ty.element.kind == ValKind::FuncRef {
-            // SAFETY: the element fits the type.
+            // SAFETY: the contract says that the element fits the type and belongs to this store.
             let value = unsafe { to_ref(self.context(), ValKind::FuncRef, value)? };
             return table.set(self.context(), index, value).map_err(refused);
         }
         let mut scope = RootScope::new(self.context());
-        // SAFETY: the element fits the type.
+        // SAFETY: the contract says that the element fits the type and belongs to this store.
         let value = unsafe { to_ref(&mut scope, ty.element.kind, value)? };
         table.set(&mut scope, index, value).map_err(refused)
     }
 
     unsafe fn table_size(&self, table: &Entity) -> u64 {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmtime::Table`.
         unsafe { table.get::<wasmtime::Table>() }.size(self.context())
     }
 
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
-        // SAFETY: entities of tables are made from a Table.
+        // SAFETY: this backend makes entities of tables from a `wasmtime::Table`.
         let table = unsafe { table.get::<wasmtime::Table>() };
         let mut scope = RootScope::new(self.context());
-        // SAFETY: the element fits the type.
+        // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let grown = table.grow(&mut scope, delta, init);
         grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
@@ -623,18 +636,18 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
         let memory = unsafe { memory.get::<wasmtime::Memory>() };
         std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
         unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
-        // SAFETY: entities of memories are made from a Memory.
+        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
         let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
         grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
@@ -646,7 +659,7 @@ impl Store for WasmtimeStore {
     fn set_fuel(&self, fuel: u64) {
         if let Some(reserve) = &self.reserve {
             reserve.set(u64::from(fuel < u64::MAX));
-            // It fails on engines without fuel alone.
+            // This only fails on engines without fuel, which have no reserve.
             let _ = self.context().set_fuel(fuel.saturating_add(1));
         }
     }
@@ -663,14 +676,15 @@ impl CallNumeric for WasmtimeStore {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> wasmtime::Result<()> {
-        // Not by `with_room`, whose body would be shared by all entries instead of being part of each.
+        // Not through `with_room`: all entries would share the code of its body, instead of each having its own.
         let (mut few, mut many) = (Room::uninitialised(), None);
         let values = few.get(&mut many, args.len().max(results.len()));
         for (position, arg) in args.iter().enumerate() {
-            // SAFETY: arguments are numbers, and there is room for them.
+            // SAFETY: the contract says that the arguments are numbers, and the room has a place for each.
             unsafe { values.get_unchecked_mut(position).write(ValRaw::u64(arg.bits(only_i32))) };
         }
-        // SAFETY: arguments are written, and there is room for the results; numbers need no rooting.
+        // SAFETY: the arguments are written, and there is room for the results, which is what the engine requires of
+        // `values`. Numbers need no rooting. The contract says that `func` is a function of this store's engine.
         unsafe {
             let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
             let callee = engine_func(func);
@@ -678,7 +692,7 @@ impl CallNumeric for WasmtimeStore {
             callee.call_unchecked(self.context(), values)?;
         }
         for (position, result) in results.iter_mut().enumerate() {
-            // SAFETY: there is room for as many results as the type has, and the call has written them.
+            // SAFETY: `results` has a place for each result of the type, and the call has written all of them.
             unsafe {
                 let kind = func.result_kind(position, only_i32);
                 Val::write_bits(result, kind, raw_bits(values.get_unchecked(position).assume_init_ref(), kind));
@@ -693,7 +707,7 @@ impl CallNumeric for WasmtimeStore {
             return Failure::Host(frames);
         }
         if error.is::<wasmtime::ThrownException>() {
-            // Nobody in C can catch it; left in the store it would stay for ever.
+            // C cannot catch an exception, and if it were left in the store it would never be freed.
             let mut scope = RootScope::new(self.context());
             let _ = scope.as_context_mut().take_pending_exception();
             return Failure::Trap(TrapCode::UncaughtException, frames);
@@ -701,20 +715,20 @@ impl CallNumeric for WasmtimeStore {
         if let Some(Stopped(code)) = error.downcast_ref() {
             return Failure::Trap(*code, frames);
         }
-        // Instructions that make objects have no -1 to give.
+        // Instructions that make objects cannot return -1 when a limit denies them the memory.
         if error.is::<GcHeapOutOfMemory<()>>()
             && let Some((code, _)) = self.owner().limits().denied()
         {
             return Failure::Trap(code, frames);
         }
-        // Another thread took what was there when a table asked.
+        // Another thread took the memory that was available when the table asked for it.
         if let Some(lacking) = error.downcast_ref::<OutOfMemory>() {
             self.owner().limits().elements_failed(lacking.requested_allocation_size());
         }
         let Some(trap) = error.downcast_ref::<Trap>() else {
             return match error.downcast::<RuntimeError>() {
                 Ok(error) => Failure::Error(error.0),
-                // The backtrace is in the frames.
+                // The backtrace is not repeated in the message, because the frames have it.
                 Err(error) if !frames.is_empty() => {
                     Failure::Error(Error::new(ErrorKind::Trap, error.root_cause().to_string()))
                 }

@@ -1,4 +1,4 @@
-//! Types and values between the runtime and wasmtime.
+//! Converts types and values between the runtime and wasmtime.
 
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -9,7 +9,7 @@ use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
 
-/// The engine's form of a type that C can name; only exact types of such kinds get here.
+/// Converts a type that C can name. Only exact types of such kinds are passed here.
 pub fn val_type(ty: ValType) -> wasmtime::ValType {
     let heap = match ty.kind {
         ValKind::I32 => return wasmtime::ValType::I32,
@@ -60,15 +60,16 @@ fn from_val_type(ty: &wasmtime::ValType) -> ValType {
     ValType::with(kind, ty.is_nullable(), exact)
 }
 
-/// Gives the engine a reference to an object; the caller's handle stays the caller's.
+/// Converts a reference to an object to the engine's form. The caller keeps its handle.
 ///
 /// # Safety
-/// The object is of the context's store, and a function where one is expected.
+/// The object belongs to the context's store, and is a function where one is expected.
 pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&Object>) -> Result<Ref> {
     Ok(match (kind, object) {
         (ValKind::FuncRef, None) => Ref::Func(None),
         (ValKind::FuncRef, Some(object)) => match object.as_func() {
-            // SAFETY: this store's entities of functions are made from a Func.
+            // SAFETY: the function belongs to this store, and this backend makes entities of functions from a
+            // `wasmtime::Func`.
             Some(func) => Ref::Func(Some(unsafe { Typed { object, body: func }.in_engine().get::<wasmtime::Func>() })),
             None => return Err(Error::misuse(format!("expected a function, got a {}", object.body.name()))),
         },
@@ -83,9 +84,9 @@ pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Opti
 }
 
 /// # Safety
-/// As for [`to_ref`]: the value fits the kind.
+/// The value fits the kind, and a reference is null or alive and belongs to the context's store.
 pub unsafe fn to_engine(context: impl AsContextMut, kind: ValKind, value: &Val) -> Result<wasmtime::Val> {
-    // SAFETY: the value is of the kind.
+    // SAFETY: the contract says that the value is of this kind, and what `to_ref` requires of a reference.
     unsafe {
         match kind.is_reference() {
             true => Ok(to_ref(context, kind, value.reference())?.into()),
@@ -95,10 +96,11 @@ pub unsafe fn to_engine(context: impl AsContextMut, kind: ValKind, value: &Val) 
 }
 
 /// # Safety
-/// As for [`to_engine`], for a number.
+/// The value is of the kind, which is a number's.
 #[inline(always)]
 pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmtime::Val {
-    // SAFETY: the value is of the kind; floats go by their bits.
+    // SAFETY: the contract says that the field of this kind is initialised; floats are read as the integers of their
+    // bits.
     unsafe {
         match kind {
             ValKind::I32 => wasmtime::Val::I32(value.of.i32),
@@ -109,7 +111,7 @@ pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmtime::Val {
     }
 }
 
-/// A value from the engine; a reference in it is an owned handle.
+/// Converts a value of the engine. A reference in the answer is an owned handle.
 pub fn from_engine(context: impl AsContextMut, owner: &RuntimeStore, value: wasmtime::Val) -> Result<Val> {
     use wasmtime::Val as EngineVal;
     let (kind, reference) = match value {
@@ -125,10 +127,10 @@ pub fn from_engine(context: impl AsContextMut, owner: &RuntimeStore, value: wasm
     Ok(Val::owned(kind, from_ref(context, owner, reference)?))
 }
 
-/// A number from the engine: its kind and bits.
+/// Converts a number of the engine to its kind and its bits.
 #[inline(always)]
 pub fn from_number(value: &wasmtime::Val) -> Result<(ValKind, u64)> {
-    // The common ones are told apart without a table of jumps.
+    // The most common kinds are compared one by one, which avoids a jump table.
     match *value {
         wasmtime::Val::I32(value) => Ok((ValKind::I32, value as u32 as u64)),
         wasmtime::Val::I64(value) => Ok((ValKind::I64, value as u64)),
@@ -146,14 +148,14 @@ fn from_other_number(value: &wasmtime::Val) -> Result<(ValKind, u64)> {
     }
 }
 
-/// A reference to a function, as an owned handle.
+/// Converts a reference to a function to an owned handle.
 #[inline(always)]
 pub fn from_func(owner: &RuntimeStore, func: Option<wasmtime::Func>) -> Option<Handle> {
-    // SAFETY: functions come here from the owner's own engine store.
+    // SAFETY: functions that are passed here come from the engine's store of `owner`.
     func.map(|func| unsafe { owner.function_reference(Entity::new(func)) })
 }
 
-/// A reference from the engine, as an owned handle.
+/// Converts a reference of the engine to an owned handle.
 pub fn from_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Option<Handle>> {
     match value {
         Ref::Func(func) => Ok(from_func(owner, func)),
@@ -172,15 +174,16 @@ pub fn from_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) ->
 
 #[cold]
 fn not_carried(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{what} cannot be carried by wasm_val_t"))
+    Error::new(ErrorKind::Unsupported, format!("wasm_val_t cannot carry {what}"))
 }
 
-/// The engine's form of an extern; `None` for other objects.
+/// Converts an extern to the engine's form; `None` for other objects.
 ///
 /// # Safety
-/// The object is of a store of this backend.
+/// The object belongs to a store of this backend.
 pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
-    // SAFETY: this backend makes entities from these types, see `from_extern`.
+    // SAFETY: the object belongs to a store of this backend, which makes entities from exactly these types, see
+    // `from_extern`.
     unsafe {
         Some(match &object.body {
             Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
@@ -200,7 +203,7 @@ pub fn from_extern(value: Extern) -> Option<Entity> {
         Extern::Table(table) => Entity::new(table),
         Extern::Memory(memory) => Entity::new(memory),
         Extern::Tag(tag) => Entity::new(tag),
-        // The runtime instantiates no module with one.
+        // The runtime refuses to instantiate modules that have one.
         Extern::SharedMemory(_) => return None,
     })
 }

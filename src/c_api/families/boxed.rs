@@ -1,46 +1,34 @@
-//! What is opaque and belongs to nobody but its owner: types and frames. A Rust value in a box.
+//! Types and frames: opaque values that belong to nobody but their owner.
 
-/// An opaque type, its `_delete` and `_copy`, and its vector.
-macro_rules! type_object {
-    ($name:ident, $rust:ty, $noun:literal, $nouns:literal, $doc:literal) => {
+/// Declares a C type that is a Rust value in a box, with its `_delete`, its `_copy` and its vector. `$param` names their
+/// parameter, `$section` their section of the header; the rest is as for [`c_type!`](crate::c_api::ffi::c_type).
+macro_rules! boxed {
+    (
+        $(#[$attribute:meta])*
+        $name:ident, $param:ident, $section:literal, $noun:literal, $nouns:literal, $($rust:tt)+
+    ) => {
         pastey::paste! {
-            #[doc = $doc]
-            pub struct [<wasm_ $name _t>] {
-                _type: $rust,
-            }
+            $crate::c_api::ffi::c_type!($(#[$attribute])* [<wasm_ $name _t>], $noun, Boxed, $($rust)+);
 
-            // SAFETY: what is cloned into a box is dropped from one.
-            unsafe impl crate::c_api::families::vector::Owned for [<wasm_ $name _t>] {
-                unsafe fn duplicate(this: *const Self) -> *mut Self {
-                    // SAFETY: as promised by the caller.
-                    crate::c_api::give_box(unsafe { &*this.cast::<$rust>() }.clone())
-                }
-                unsafe fn release(this: *mut Self) {
-                    // SAFETY: as promised by the caller.
-                    drop(unsafe { crate::c_api::take_box::<_, $rust>(this) });
-                }
-            }
-
-            #[doc = " Deletes " $noun ". Takes ownership. NULL: nothing happens. [Types]"]
+            #[doc = " Deletes " $noun ". Takes ownership. Does nothing for NULL. [" $section "]"]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _delete>](ty: *mut [<wasm_ $name _t>]) {
-                use crate::c_api::families::vector::Element;
-                // SAFETY: the caller's own, or NULL.
-                crate::c_api::guard((), || unsafe { Element::release(&mut { ty }) })
+            pub unsafe extern "C" fn [<wasm_ $name _delete>]($param: Option<Box<[<wasm_ $name _t>]>>) {
+                $crate::c_api::guard((), || drop($param))
             }
 
-            #[doc = " A copy of " $noun ", own. [Types]"]
+            #[doc = " Copies " $noun ", own. Returns NULL for NULL. [" $section "]"]
             #[doc = ""]
-            #[doc = " Must be passed to `" [<wasm_ $name _delete>] "` eventually. NULL gives NULL."]
+            #[doc = " The copy must eventually be passed to `" [<wasm_ $name _delete>] "`."]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _copy>](ty: *const [<wasm_ $name _t>]) -> *mut [<wasm_ $name _t>] {
-                use crate::c_api::families::vector::Element;
-                // SAFETY: the caller's, or NULL.
-                crate::c_api::guard(std::ptr::null_mut(), || unsafe { ty.cast_mut().duplicate() })
+            pub unsafe extern "C" fn [<wasm_ $name _copy>](
+                $param: Option<&[<wasm_ $name _t>]>,
+            ) -> Option<Box<[<wasm_ $name _t>]>> {
+                use $crate::c_api::ffi::CType;
+                $crate::c_api::guard(None, || $crate::c_api::ffi::give($param?.rust().clone()))
             }
 
-            crate::c_api::families::vector::vector!($name, *mut [<wasm_ $name _t>], $nouns);
+            $crate::c_api::families::vector::vector!($name, *mut [<wasm_ $name _t>], $nouns);
         }
     };
 }
-pub(crate) use type_object;
+pub(crate) use boxed;

@@ -1,4 +1,4 @@
-//! What every noun has: vectors, references with host info and casts, type objects.
+//! Functions that many nouns have, made by macros: vectors, references with host info and casts, and boxed values.
 
 pub mod boxed;
 pub mod reference;

@@ -2,8 +2,12 @@
 //!
 //! Their memory comes from `malloc`, so that data a C program allocated itself can be taken over and released here.
 
+use crate::c_api::ffi::{Boxed, CType, Counted, Ownership, give, give_handle};
+use crate::runtime::base::error::{self, Error, ErrorKind};
 use crate::runtime::core::object::{Handle, Object};
 use crate::runtime::core::value::{MALLOC_ALIGNMENT, Val, free_data};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 /// What a vector holds: how to copy and release one element.
 ///
@@ -36,60 +40,27 @@ unsafe impl Element for std::ffi::c_char {
 // SAFETY: a zeroed value is an i32.
 unsafe impl Element for Val {
     unsafe fn duplicate(&self) -> Self {
-        // SAFETY: as promised by the caller.
+        // SAFETY: a reference in a valid value is NULL or a handle.
         unsafe { Val::duplicate(self) }
     }
     unsafe fn release(&mut self) {
-        // SAFETY: as promised by the caller.
+        // SAFETY: a reference in a valid value is NULL or a handle; the value owns it.
         unsafe { Val::release(self) }
     }
 }
 
-/// A C type that is reached by pointer, and what its `_copy` and `_delete` do.
-///
-/// # Safety
-/// `duplicate` makes what `release` releases.
-pub unsafe trait Owned {
-    /// # Safety
-    /// `this` is a live pointer of this type.
-    unsafe fn duplicate(this: *const Self) -> *mut Self;
-
-    /// # Safety
-    /// `this` is a live pointer of this type, owned, and given up.
-    unsafe fn release(this: *mut Self);
-}
-
 // SAFETY: a zeroed pointer is NULL and owns nothing.
-unsafe impl<T: Owned> Element for *mut T {
+unsafe impl<T: CType<Ownership: Ownership<T>>> Element for *mut T {
     unsafe fn duplicate(&self) -> Self {
-        // SAFETY: as promised by the caller.
-        if self.is_null() { *self } else { unsafe { T::duplicate(*self) } }
+        // SAFETY: a valid element is NULL or a pointer that C owns.
+        unsafe { self.as_ref() }.map_or(std::ptr::null_mut(), T::Ownership::copy)
     }
     unsafe fn release(&mut self) {
-        if !self.is_null() {
-            // SAFETY: as promised by the caller.
-            unsafe { T::release(*self) }
+        if let Some(this) = NonNull::new(*self) {
+            // SAFETY: C owned the pointer and gives it up.
+            unsafe { T::Ownership::release(this) }
         }
     }
-}
-
-/// Copies a handle to any kind of object.
-///
-/// # Safety
-/// `pointer` is a live handle.
-pub unsafe fn duplicate_object<T>(pointer: *const T) -> *mut T {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { &*pointer.cast::<Object>() };
-    Handle::duplicate(object).map_or(std::ptr::null_mut(), Handle::into_raw).cast()
-}
-
-/// Releases a handle to any kind of object; a second time, nothing happens.
-///
-/// # Safety
-/// `pointer` is a handle, given up; if it has been deleted already, then not long ago.
-pub unsafe fn release_object<T>(pointer: *mut T) {
-    // SAFETY: as promised by the caller.
-    unsafe { (*pointer.cast::<Object>()).release_handle() }
 }
 
 /// The two fields of every vector type.
@@ -101,13 +72,13 @@ pub struct Parts<T> {
 impl<T: Element> Parts<T> {
     pub const EMPTY: Parts<T> = Parts { size: 0, data: std::ptr::null_mut() };
 
-    /// Zeroed elements; none at all if there is no memory for so many.
+    /// `size` zeroed elements; none if there is too little memory.
     pub fn zeroed(size: usize) -> Parts<T> {
         // SAFETY: calloc demands nothing.
         Parts::allocated(size, |bytes| unsafe { libc::calloc(bytes, 1) })
     }
 
-    /// Elements that are to be written at once; none at all if there is no memory for so many.
+    /// `size` elements for the caller to write at once; none if there is too little memory.
     pub fn unwritten(size: usize) -> Parts<T> {
         // SAFETY: malloc demands nothing.
         let parts = Parts::<T>::allocated(size, |bytes| unsafe { libc::malloc(bytes) });
@@ -127,23 +98,23 @@ impl<T: Element> Parts<T> {
         let data = bytes.map_or(std::ptr::null_mut(), |bytes| allocate(bytes.max(MALLOC_ALIGNMENT)));
         if data.is_null() {
             let message = format!("no memory for a vector of {size} elements");
-            crate::runtime::base::error::record(&crate::runtime::base::error::Error::new(
-                crate::runtime::base::error::ErrorKind::Limit,
-                message,
-            ));
+            error::record(&Error::new(ErrorKind::Limit, message));
             return Parts::EMPTY;
         }
         Parts { size, data: data.cast() }
     }
 
     /// Takes the elements over, as they are.
-    pub fn from_slice(elements: &[T]) -> Parts<T> {
+    ///
+    /// # Safety
+    /// They are valid and owned, and given up.
+    pub unsafe fn from_slice(elements: &[T]) -> Parts<T> {
         let parts = Parts::unwritten(elements.len());
         if parts.size == elements.len() {
-            // SAFETY: there is room for so many, and the memory is new.
+            // SAFETY: there is room for all elements, and the memory is new.
             unsafe { std::ptr::copy_nonoverlapping(elements.as_ptr(), parts.data, parts.size) };
         } else {
-            // SAFETY: the elements were taken, and there is no place for them.
+            // SAFETY: the elements are given up, and there is no memory to keep them.
             elements.iter().for_each(|element| unsafe { { *element }.release() });
         }
         parts
@@ -155,14 +126,14 @@ impl<T: Element> Parts<T> {
         if self.data.is_null() || self.size == 0 {
             return &[];
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: a valid vector has `size` elements at `data`.
         unsafe { std::slice::from_raw_parts(self.data, self.size) }
     }
 
     /// # Safety
     /// As for [`Parts::elements`].
     pub unsafe fn duplicate(&self) -> Parts<T> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: this is a valid vector.
         let elements = unsafe { self.elements() };
         let copy = Parts::<T>::unwritten(elements.len());
         for (position, element) in elements.iter().enumerate().take(copy.size) {
@@ -175,7 +146,7 @@ impl<T: Element> Parts<T> {
     /// # Safety
     /// The vector is valid and owned, and given up; its data came from `malloc`.
     pub unsafe fn release(self) {
-        // SAFETY: as promised by the caller.
+        // SAFETY: a valid vector has `size` elements at `data`. They are its own, as is the memory.
         unsafe {
             if !self.data.is_null() {
                 (0..self.size).for_each(|position| (*self.data.add(position)).release());
@@ -187,8 +158,12 @@ impl<T: Element> Parts<T> {
 
 /// A vector struct of C.
 ///
+/// C may pass one vector for several parameters, and change or free it in a callback: exported functions that take
+/// vectors, or that call C back, have raw pointers to them.
+///
 /// # Safety
-/// `parts` and `from_parts` are each other's inverse.
+/// `parts` and `from_parts` are each other's inverse. Every vector is valid: there are `size` elements at `data`, unless
+/// `data` is NULL. (The library makes vectors of valid [`Parts`] only, and C promises that its vectors are valid.)
 pub unsafe trait Vector: Copy {
     type Element: Element;
     fn parts(&self) -> Parts<Self::Element>;
@@ -198,58 +173,74 @@ pub unsafe trait Vector: Copy {
         Self::from_parts(Parts::EMPTY)
     }
 
-    /// Writes to an out-parameter without looking at what it held.
-    ///
-    /// # Safety
-    /// `out` is NULL or writable; if it is NULL the vector is released.
-    unsafe fn write(self, out: *mut Self) {
-        // SAFETY: as promised by the caller; the vector is our own.
-        unsafe {
-            match out.is_null() {
-                true => self.parts().release(),
-                false => out.write(self),
-            }
+    /// A vector of new boxes.
+    fn given<T>(values: impl Iterator<Item = T::Rust>) -> Self
+    where
+        T: CType<Ownership = Boxed, Rust: Clone>,
+        Self: Vector<Element = *mut T>,
+    {
+        let elements: Vec<_> = values.map(|value| give(value).map_or(std::ptr::null_mut(), Box::into_raw)).collect();
+        // SAFETY: the boxes are new.
+        Self::from_parts(unsafe { Parts::from_slice(&elements) })
+    }
+
+    /// A vector of `count` handles.
+    fn of_handles<T>(count: usize, handle: impl Fn(usize) -> Handle) -> Self
+    where
+        T: CType<Ownership = Counted, Rust = Object>,
+        Self: Vector<Element = *mut T>,
+    {
+        let parts = Parts::<*mut T>::zeroed(count);
+        for position in 0..parts.size {
+            // SAFETY: below the vector's size.
+            unsafe { parts.data.add(position).write(give_handle(handle(position))) };
+        }
+        Self::from_parts(parts)
+    }
+
+    /// The elements, as long as C leaves the vector as it is: for the time of a call that calls nothing back.
+    fn elements(&self) -> &[Self::Element] {
+        // SAFETY: every vector is valid.
+        unsafe { self.parts().elements() }
+    }
+
+    /// Writes the vector to an out-parameter; for NULL it is released.
+    fn write(self, out: Option<&mut MaybeUninit<Self>>) {
+        match out {
+            Some(out) => drop(out.write(self)),
+            // SAFETY: the vector is the library's own.
+            None => unsafe { self.parts().release() },
         }
     }
 
     /// Takes the vector out of an `own` parameter and leaves an empty one. NULL is an empty vector.
     ///
     /// # Safety
-    /// `vector` is NULL or valid.
+    /// `vector` is NULL or what C says is a vector.
     unsafe fn take(vector: *mut Self) -> Taken<Self> {
-        // SAFETY: as promised by the caller.
-        Taken(unsafe {
-            match vector.is_null() {
-                true => Self::empty(),
-                false => vector.replace(Self::empty()),
-            }
-        })
+        // SAFETY: not NULL, so C's vector. It may be that of another parameter, and is then empty already.
+        Taken(if vector.is_null() { Self::empty() } else { unsafe { vector.replace(Self::empty()) } })
     }
 }
 
 /// A vector that C gave up, released when it goes out of scope.
 pub struct Taken<V: Vector>(V);
 
-impl<V: Vector> Taken<V> {
-    pub fn elements(&self) -> &[V::Element] {
-        // SAFETY: the vector is valid, and lives as long as this.
-        unsafe { self.0.parts().elements() }
-    }
-
-    /// The vector itself, still owned by this.
-    pub fn vector(&self) -> V {
-        self.0
+impl<V: Vector> std::ops::Deref for Taken<V> {
+    type Target = V;
+    fn deref(&self) -> &V {
+        &self.0
     }
 }
 
 impl<V: Vector> Drop for Taken<V> {
     fn drop(&mut self) {
-        // SAFETY: C gave the vector up.
+        // SAFETY: C gave the vector up, and nobody else has it.
         unsafe { self.0.parts().release() }
     }
 }
 
-/// The vector type of an element type, and its five functions.
+/// Declares the vector of an element type, and its five functions.
 macro_rules! vector {
     ($name:ident, $element:ty, $noun:literal) => {
         pastey::paste! {
@@ -259,9 +250,9 @@ macro_rules! vector {
             #[repr(C)]
             #[derive(Clone, Copy)]
             pub struct [<wasm_ $name _vec_t>] {
-                /// Number of elements.
+                /// The number of elements.
                 pub size: usize,
-                /// The elements; not looked at if there are none.
+                /// The elements; not read if `size` is 0.
                 pub data: *mut $element,
             }
 
@@ -278,38 +269,39 @@ macro_rules! vector {
                 }
             }
 
-            #[doc = " Writes an empty vector of " $noun " to `out`, without looking at what was there. [Vectors]"]
+            #[doc = " Sets `*out` to an empty vector of " $noun ". [Vectors]"]
             #[doc = ""]
-            #[doc = " An empty vector need not be deleted, but may be. NULL for `out`: nothing happens."]
+            #[doc = " An empty vector need not be deleted, but may be. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_ $name _vec_new_empty>](out: *mut [<wasm_ $name _vec_t>]) {
+            pub unsafe extern "C" fn [<wasm_ $name _vec_new_empty>](
+                out: Option<&mut std::mem::MaybeUninit<[<wasm_ $name _vec_t>]>>,
+            ) {
                 use $crate::c_api::families::vector::Vector;
-                // SAFETY: `out` is the caller's, writable.
-                $crate::c_api::guard((), || unsafe { [<wasm_ $name _vec_t>]::empty().write(out) })
+                $crate::c_api::guard((), || [<wasm_ $name _vec_t>]::empty().write(out))
             }
 
-            #[doc = " Writes a vector of `size` elements (" $noun ") for the caller to fill to `out`, own. [Vectors]"]
+            #[doc = " Sets `*out` to a new vector of `size` zeroed " $noun ", for the caller to fill in. Own."]
+            #[doc = " [Vectors]"]
             #[doc = ""]
-            #[doc = " The elements are zeroed, so that the vector can be deleted at any time. If there is no memory for so"]
-            #[doc = " many, the vector is empty and the last error says so. Must be passed to `" [<wasm_ $name _vec_delete>] "`"]
-            #[doc = " eventually. NULL for `out`: nothing happens."]
+            #[doc = " The vector may be deleted at any time, and must eventually be passed to"]
+            #[doc = " `" [<wasm_ $name _vec_delete>] "`. If there is too little memory, it is empty and the"]
+            #[doc = " last error is set. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new_uninitialized>](
-                out: *mut [<wasm_ $name _vec_t>],
+                out: Option<&mut std::mem::MaybeUninit<[<wasm_ $name _vec_t>]>>,
                 size: usize,
             ) {
                 use $crate::c_api::families::vector::{Parts, Vector};
-                // SAFETY: `out` is the caller's, writable.
-                $crate::c_api::guard((), || unsafe {
-                    [<wasm_ $name _vec_t>]::from_parts(Parts::zeroed(size)).write(out)
-                })
+                $crate::c_api::guard((), || [<wasm_ $name _vec_t>]::from_parts(Parts::zeroed(size)).write(out))
             }
 
-            #[doc = " Writes a vector with the `size` elements (" $noun ") at `data` to `out`, own. [Vectors]"]
+            #[doc = " Sets `*out` to a new vector of the `size` " $noun " at `data`, own. [Vectors]"]
             #[doc = ""]
-            #[doc = " The array is copied; what its elements refer to belongs to the vector from now on. NULL for `data`: as"]
-            #[doc = " `" [<wasm_ $name _vec_new_uninitialized>] "`. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually. NULL for"]
-            #[doc = " `out`, or no memory for so many: what the elements refer to is released."]
+            #[doc = " Takes the elements, but not the array, which is copied. NULL for `data` means zeroed"]
+            #[doc = " elements. The vector must eventually be passed to `" [<wasm_ $name _vec_delete>] "`."]
+            #[doc = ""]
+            #[doc = " If there is too little memory, the vector is empty and the last error is set. In that case,"]
+            #[doc = " and if `out` is NULL, the elements are released."]
             #[unsafe(no_mangle)]
             #[doc = "cbindgen:ptrs-as-arrays=[[data;]]"]
             pub unsafe extern "C" fn [<wasm_ $name _vec_new>](
@@ -318,72 +310,45 @@ macro_rules! vector {
                 data: *const $element,
             ) {
                 use $crate::c_api::families::vector::{Parts, Vector};
-                // SAFETY: the caller's array has so many elements, and `out` is writable.
+                // SAFETY: `data` is NULL or C's array of `size` elements, and `out` NULL or writable.
                 $crate::c_api::guard((), || unsafe {
-                    let parts = match data.is_null() {
-                        true => Parts::zeroed(size),
-                        false => Parts::from_slice(std::slice::from_raw_parts(data, size)),
-                    };
-                    [<wasm_ $name _vec_t>]::from_parts(parts).write(out)
+                    let elements = Parts { size, data: data.cast_mut() };
+                    let parts = if data.is_null() { Parts::zeroed(size) } else { Parts::from_slice(elements.elements()) };
+                    [<wasm_ $name _vec_t>]::from_parts(parts).write(out.cast::<std::mem::MaybeUninit<_>>().as_mut())
                 })
             }
 
-            #[doc = " Writes a copy of the vector `source` (" $noun ") to `out`, own; its elements are copied too. [Vectors]"]
+            #[doc = " Sets `*out` to a copy of a vector of " $noun ", own. The elements are copied too. [Vectors]"]
             #[doc = ""]
-            #[doc = " NULL for `source`: the copy is empty. Must be passed to `" [<wasm_ $name _vec_delete>] "` eventually."]
+            #[doc = " The copy must eventually be passed to `" [<wasm_ $name _vec_delete>] "`. It is empty if"]
+            #[doc = " `source` is NULL. Does nothing if `out` is NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_copy>](
                 out: *mut [<wasm_ $name _vec_t>],
                 source: *const [<wasm_ $name _vec_t>],
             ) {
                 use $crate::c_api::families::vector::Vector;
-                // SAFETY: the caller's vector is valid or NULL, and `out` is writable.
+                // SAFETY: `source` is NULL or C's vector, and `out`, which may be the same, NULL or writable.
                 $crate::c_api::guard((), || unsafe {
                     let copy = match source.as_ref() {
                         Some(source) => [<wasm_ $name _vec_t>]::from_parts(source.parts().duplicate()),
                         None => [<wasm_ $name _vec_t>]::empty(),
                     };
-                    copy.write(out)
+                    copy.write(out.cast::<std::mem::MaybeUninit<_>>().as_mut())
                 })
             }
 
-            #[doc = " Deletes a vector of " $noun " and its elements, and leaves it empty. [Vectors]"]
+            #[doc = " Deletes a vector of " $noun ". [Vectors]"]
             #[doc = ""]
-            #[doc = " Takes ownership of what is in the struct, not of the struct. NULL, an empty vector and one that was"]
-            #[doc = " deleted before: nothing happens. Elements that are NULL are passed over."]
+            #[doc = " Releases the elements and their storage, not the struct itself, which is left empty. NULL"]
+            #[doc = " elements are skipped. Does nothing for NULL, or if the vector is empty."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _vec_delete>](vector: *mut [<wasm_ $name _vec_t>]) {
                 use $crate::c_api::families::vector::Vector;
-                // SAFETY: the caller's vector is valid or NULL.
+                // SAFETY: NULL or C's vector.
                 $crate::c_api::guard((), || unsafe { drop([<wasm_ $name _vec_t>]::take(vector)) })
             }
         }
     };
 }
 pub(crate) use vector;
-
-/// A byte: `char`, as strings are.
-pub type wasm_byte_t = std::ffi::c_char;
-
-vector!(byte, wasm_byte_t, "bytes");
-
-/// Names are vectors of bytes, in UTF-8, without a terminating zero in `size`. Every byte vector that the library
-/// allocates has one more zero byte after its end, so that `data` can be read as a string.
-pub type wasm_name_t = wasm_byte_vec_t;
-
-impl wasm_byte_vec_t {
-    pub fn from_bytes(bytes: &[u8]) -> wasm_byte_vec_t {
-        // SAFETY: u8 and c_char have the same size and no invalid values.
-        let bytes = unsafe { &*(std::ptr::from_ref(bytes) as *const [wasm_byte_t]) };
-        wasm_byte_vec_t::from_parts(Parts::from_slice(bytes))
-    }
-
-    /// The bytes of a caller's vector; NULL is empty.
-    ///
-    /// # Safety
-    /// `vector` is NULL or valid.
-    pub unsafe fn bytes<'a>(vector: *const wasm_byte_vec_t) -> &'a [u8] {
-        // SAFETY: as promised by the caller; c_char and u8 have the same size.
-        unsafe { &*(vector.as_ref().map_or(&[][..], |vector| vector.parts().elements()) as *const [_] as *const [u8]) }
-    }
-}

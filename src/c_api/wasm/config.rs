@@ -1,22 +1,27 @@
 //! Configuration.
 
+use crate::c_api::ffi::{c_type, give};
+use crate::c_api::guard;
 use crate::runtime::core::config::Config;
 
-/// A configuration for an engine, filled by functions of wasmrt.h. Must eventually be passed to
-/// `wasm_engine_new_with_config` or to `wasm_config_delete`.
-pub struct wasm_config_t {
-    _config: Config,
+c_type!(
+    /// The settings of an engine; functions of wasmrt.h change them.
+    ///
+    /// Must eventually be passed to `wasm_engine_new_with_config` or `wasm_config_delete`.
+    wasm_config_t,
+    "a configuration",
+    Boxed,
+    Config
+);
+
+/// Creates a configuration with the default of every setting, own. [Configuration]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_config_new() -> Option<Box<wasm_config_t>> {
+    guard(None, || give(Config::default()))
 }
 
-/// A configuration with every default, own. [Configuration]
+/// Deletes a configuration. Takes ownership. Does nothing for NULL. [Configuration]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_config_new() -> *mut wasm_config_t {
-    crate::c_api::guard(std::ptr::null_mut(), || crate::c_api::give_box(Config::default()))
-}
-
-/// Deletes a configuration. Takes ownership. NULL: nothing happens. [Configuration]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_config_delete(config: *mut wasm_config_t) {
-    // SAFETY: the caller's own, or NULL.
-    crate::c_api::guard((), || drop(unsafe { crate::c_api::take_box::<_, Config>(config) }))
+pub unsafe extern "C" fn wasm_config_delete(config: Option<Box<wasm_config_t>>) {
+    guard((), || drop(config))
 }

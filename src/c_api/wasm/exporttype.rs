@@ -1,9 +1,11 @@
 //! Export types.
 
+use super::byte::{Name, wasm_name_t};
 use super::externtype::wasm_externtype_t;
-use super::importtype::Name;
-use crate::c_api::families::boxed::type_object;
-use crate::c_api::families::vector::{Vector, wasm_name_t};
+use crate::c_api::answer;
+use crate::c_api::families::boxed::boxed;
+use crate::c_api::families::vector::Vector;
+use crate::c_api::ffi::{Argument, give};
 use crate::runtime::base::types::ExternType;
 
 #[derive(Clone)]
@@ -12,46 +14,42 @@ pub struct ExportType {
     pub ty: ExternType,
 }
 
-type_object!(
-    exporttype,
-    ExportType,
-    "an export type",
-    "export types",
-    "What a module offers: a name, and the type of what is exported under it.\n\nFunctions: `wasm_exporttype_new`, `_delete`, `_copy`, `_name`, `_type`, and those of its vector. Must eventually\nbe passed to `wasm_exporttype_delete` if owned."
+boxed!(
+    /// An export of a module: its name and its type.
+    ///
+    /// Functions: `wasm_exporttype_new`, `_delete`, `_copy`, `_name`, `_type`, and those of its vector.
+    /// Must eventually be passed to `wasm_exporttype_delete` if owned.
+    exporttype, ty, "Export Types", "an export type", "export types", ExportType
 );
 
-/// An export type, own. Takes both; the name is left empty. [Export Types]
+/// Creates an export type, own. Takes both arguments and leaves the name empty. [Export Types]
 ///
-/// A terminating zero of the name is stripped, one of them. NULL for the name means empty; NULL for the type gives NULL
-/// and a last error.
+/// One terminating zero of the name is removed, if there is any. NULL for the name means an empty
+/// one. Returns NULL and sets the last error if `ty` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_exporttype_new(
     name: *mut wasm_name_t,
-    ty: *mut wasm_externtype_t,
-) -> *mut wasm_exporttype_t {
-    // SAFETY: the caller's own, or NULL.
-    crate::c_api::answer("wasm_exporttype_new", std::ptr::null_mut(), || unsafe {
-        let name = Vector::take(name);
-        let ty: Box<ExternType> = crate::c_api::take_box(ty).ok_or_else(|| crate::c_api::null("an extern type"))?;
-        Ok(crate::c_api::give_box(ExportType { name: Name::from_c(name), ty: *ty }))
+    ty: Option<Box<wasm_externtype_t>>,
+) -> Option<Box<wasm_exporttype_t>> {
+    answer("wasm_exporttype_new", None, || {
+        // SAFETY: NULL or C's vector.
+        let name = unsafe { Vector::take(name) };
+        Ok(give(ExportType { ty: ty.required()?, name: Name::from_c(&name) }))
     })
 }
 
-/// The name of an export: borrowed, valid as long as the export type. NULL gives NULL and a last error. [Export Types]
+/// Returns the name of an export: borrowed, valid as long as the export type. [Export Types]
+///
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_exporttype_name(ty: *const wasm_exporttype_t) -> *const wasm_name_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_exporttype_name", std::ptr::null(), || unsafe {
-        Ok(crate::c_api::required::<_, ExportType>(ty, "an export type")?.name.as_c())
-    })
+pub unsafe extern "C" fn wasm_exporttype_name(ty: Option<&wasm_exporttype_t>) -> *const wasm_name_t {
+    answer("wasm_exporttype_name", std::ptr::null(), || Ok(ty.required()?.name.as_c()))
 }
 
-/// The type of what is exported: borrowed, valid as long as the export type. NULL gives NULL and a last error.
-/// [Export Types]
+/// Returns the type of an export: borrowed, valid as long as the export type. [Export Types]
+///
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_exporttype_type(ty: *const wasm_exporttype_t) -> *const wasm_externtype_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_exporttype_type", std::ptr::null(), || unsafe {
-        Ok(std::ptr::from_ref(&crate::c_api::required::<_, ExportType>(ty, "an export type")?.ty).cast())
-    })
+pub unsafe extern "C" fn wasm_exporttype_type(ty: Option<&wasm_exporttype_t>) -> *const wasm_externtype_t {
+    answer("wasm_exporttype_type", std::ptr::null(), || Ok(std::ptr::from_ref(&ty.required()?.ty).cast()))
 }

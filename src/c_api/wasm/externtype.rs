@@ -5,20 +5,27 @@ use super::globaltype::wasm_globaltype_t;
 use super::memorytype::wasm_memorytype_t;
 use super::tabletype::wasm_tabletype_t;
 use super::tagtype::wasm_tagtype_t;
-use crate::c_api::families::boxed::type_object;
+use crate::c_api::answer;
+use crate::c_api::families::boxed::boxed;
+use crate::c_api::ffi::{Argument, CType};
+use crate::runtime::base::error::Error;
 use crate::runtime::base::types::ExternType;
 
 /// Casts between `wasm_externtype_t` and the type of one kind: the same pointer, borrowed.
 macro_rules! externtype_casts {
     ($name:ident, $noun:literal, $variant:ident) => {
         pastey::paste! {
-            #[doc = " Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
+            #[doc = " Views " $noun " as an extern type: the same object, borrowed. [Extern Types]"]
+            #[doc = ""]
+            #[doc = " Returns NULL for NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_externtype>](ty: *mut [<wasm_ $name _t>]) -> *mut wasm_externtype_t {
                 ty.cast()
             }
 
-            #[doc = " Views " $noun " as an extern type: borrowed, the same object. NULL gives NULL. [Extern Types]"]
+            #[doc = " Views " $noun " as an extern type: the same object, borrowed. [Extern Types]"]
+            #[doc = ""]
+            #[doc = " Returns NULL for NULL."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_ $name _as_externtype_const>](
                 ty: *const [<wasm_ $name _t>],
@@ -26,25 +33,28 @@ macro_rules! externtype_casts {
                 ty.cast()
             }
 
-            #[doc = " Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
+            #[doc = " Views an extern type as " $noun ": the same object, borrowed. [Extern Types]"]
             #[doc = ""]
-            #[doc = " NULL if it is of another kind, or NULL; that is an answer, not an error."]
+            #[doc = " Returns NULL if it is of another kind or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn [<wasm_externtype_as_ $name>](ty: *mut wasm_externtype_t) -> *mut [<wasm_ $name _t>] {
-                // SAFETY: the caller's, or NULL.
-                unsafe { [<wasm_externtype_as_ $name _const>](ty) }.cast_mut()
+            pub unsafe extern "C" fn [<wasm_externtype_as_ $name>](
+                ty: Option<&mut wasm_externtype_t>,
+            ) -> *mut [<wasm_ $name _t>] {
+                match ty {
+                    Some(ty) if matches!(ty.rust(), ExternType::$variant(..)) => std::ptr::from_mut(ty).cast(),
+                    _ => std::ptr::null_mut(),
+                }
             }
 
-            #[doc = " Views an extern type as " $noun ": borrowed, the same object. [Extern Types]"]
+            #[doc = " Views an extern type as " $noun ": the same object, borrowed. [Extern Types]"]
             #[doc = ""]
-            #[doc = " NULL if it is of another kind, or NULL; that is an answer, not an error."]
+            #[doc = " Returns NULL if it is of another kind or NULL; that is an answer, not an error."]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn [<wasm_externtype_as_ $name _const>](
-                ty: *const wasm_externtype_t,
+                ty: Option<&wasm_externtype_t>,
             ) -> *const [<wasm_ $name _t>] {
-                // SAFETY: the caller's, or NULL.
-                match unsafe { crate::c_api::borrow(ty) } {
-                    Some(ExternType::$variant(..)) => ty.cast(),
+                match ty {
+                    Some(ty) if matches!(ty.rust(), ExternType::$variant(..)) => std::ptr::from_ref(ty).cast(),
                     _ => std::ptr::null(),
                 }
             }
@@ -52,15 +62,21 @@ macro_rules! externtype_casts {
     };
 }
 
-type_object!(
-    externtype,
-    ExternType,
-    "an extern type",
-    "extern types",
-    "The type of something that can be imported or exported: a function, global, table, memory or tag.\n\nA view of, or viewed as, the type of that kind; there is no constructor of its own."
+/// For the type of something else than what was expected. C casts types between their C types.
+#[cold]
+pub fn wrong_type(ty: &ExternType, expected: &str) -> Error {
+    Error::misuse(format!("expected {expected}, got the type of a {}", ty.kind().name()))
+}
+
+boxed!(
+    /// The type of an extern: of a function, global, table, memory or tag.
+    ///
+    /// It is a view of the type of that kind, and has no constructor of its own. Functions:
+    /// `wasm_externtype_kind`, `_delete`, `_copy`, those of its vector, and the casts.
+    externtype, ty, "Extern Types", "an extern type", "extern types", ExternType
 );
 
-/// A kind of extern; the numbers are those of `wasm_externkind_enum`.
+/// A kind of extern: a constant of `wasm_externkind_enum`.
 pub type wasm_externkind_t = u8;
 
 /// The kinds of externs.
@@ -73,13 +89,11 @@ pub enum wasm_externkind_enum {
     WASM_EXTERN_TAG = 4,
 }
 
-/// The kind of an extern type. NULL: `WASM_EXTERN_FUNC` (0) and a last error. [Extern Types]
+/// Returns the kind of an extern type. Returns `WASM_EXTERN_FUNC` (0) and sets the last error for
+/// NULL. [Extern Types]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_externtype_kind(ty: *const wasm_externtype_t) -> wasm_externkind_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_externtype_kind", 0, || unsafe {
-        Ok(crate::c_api::required::<_, ExternType>(ty, "an extern type")?.kind() as u8)
-    })
+pub unsafe extern "C" fn wasm_externtype_kind(ty: Option<&wasm_externtype_t>) -> wasm_externkind_t {
+    answer("wasm_externtype_kind", 0, || Ok(ty.required()?.kind() as u8))
 }
 
 externtype_casts!(functype, "a function type", Func);

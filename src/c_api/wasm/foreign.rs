@@ -1,22 +1,29 @@
-//! Foreign objects: things of the host's that WebAssembly can hold.
+//! Foreign objects: host things that WebAssembly can hold.
 
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
+use super::store::wasm_store_t;
+use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::ffi::{Argument, give_handle};
 use crate::runtime::core::object::{Body, Object};
 
 reference!(
+    /// An object that has only its identity and its host info, to be passed to WebAssembly as an
+    /// externref.
+    ///
+    /// Functions: `wasm_foreign_new`, and those of every reference. Must eventually be passed to
+    /// `wasm_foreign_delete`.
     foreign,
     "a foreign object",
-    "An object with no meaning but its identity and its host info, for passing to WebAssembly as an externref.\n\nFunctions: `wasm_foreign_new`, and those of every reference. Must eventually be passed to\n`wasm_foreign_delete`."
+    (),
+    |object: &Object| matches!(object.body, Body::Foreign).then_some(())
 );
-casts!(foreign, "a foreign object", r#ref, wasm_ref_t, |object| matches!(object.body, Body::Foreign));
+casts!(foreign, "a foreign object", r#ref, wasm_ref_t);
 
-/// A foreign object, own. NULL for the store gives NULL and a last error. [Foreign Objects]
+/// Creates a foreign object, own. Returns NULL and sets the last error for NULL. [Foreign Objects]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_foreign_new(store: *mut wasm_store_t) -> *mut wasm_foreign_t {
-    // SAFETY: the caller's store, or NULL.
-    crate::c_api::answer("wasm_foreign_new", std::ptr::null_mut(), || unsafe {
-        Ok(Object::create(store::from_c(store)?, Body::Foreign).into_raw().cast())
+pub unsafe extern "C" fn wasm_foreign_new(store: Option<&mut wasm_store_t>) -> *mut wasm_foreign_t {
+    answer("wasm_foreign_new", std::ptr::null_mut(), || {
+        Ok(give_handle(Object::create(store.required()?, Body::Foreign)))
     })
 }

@@ -1,12 +1,14 @@
 //! Functions.
 
 use super::r#extern::wasm_extern_t;
-use super::functype::{self, wasm_functype_t};
+use super::functype::wasm_functype_t;
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
+use super::store::wasm_store_t;
 use super::trap::wasm_trap_t;
 use super::val::wasm_val_vec_t;
-use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
+use crate::c_api::answer;
+use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::ffi::{Argument, CType, give, give_handle, null};
 use crate::runtime::base::error::Result;
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::ExternType;
@@ -15,22 +17,34 @@ use crate::runtime::core::object::Object;
 use std::ffi::c_void;
 
 reference!(
+    /// A function: an export of an instance, a host function, or one that WebAssembly passed out as a
+    /// reference.
+    ///
+    /// Functions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`,
+    /// `_result_arity`, and those of every reference and extern. Must eventually be passed to
+    /// `wasm_func_delete` if owned.
     func,
     "a function",
-    "A function: an export of an instance, one that WebAssembly passed out as a reference, or one of the host's.\n\nFunctions: `wasm_func_new`, `wasm_func_new_with_env`, `wasm_func_call`, `_type`, `_param_arity`, `_result_arity`,\nand those of every reference and extern. Must eventually be passed to `wasm_func_delete` if owned."
+    &'a Func,
+    Object::as_func
 );
-casts!(func, "a function", r#ref, wasm_ref_t, |object| object.as_func().is_some());
-casts!(func, "a function", r#extern, wasm_extern_t, |object| object.as_func().is_some());
+casts!(func, "a function", r#ref, wasm_ref_t);
+casts!(func, "a function", r#extern, wasm_extern_t);
 
-/// A host function. `args` are the library's, borrowed for the call. `results` have room for as many values as the
-/// function's type has, zero or null of their kinds; what is written there is owned by the library from then on. A vector
-/// that is put in their place, from `wasm_val_vec_new`, is taken over: values that it lacks are zero or null, surplus
-/// ones are released. Returns NULL, or an owned trap, which becomes the result of the call. May call back into the store
-/// that calls it. Must not leave by an exception or `longjmp`.
+/// A host function. Returns NULL, or an owned trap, which becomes the result of the call.
+///
+/// `args` are borrowed for the call. `results` has as many elements as the function's type has
+/// results, each zero or null; the library owns what is written to them. A vector from
+/// `wasm_val_vec_new` that is put in its place is taken: missing values are zero or null, surplus
+/// ones are released.
+///
+/// The function may call back into the store that calls it. It must not leave by an exception or
+/// `longjmp`.
 pub type wasm_func_callback_t =
     Option<unsafe extern "C" fn(args: *const wasm_val_vec_t, results: *mut wasm_val_vec_t) -> *mut wasm_trap_t>;
 
-/// As `wasm_func_callback_t`, with the environment that `wasm_func_new_with_env` was given.
+/// A host function with an environment: `env` is what `wasm_func_new_with_env` was given. Otherwise
+/// the same as `wasm_func_callback_t`.
 pub type wasm_func_callback_with_env_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,
@@ -39,115 +53,115 @@ pub type wasm_func_callback_with_env_t = Option<
     ) -> *mut wasm_trap_t,
 >;
 
-/// A host function, own. The type stays the caller's. [Function Instances]
+/// Creates a host function, own. Does not take `ty`. [Function Instances]
 ///
-/// NULL and a last error if an argument is NULL, or if the type has values that `wasm_val_t` cannot carry. Must be passed
-/// to `wasm_func_delete`.
+/// Returns NULL and sets the last error if an argument is NULL, or if the type has values that
+/// `wasm_val_t` cannot carry. The function must eventually be passed to `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new(
-    store: *mut wasm_store_t,
-    ty: *const wasm_functype_t,
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_functype_t>,
     callback: wasm_func_callback_t,
 ) -> *mut wasm_func_t {
-    // SAFETY: the caller's, or NULL. The two spellings of the callback's type have the same layout.
-    crate::c_api::answer("wasm_func_new", std::ptr::null_mut(), || unsafe {
-        let callback = callback.ok_or_else(|| crate::c_api::null("a callback"))?;
-        let callback = Callback::Plain(std::mem::transmute::<*const c_void, CallbackPlain>(callback as *const c_void));
-        new(store, ty, Ok(callback), HostData::NONE)
+    answer("wasm_func_new", std::ptr::null_mut(), || {
+        let callback = callback.map(|callback| {
+            // SAFETY: the two types differ only in their names for the vector and for the trap.
+            Callback::Plain(unsafe { std::mem::transmute::<*const c_void, CallbackPlain>(callback as *const c_void) })
+        });
+        new(store, ty, callback, HostData::NONE)
     })
 }
 
-/// A host function, own, that is called with `env`. The type stays the caller's. [Function Instances]
+/// Creates a host function, own, that is called with `env`. Takes `env`, but not `ty`.
+/// [Function Instances]
 ///
-/// `finalizer`, if not NULL, is called once with `env` when the function is gone, at the latest with its store, on the thread
-/// that lets go of it; at once if this function fails. NULL for `env` is fine. NULL and a last error as for `wasm_func_new`.
+/// `finalizer`, unless NULL, is called once with `env` when the function is freed, at the latest
+/// with its store, on the thread that frees it; at once if `wasm_func_new_with_env` fails. `env` may
+/// be NULL. Fails as `wasm_func_new` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_new_with_env(
-    store: *mut wasm_store_t,
-    ty: *const wasm_functype_t,
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_functype_t>,
     callback: wasm_func_callback_with_env_t,
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) -> *mut wasm_func_t {
-    // SAFETY: the caller's, or NULL. The two spellings of the callback's type have the same layout.
-    crate::c_api::answer("wasm_func_new_with_env", std::ptr::null_mut(), || unsafe {
-        let callback = callback.ok_or_else(|| crate::c_api::null("a callback"));
-        let callback = callback.map(|callback| {
-            Callback::WithEnv(std::mem::transmute::<*const c_void, CallbackWithEnv>(callback as *const c_void))
-        });
-        new(store, ty, callback, HostData { pointer: env, finalizer })
+    answer("wasm_func_new_with_env", std::ptr::null_mut(), || {
+        let env = HostData { pointer: env, finalizer };
+        new(store, ty, callback_with_env(callback), env)
     })
 }
 
-/// # Safety
-/// The pointers are NULL or the caller's.
-unsafe fn new(
-    store: *mut wasm_store_t,
-    ty: *const wasm_functype_t,
-    callback: Result<Callback>,
+/// The runtime's type for a callback.
+pub fn callback_with_env(callback: wasm_func_callback_with_env_t) -> Option<Callback> {
+    callback.map(|callback| {
+        let callback = callback as *const c_void;
+        // SAFETY: the two types differ only in their names for the vector and for the trap.
+        Callback::WithEnv(unsafe { std::mem::transmute::<*const c_void, CallbackWithEnv>(callback) })
+    })
+}
+
+fn new(
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_functype_t>,
+    callback: Option<Callback>,
     env: HostData,
 ) -> Result<*mut wasm_func_t> {
-    // SAFETY: as promised by the caller.
-    let (store, ty) = unsafe { (store::from_c(store)?, functype::from_c(ty)?) };
-    Ok(Func::new_host(store, ty.clone(), callback?, env)?.into_raw().cast())
+    let (store, ty) = (store.required()?, ty.required()?);
+    let callback = callback.ok_or_else(|| null("a callback"))?;
+    Ok(give_handle(Func::new_host(store, ty.clone(), callback, env)?))
 }
 
-/// The type of a function, own. NULL gives NULL and a last error. [Function Instances]
+/// Returns the type of a function, own. Returns NULL and sets the last error for NULL.
+/// [Function Instances]
 ///
-/// Must be passed to `wasm_functype_delete`.
+/// The type must eventually be passed to `wasm_functype_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_func_type(func: *const wasm_func_t) -> *mut wasm_functype_t {
-    // SAFETY: the caller's function, or NULL.
-    crate::c_api::answer("wasm_func_type", std::ptr::null_mut(), || unsafe {
-        Ok(crate::c_api::give_box(ExternType::Func(from_c(func)?.1.ty.clone())))
-    })
+pub unsafe extern "C" fn wasm_func_type(func: Option<&wasm_func_t>) -> Option<Box<wasm_functype_t>> {
+    answer("wasm_func_type", None, || Ok(give(ExternType::Func(func.required()?.ty.clone()))))
 }
 
-/// How many parameters a function has. NULL: 0 and a last error. [Function Instances]
+/// Returns the number of a function's parameters. Returns 0 and sets the last error for NULL.
+/// [Function Instances]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_func_param_arity(func: *const wasm_func_t) -> usize {
-    // SAFETY: the caller's function, or NULL.
-    crate::c_api::answer("wasm_func_param_arity", 0, || unsafe { Ok(from_c(func)?.1.ty.params.len()) })
+pub unsafe extern "C" fn wasm_func_param_arity(func: Option<&wasm_func_t>) -> usize {
+    answer("wasm_func_param_arity", 0, || Ok(func.required()?.ty.params.len()))
 }
 
-/// How many results a function has. NULL: 0 and a last error. [Function Instances]
+/// Returns the number of a function's results. Returns 0 and sets the last error for NULL.
+/// [Function Instances]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_func_result_arity(func: *const wasm_func_t) -> usize {
-    // SAFETY: the caller's function, or NULL.
-    crate::c_api::answer("wasm_func_result_arity", 0, || unsafe { Ok(from_c(func)?.1.ty.results.len()) })
+pub unsafe extern "C" fn wasm_func_result_arity(func: Option<&wasm_func_t>) -> usize {
+    answer("wasm_func_result_arity", 0, || Ok(func.required()?.ty.results.len()))
 }
 
-/// Calls a function. [Function Instances]
+/// Calls a function. Returns NULL, or a trap, own. [Function Instances]
 ///
-/// Arguments stay the caller's, and must be as many and of the kinds as the type says. Results are written to `results`
-/// without looking at what was there, own; those beyond the vector are dropped, and elements beyond the results are not
-/// touched. NULL for a vector means empty. Returns NULL, or a trap, own, with nothing written: what WebAssembly or a host
-/// function trapped with, or what is wrong with the arguments, in which case nothing has run. NULL for the function, or one
-/// that was deleted: NULL, nothing happens, and there is a last error. May be called from host functions, also of the same
-/// store. What they delete, be it this function or the store, goes when the call is over.
+/// Does not take `args`, whose number and kinds must be those of the function's type. On success the
+/// results are written to the elements of `results`, own. Surplus results are released, and surplus
+/// elements are left as they are. Both vectors may have the same array. NULL for a vector means an
+/// empty one.
+///
+/// On a trap nothing is written: WebAssembly or a host function trapped, or the arguments are wrong
+/// and nothing has run. If `func` is NULL or was deleted, nothing runs either: returns NULL and sets
+/// the last error.
+///
+/// Host functions may call this, also for the store that calls them. What they delete, even the
+/// running function or its store, is freed when the call is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_func_call(
-    func: *const wasm_func_t,
+    func: Option<&wasm_func_t>,
     args: *const wasm_val_vec_t,
     results: *mut wasm_val_vec_t,
 ) -> *mut wasm_trap_t {
-    // SAFETY: the caller's function, or NULL.
-    let Some(object) = (unsafe { crate::c_api::borrow::<_, Object>(func) }) else { return refuse() };
-    // SAFETY: the entry is this object's; the caller's vectors, valid or NULL. The two spellings of the vectors' type have
-    // the same layout.
+    let Some(func) = func else { return refuse() };
+    let object = func.rust();
+    // SAFETY: the entry is this object's. The vectors are NULL or C's; the runtime's type for them has the same layout.
     unsafe { (object.entry)(object, args.cast(), results.cast()).cast() }
 }
 
-/// Of the C convention, so that `wasm_func_call` ends by jumping there.
+/// With the C calling convention, so that `wasm_func_call` ends in a jump to it.
 #[cold]
 extern "C" fn refuse() -> *mut wasm_trap_t {
-    crate::c_api::answer("wasm_func_call", std::ptr::null_mut(), || Err(crate::c_api::null("a function")))
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's handle.
-unsafe fn from_c<'a>(func: *const wasm_func_t) -> Result<(&'a Object, &'a Func)> {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { object(func, "a function")? };
-    Ok((object, object.as_func().ok_or_else(|| wrong_kind(object, "a function"))?))
+    answer("wasm_func_call", std::ptr::null_mut(), || Err(null(wasm_func_t::NOUN)))
 }

@@ -1,84 +1,83 @@
 //! Globals.
 
 use super::r#extern::wasm_extern_t;
-use super::globaltype::{self, wasm_globaltype_t};
+use super::globaltype::wasm_globaltype_t;
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
-use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
-use crate::runtime::base::error::Result;
+use super::store::wasm_store_t;
+use crate::c_api::answer;
+use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::ffi::{Argument, give, give_handle, null};
 use crate::runtime::base::types::{ExternType, ValKind};
 use crate::runtime::core::global::Global;
-use crate::runtime::core::object::{Object, Typed};
+use crate::runtime::core::object::Object;
 use crate::runtime::core::value::Val;
 use std::mem::MaybeUninit;
 
 reference!(
+    /// A global: a value that instances and the host share.
+    ///
+    /// Functions: `wasm_global_new`, `_type`, `_get`, `_set`, and those of every reference and extern.
+    /// Must eventually be passed to `wasm_global_delete` if owned.
     global,
     "a global",
-    "A global: a value that instances and the host share.\n\nFunctions: `wasm_global_new`, `_type`, `_get`, `_set`, and those of every reference and extern. Must eventually\nbe passed to `wasm_global_delete` if owned."
+    &'a Global,
+    Object::as_global
 );
-casts!(global, "a global", r#ref, wasm_ref_t, |object| object.as_global().is_some());
-casts!(global, "a global", r#extern, wasm_extern_t, |object| object.as_global().is_some());
+casts!(global, "a global", r#ref, wasm_ref_t);
+casts!(global, "a global", r#extern, wasm_extern_t);
 
-/// A global with an initial value, own. Type and value stay the caller's. [Global Instances]
+/// Creates a global with an initial value, own. Does not take `ty` or `value`. [Global Instances]
 ///
-/// NULL and a last error if an argument is NULL, or if the value is not of the type or refers to another store's object.
+/// Returns NULL and sets the last error if an argument is NULL, if the value is not of the type, or
+/// if it refers to an object of another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_global_new(
-    store: *mut wasm_store_t,
-    ty: *const wasm_globaltype_t,
-    value: *const Val,
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_globaltype_t>,
+    value: Option<&Val>,
 ) -> *mut wasm_global_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_global_new", std::ptr::null_mut(), || unsafe {
-        let (store, ty) = (store::from_c(store)?, globaltype::from_c(ty)?);
-        let value: &Val = crate::c_api::required(value, "a value")?;
-        Ok(Global::create(store, ty, value)?.into_raw().cast())
+    answer("wasm_global_new", std::ptr::null_mut(), || {
+        let (store, ty) = (store.required()?, ty.required()?);
+        let value = value.ok_or_else(|| null("a value"))?;
+        // SAFETY: a reference in a value from C is NULL or a handle.
+        Ok(give_handle(unsafe { Global::create(store, ty, value)? }))
     })
 }
 
-/// The type of a global, own. NULL gives NULL and a last error. Must be passed to `wasm_globaltype_delete`.
+/// Returns the type of a global, own. Returns NULL and sets the last error for NULL.
 /// [Global Instances]
+///
+/// The type must eventually be passed to `wasm_globaltype_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_global_type(global: *const wasm_global_t) -> *mut wasm_globaltype_t {
-    // SAFETY: the caller's global, or NULL.
-    crate::c_api::answer("wasm_global_type", std::ptr::null_mut(), || unsafe {
-        Ok(crate::c_api::give_box(ExternType::Global(from_c(global)?.ty.clone())))
-    })
+pub unsafe extern "C" fn wasm_global_type(global: Option<&wasm_global_t>) -> Option<Box<wasm_globaltype_t>> {
+    answer("wasm_global_type", None, || Ok(give(ExternType::Global(global.required()?.ty.clone()))))
 }
 
-/// Writes a global's value to `out`, own, without looking at what was there. [Global Instances]
+/// Sets `*out` to the value of a global, own. [Global Instances]
 ///
-/// A reference in it must be released, as by `wasm_val_delete`. On failure (NULL, or a value that `wasm_val_t` cannot
-/// carry) a null reference is written, and there is a last error. NULL for `out`: nothing happens.
+/// A reference in the value must eventually be released, by `wasm_val_delete` for instance. On
+/// failure the value is a null reference, and the last error is set: if `global` is NULL, or has a
+/// value that `wasm_val_t` cannot carry. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_global_get(global: *const wasm_global_t, out: *mut Val) {
-    // SAFETY: the caller's, writable and not read, or NULL.
-    let Some(out) = (unsafe { out.cast::<MaybeUninit<Val>>().as_mut() }) else { return };
-    // SAFETY: the caller's global, or NULL.
-    let written = crate::c_api::answer("wasm_global_get", false, || unsafe { from_c(global)?.get(out).map(|()| true) });
+pub unsafe extern "C" fn wasm_global_get(global: Option<&wasm_global_t>, out: Option<&mut MaybeUninit<Val>>) {
+    let Some(out) = out else { return };
+    let written = answer("wasm_global_get", false, || global.required()?.get(out).map(|()| true));
     if !written {
         out.write(Val::null(ValKind::ExternRef));
     }
 }
 
-/// Sets a global. The value stays the caller's; a reference in it is copied. [Global Instances]
+/// Sets the value of a global. Does not take `value`; a reference in it is copied.
+/// [Global Instances]
 ///
-/// If the global is constant, or the value not of its type or of another store, nothing is written and there is a last
-/// error; likewise for NULL.
+/// The global is unchanged, and the last error is set, if it is constant, if the value is not of its
+/// type or refers to an object of another store, or if an argument is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_global_set(global: *mut wasm_global_t, value: *const Val) {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_global_set", (), || unsafe {
-        from_c(global)?.set(crate::c_api::required(value, "a value")?)
+pub unsafe extern "C" fn wasm_global_set(global: Option<&mut wasm_global_t>, value: Option<&Val>) {
+    answer("wasm_global_set", (), || {
+        let global = global.required()?;
+        let value = value.ok_or_else(|| null("a value"))?;
+        // SAFETY: a reference in a value from C is NULL or a handle.
+        unsafe { global.set(value) }
     })
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's handle.
-#[inline(always)]
-unsafe fn from_c<'a>(global: *const wasm_global_t) -> Result<Typed<'a, Global>> {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { object(global, "a global")? };
-    Typed::of(object, Object::as_global).ok_or_else(|| wrong_kind(object, "a global"))
 }

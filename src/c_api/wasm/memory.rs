@@ -1,87 +1,85 @@
 //! Memories.
 
+use super::byte::wasm_byte_t;
 use super::r#extern::wasm_extern_t;
-use super::memorytype::{self, wasm_memorytype_t};
+use super::memorytype::wasm_memorytype_t;
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
-use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
-use crate::c_api::families::vector::wasm_byte_t;
-use crate::runtime::base::error::Result;
+use super::store::wasm_store_t;
+use crate::c_api::answer;
+use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::ffi::{Argument, give, give_handle};
 use crate::runtime::base::types::Limits;
 use crate::runtime::core::memory::Memory;
-use crate::runtime::core::object::{Object, Typed};
+use crate::runtime::core::object::Object;
 
 reference!(
+    /// A linear memory.
+    ///
+    /// Functions: `wasm_memory_new`, `_type`, `_data`, `_data_size`, `_size`, `_grow`, and those of
+    /// every reference and extern. Must eventually be passed to `wasm_memory_delete` if owned.
     memory,
     "a memory",
-    "A linear memory.\n\nFunctions: `wasm_memory_new`, `_type`, `_data`, `_data_size`, `_size`, `_grow`, and those of every reference and\nextern. Must eventually be passed to `wasm_memory_delete` if owned."
+    &'a Memory,
+    Object::as_memory
 );
-casts!(memory, "a memory", r#ref, wasm_ref_t, |object| object.as_memory().is_some());
-casts!(memory, "a memory", r#extern, wasm_extern_t, |object| object.as_memory().is_some());
+casts!(memory, "a memory", r#ref, wasm_ref_t);
+casts!(memory, "a memory", r#extern, wasm_extern_t);
 
 /// A number of pages of 65,536 bytes.
 pub type wasm_memory_pages_t = u32;
 
-/// A memory of zeros, own. The type stays the caller's. [Memory Instances]
+/// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 ///
-/// NULL and a last error if an argument is NULL, or if so much memory cannot be had.
+/// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
+/// allocated.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_new(store: *mut wasm_store_t, ty: *const wasm_memorytype_t) -> *mut wasm_memory_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_memory_new", std::ptr::null_mut(), || unsafe {
-        let (store, ty) = (store::from_c(store)?, memorytype::from_c(ty)?);
-        Ok(Memory::create(store, ty)?.into_raw().cast())
+pub unsafe extern "C" fn wasm_memory_new(
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_memorytype_t>,
+) -> *mut wasm_memory_t {
+    answer("wasm_memory_new", std::ptr::null_mut(), || {
+        Ok(give_handle(Memory::create(store.required()?, ty.required()?)?))
     })
 }
 
-/// The type of a memory, own; its minimum is the current size. NULL gives NULL and a last error. [Memory Instances]
+/// Returns the type of a memory, own; its minimum is the current size. [Memory Instances]
 ///
-/// Must be passed to `wasm_memorytype_delete`.
+/// Returns NULL and sets the last error for NULL. The type must eventually be passed to
+/// `wasm_memorytype_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> *mut wasm_memorytype_t {
-    // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_type", std::ptr::null_mut(), || unsafe {
-        Ok(from_c(memory)?.object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
-    })
+pub unsafe extern "C" fn wasm_memory_type(memory: Option<&wasm_memory_t>) -> Option<Box<wasm_memorytype_t>> {
+    answer("wasm_memory_type", None, || Ok(memory.required()?.object.extern_type().and_then(give)))
 }
 
-/// Where a memory's bytes are: borrowed, until the memory grows or its store goes. [Memory Instances]
+/// Returns where the bytes of a memory are: borrowed, valid until the memory grows or its store is
+/// freed. [Memory Instances]
 ///
-/// NULL gives NULL and a last error.
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut wasm_byte_t {
-    // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_data", std::ptr::null_mut(), || unsafe { Ok(from_c(memory)?.bytes().cast()) })
+pub unsafe extern "C" fn wasm_memory_data(memory: Option<&mut wasm_memory_t>) -> *mut wasm_byte_t {
+    answer("wasm_memory_data", std::ptr::null_mut(), || Ok(memory.required()?.bytes().cast()))
 }
 
-/// How many bytes a memory has. NULL: 0 and a last error. [Memory Instances]
+/// Returns the size of a memory in bytes. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
-    // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_data_size", 0, || unsafe { Ok(from_c(memory)?.bytes().len()) })
+pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -> usize {
+    answer("wasm_memory_data_size", 0, || Ok(memory.required()?.bytes().len()))
 }
 
-/// How many pages a memory has. NULL: 0 and a last error. [Memory Instances]
+/// Returns the size of a memory in pages. Returns 0 and sets the last error for NULL.
+/// [Memory Instances]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_memory_pages_t {
-    // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_size", 0, || unsafe { Ok(Limits::new(from_c(memory)?.pages(), None).min) })
+pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> wasm_memory_pages_t {
+    answer("wasm_memory_size", 0, || Ok(Limits::new(memory.required()?.pages(), None).min))
 }
 
-/// Adds `delta` pages of zeros; the memory's bytes may move. [Memory Instances]
+/// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
+/// [Memory Instances]
 ///
-/// False and a last error if it would exceed its maximum or what there is memory for, or is NULL.
+/// Returns false and sets the last error if the memory would exceed its maximum, if there is too
+/// little memory, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_grow(memory: *mut wasm_memory_t, delta: wasm_memory_pages_t) -> bool {
-    // SAFETY: the caller's memory, or NULL.
-    crate::c_api::answer("wasm_memory_grow", false, || unsafe { from_c(memory)?.grow(delta).map(|()| true) })
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's handle.
-#[inline(always)]
-unsafe fn from_c<'a>(memory: *const wasm_memory_t) -> Result<Typed<'a, Memory>> {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { object(memory, "a memory")? };
-    Typed::of(object, Object::as_memory).ok_or_else(|| wrong_kind(object, "a memory"))
+pub unsafe extern "C" fn wasm_memory_grow(memory: Option<&mut wasm_memory_t>, delta: wasm_memory_pages_t) -> bool {
+    answer("wasm_memory_grow", false, || memory.required()?.grow(delta).map(|()| true))
 }

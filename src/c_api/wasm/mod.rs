@@ -1,11 +1,13 @@
 //! The functions of `wasm.h`, a file for each noun, in the order of the standard, which is the order of the header.
 
+pub mod byte;
 pub mod config;
 pub mod engine;
 pub mod store;
 pub mod valtype;
 pub mod functype;
 pub mod globaltype;
+pub mod limits;
 pub mod tabletype;
 pub mod memorytype;
 pub mod tagtype;

@@ -1,44 +1,40 @@
 //! Stores.
 
-use super::engine::{self, wasm_engine_t};
-use crate::runtime::base::error::{Error, Result};
+use super::engine::wasm_engine_t;
+use crate::c_api::ffi::{Argument, CType, c_type};
+use crate::c_api::{answer, guard};
+use crate::runtime::base::error::Error;
 use crate::runtime::core::store::Store;
 
-/// A store: instances and all that belongs to them.
-///
-/// A store, and everything in it, is used by one thread at a time; it may move between threads. Objects of different stores
-/// do not mix. Deleting handles is allowed from any thread. Must eventually be passed to `wasm_store_delete`.
-pub struct wasm_store_t {
-    _store: Store,
+c_type!(
+    /// A store holds instances and everything that belongs to them. Objects of different stores do not
+    /// mix.
+    ///
+    /// A store and everything in it may be used by one thread at a time, not always the same one;
+    /// handles may be deleted from any thread. Must eventually be passed to `wasm_store_delete`.
+    wasm_store_t,
+    "a store",
+    Counted,
+    Store,
+    &'a Store,
+    |store| if store.is_closed() { Err(Error::misuse("the store was deleted")) } else { Ok(store) }
+);
+
+/// Creates an empty store, own. Returns NULL and sets the last error for NULL. [Store]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_new(engine: Option<&mut wasm_engine_t>) -> *mut wasm_store_t {
+    answer("wasm_store_new", std::ptr::null_mut(), || Ok(Store::create(engine.required()?.clone())?.into_raw().cast()))
 }
 
-/// An empty store, own. NULL for the engine gives NULL and a last error. [Store]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> *mut wasm_store_t {
-    // SAFETY: the caller's engine, or NULL.
-    crate::c_api::answer("wasm_store_new", std::ptr::null_mut(), || unsafe {
-        Ok(Store::create(engine::from_c(engine)?)?.into_raw().cast())
-    })
-}
-
-/// Deletes a store. Takes ownership. NULL: nothing happens. [Store]
+/// Deletes a store. Takes ownership. Does nothing for NULL. [Store]
 ///
-/// What is in it lives on while there are handles to any of it, and goes with the last of them.
+/// What is in the store lives as long as there are handles to anything in it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
-    crate::c_api::guard((), || {
-        // SAFETY: the caller's own, or NULL.
-        if let Some(store) = unsafe { crate::c_api::borrow::<_, Store>(store) } {
-            // SAFETY: the caller gives up a handle.
-            unsafe { store.release_handle() };
+pub unsafe extern "C" fn wasm_store_delete(store: Option<&mut wasm_store_t>) {
+    guard((), || {
+        if let Some(store) = store {
+            // SAFETY: the store came from `StoreHandle::into_raw`; one that was deleted before is in quarantine.
+            unsafe { store.rust().release_handle() };
         }
     })
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's store.
-pub unsafe fn from_c<'a>(store: *const wasm_store_t) -> Result<&'a Store> {
-    // SAFETY: as promised by the caller.
-    let store: &Store = unsafe { crate::c_api::required(store, "a store")? };
-    if store.is_closed() { Err(Error::misuse("the store was deleted")) } else { Ok(store) }
 }

@@ -2,108 +2,106 @@
 
 use super::r#extern::wasm_extern_t;
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
-use super::tabletype::{self, wasm_tabletype_t};
-use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
-use crate::runtime::base::error::Result;
+use super::store::wasm_store_t;
+use super::tabletype::wasm_tabletype_t;
+use crate::c_api::answer;
+use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::ffi::{Argument, CType, give, give_handle};
 use crate::runtime::base::types::Limits;
-use crate::runtime::core::object::{Handle, Object, Typed};
+use crate::runtime::core::object::Object;
 use crate::runtime::core::table::Table;
 
 reference!(
+    /// A table of references.
+    ///
+    /// Functions: `wasm_table_new`, `_type`, `_get`, `_set`, `_size`, `_grow`, and those of every
+    /// reference and extern. Must eventually be passed to `wasm_table_delete` if owned.
     table,
     "a table",
-    "A table of references.\n\nFunctions: `wasm_table_new`, `_type`, `_get`, `_set`, `_size`, `_grow`, and those of every reference and extern.\nMust eventually be passed to `wasm_table_delete` if owned."
+    &'a Table,
+    Object::as_table
 );
-casts!(table, "a table", r#ref, wasm_ref_t, |object| object.as_table().is_some());
-casts!(table, "a table", r#extern, wasm_extern_t, |object| object.as_table().is_some());
+casts!(table, "a table", r#ref, wasm_ref_t);
+casts!(table, "a table", r#extern, wasm_extern_t);
 
-/// A number of elements of a table, or an index of one.
+/// A number of elements of a table, or an index into one.
 pub type wasm_table_size_t = u32;
 
-/// A table whose elements are all `init`, own. The type and `init` stay the caller's. [Table Instances]
+/// Creates a table whose elements are all `init`, own. Does not take `ty` or `init`.
+/// [Table Instances]
 ///
-/// NULL for `init` is the null reference. NULL and a last error if another argument is NULL, or if `init` is not of the
-/// elements' type or of another store.
+/// NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
+/// is NULL, or if `init` is not of the elements' type or is of another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_new(
-    store: *mut wasm_store_t,
-    ty: *const wasm_tabletype_t,
-    init: *mut wasm_ref_t,
+    store: Option<&mut wasm_store_t>,
+    ty: Option<&wasm_tabletype_t>,
+    init: Option<&mut wasm_ref_t>,
 ) -> *mut wasm_table_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_table_new", std::ptr::null_mut(), || unsafe {
-        let (store, ty) = (store::from_c(store)?, tabletype::from_c(ty)?);
-        Ok(Table::create(store, ty, crate::c_api::borrow(init))?.into_raw().cast())
+    answer("wasm_table_new", std::ptr::null_mut(), || {
+        Ok(give_handle(Table::create(store.required()?, ty.required()?, object(init))?))
     })
 }
 
-/// The type of a table, own; its minimum is the current size. NULL gives NULL and a last error. [Table Instances]
+/// Returns the type of a table, own; its minimum is the current size. [Table Instances]
 ///
-/// Must be passed to `wasm_tabletype_delete`.
+/// Returns NULL and sets the last error for NULL. The type must eventually be passed to
+/// `wasm_tabletype_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_table_type(table: *const wasm_table_t) -> *mut wasm_tabletype_t {
-    // SAFETY: the caller's table, or NULL.
-    crate::c_api::answer("wasm_table_type", std::ptr::null_mut(), || unsafe {
-        Ok(from_c(table)?.object.extern_type().map_or(std::ptr::null_mut(), crate::c_api::give_box))
-    })
+pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option<Box<wasm_tabletype_t>> {
+    answer("wasm_table_type", None, || Ok(table.required()?.object.extern_type().and_then(give)))
 }
 
-/// The element at `index`, own; NULL if it is the null reference. [Table Instances]
+/// Returns the element of a table at `index`, own; NULL if it is the null reference.
+/// [Table Instances]
 ///
-/// NULL and a last error if the index is beyond the end, or the table NULL. Must be passed to `wasm_ref_delete`.
+/// Returns NULL and sets the last error if the index is beyond the end, or if `table` is NULL. The
+/// reference must eventually be passed to `wasm_ref_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_table_get(table: *const wasm_table_t, index: wasm_table_size_t) -> *mut wasm_ref_t {
-    // SAFETY: the caller's table, or NULL.
-    crate::c_api::answer("wasm_table_get", std::ptr::null_mut(), || unsafe {
-        let element = from_c(table)?.get(index)?;
-        Ok(element.map_or(std::ptr::null_mut(), Handle::into_raw).cast())
+pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: wasm_table_size_t) -> *mut wasm_ref_t {
+    answer("wasm_table_get", std::ptr::null_mut(), || {
+        let element = table.required()?.get(index)?;
+        Ok(element.map_or(std::ptr::null_mut(), give_handle))
     })
 }
 
-/// Sets the element at `index`. The reference stays the caller's; NULL is the null reference. [Table Instances]
+/// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
+/// [Table Instances]
 ///
-/// False and a last error if the index is beyond the end, the reference not of the elements' type or of another store, or
-/// the table NULL.
+/// Returns true on success. Returns false and sets the last error if the index is beyond the end, if
+/// the reference is not of the elements' type or is of another store, or if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_set(
-    table: *mut wasm_table_t,
+    table: Option<&mut wasm_table_t>,
     index: wasm_table_size_t,
-    value: *mut wasm_ref_t,
+    value: Option<&mut wasm_ref_t>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_table_set", false, || unsafe {
-        from_c(table)?.set(index, crate::c_api::borrow(value)).map(|()| true)
-    })
+    answer("wasm_table_set", false, || table.required()?.set(index, self::object(value)).map(|()| true))
 }
 
-/// How many elements a table has. NULL: 0 and a last error. [Table Instances]
+/// Returns the size of a table in elements. Returns 0 and sets the last error for NULL.
+/// [Table Instances]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_table_size(table: *const wasm_table_t) -> wasm_table_size_t {
-    // SAFETY: the caller's table, or NULL.
-    crate::c_api::answer("wasm_table_size", 0, || unsafe { Ok(Limits::new(from_c(table)?.size(), None).min) })
+pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_table_size_t {
+    answer("wasm_table_size", 0, || Ok(Limits::new(table.required()?.size(), None).min))
 }
 
-/// Adds `delta` elements that are all `init`. That stays the caller's; NULL is the null reference. [Table Instances]
+/// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
+/// reference. [Table Instances]
 ///
-/// False and a last error if the table would exceed its maximum or what there is memory for, if `init` is not of the
-/// elements' type or of another store, or if the table is NULL.
+/// Returns true on success. Returns false and sets the last error if the table would exceed its
+/// maximum, if there is too little memory, if `init` is not of the elements' type or is of another
+/// store, or if `table` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_grow(
-    table: *mut wasm_table_t,
+    table: Option<&mut wasm_table_t>,
     delta: wasm_table_size_t,
-    init: *mut wasm_ref_t,
+    init: Option<&mut wasm_ref_t>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_table_grow", false, || unsafe {
-        from_c(table)?.grow(delta, crate::c_api::borrow(init)).map(|()| true)
-    })
+    answer("wasm_table_grow", false, || table.required()?.grow(delta, self::object(init)).map(|()| true))
 }
 
-/// # Safety
-/// The pointer is NULL or the caller's handle.
-unsafe fn from_c<'a>(table: *const wasm_table_t) -> Result<Typed<'a, Table>> {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { object(table, "a table")? };
-    Typed::of(object, Object::as_table).ok_or_else(|| wrong_kind(object, "a table"))
+/// The object that is to be an element; whether it may be one is for the runtime to check.
+fn object(element: Option<&mut wasm_ref_t>) -> Option<&Object> {
+    element.map(|element| element.rust())
 }

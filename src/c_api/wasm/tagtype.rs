@@ -1,39 +1,35 @@
 //! Tag types.
 
+use super::externtype::wrong_type;
 use super::functype::wasm_functype_t;
-use crate::c_api::families::boxed::type_object;
-use crate::runtime::base::error::Error;
+use crate::c_api::answer;
+use crate::c_api::families::boxed::boxed;
+use crate::c_api::ffi::{Argument, give};
 use crate::runtime::base::types::ExternType;
 
-type_object!(
-    tagtype,
-    ExternType,
-    "a tag type",
-    "tag types",
-    "The type of a tag (of the exception handling proposal): a function type whose parameters are what it carries.\n\nFunctions: `wasm_tagtype_new`, `_delete`, `_copy`, `_functype`, those of its vector, and the casts from and to\n`wasm_externtype_t`. Must eventually be passed to `wasm_tagtype_delete` if owned."
+boxed!(
+    /// The type of a tag (of the exception handling proposal): a function type whose parameters are what
+    /// it carries.
+    ///
+    /// Functions: `wasm_tagtype_new`, `_delete`, `_copy`, `_functype`, those of its vector, and the
+    /// casts from and to `wasm_externtype_t`. Must eventually be passed to `wasm_tagtype_delete` if
+    /// owned.
+    tagtype, ty, "Tag Types", "a tag type", "tag types", ExternType, &'a ExternType, |ty| match ty {
+        ExternType::Tag(ty) => Ok(ty),
+        other => Err(wrong_type(other, "a tag type")),
+    }
 );
 
-/// A tag type, own. Takes `ty`. NULL and a last error if that is NULL. [Tag Types]
+/// Creates a tag type, own. Takes `ty`. Returns NULL and sets the last error for NULL. [Tag Types]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_tagtype_new(ty: *mut wasm_functype_t) -> *mut wasm_tagtype_t {
-    // SAFETY: the caller's own, or NULL.
-    crate::c_api::answer("wasm_tagtype_new", std::ptr::null_mut(), || unsafe {
-        let ty: Box<ExternType> = crate::c_api::take_box(ty).ok_or_else(|| crate::c_api::null("a function type"))?;
-        match *ty {
-            ExternType::Func(_) => Ok(crate::c_api::give_box(ExternType::Tag(ty))),
-            other => Err(Error::misuse(format!("expected a function type, got the type of a {}", other.kind().name()))),
-        }
-    })
+pub unsafe extern "C" fn wasm_tagtype_new(ty: Option<Box<wasm_functype_t>>) -> Option<Box<wasm_tagtype_t>> {
+    answer("wasm_tagtype_new", None, || Ok(give(ExternType::Tag(Box::new(ty.required()?)))))
 }
 
-/// The function type of a tag: borrowed, valid as long as the tag type. NULL gives NULL and a last error. [Tag Types]
+/// Returns the function type of a tag: borrowed, valid as long as the tag type. [Tag Types]
+///
+/// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_tagtype_functype(ty: *const wasm_tagtype_t) -> *const wasm_functype_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_tagtype_functype", std::ptr::null(), || {
-        match unsafe { crate::c_api::required(ty, "a tag type")? } {
-            ExternType::Tag(ty) => Ok(std::ptr::from_ref::<ExternType>(ty).cast()),
-            other => Err(Error::misuse(format!("expected a tag type, got the type of a {}", other.kind().name()))),
-        }
-    })
+pub unsafe extern "C" fn wasm_tagtype_functype(ty: Option<&wasm_tagtype_t>) -> *const wasm_functype_t {
+    answer("wasm_tagtype_functype", std::ptr::null(), || Ok(std::ptr::from_ref(ty.required()?).cast()))
 }

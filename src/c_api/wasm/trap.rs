@@ -1,99 +1,91 @@
 //! Traps.
 
+use super::byte::{wasm_byte_vec_t, wasm_name_t};
 use super::frame::{wasm_frame_t, wasm_frame_vec_t};
 use super::r#ref::wasm_ref_t;
-use super::store::{self, wasm_store_t};
-use crate::c_api::families::reference::{casts, object, reference, wrong_kind};
-use crate::c_api::families::vector::{Parts, Vector, wasm_byte_vec_t, wasm_name_t};
-use crate::runtime::base::error::Result;
-use crate::runtime::core::object::Object;
+use super::store::wasm_store_t;
+use crate::c_api::answer;
+use crate::c_api::families::reference::{casts, reference};
+use crate::c_api::families::vector::Vector;
+use crate::c_api::ffi::{Argument, give, give_handle};
+use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::trap::{Cause, OwnedFrame, Trap};
+use std::mem::MaybeUninit;
 
-/// A message: a name whose `size` counts a terminating zero.
+/// The message of a trap: a name whose `size` counts a terminating zero.
 pub type wasm_message_t = wasm_name_t;
 
 reference!(
+    /// The reason why a call did not complete: WebAssembly trapped, a host function returned a trap, or
+    /// the call itself was wrong.
+    ///
+    /// Functions: `wasm_trap_new`, `_message`, `_origin`, `_trace`, and those of every reference. Must
+    /// eventually be passed to `wasm_trap_delete`, or returned from a host function.
     trap,
     "a trap",
-    "Why a call did not come to its end: WebAssembly trapped, a host function returned a trap, or the call itself\nwas wrong.\n\nFunctions: `wasm_trap_new`, `_message`, `_origin`, `_trace`, and those of every reference. Must eventually be\npassed to `wasm_trap_delete`, or returned from a host function."
+    &'a Trap,
+    Object::as_trap
 );
-casts!(trap, "a trap", r#ref, wasm_ref_t, |object| object.as_trap().is_some());
+casts!(trap, "a trap", r#ref, wasm_ref_t);
 
-/// A trap with a message, own, for a host function to return. [Traps]
+/// Creates a trap with a message, own, for a host function to return. [Traps]
 ///
-/// The message stays the caller's; it may end with a zero or not, and be empty; NULL is empty. NULL for the store gives
-/// NULL and a last error.
+/// Does not take `message`, which may end with a zero or not; NULL means an empty one. Returns NULL
+/// and sets the last error if `store` is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_trap_new(store: *mut wasm_store_t, message: *const wasm_message_t) -> *mut wasm_trap_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_trap_new", std::ptr::null_mut(), || unsafe {
-        let store = store::from_c(store)?;
-        Ok(Trap::new(Cause::Host, text(message)).into_handle(store).into_raw().cast())
+pub unsafe extern "C" fn wasm_trap_new(
+    store: Option<&mut wasm_store_t>,
+    message: Option<&wasm_message_t>,
+) -> *mut wasm_trap_t {
+    answer("wasm_trap_new", std::ptr::null_mut(), || {
+        Ok(give_handle(Trap::new(Cause::Host, text(message)).into_handle(store.required()?)))
     })
 }
 
-/// Writes a trap's message to `out`, own: zero-terminated, with exactly one zero, which `size` counts. [Traps]
+/// Sets `*out` to the message of a trap, own. It ends with exactly one zero, which `size` counts.
+/// [Traps]
 ///
-/// A trap of WebAssembly's has the words of the specification for its cause, on every backend ("unreachable", "integer
-/// divide by zero", ...); a host function's trap the message it was made with. Must be passed to `wasm_byte_vec_delete`.
-/// NULL for the trap: `out` is empty, and there is a last error.
+/// If WebAssembly trapped, the message is that of the specification for the cause, on every backend:
+/// "unreachable", "integer divide by zero" and so on. The trap of a host function has the message
+/// that it was created with. The message must eventually be passed to `wasm_byte_vec_delete`. If
+/// `trap` is NULL, it is empty and the last error is set.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_trap_message(trap: *const wasm_trap_t, out: *mut wasm_message_t) {
-    // SAFETY: the caller's trap, or NULL; `out` is writable.
-    let message = crate::c_api::answer("wasm_trap_message", wasm_message_t::empty(), || unsafe {
-        let mut message = from_c(trap)?.1.message.clone();
-        message.push(0);
-        Ok(wasm_byte_vec_t::from_bytes(&message))
+pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_message_t>>) {
+    let message = answer("wasm_trap_message", wasm_message_t::empty(), || {
+        Ok(wasm_byte_vec_t::joined(&trap.required()?.message, b"\0"))
     });
-    // SAFETY: as above.
-    unsafe { message.write(out) }
+    message.write(out)
 }
 
-/// The innermost frame of a trap's backtrace, own: where it arose. [Traps]
+/// Returns the innermost frame of a trap's backtrace, own: the place where it arose. [Traps]
 ///
-/// NULL if there are no frames: the trap has not been through WebAssembly, or the backend keeps none, as wasmi. NULL gives
-/// NULL and a last error. Must be passed to `wasm_frame_delete`.
+/// Returns NULL if there are no frames: the trap has not passed through WebAssembly, or the backend
+/// (wasmi) keeps none. Returns NULL and sets the last error for NULL. The frame must eventually be
+/// passed to `wasm_frame_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_trap_origin(trap: *const wasm_trap_t) -> *mut wasm_frame_t {
-    // SAFETY: the caller's trap, or NULL.
-    crate::c_api::answer("wasm_trap_origin", std::ptr::null_mut(), || unsafe {
-        let (object, trap) = from_c(trap)?;
-        let frame = trap.origin().map(|frame| crate::c_api::give_box(OwnedFrame::new(frame, object.store())));
-        Ok(frame.unwrap_or(std::ptr::null_mut()))
+pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
+    answer("wasm_trap_origin", None, || {
+        let Typed { object, body: trap } = trap.required()?;
+        Ok(trap.origin().and_then(|frame| give(OwnedFrame::new(frame, object.store()))))
     })
 }
 
-/// Writes a trap's backtrace to `out`, own: its frames, innermost first. [Traps]
+/// Sets `*out` to the backtrace of a trap, own: its frames, the innermost first. [Traps]
 ///
-/// Empty where `wasm_trap_origin` is NULL. Must be passed to `wasm_frame_vec_delete`.
+/// The vector must eventually be passed to `wasm_frame_vec_delete`. It is empty if
+/// `wasm_trap_origin` returns NULL. If `trap` is NULL, the last error is set too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_trap_trace(trap: *const wasm_trap_t, out: *mut wasm_frame_vec_t) {
-    // SAFETY: the caller's trap, or NULL; `out` is writable.
-    let trace = crate::c_api::answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || unsafe {
-        let (object, trap) = from_c(trap)?;
+pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_frame_vec_t>>) {
+    let trace = answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || {
+        let Typed { object, body: trap } = trap.required()?;
         let frames = trap.frames().into_iter();
-        let frames: Vec<_> =
-            frames.map(|frame| crate::c_api::give_box(OwnedFrame::new(frame, object.store()))).collect();
-        Ok(Vector::from_parts(Parts::from_slice(&frames)))
+        Ok(wasm_frame_vec_t::given(frames.map(|frame| OwnedFrame::new(frame, object.store()))))
     });
-    // SAFETY: as above.
-    unsafe { trace.write(out) }
+    trace.write(out)
 }
 
-/// A message without its final zero.
-///
-/// # Safety
-/// The pointer is NULL or the caller's message.
-pub unsafe fn text(message: *const wasm_message_t) -> Vec<u8> {
-    // SAFETY: as promised by the caller.
-    let message = unsafe { wasm_byte_vec_t::bytes(message) };
+/// A message without its final zero; none is an empty one.
+pub fn text(message: Option<&wasm_message_t>) -> Vec<u8> {
+    let message = message.map_or(&[][..], |message| message.bytes());
     message.strip_suffix(b"\0").unwrap_or(message).to_vec()
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's handle.
-pub unsafe fn from_c<'a>(trap: *const wasm_trap_t) -> Result<(&'a Object, &'a Trap)> {
-    // SAFETY: as promised by the caller.
-    let object = unsafe { object(trap, "a trap")? };
-    Ok((object, object.as_trap().ok_or_else(|| wrong_kind(object, "a trap"))?))
 }

@@ -1,27 +1,28 @@
 //! Value types.
 
-use crate::c_api::families::vector::{Element, Owned, vector};
+use crate::c_api::answer;
+use crate::c_api::families::vector::vector;
+use crate::c_api::ffi::{Argument, c_type};
 use crate::runtime::base::error::Error;
 use crate::runtime::base::types::{ValKind, ValType, ValTypeInfo};
 
-/// The type of a value.
-///
-/// There is one immutable object per type, which lives for ever: deleting one is allowed and does nothing.
-///
-/// Functions: `wasm_valtype_new`, `_delete`, `_copy`, `_kind`, and those of its vector.
-pub struct wasm_valtype_t {
-    _type: ValTypeInfo,
-}
+c_type!(
+    /// The type of a value.
+    ///
+    /// There is one immutable object per type, which lives forever: deleting it is allowed and does
+    /// nothing.
+    ///
+    /// Functions: `wasm_valtype_new`, `_delete`, `_copy`, `_kind`, and those of its vector.
+    wasm_valtype_t,
+    "a value type",
+    Static,
+    ValTypeInfo,
+    ValType,
+    |ty| Ok(ValType::with(ty.kind, ty.nullable, ty.exact))
+);
 
-// SAFETY: value types are static.
-unsafe impl Owned for wasm_valtype_t {
-    unsafe fn duplicate(this: *const Self) -> *mut Self {
-        this.cast_mut()
-    }
-    unsafe fn release(_this: *mut Self) {}
-}
-
-/// A kind of value; the numbers are those of `wasm_valkind_enum`, and `WASMRT_V128` of wasmrt.h.
+/// A kind of value: a constant of `wasm_valkind_enum`, or `WASMRT_V128` and its neighbours in
+/// wasmrt.h.
 pub type wasm_valkind_t = u8;
 
 /// The kinds of values.
@@ -35,52 +36,42 @@ pub enum wasm_valkind_enum {
     WASM_FUNCREF = 129,
 }
 
-/// A value type, own. [Value Types]
+/// Returns the value type of a kind, own. [Value Types]
 ///
-/// NULL and a last error if `kind` is no kind of value.
+/// Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
+/// `WASMRT_V128`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> *mut wasm_valtype_t {
-    crate::c_api::answer("wasm_valtype_new", std::ptr::null_mut(), || match ValKind::from_number(kind) {
+    answer("wasm_valtype_new", std::ptr::null_mut(), || match ValKind::from_number(kind) {
         Some(ValKind::AnyRef | ValKind::ExnRef) | None => {
-            Err(Error::misuse(format!("{kind} is no kind of value; expected a constant of wasm_valkind_enum")))
+            Err(Error::misuse(format!("{kind} is not a kind of value; expected a constant of wasm_valkind_enum")))
         }
         Some(kind) => Ok(ValType::new(kind).as_ptr().cast_mut().cast()),
     })
 }
 
-/// Deletes a value type: nothing happens, see `wasm_valtype_t`. [Value Types]
+/// Deletes a value type, which does nothing: see `wasm_valtype_t`. [Value Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_delete(ty: *mut wasm_valtype_t) {
     let _ = ty;
 }
 
-/// A copy of a value type, own; the same object, see `wasm_valtype_t`. NULL gives NULL. [Value Types]
+/// Copies a value type, own: returns the same object, see `wasm_valtype_t`. Returns NULL for NULL.
+/// [Value Types]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_copy(ty: *const wasm_valtype_t) -> *mut wasm_valtype_t {
-    // SAFETY: nothing is looked at.
-    unsafe { ty.cast_mut().duplicate() }
+    ty.cast_mut()
 }
 
-/// The kind of a value type. NULL: `WASM_I32` (0) and a last error. [Value Types]
+/// Returns the kind of a value type. Returns `WASM_I32` (0) and sets the last error for NULL.
+/// [Value Types]
 ///
-/// Types that the standard has no constant for are reflected as `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of
-/// wasmrt.h; narrower references, such as `(ref func)`, as the kind they are part of.
+/// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
+/// `WASMRT_EXNREF` of wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that
+/// they are part of.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_valtype_kind(ty: *const wasm_valtype_t) -> wasm_valkind_t {
-    // SAFETY: the caller's, or NULL.
-    crate::c_api::answer("wasm_valtype_kind", 0, || unsafe {
-        Ok(crate::c_api::required::<_, ValTypeInfo>(ty, "a value type")?.kind as u8)
-    })
+pub unsafe extern "C" fn wasm_valtype_kind(ty: Option<&wasm_valtype_t>) -> wasm_valkind_t {
+    answer("wasm_valtype_kind", 0, || Ok(ty.required()?.kind as u8))
 }
 
 vector!(valtype, *mut wasm_valtype_t, "value types");
-
-/// The type behind a pointer of C's.
-///
-/// # Safety
-/// The pointer is NULL or came from the library.
-pub unsafe fn from_c(ty: *const wasm_valtype_t) -> Option<ValType> {
-    // SAFETY: as promised by the caller; all such objects are static.
-    let info: &'static ValTypeInfo = unsafe { crate::c_api::borrow(ty)? };
-    Some(ValType::with(info.kind, info.nullable, info.exact))
-}

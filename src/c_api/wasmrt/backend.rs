@@ -1,51 +1,129 @@
-//! Choosing the engine.
+//! Backends
+//!
+//! A backend is an engine that the library was built with, such as "wasmtime" or "wasmi". These
+//! functions tell which there are and what they can do before an engine is made. The strings that
+//! they return are static.
 
+use super::{static_text, value};
 use crate::backend::BACKENDS;
-use crate::c_api::wasm::config::wasm_config_t;
-use crate::c_api::wasm::engine::wasm_engine_t;
-use crate::c_api::{answer, null, required};
-use crate::runtime::core::config::{Config, find_backend};
-use crate::runtime::core::engine::Engine;
+use crate::c_api::answer;
+use crate::c_api::ffi::null;
+use crate::runtime::base::error::Result;
+use crate::runtime::base::options::Setting;
+use crate::runtime::core::config::find_backend;
+use crate::runtime::core::engine_traits::Backend;
 use std::ffi::{CStr, c_char};
 
-/// How many backends this library has.
+/// A value of `wasmrt_setting_enum`.
+pub type wasmrt_setting_t = u32;
+
+/// Settings that some backends do not have. Each is set by the function of its name:
+/// `WASMRT_SETTING_FUEL` by `wasmrt_config_set_fuel`.
+#[repr(C)]
+pub enum wasmrt_setting_enum {
+    /// A choice of compiler. Backends have different compilers: see `wasmrt_compiler_enum`.
+    WASMRT_SETTING_COMPILER = 1,
+    WASMRT_SETTING_OPTIMIZATION = 2,
+    WASMRT_SETTING_FUEL = 3,
+    WASMRT_SETTING_INTERRUPTION = 4,
+    WASMRT_SETTING_MAX_WASM_STACK = 5,
+    WASMRT_SETTING_MEMORY_RESERVATION = 6,
+    WASMRT_SETTING_MEMORY_GUARD_SIZE = 7,
+    WASMRT_SETTING_MEMORY_COPY_ON_WRITE = 8,
+    /// `wasmrt_config_set_pooling` and `wasmrt_config_set_pool_limit`.
+    WASMRT_SETTING_POOLING = 9,
+    WASMRT_SETTING_PARALLEL_COMPILATION = 10,
+    WASMRT_SETTING_DEBUG_INFO = 11,
+    WASMRT_SETTING_PROFILING = 12,
+    WASMRT_SETTING_DETERMINISTIC = 13,
+    WASMRT_SETTING_TARGET = 14,
+    /// `wasmrt_config_enable_cpu_feature`.
+    WASMRT_SETTING_CPU_FEATURE = 15,
+}
+
+/// The header's number for a setting. Every setting has one: the compiler sees to it.
+fn number(setting: Setting) -> wasmrt_setting_enum {
+    use wasmrt_setting_enum::*;
+    match setting {
+        Setting::Compiler => WASMRT_SETTING_COMPILER,
+        Setting::Optimization => WASMRT_SETTING_OPTIMIZATION,
+        Setting::Fuel => WASMRT_SETTING_FUEL,
+        Setting::Interruption => WASMRT_SETTING_INTERRUPTION,
+        Setting::MaxWasmStack => WASMRT_SETTING_MAX_WASM_STACK,
+        Setting::MemoryReservation => WASMRT_SETTING_MEMORY_RESERVATION,
+        Setting::MemoryGuard => WASMRT_SETTING_MEMORY_GUARD_SIZE,
+        Setting::CopyOnWrite => WASMRT_SETTING_MEMORY_COPY_ON_WRITE,
+        Setting::Pooling => WASMRT_SETTING_POOLING,
+        Setting::ParallelCompilation => WASMRT_SETTING_PARALLEL_COMPILATION,
+        Setting::DebugInfo => WASMRT_SETTING_DEBUG_INFO,
+        Setting::Profiling => WASMRT_SETTING_PROFILING,
+        Setting::Deterministic => WASMRT_SETTING_DETERMINISTIC,
+        Setting::Target => WASMRT_SETTING_TARGET,
+        Setting::CpuFeatures => WASMRT_SETTING_CPU_FEATURE,
+    }
+}
+
+fn setting(wanted: u32) -> Option<Setting> {
+    Setting::ALL.iter().copied().find(|setting| number(*setting) as u32 == wanted)
+}
+
+/// Returns the number of backends. At least one, unless the library was built without any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_count() -> usize {
     BACKENDS.len()
 }
 
-/// The name of a backend: static. The first, with index 0, is the default. NULL if `index` is
-/// beyond the last; that is an answer, not an error.
+/// Returns the name of the backend at `index`, counted from 0, or NULL if there are not so many.
+/// The backend at index 0 is the default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
-    BACKENDS.get(index).map_or(std::ptr::null(), |backend| backend.name().as_ptr())
+    static_text(BACKENDS.get(index).map(|backend| backend.name()))
 }
 
-/// Chooses the backend of the engines made with this configuration, by name. Takes precedence over
-/// the environment variable `WASMRT_BACKEND`.
+/// Returns the version of a backend's engine, such as "48.0.8". Returns NULL and sets the last error
+/// if there is no backend of that name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_backend_version(name: *const c_char) -> *const c_char {
+    answer("wasmrt_backend_version", std::ptr::null(), || {
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
+        Ok(unsafe { named(name) }?.version().as_ptr())
+    })
+}
+
+/// Returns whether a backend has a setting. Returns false and sets the last error if there is no
+/// such backend or setting.
 ///
-/// False and a last error, which lists those there are, if the library has no such backend, or if
-/// an argument is NULL; the configuration is then as before.
+/// The backend may still refuse some values of it, or combinations of settings: that is checked when
+/// an engine is made.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_config_set_backend(config: *mut wasm_config_t, name: *const c_char) -> bool {
-    answer("wasmrt_config_set_backend", false, || {
-        // SAFETY: the caller's configuration, used by nobody else meanwhile, or NULL.
-        let config = unsafe { config.cast::<Config>().as_mut() }.ok_or_else(|| null("a configuration"))?;
-        if name.is_null() {
-            return Err(null("the name of a backend"));
-        }
-        // SAFETY: a string of the caller's.
-        let name = unsafe { CStr::from_ptr(name) };
-        config.set_backend(find_backend(BACKENDS, &name.to_string_lossy())?);
-        Ok(true)
+pub unsafe extern "C" fn wasmrt_backend_supports(name: *const c_char, setting: wasmrt_setting_t) -> bool {
+    answer("wasmrt_backend_supports", false, || {
+        // SAFETY: `name` is NULL or a string, which stays as it is during this call.
+        let backend = unsafe { named(name) }?;
+        Ok(backend.can(value(setting, "wasmrt_setting_enum", self::setting)?))
     })
 }
 
-/// The name of an engine's backend: static. NULL gives NULL and a last error.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_engine_backend(engine: *const wasm_engine_t) -> *const c_char {
-    // SAFETY: the caller's engine, or NULL.
-    answer("wasmrt_engine_backend", std::ptr::null(), || unsafe {
-        Ok(required::<_, Engine>(engine, "an engine")?.backend.name().as_ptr())
-    })
+/// The backend of a name from C.
+///
+/// # Safety
+/// `name` is a string or NULL.
+pub unsafe fn named(name: *const c_char) -> Result<&'static dyn Backend> {
+    if name.is_null() {
+        return Err(null("the name of a backend"));
+    }
+    // SAFETY: a string, which stays as it is during this call.
+    find_backend(BACKENDS, &unsafe { CStr::from_ptr(name) }.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_numbered_from_one_without_gaps() {
+        let numbers: Vec<_> = Setting::ALL.iter().map(|setting| number(*setting) as u32).collect();
+        assert_eq!(numbers, (1..=Setting::ALL.len() as u32).collect::<Vec<_>>());
+        assert!(setting(0).is_none() && setting(Setting::ALL.len() as u32 + 1).is_none());
+    }
 }

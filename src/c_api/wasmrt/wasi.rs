@@ -1,49 +1,76 @@
-//! WASI preview 1.
+//! WASI
+//!
+//! WASI preview 1 (`wasi_snapshot_preview1`, and `wasi_unstable` before it), on every backend. A
+//! `wasmrt_wasi_config_t` says what guests are given: nothing at first, so no arguments, environment
+//! or directories; standard input is at its end, output is discarded; clocks and random bytes are
+//! the system's. A `wasmrt_wasi_t` is a context of one store: what a guest has open. Its functions
+//! are ordinary host functions.
+//!
+//! Each set of imports is for one instance: when the instance is made, its memory is bound to them,
+//! which is the one that it exports as "memory", or else its only one. Instantiating with the same
+//! imports again, with another memory, fails. While a module's own start function runs, a memory
+//! that the module defines is not bound yet: functions that need one return `EFAULT` to it.
+//!
+//! The functions that return bool return true on success, and false with a last error otherwise;
+//! nothing is changed then. Numbers that are not values of an enum, and NULL, are errors. Files,
+//! directories and descriptors are opened or duplicated when they are given.
+//!
+//! Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
+//! `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
+//! needs it any more, on the thread that lets go of it; at once if the function fails.
 
-use crate::c_api::families::reference::object;
+use super::value;
 use crate::c_api::families::vector::{Parts, Vector};
+use crate::c_api::ffi::{Argument, c_type, give, give_handle, null, required_mut};
 use crate::c_api::wasm::r#extern::{wasm_extern_t, wasm_extern_vec_t};
 use crate::c_api::wasm::func::wasm_func_t;
 use crate::c_api::wasm::instance::wasm_instance_t;
 use crate::c_api::wasm::memory::wasm_memory_t;
-use crate::c_api::wasm::module::{self, wasm_module_t};
-use crate::c_api::wasm::store::{self, wasm_store_t};
+use crate::c_api::wasm::module::wasm_module_t;
+use crate::c_api::wasm::store::wasm_store_t;
 use crate::c_api::wasm::trap::wasm_trap_t;
-use crate::c_api::{answer, give_box, guard, null, required, take_box};
+use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
-use crate::runtime::core::object::wrong_kind;
+use crate::runtime::core::object::Handle;
 use crate::runtime::core::store::StoreHandle;
 use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// What a WASI guest is given.
-///
-/// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with `wasmrt_wasi_config_`.
-/// Any number of contexts can be made from one, also at the same time by several threads, as long as
-/// it is not changed. Must eventually be passed to `wasmrt_wasi_config_delete`.
-pub struct wasmrt_wasi_config_t {
-    _config: Config,
-}
+c_type!(
+    /// What a WASI guest is given.
+    ///
+    /// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with
+    /// `wasmrt_wasi_config_`. Any number of contexts can be made from one, also at the same time by
+    /// several threads, as long as it is not changed. Must eventually be passed to
+    /// `wasmrt_wasi_config_delete`.
+    wasmrt_wasi_config_t,
+    "a WASI configuration",
+    Boxed,
+    Config
+);
 
-/// A WASI context: what a guest has open, its arguments, its clocks. It belongs to a store.
-///
-/// Functions: `wasmrt_wasi_new`, and those that begin with `wasmrt_wasi_` but not with
-/// `wasmrt_wasi_config_`. Used as its store is, which it keeps. Must eventually be passed to
-/// `wasmrt_wasi_delete`.
-pub struct wasmrt_wasi_t {
-    _context: Context,
-}
+c_type!(
+    /// A WASI context: what a guest has open, its arguments, its clocks. It belongs to a store.
+    ///
+    /// Functions: `wasmrt_wasi_new`, and those that begin with `wasmrt_wasi_` but not with
+    /// `wasmrt_wasi_config_`. Used as its store is, which it keeps. Must eventually be passed to
+    /// `wasmrt_wasi_delete`.
+    wasmrt_wasi_t,
+    "a WASI context",
+    Boxed,
+    Context
+);
 
 /// The context goes before the store's handle: what it retains is the store's.
-struct Context {
+pub struct Context {
     wasi: Arc<Wasi>,
     store: StoreHandle,
 }
 
-/// A standard stream: a constant of `wasmrt_wasi_stream_enum`.
+/// A standard stream: a value of `wasmrt_wasi_stream_enum`.
 pub type wasmrt_wasi_stream_t = u32;
 
 /// The standard streams, with the numbers that guests have for them.
@@ -57,7 +84,7 @@ pub enum wasmrt_wasi_stream_enum {
     WASMRT_WASI_STDERR = 2,
 }
 
-/// What a guest may do with a directory: a constant of `wasmrt_wasi_access_enum`.
+/// What a guest may do with a directory: a value of `wasmrt_wasi_access_enum`.
 pub type wasmrt_wasi_access_t = u32;
 
 /// What a guest may do with a directory and everything beneath it.
@@ -69,7 +96,7 @@ pub enum wasmrt_wasi_access_enum {
     WASMRT_WASI_READ_WRITE = 2,
 }
 
-/// A clock: a constant of `wasmrt_wasi_clock_enum`.
+/// A clock: a value of `wasmrt_wasi_clock_enum`.
 pub type wasmrt_wasi_clock_t = u32;
 
 /// The clocks, with the numbers that guests have for them.
@@ -85,7 +112,7 @@ pub enum wasmrt_wasi_clock_enum {
     WASMRT_WASI_CLOCK_THREAD_CPUTIME = 3,
 }
 
-/// Something that a context has a limit for: a constant of `wasmrt_wasi_limit_enum`.
+/// Something that a context has a limit for: a value of `wasmrt_wasi_limit_enum`.
 pub type wasmrt_wasi_limit_t = u32;
 
 /// What a guest can have too much of.
@@ -99,7 +126,7 @@ pub enum wasmrt_wasi_limit_enum {
     WASMRT_WASI_LIMIT_FILE_BYTES = 1,
 }
 
-/// A version of WASI: a constant of `wasmrt_wasi_version_enum`.
+/// A version of WASI: a value of `wasmrt_wasi_version_enum`.
 pub type wasmrt_wasi_version_t = u32;
 
 /// The versions of WASI that there are functions of.
@@ -134,25 +161,24 @@ pub type wasmrt_wasi_random_callback_t =
 ///
 /// Must be passed to `wasmrt_wasi_config_delete`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_new() -> *mut wasmrt_wasi_config_t {
-    guard(std::ptr::null_mut(), || give_box(Config::default()))
+pub unsafe extern "C" fn wasmrt_wasi_config_new() -> Option<Box<wasmrt_wasi_config_t>> {
+    guard(None, || give(Config::default()))
 }
 
 /// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. NULL:
 /// nothing happens.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_delete(config: *mut wasmrt_wasi_config_t) {
-    // SAFETY: the caller's own, or NULL.
-    guard((), || drop(unsafe { take_box::<_, Config>(config) }))
+pub unsafe extern "C" fn wasmrt_wasi_config_delete(config: Option<Box<wasmrt_wasi_config_t>>) {
+    guard((), || drop(config))
 }
 
 /// Adds an argument. The first is the program's name. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: *mut wasmrt_wasi_config_t, arg: *const c_char) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_arg", false, || unsafe {
-        let arg = string(arg, "an argument")?;
-        from_c(config)?.args.push(arg.to_bytes().to_vec());
+pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: Option<&mut wasmrt_wasi_config_t>, arg: *const c_char) -> bool {
+    answer("wasmrt_wasi_config_arg", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let arg = unsafe { string(arg, "an argument")? };
+        required_mut(config)?.args.push(arg.to_bytes().to_vec());
         Ok(true)
     })
 }
@@ -161,23 +187,22 @@ pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: *mut wasmrt_wasi_config_
 /// the name is empty or has a `=`, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_env(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     name: *const c_char,
     value: *const c_char,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_env", false, || unsafe {
-        let (name, value) = (string(name, "a name")?, string(value, "a value")?);
-        from_c(config)?.set_env(name.to_bytes(), value.to_bytes()).map(|()| true)
+    answer("wasmrt_wasi_config_env", false, || {
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (name, value) = unsafe { (string(name, "a name")?, string(value, "a value")?) };
+        required_mut(config)?.set_env(name.to_bytes(), value.to_bytes()).map(|()| true)
     })
 }
 
 /// Sets all environment variables that this process has now. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: *mut wasmrt_wasi_config_t) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_inherit_env", false, || unsafe {
-        from_c(config)?.inherit_env();
+pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasmrt_wasi_config_t>) -> bool {
+    answer("wasmrt_wasi_config_inherit_env", false, || {
+        required_mut(config)?.inherit_env();
         Ok(true)
     })
 }
@@ -186,13 +211,10 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: *mut wasmrt_wasi
 /// for a number that is no stream, or NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_inherit", false, || unsafe {
-        from_c(config)?.inherit(any_stream(stream)?).map(|()| true)
-    })
+    answer("wasmrt_wasi_config_inherit", false, || required_mut(config)?.inherit(any_stream(stream)?).map(|()| true))
 }
 
 /// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
@@ -202,14 +224,15 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
 /// file, if it cannot be opened, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_file(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
     path: *const c_char,
     append: bool,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_file", false, || unsafe {
-        from_c(config)?.set_file(any_stream(stream)?, string(path, "a path")?, append).map(|()| true)
+    answer("wasmrt_wasi_config_file", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let path = unsafe { string(path, "a path")? };
+        required_mut(config)?.set_file(any_stream(stream)?, path, append).map(|()| true)
     })
 }
 
@@ -217,13 +240,12 @@ pub unsafe extern "C" fn wasmrt_wasi_config_file(
 /// the caller's. True; false and a last error if it is not open, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_fd(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
     fd: c_int,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_fd", false, || unsafe {
-        from_c(config)?.set_descriptor(any_stream(stream)?, fd).map(|()| true)
+    answer("wasmrt_wasi_config_fd", false, || {
+        required_mut(config)?.set_descriptor(any_stream(stream)?, fd).map(|()| true)
     })
 }
 
@@ -231,17 +253,18 @@ pub unsafe extern "C" fn wasmrt_wasi_config_fd(
 /// start. True; false and a last error for NULL, unless there are no bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     bytes: *const c_void,
     size: usize,
 ) -> bool {
-    // SAFETY: the caller's, or NULL; so many bytes are there.
-    answer("wasmrt_wasi_config_stdin_bytes", false, || unsafe {
+    answer("wasmrt_wasi_config_stdin_bytes", false, || {
         let bytes: &[u8] = match size {
             0 => &[],
-            _ => std::slice::from_raw_parts(required::<_, u8>(bytes, "bytes")?, size),
+            _ if bytes.is_null() => return Err(null("bytes")),
+            // SAFETY: there are `size` bytes, which stay as they are during this call.
+            _ => unsafe { std::slice::from_raw_parts(bytes.cast(), size) },
         };
-        from_c(config)?.streams[0] = Stream::Bytes(bytes.into());
+        required_mut(config)?.streams[0] = Stream::Bytes(bytes.into());
         Ok(true)
     })
 }
@@ -253,15 +276,14 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
 /// go of it; at once if this function fails. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_reader(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     reader: wasmrt_wasi_reader_t,
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_reader", false, || unsafe {
+    answer("wasmrt_wasi_config_reader", false, || {
         let callback = callback(reader, env, finalizer)?;
-        from_c(config)?.streams[0] = Stream::Reader(callback);
+        required_mut(config)?.streams[0] = Stream::Reader(callback);
         Ok(true)
     })
 }
@@ -270,16 +292,15 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
 /// `wasmrt_wasi_config_reader`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_writer(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
     writer: wasmrt_wasi_writer_t,
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_writer", false, || unsafe {
+    answer("wasmrt_wasi_config_writer", false, || {
         let callback = callback(writer, env, finalizer)?;
-        from_c(config)?.streams[output(stream)?] = Stream::Writer(callback);
+        required_mut(config)?.streams[output(stream)?] = Stream::Writer(callback);
         Ok(true)
     })
 }
@@ -289,13 +310,12 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
 /// `ENOSPC`. True; false and a last error for standard input, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_capture(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
     size: usize,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_capture", false, || unsafe {
-        from_c(config)?.streams[output(stream)?] = Stream::Capture(size);
+    answer("wasmrt_wasi_config_capture", false, || {
+        required_mut(config)?.streams[output(stream)?] = Stream::Capture(size);
         Ok(true)
     })
 }
@@ -308,15 +328,15 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
 /// the guest has one of this name already, for an unknown `access`, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     host: *const c_char,
     guest: *const c_char,
     access: wasmrt_wasi_access_t,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_preopen", false, || unsafe {
-        let (host, guest) = (string(host, "a directory")?, string(guest, "the guest's name of a directory")?);
-        from_c(config)?.preopen(host, guest, writable(access)?).map(|()| true)
+    answer("wasmrt_wasi_config_preopen", false, || {
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (host, guest) = unsafe { (string(host, "a directory")?, string(guest, "a name for the guest")?) };
+        required_mut(config)?.preopen(host, guest, writable(access)?).map(|()| true)
     })
 }
 
@@ -324,25 +344,27 @@ pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
 /// `wasmrt_wasi_config_preopen`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_preopen_fd(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     fd: c_int,
     guest: *const c_char,
     access: wasmrt_wasi_access_t,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_preopen_fd", false, || unsafe {
-        let guest = string(guest, "the guest's name of a directory")?;
-        from_c(config)?.preopen_descriptor(fd, guest, writable(access)?).map(|()| true)
+    answer("wasmrt_wasi_config_preopen_fd", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let guest = unsafe { string(guest, "a name for the guest")? };
+        required_mut(config)?.preopen_descriptor(fd, guest, writable(access)?).map(|()| true)
     })
 }
 
 /// Whether the guest also gets a directory "/" that lists those it was given, and through which they
 /// are found; nothing can be made in it. Off by default. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(config: *mut wasmrt_wasi_config_t, enabled: bool) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_virtual_root", false, || unsafe {
-        from_c(config)?.virtual_root = enabled;
+pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    enabled: bool,
+) -> bool {
+    answer("wasmrt_wasi_config_virtual_root", false, || {
+        required_mut(config)?.virtual_root = enabled;
         Ok(true)
     })
 }
@@ -352,18 +374,16 @@ pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(config: *mut wasmrt_was
 /// clock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_clock(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     clock: wasmrt_wasi_clock_t,
     clock_callback: wasmrt_wasi_clock_callback_t,
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_clock", false, || unsafe {
+    answer("wasmrt_wasi_config_clock", false, || {
         let callback = callback(clock_callback, env, finalizer)?;
-        let unknown = || Error::misuse(format!("expected a clock, got the number {clock}, which is none"));
-        let config = from_c(config)?;
-        *config.clocks.get_mut(clock as usize).ok_or_else(unknown)? = Some(callback);
+        let clock = value(clock, "wasmrt_wasi_clock_enum", |clock| (clock < 4).then_some(clock as usize))?;
+        required_mut(config)?.clocks[clock] = Some(callback);
         Ok(true)
     })
 }
@@ -372,15 +392,14 @@ pub unsafe extern "C" fn wasmrt_wasi_config_clock(
 /// `wasmrt_wasi_config_reader`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     random_callback: wasmrt_wasi_random_callback_t,
     env: *mut c_void,
     finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_random", false, || unsafe {
+    answer("wasmrt_wasi_config_random", false, || {
         let callback = callback(random_callback, env, finalizer)?;
-        from_c(config)?.random = Random::Callback(callback);
+        required_mut(config)?.random = Random::Callback(callback);
         Ok(true)
     })
 }
@@ -388,10 +407,9 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 /// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
 /// the others: they are not for secrets. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: *mut wasmrt_wasi_config_t, seed: u64) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_random_seed", false, || unsafe {
-        from_c(config)?.random = Random::Seed(seed);
+pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
+    answer("wasmrt_wasi_config_random_seed", false, || {
+        required_mut(config)?.random = Random::Seed(seed);
         Ok(true)
     })
 }
@@ -400,21 +418,17 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: *mut wasmrt_wasi
 /// that is no limit, or for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_limit(
-    config: *mut wasmrt_wasi_config_t,
+    config: Option<&mut wasmrt_wasi_config_t>,
     limit: wasmrt_wasi_limit_t,
-    value: u64,
+    amount: u64,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_config_limit", false, || unsafe {
-        let config = from_c(config)?;
-        match limit {
-            0 => config.max_descriptors = value,
-            1 => config.max_file_bytes = value,
-            _ => {
-                let message = format!("expected a limit of WASI contexts, got the number {limit}, which is none");
-                return Err(Error::misuse(message));
-            }
-        }
+    answer("wasmrt_wasi_config_limit", false, || {
+        let config = required_mut(config)?;
+        *value(limit, "wasmrt_wasi_limit_enum", |limit| match limit {
+            0 => Some(&mut config.max_descriptors),
+            1 => Some(&mut config.max_file_bytes),
+            _ => None,
+        })? = amount;
         Ok(true)
     })
 }
@@ -425,22 +439,20 @@ pub unsafe extern "C" fn wasmrt_wasi_config_limit(
 /// passed to `wasmrt_wasi_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_new(
-    store: *mut wasm_store_t,
-    config: *const wasmrt_wasi_config_t,
-) -> *mut wasmrt_wasi_t {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_new", std::ptr::null_mut(), || unsafe {
-        let store = store::from_c(store)?;
-        let wasi = Wasi::new(store, required(config, "a WASI configuration")?)?;
-        Ok(give_box(Context { wasi, store: StoreHandle::new(store) }))
+    store: Option<&mut wasm_store_t>,
+    config: Option<&wasmrt_wasi_config_t>,
+) -> Option<Box<wasmrt_wasi_t>> {
+    answer("wasmrt_wasi_new", None, || {
+        let store = store.required()?;
+        let wasi = Wasi::new(store, config.required()?)?;
+        Ok(give(Context { wasi, store: StoreHandle::new(store) }))
     })
 }
 
 /// Deletes a context. Takes ownership. Its functions keep what they need. NULL: nothing happens.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: *mut wasmrt_wasi_t) {
-    // SAFETY: the caller's own, or NULL.
-    guard((), || drop(unsafe { take_box::<_, Context>(wasi) }))
+pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: Option<Box<wasmrt_wasi_t>>) {
+    guard((), || drop(wasi))
 }
 
 /// Writes a module's imports to `out`, own, in declared order: functions where they are WASI's, NULL
@@ -454,27 +466,25 @@ pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: *mut wasmrt_wasi_t) {
 /// have, or for NULL; `out` is then empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_imports(
-    wasi: *const wasmrt_wasi_t,
-    module: *const wasm_module_t,
-    out: *mut wasm_extern_vec_t,
+    wasi: Option<&wasmrt_wasi_t>,
+    module: Option<&wasm_module_t>,
+    out: Option<&mut MaybeUninit<wasm_extern_vec_t>>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL.
-    let imports = answer("wasmrt_wasi_imports", None, || unsafe {
-        let context = context(wasi)?;
-        let (_, module) = module::from_c(module)?;
-        if out.is_null() {
+    let imports = answer("wasmrt_wasi_imports", None, || {
+        let (Context { wasi, store }, module) = (wasi.required()?, module.required()?.body);
+        if out.is_none() {
             return Err(null("a vector to write to"));
         }
-        let imports = wasi::imports(&context.wasi, &context.store, module)?;
+        let imports = wasi::imports(wasi, store, module)?;
         let parts = Parts::<*mut wasm_extern_t>::zeroed(imports.len());
         for (position, import) in imports.into_iter().enumerate().take(parts.size) {
-            parts.data.add(position).write(import.map_or(std::ptr::null_mut(), |func| func.into_raw().cast()));
+            // SAFETY: so many elements are there.
+            unsafe { parts.data.add(position).write(import.map_or(std::ptr::null_mut(), give_extern)) };
         }
         Ok(Some(wasm_extern_vec_t::from_parts(parts)))
     });
     let made = imports.is_some();
-    // SAFETY: `out` is the caller's, writable, or NULL.
-    unsafe { imports.unwrap_or_else(wasm_extern_vec_t::empty).write(out) };
+    imports.unwrap_or_else(wasm_extern_vec_t::empty).write(out);
     made
 }
 
@@ -485,16 +495,16 @@ pub unsafe extern "C" fn wasmrt_wasi_imports(
 /// `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_func(
-    wasi: *const wasmrt_wasi_t,
+    wasi: Option<&wasmrt_wasi_t>,
     module: *const c_char,
     name: *const c_char,
 ) -> *mut wasm_func_t {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_func", std::ptr::null_mut(), || unsafe {
-        let context = context(wasi)?;
-        let (module, name) = (string(module, "a module's name")?, string(name, "a name")?);
+    answer("wasmrt_wasi_func", std::ptr::null_mut(), || {
+        let Context { wasi, store } = wasi.required()?;
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (module, name) = unsafe { (string(module, "a module's name")?, string(name, "a name")?) };
         let (module, name) = (module.to_string_lossy(), name.to_string_lossy());
-        Ok(wasi::function(&context.wasi, &context.store, &module, &name)?.into_raw().cast())
+        Ok(give_handle(wasi::function(wasi, store, &module, &name)?))
     })
 }
 
@@ -504,16 +514,15 @@ pub unsafe extern "C" fn wasmrt_wasi_func(
 /// True; false and a last error if another memory was bound before, if the memory belongs to another
 /// store, or for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_bind_memory(wasi: *mut wasmrt_wasi_t, memory: *const wasm_memory_t) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_bind_memory", false, || unsafe {
-        let context = context(wasi)?;
-        let memory = object(memory, "a memory")?;
-        if memory.as_memory().is_none() {
-            return Err(wrong_kind(memory, "a memory"));
-        }
-        context.store.check_own(memory, "the memory")?;
-        context.wasi.bind_memory(memory).map(|()| true)
+pub unsafe extern "C" fn wasmrt_wasi_bind_memory(
+    wasi: Option<&mut wasmrt_wasi_t>,
+    memory: Option<&wasm_memory_t>,
+) -> bool {
+    answer("wasmrt_wasi_bind_memory", false, || {
+        let Context { wasi, store } = wasi.required()?;
+        let memory = memory.required()?.object;
+        store.check_own(memory, "the memory")?;
+        wasi.bind_memory(memory).map(|()| true)
     })
 }
 
@@ -525,24 +534,22 @@ pub unsafe extern "C" fn wasmrt_wasi_bind_memory(wasi: *mut wasmrt_wasi_t, memor
 /// the instance: NULL, nothing happens, and there is a last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_start(
-    wasi: *mut wasmrt_wasi_t,
-    instance: *const wasm_instance_t,
-    status: *mut i32,
+    wasi: Option<&mut wasmrt_wasi_t>,
+    instance: Option<&wasm_instance_t>,
+    out: Option<&mut MaybeUninit<i32>>,
 ) -> *mut wasm_trap_t {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_start", std::ptr::null_mut(), || unsafe {
-        let context = context(wasi)?;
+    answer("wasmrt_wasi_start", std::ptr::null_mut(), || {
+        let (context, instance) = (wasi.required()?, instance.required()?.object);
         // The guest may delete the context while it runs.
-        let wasi = context.wasi.clone();
-        let store = StoreHandle::new(&context.store);
-        match wasi::start(&wasi, &store, object(instance, "an instance")?) {
-            Ok(exit) => {
-                if let Some(status) = status.as_mut() {
-                    *status = exit;
+        let (wasi, store) = (context.wasi.clone(), StoreHandle::new(&context.store));
+        match wasi::start(&wasi, &store, instance) {
+            Ok(status) => {
+                if let Some(out) = out {
+                    out.write(status);
                 }
                 Ok(std::ptr::null_mut())
             }
-            Err(trap) => Ok(trap.into_raw().cast()),
+            Err(trap) => Ok(give_handle(trap)),
         }
     })
 }
@@ -551,13 +558,16 @@ pub unsafe extern "C" fn wasmrt_wasi_start(
 /// `wasmrt_wasi_start`, written to `status`. True; false if none has yet, and false and a last error
 /// for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_wasi_exit_status(wasi: *const wasmrt_wasi_t, status: *mut i32) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_wasi_exit_status", false, || unsafe {
-        let exit = context(wasi)?.wasi.exit_status();
-        let status = status.as_mut().ok_or_else(|| null("a place for the status"))?;
-        *status = exit.unwrap_or(*status);
-        Ok(exit.is_some())
+pub unsafe extern "C" fn wasmrt_wasi_exit_status(
+    wasi: Option<&wasmrt_wasi_t>,
+    out: Option<&mut MaybeUninit<i32>>,
+) -> bool {
+    answer("wasmrt_wasi_exit_status", false, || {
+        let wasi = &wasi.required()?.wasi;
+        let out = out.ok_or_else(|| null("a place to write to"))?;
+        let Some(status) = wasi.exit_status() else { return Ok(false) };
+        out.write(status);
+        Ok(true)
     })
 }
 
@@ -567,23 +577,23 @@ pub unsafe extern "C" fn wasmrt_wasi_exit_status(wasi: *const wasmrt_wasi_t, sta
 /// True; false and a last error if the stream is not captured, or for NULL, with nothing written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_read(
-    wasi: *mut wasmrt_wasi_t,
+    wasi: Option<&mut wasmrt_wasi_t>,
     stream: wasmrt_wasi_stream_t,
     to: *mut c_void,
     size: usize,
-    count: *mut usize,
+    out: Option<&mut MaybeUninit<usize>>,
 ) -> bool {
-    // SAFETY: the caller's, or NULL; there is so much room.
-    answer("wasmrt_wasi_read", false, || unsafe {
+    answer("wasmrt_wasi_read", false, || {
         let missing = || Error::misuse(format!("stream {stream} is not captured; call wasmrt_wasi_config_capture"));
-        let capture = context(wasi)?.wasi.capture(any_stream(stream)?).ok_or_else(missing)?;
-        let count = count.as_mut().ok_or_else(|| null("a place for the number of bytes"))?;
+        let capture = wasi.required()?.wasi.capture(any_stream(stream)?).ok_or_else(missing)?;
+        let out = out.ok_or_else(|| null("a place to write to"))?;
         let room: &mut [MaybeUninit<u8>] = match size {
             0 => &mut [],
             _ if to.is_null() => return Err(null("a place for bytes")),
-            _ => std::slice::from_raw_parts_mut(to.cast(), size),
+            // SAFETY: there is room for `size` bytes, which nobody else uses during this call.
+            _ => unsafe { std::slice::from_raw_parts_mut(to.cast(), size) },
         };
-        *count = capture.drain(room);
+        out.write(capture.drain(room));
         Ok(true)
     })
 }
@@ -591,31 +601,21 @@ pub unsafe extern "C" fn wasmrt_wasi_read(
 /// What WASI a module wants: the newest version that it imports anything of, a constant of
 /// `wasmrt_wasi_version_enum`, written to `version`. True; false and a last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_module_wasi(module: *const wasm_module_t, version: *mut wasmrt_wasi_version_t) -> bool {
-    // SAFETY: the caller's, or NULL.
-    answer("wasmrt_module_wasi", false, || unsafe {
-        let (_, module) = module::from_c(module)?;
-        *version.as_mut().ok_or_else(|| null("a place for the version"))? = match wasi::wanted(module) {
+pub unsafe extern "C" fn wasmrt_module_wasi(
+    module: Option<&wasm_module_t>,
+    out: Option<&mut MaybeUninit<wasmrt_wasi_version_t>>,
+) -> bool {
+    super::get("wasmrt_module_wasi", out, || {
+        Ok(match wasi::wanted(module.required()?.body) {
             None => wasmrt_wasi_version_enum::WASMRT_WASI_NONE,
             Some(Version::Snapshot0) => wasmrt_wasi_version_enum::WASMRT_WASI_UNSTABLE,
             Some(Version::Snapshot1) => wasmrt_wasi_version_enum::WASMRT_WASI_PREVIEW1,
-        } as u32;
-        Ok(true)
+        } as u32)
     })
 }
 
-/// # Safety
-/// The pointer is NULL or the caller's configuration, which nobody else uses.
-unsafe fn from_c<'a>(config: *mut wasmrt_wasi_config_t) -> Result<&'a mut Config> {
-    // SAFETY: as promised by the caller.
-    unsafe { config.cast::<Config>().as_mut() }.ok_or_else(|| null("a WASI configuration"))
-}
-
-/// # Safety
-/// The pointer is NULL or the caller's context.
-unsafe fn context<'a>(wasi: *const wasmrt_wasi_t) -> Result<&'a Context> {
-    // SAFETY: as promised by the caller.
-    unsafe { required(wasi, "a WASI context") }
+fn give_extern(func: Handle) -> *mut wasm_extern_t {
+    func.into_raw().cast()
 }
 
 /// # Safety
@@ -638,24 +638,21 @@ fn callback<F>(
     Ok(Arc::new(HostCallback { function: function.ok_or_else(|| null("a callback"))?, env }))
 }
 
-fn any_stream(number: wasmrt_wasi_stream_t) -> Result<usize> {
-    match number {
-        0..=2 => Ok(number as usize),
-        _ => Err(Error::misuse(format!("expected a standard stream, got the number {number}, which is none"))),
-    }
+fn any_stream(stream: wasmrt_wasi_stream_t) -> Result<usize> {
+    value(stream, "wasmrt_wasi_stream_enum", |stream| (stream < 3).then_some(stream as usize))
 }
 
-fn output(number: wasmrt_wasi_stream_t) -> Result<usize> {
-    match any_stream(number)? {
-        0 => Err(Error::misuse("standard input is not written to; use the stream of standard output or error")),
+fn output(stream: wasmrt_wasi_stream_t) -> Result<usize> {
+    match any_stream(stream)? {
+        0 => Err(Error::misuse("standard input is not written to; use WASMRT_WASI_STDOUT or WASMRT_WASI_STDERR")),
         stream => Ok(stream),
     }
 }
 
 fn writable(access: wasmrt_wasi_access_t) -> Result<bool> {
-    match access {
-        1 => Ok(false),
-        2 => Ok(true),
-        _ => Err(Error::misuse(format!("expected an access to directories, got the number {access}, which is none"))),
-    }
+    value(access, "wasmrt_wasi_access_enum", |access| match access {
+        1 => Some(false),
+        2 => Some(true),
+        _ => None,
+    })
 }

@@ -1,9 +1,9 @@
-//! For tests: how many objects and stores are alive, of those that this thread made and freed.
+//! For tests: counts the objects and stores that this thread has made and not freed.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-/// One for each thread, since tests run side by side.
+/// One for each thread, because tests run side by side.
 pub type Counter = LocalKey<Cell<isize>>;
 
 thread_local! {

@@ -1,6 +1,7 @@
-//! What goes wrong, and each thread's record of the last thing that did.
+//! Errors, and each thread's record of its last one.
 
 use super::host_data::to_c;
+use super::log;
 use std::cell::Cell;
 use std::ffi::{CString, c_char, c_void};
 use std::fmt;
@@ -9,13 +10,13 @@ use std::ptr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Coarse classes of errors, stable numbers of `wasmrt.h`.
+/// Coarse classes of errors, with the stable numbers of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum ErrorKind {
-    /// The function was called in a way its documentation rules out.
+    /// The function was called in a way that its documentation rules out.
     Misuse = 1,
-    /// A module is malformed, invalid or beyond what the engine compiles.
+    /// A module is malformed, invalid or beyond what the engine can compile.
     Compile = 2,
     /// Imports do not fit the module.
     Link = 3,
@@ -23,15 +24,15 @@ pub enum ErrorKind {
     Trap = 4,
     /// A resource ran out or a limit was reached.
     Limit = 5,
-    /// The engine cannot do what was asked.
+    /// The engine does not support what was requested.
     Unsupported = 6,
-    /// Bytes given to deserialize are no artifact of this library, backend and configuration.
+    /// Bytes to deserialize are not an artifact of this library, backend and configuration.
     Artifact = 8,
-    /// A defect of the library itself, caught at the C boundary.
+    /// A defect of the library itself, which was caught at the C boundary.
     Internal = 9,
 }
 
-/// A pointer, so that results which carry it stay small.
+/// An error. In a box, so that results that carry one stay small.
 #[derive(Debug)]
 pub struct Error(Box<ErrorData>);
 
@@ -39,17 +40,18 @@ pub struct Error(Box<ErrorData>);
 pub struct ErrorData {
     pub kind: ErrorKind,
     pub message: String,
-    /// Where in a module's bytes, if that is known.
+    /// The byte of the module that the error is about, if that is known.
     pub offset: Option<u64>,
     pub advice: Option<Advice>,
 }
 
-/// What to do about an error, where that is a function to call: C's functions have their names at the boundary.
+/// What to do about an error, where the remedy is a C function. Its name is added at the C boundary, where functions
+/// of C are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Advice {
-    /// Compile it instead.
+    /// Compile the bytes instead.
     Compile,
-    /// Deserialize it instead.
+    /// Deserialize the bytes instead.
     Deserialize,
     /// Convert the text to a binary first.
     ConvertText,
@@ -102,45 +104,47 @@ struct Last {
 }
 
 thread_local! {
-    /// The thread's last error, or null. What is thread-local and has a destructor is gone when handlers of `exit`, destructors of
-    /// C++ and those of `pthread_key_create` run, which want to know what failed as well. So this has none; `free_later` sees
-    /// to it that the last one is freed.
+    /// The thread's last error, or null. Handlers of `exit`, destructors of C++ and those of `pthread_key_create` may
+    /// still want to know what failed, but they run when thread-local values with destructors are gone. So this value
+    /// has none; `free_later` makes sure that the last error is freed.
     static LAST: Cell<*mut Last> = const { Cell::new(ptr::null_mut()) };
-    /// How many rounds of `pthread_key_create`'s destructors the thread's end has come to.
+    /// How many rounds of `pthread_key_create`'s destructors have run at the end of the thread.
     static ROUNDS: Cell<u8> = const { Cell::new(0) };
-    /// Where in the sources this thread panicked last, if nobody has asked yet.
+    /// Where in the sources this thread panicked last, until that is read.
     static PANICKED_AT: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// The rounds of destructors in which errors stay, out of four. What is recorded after that is freed in the fourth.
+/// How many of the four rounds of destructors keep the error. What is recorded later is freed in the fourth round.
 const ROUNDS_TO_STAY: u8 = 2;
 
-/// Makes `last` the thread's last error, and frees the former.
+/// Makes `last` the thread's last error, and frees the former one.
 fn replace(last: *mut Last) {
     let former = LAST.replace(last);
     free_later(last);
     if !former.is_null() {
-        // SAFETY: from `Box::into_raw` in `record`, and it was in no other place than this thread's.
+        // SAFETY: `record` made it with `Box::into_raw`, and no other pointer to it was kept.
         drop(unsafe { Box::from_raw(former) });
     }
 }
 
-/// Has `last`, if it is not null, freed at the end of the thread; of the main thread, only if it ends before the process.
+/// Arranges that `last`, unless it is null, is freed at the end of the thread. For the main thread that happens only
+/// if it ends before the process.
 fn free_later(last: *mut Last) {
     static KEY: LazyLock<Option<libc::pthread_key_t>> = LazyLock::new(|| {
         let mut key = 0;
-        // SAFETY: writes a key. The library stays loaded, and so does the destructor.
+        // SAFETY: writes a key. The destructor stays valid, because the library is never unloaded.
         let made = unsafe { libc::pthread_key_create(&mut key, Some(end_thread)) } == 0;
         made.then_some(key)
     });
-    // Without a key, of which a process has some thousand, a thread leaves its last error behind.
+    // If there is no key, of which a process has about a thousand, the thread's last error is leaked.
     if let Some(key) = *KEY {
-        // SAFETY: a key that is never deleted.
+        // SAFETY: the key exists, because it is never deleted.
         unsafe { libc::pthread_setspecific(key, last.cast()) };
     }
 }
 
-/// Runs in each round in which the thread has an error: stays for those who come later, then frees it.
+/// Runs in each round of destructors in which the thread has an error. Keeps it for the destructors of later rounds,
+/// and then frees it.
 unsafe extern "C" fn end_thread(last: *mut c_void) {
     let round = ROUNDS.get().saturating_add(1);
     ROUNDS.set(round);
@@ -151,22 +155,22 @@ unsafe extern "C" fn end_thread(last: *mut c_void) {
     }
 }
 
-/// Records `error` as the thread's last one. It stays until the next failure or [`clear`].
+/// Records `error` as the thread's last error. It stays until the next failure or [`clear`].
 #[cold]
 pub fn record(error: &Error) {
     let last = Last { kind: error.kind, text: to_c(&error.message), offset: error.offset };
     replace(Box::into_raw(Box::new(last)));
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("of unknown cause")
 }
 
-/// Keeps panics from printing: all of ours are caught and recorded, and the standard error stream is the host's. The hook is that
-/// of the standard library in this library; a host in Rust has another, also beside the static library, where link-time
-/// optimisation hides it.
+/// Keeps panics from printing: all panics in this library are caught and recorded, and the standard error stream
+/// belongs to the host. The hook belongs to this library's copy of the standard library. A host in Rust has its own,
+/// even with the static library, whose symbols link-time optimisation hides.
 pub fn keep_panics_quiet() {
     static QUIET: AtomicBool = AtomicBool::new(false);
     if QUIET.swap(true, Ordering::Relaxed) {
@@ -185,7 +189,7 @@ pub fn keep_panics_quiet() {
 pub fn record_panic(panic: Box<dyn std::any::Any + Send>) {
     let place = PANICKED_AT.try_with(Cell::take).ok().flatten().unwrap_or_default();
     let message = format!("internal error: {}{place}", panic_text(&*panic));
-    super::log::warn(&message);
+    log::report(log::Level::Error, &message);
     record(&Error::new(ErrorKind::Internal, message));
 }
 
@@ -194,7 +198,8 @@ pub fn clear() {
 }
 
 fn last<R>(read: impl FnOnce(&Last) -> R) -> Option<R> {
-    // SAFETY: null, or from `record`, and freed by this thread only, which is busy here.
+    // SAFETY: the pointer is null or was made by `record`. Only this thread frees it, and it is not doing so while
+    // `read` runs.
     unsafe { LAST.get().as_ref() }.map(read)
 }
 
@@ -206,7 +211,8 @@ pub fn last_offset() -> Option<u64> {
     last(|last| last.offset).flatten()
 }
 
-/// The message of the thread's last error, valid until the next failure or [`clear`] on this thread; null if none.
+/// Returns the message of the thread's last error, valid until the next failure or [`clear`] on this thread; null if
+/// there is none.
 pub fn last_message() -> *const c_char {
     last(|last| last.text.as_ptr()).unwrap_or(ptr::null())
 }

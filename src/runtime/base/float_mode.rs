@@ -1,14 +1,14 @@
-//! The floating-point mode of the processor: how it rounds, and whether it takes very small numbers for zero.
+//! The floating-point mode of the processor: how it rounds, and whether it treats very small numbers as zero.
 //!
-//! WebAssembly has one mode, which is the one that threads begin with. Hosts may have set another (audio code flushes small
-//! numbers to zero, interval arithmetic rounds up and down), so guests and whatever computes on their behalf run between
-//! [`for_guest`] and [`for_host`]. What the host had set is kept in a cell meanwhile.
+//! WebAssembly requires one mode, which is also the one that threads begin with. Hosts may have set another: audio
+//! code flushes small numbers to zero, interval arithmetic rounds up and down. So guests, and code that computes on
+//! their behalf, run between [`for_guest`] and [`for_host`]. Meanwhile the host's mode is kept in a cell.
 
 use std::cell::Cell;
 
 pub use arch::Mode;
 
-/// The mode of WebAssembly.
+/// WebAssembly's mode.
 const DEFAULT: Mode = arch::DEFAULT;
 
 impl Default for Mode {
@@ -17,7 +17,7 @@ impl Default for Mode {
     }
 }
 
-/// Goes over to WebAssembly's mode, and keeps the host's.
+/// Switches to WebAssembly's mode, and keeps the host's mode in `host`.
 #[inline(always)]
 pub fn for_guest(host: &Cell<Mode>) {
     if !arch::is_default() {
@@ -25,7 +25,7 @@ pub fn for_guest(host: &Cell<Mode>) {
     }
 }
 
-/// Goes back to the host's mode.
+/// Switches back to the host's mode.
 #[inline(always)]
 pub fn for_host(host: &Cell<Mode>) {
     let mode = host.get();
@@ -41,7 +41,7 @@ fn change(host: &Cell<Mode>, kept: Mode, mode: Mode) {
     arch::write(mode);
 }
 
-/// Runs `body`, which computes with floating-point numbers of a guest's, in WebAssembly's mode.
+/// Runs `body`, which computes with a guest's floating-point numbers, in WebAssembly's mode.
 pub fn with_default<R>(body: impl FnOnce() -> R) -> R {
     struct Back(Cell<Mode>);
     impl Drop for Back {
@@ -50,7 +50,7 @@ pub fn with_default<R>(body: impl FnOnce() -> R) -> R {
         }
     }
     let host = Back(Cell::new(DEFAULT));
-    // Here is time to look exactly.
+    // This is not a hot path, so it can read the register.
     if !arch::says_default() {
         change(&host.0, arch::read(), DEFAULT);
     }
@@ -68,8 +68,8 @@ mod arch {
     /// Exceptions masked, rounding to nearest, nothing flushed to zero.
     pub(super) const DEFAULT: Mode = Mode(0x1f80);
 
-    /// Two numbers each for four sums, and the sums in the default mode: one that is only right if rounded to the nearest number,
-    /// one that is wrong if rounded up, one that is flushed to zero, one of numbers that are taken for zero.
+    /// Four pairs of numbers, and their sums in the default mode. One sum is only right if rounded to nearest, one is
+    /// wrong if rounded up, one is flushed to zero, and one has operands that are treated as zero.
     #[repr(C, align(16))]
     struct Sums([[f32; 4]; 3]);
 
@@ -83,15 +83,15 @@ mod arch {
         ])
     };
 
-    /// Reading the register takes ten times as long on some processors as looking at what it does. Sums do not tell whether
-    /// exceptions are masked, and would raise them; but those who unmask them do so for the older unit, too, whose register is quickly
-    /// read.
+    /// On some processors reading the register takes ten times as long as observing what it does to sums. Sums do not
+    /// show whether exceptions are masked, and would raise them if not. But code that unmasks them does so for the
+    /// older x87 unit as well, whose register can be read quickly.
     #[inline(always)]
     pub fn is_default() -> bool {
         /// All exceptions, masked.
         const MASKED: u16 = 0x3f;
         let mut older = std::mem::MaybeUninit::<u16>::uninit();
-        // SAFETY: writes the register to a place for it.
+        // SAFETY: writes the x87 control word to a variable of its size.
         let older = unsafe {
             asm!("fnstcw [{}]", in(reg) older.as_mut_ptr(), options(nostack, preserves_flags));
             older.assume_init()
@@ -104,13 +104,13 @@ mod arch {
         read().0 & CONTROL == DEFAULT.0
     }
 
-    /// What is below says which exceptions there have been.
+    /// The control bits; the bits below them record exceptions that have occurred.
     const CONTROL: u32 = 0xffc0;
 
     #[inline(always)]
     fn sums_are_right() -> bool {
         let equal: u32;
-        // SAFETY: reads the table, which is aligned as these instructions demand.
+        // SAFETY: reads the table, which is aligned as these instructions require.
         unsafe {
             asm!(
                 "movaps {sums}, [rip + {table}]",
@@ -128,7 +128,7 @@ mod arch {
 
     pub fn read() -> Mode {
         let mut mode = std::mem::MaybeUninit::<Mode>::uninit();
-        // SAFETY: writes the register to a place for it.
+        // SAFETY: writes the register to a variable of its size.
         unsafe {
             asm!("stmxcsr [{}]", in(reg) mode.as_mut_ptr(), options(nostack, preserves_flags));
             mode.assume_init()
@@ -146,7 +146,7 @@ mod arch {
     }
 
     pub fn write(mode: Mode) {
-        // SAFETY: the value was read from the register, or is the one that it has at first.
+        // SAFETY: the value was read from the register, or is its initial value.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack, preserves_flags)) };
     }
 }
@@ -173,18 +173,18 @@ mod arch {
     #[inline(always)]
     pub fn read() -> Mode {
         let mode;
-        // SAFETY: reads a register.
+        // SAFETY: reads a register, and nothing else.
         unsafe { asm!("mrs {}, fpcr", out(reg) mode, options(nomem, nostack, preserves_flags)) };
         Mode(mode)
     }
 
     pub fn write(mode: Mode) {
-        // SAFETY: the value was read from the register, or is the one that it has at first.
+        // SAFETY: the value was read from the register, or is its initial value.
         unsafe { asm!("msr fpcr, {}", in(reg) mode.0, options(nostack, preserves_flags)) };
     }
 }
 
-/// Of other processors the mode is left alone.
+/// On other processors the mode is left alone.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod arch {
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]

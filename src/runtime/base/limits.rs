@@ -1,11 +1,11 @@
-//! How much of everything a store may have, and has.
+//! Limits on what a store may have, and counts of what it has.
 
 use super::error::{Error, ErrorKind, Result};
 use super::log;
 use crate::runtime::base::trap_code::TrapCode;
 use std::cell::Cell;
 
-/// What a store can have too much of; numbers of `wasmrt.h`.
+/// What a store can have too much of. The numbers are those of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Resource {
@@ -20,8 +20,8 @@ impl Resource {
     const ALL: [Resource; 5] =
         [Resource::MemoryBytes, Resource::TableElements, Resource::Instances, Resource::Tables, Resource::Memories];
 
-    pub fn from_number(number: u8) -> Option<Resource> {
-        Resource::ALL.get(usize::from(number)).copied()
+    pub fn from_number(number: u32) -> Option<Resource> {
+        Resource::ALL.into_iter().find(|resource| *resource as u32 == number)
     }
 
     fn name(self) -> &'static str {
@@ -35,24 +35,24 @@ impl Resource {
     }
 }
 
-/// The most elements a table may have, on every backend: the limit that browsers agreed on. Engines would try to find the
-/// memory for four billion.
+/// The largest number of elements in a table, on every backend: the limit that browsers agreed on. Without it engines
+/// would try to allocate four billion.
 const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
-/// What no memory can have: a program has half of the addresses at most. Engines give what is beyond all addresses as what is
-/// just below their end, or do not ask about it.
+/// No memory can be larger: a program has at most half of the address space. Engines report a size beyond the address
+/// space as one just below its end, or do not ask about it.
 const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
 
 pub struct StoreLimits {
     most: [Cell<u64>; Resource::ALL.len()],
     used: [Cell<u64>; Resource::ALL.len()],
-    /// Whether a guest's growth beyond a limit traps, where it gives -1 otherwise.
+    /// Whether growth beyond a limit traps in the guest, instead of returning -1.
     pub growth_traps: Cell<bool>,
-    /// Memories and tables that were allowed to be made or to grow since [`StoreLimits::watch`].
+    /// How many times memories, and tables, were allowed to be made or to grow since [`StoreLimits::watch`].
     granted: [Cell<u64>; 2],
-    /// What was counted last, in case that the engine fails to come by it.
+    /// The last growth that was counted. `growth_failed` takes it back if the engine could not allocate it.
     last: Cell<(Resource, u64)>,
-    /// What the last growth was denied, if it was.
+    /// The last growth, if it was denied.
     denial: Cell<Option<Denial>>,
     warned: Cell<bool>,
 }
@@ -63,7 +63,7 @@ struct Denial {
     asked: u64,
 }
 
-/// The answer to a memory or table that wants to grow.
+/// The answer when a memory or table is about to grow.
 pub enum Growth {
     Allowed,
     Denied,
@@ -97,7 +97,7 @@ impl StoreLimits {
         self.used[resource as usize].get()
     }
 
-    /// Whether so many more may come; counts nothing.
+    /// Checks whether `more` can be added. Counts nothing.
     pub fn check(&self, resource: Resource, more: u64) -> Result<()> {
         if self.is_room(resource, more) {
             return Ok(());
@@ -105,7 +105,7 @@ impl StoreLimits {
         Err(self.refusal(Denial { resource, asked: more }))
     }
 
-    /// There is always room for nothing, also where more is in use than a limit that was lowered.
+    /// Adding nothing is always allowed, even where a limit was lowered below what is in use.
     fn is_room(&self, resource: Resource, more: u64) -> bool {
         more == 0 || self.used(resource).saturating_add(more) <= self.get(resource)
     }
@@ -118,11 +118,11 @@ impl StoreLimits {
         self.used[resource as usize].set(self.used(resource).saturating_sub(less));
     }
 
-    /// A memory asks to grow from `current` to `desired` bytes, or is made with so many. Beyond `maximum`, its own, the engine
-    /// will refuse.
+    /// Answers a memory that is about to grow from `current` to `desired` bytes, or to be made with `desired` bytes.
+    /// The engine will refuse itself what is beyond `maximum`, the memory's own limit.
     pub fn memory_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
         if desired > MAX_MEMORY_BYTES {
-            // No machine has it, and no limit has to forbid it.
+            // No machine can allocate that, so no limit of the store has to forbid it.
             self.last.set((Resource::MemoryBytes, 0));
             self.denial.set(None);
             return Growth::Denied;
@@ -130,10 +130,10 @@ impl StoreLimits {
         self.growing(Resource::MemoryBytes, current, desired, maximum)
     }
 
-    /// Likewise for a table and its elements.
+    /// Answers a table, as `memory_growing` answers a memory; the numbers are elements.
     pub fn table_growing(&self, current: usize, desired: usize, maximum: Option<usize>) -> Growth {
         if desired > u32::MAX as usize {
-            // The table's own indices forbid it, which engines tell before they ask or afterwards.
+            // The table's index type forbids it; engines report that themselves, before or after they ask.
             self.last.set((Resource::TableElements, 0));
             self.denial.set(None);
             return Growth::Denied;
@@ -143,7 +143,7 @@ impl StoreLimits {
         if desired <= MAX_TABLE_ELEMENTS || added == 0 {
             return growth;
         }
-        // Within the store's limit, so that nothing traps.
+        // Takes the growth back. It is within the store's limit, so it is denied without a trap.
         self.growth_failed();
         let denial = Denial { resource: Resource::TableElements, asked: desired as u64 };
         self.note(denial);
@@ -183,14 +183,15 @@ impl StoreLimits {
         }
     }
 
-    /// What was allowed last did not come about.
+    /// Takes back the growth that was allowed last, because it did not happen.
     pub fn growth_failed(&self) {
         let (resource, more) = self.last.replace((Resource::MemoryBytes, 0));
         self.remove(resource, more);
         self.granted[resource as usize].update(|granted| granted.saturating_sub(u64::from(more > 0)));
     }
 
-    /// A table got no memory: the growth that was allowed last did not come about, if so many bytes are what it needed.
+    /// The allocation of `bytes` bytes for a table failed. Takes back the growth that was allowed last, if it is a
+    /// table's and not too large to be the one that needed them.
     pub fn elements_failed(&self, bytes: usize) {
         const LEAST_ELEMENT: u64 = 4;
         let (resource, more) = self.last.get();
@@ -199,7 +200,7 @@ impl StoreLimits {
         }
     }
 
-    /// Everything that is counted, to go back to when what it was counted for is gone again.
+    /// Returns all counters, for `restore` after an operation that failed and freed what it had made.
     pub fn snapshot(&self) -> [u64; Resource::ALL.len()] {
         Resource::ALL.map(|resource| self.used(resource))
     }
@@ -210,13 +211,13 @@ impl StoreLimits {
         }
     }
 
-    /// Forgets what was allowed and denied before, so that [`StoreLimits::granted`] and [`StoreLimits::denied`] speak of what comes.
+    /// Forgets earlier growth, so that [`StoreLimits::granted`] and [`StoreLimits::denied`] only report what follows.
     pub fn watch(&self) {
         self.denial.set(None);
         self.granted.iter().for_each(|granted| granted.set(0));
     }
 
-    /// How many memories or tables were made since [`StoreLimits::watch`], if none grew.
+    /// Returns how many memories or tables were made since [`StoreLimits::watch`]. Only meaningful if none grew.
     pub fn granted(&self, resource: Resource) -> u64 {
         match resource {
             Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
@@ -225,7 +226,7 @@ impl StoreLimits {
         }
     }
 
-    /// If the last growth since [`StoreLimits::watch`] was denied: the trap that it is, and why, in words.
+    /// If the last growth since [`StoreLimits::watch`] was denied, returns the code of the trap and the reason.
     pub fn denied(&self) -> Option<(TrapCode, Error)> {
         let denial = self.denial.get()?;
         let code = match denial.resource {
@@ -242,7 +243,9 @@ impl StoreLimits {
     fn describe(&self, Denial { resource, asked }: Denial) -> String {
         let (most, used, name) = (self.get(resource), self.used(resource), resource.name());
         if resource == Resource::TableElements && asked > MAX_TABLE_ELEMENTS as u64 && asked <= most {
-            return format!("a table cannot have {asked} elements; at most {MAX_TABLE_ELEMENTS} are possible");
+            return format!(
+                "a table cannot have {asked} elements: the largest possible number is {MAX_TABLE_ELEMENTS}"
+            );
         }
         format!("the store's limit is {most} {name}; {used} are in use, and {asked} more were asked for")
     }

@@ -1,4 +1,4 @@
-//! The ground floor: what everything else may use, and what knows nothing else.
+//! The ground floor, which everything else may use and which uses nothing else.
 
 #[cfg(test)]
 pub mod counting;

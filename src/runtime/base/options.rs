@@ -1,9 +1,9 @@
-//! What an engine can be asked for, whichever it is.
+//! The options of an engine, whichever backend makes it.
 
 use super::error::{Error, ErrorKind};
 use std::ffi::CStr;
 
-/// What a backend is asked to do. What is `None`, `false` or empty is left to the backend.
+/// What a backend is asked for. Options that are `None`, `false` or empty are left to the backend.
 #[derive(Default)]
 pub struct Options {
     pub compiler: Option<Compiler>,
@@ -25,11 +25,11 @@ pub struct Options {
     pub deterministic: bool,
     pub target: Option<String>,
     pub cpu_features: Vec<String>,
-    /// Who asked for each setting, by name: a function or an environment variable, for messages.
+    /// For messages: the function or the environment variable that set each setting, by name.
     pub origins: Vec<(Setting, &'static str)>,
 }
 
-/// The settings that not every backend has, and what messages call them.
+/// The settings that not every backend supports, and their names in messages.
 macro_rules! settings {
     ($($name:ident $what:literal,)*) => {
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +66,7 @@ settings! {
     CpuFeatures "CPU features",
 }
 
-/// Enumerations with the numbers of `wasmrt.h` and names for the environment and for messages.
+/// Enumerations that have the numbers of `wasmrt.h`, and names for the environment and for messages.
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($variant:ident = $number:literal $text:literal,)* })*) => {
         $(
@@ -80,11 +80,11 @@ macro_rules! choices {
             impl $name {
                 const ALL: &[($name, &str)] = &[$(($name::$variant, $text),)*];
 
-                pub fn from_number(number: u8) -> Option<$name> {
-                    Self::all().find(|choice| *choice as u8 == number)
+                pub fn from_number(number: u32) -> Option<$name> {
+                    Self::all().find(|choice| *choice as u32 == number)
                 }
 
-                #[allow(dead_code)] // not of every choice
+                #[allow(dead_code)] // not used for every enumeration
                 pub fn all() -> impl Iterator<Item = $name> {
                     Self::ALL.iter().map(|(choice, _)| *choice)
                 }
@@ -93,8 +93,8 @@ macro_rules! choices {
                     Self::ALL.iter().find(|(choice, _)| *choice == self).map_or("", |(_, name)| name)
                 }
 
-                /// By name, for the environment.
-                #[allow(dead_code)] // not every choice can be made there
+                /// Finds a choice by its name in the environment.
+                #[allow(dead_code)] // not every enumeration can be set there
                 pub fn parse(text: &str) -> Result<$name, String> {
                     let found = Self::ALL.iter().find(|(_, name)| *name == text);
                     found.map(|(choice, _)| *choice).ok_or_else(|| {
@@ -107,7 +107,7 @@ macro_rules! choices {
     };
 }
 choices! {
-    /// How a module becomes something that runs.
+    /// How a module is made ready to run.
     Compiler {
         Cranelift = 1 "cranelift",
         Winch = 2 "winch",
@@ -126,7 +126,7 @@ choices! {
         PerfMap = 1 "perfmap",
         JitDump = 2 "jitdump",
     }
-    /// Proposals to WebAssembly, also those that have become part of it.
+    /// Proposals to WebAssembly, including those that are part of it by now.
     Proposal {
         MutableGlobal = 1 "mutable-global",
         SignExtension = 2 "sign-extension",
@@ -149,8 +149,8 @@ choices! {
     }
 }
 
-/// Room set aside once for instances, to be used again and again. 0 leaves a number to the engine.
-#[derive(Clone, Copy, Debug)]
+/// Room that is reserved once, for instances to use again and again. For 0 the engine chooses a number.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Pooling {
     pub instances: u32,
     pub memories: u32,
@@ -160,7 +160,7 @@ pub struct Pooling {
 }
 
 impl Options {
-    /// Whether a setting was asked for that is not simply what every engine does anyway.
+    /// Whether a setting asks for something that not every engine does anyway.
     fn asks_for(&self, setting: Setting) -> bool {
         match setting {
             Setting::Compiler => self.compiler.is_some(),
@@ -185,19 +185,19 @@ impl Options {
         Setting::ALL.iter().copied().filter(|setting| self.asks_for(*setting))
     }
 
-    /// Who asked for a setting last.
+    /// Returns what set a setting last.
     pub fn origin(&self, setting: Setting) -> Option<&'static str> {
         self.origins.iter().rev().find(|(other, _)| *other == setting).map(|(_, origin)| *origin)
     }
 
-    /// Whether an engine like this is not known to work without a trial: together, settings may leave none of it. What a guest
-    /// runs under goes with everything else.
+    /// Whether an engine with these options has to be tried, because together settings may leave it unable to run
+    /// anything. Settings that only control how guests run do not conflict with others.
     pub fn need_trial(&self) -> bool {
         let sure = |setting| matches!(setting, Setting::Fuel | Setting::Interruption | Setting::ParallelCompilation);
         self.asked().any(|setting| !sure(setting)) || !self.proposals.is_empty()
     }
 
-    /// All that was asked for.
+    /// Describes all options that were set.
     pub fn in_words(&self) -> String {
         let setting = |setting: Setting| {
             let value = match setting {
@@ -218,14 +218,14 @@ impl Options {
         asked.join(", ")
     }
 
-    /// Turns a proposal on or off; the last word counts.
+    /// Turns a proposal on or off. The last call for a proposal counts.
     pub fn set_proposal(&mut self, proposal: Proposal, enabled: bool) {
         self.proposals.retain(|(other, _)| *other != proposal);
         self.proposals.push((proposal, enabled));
     }
 }
 
-/// The refusal of what a backend cannot do.
+/// Returns the error for what a backend does not support.
 pub fn unsupported(backend: &CStr, what: &str) -> Error {
     let name = backend.to_string_lossy();
     Error::new(ErrorKind::Unsupported, format!("the {name} backend does not support {what}"))

@@ -1,5 +1,5 @@
-//! The memory of deleted objects. C programs delete things twice: the memory is kept for a while, so that a late second delete
-//! finds a deleted object and not somebody else's memory.
+//! Keeps the memory of deleted objects for a while. C programs sometimes delete an object twice: a late second delete
+//! then finds a deleted object, rather than memory that something else uses by now.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,15 +8,15 @@ use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::thread::LocalKey;
 
-/// What was deleted last. Each thread has a quarantine of its own, since threads that make and delete a lot would wait for each
-/// other. What is in it when the thread ends goes to one that all threads share.
+/// The most recently deleted objects. Each thread has its own quarantine, because threads that create and delete many
+/// objects would otherwise wait for each other. When a thread ends, its contents go to one that all threads share.
 pub struct Quarantine<T: 'static> {
     kept: VecDeque<NonNull<T>>,
     room: usize,
     shared: Option<&'static Mutex<Quarantine<T>>>,
 }
 
-// SAFETY: nobody reads or writes what is kept, see `keep`.
+// SAFETY: what is kept is neither read nor written, see `keep`.
 unsafe impl<T> Send for Quarantine<T> {}
 
 impl<T> Quarantine<T> {
@@ -40,24 +40,24 @@ impl<T> Quarantine<T> {
 
 impl<T> Drop for Quarantine<T> {
     fn drop(&mut self) {
-        // The shared one is a static and is never dropped.
+        // The shared quarantine is a static, so it is never dropped.
         if let Some(shared) = self.shared {
             hand_over(shared, self.kept.drain(..));
         }
     }
 }
 
-/// Keeps the memory of `deleted` until some others were deleted after it.
+/// Keeps the memory of `deleted` until some others have been deleted after it.
 ///
 /// # Safety
-/// It came from a `Box`, nothing in it needs to be dropped any more, and nobody has a right to look at it.
+/// It came from a `Box`, nothing in it needs to be dropped any more, and no valid reference to it exists.
 pub unsafe fn keep<T>(
     deleted: NonNull<T>,
     own: &'static LocalKey<RefCell<Quarantine<T>>>,
     shared: &'static Mutex<Quarantine<T>>,
 ) {
     if own.try_with(|quarantine| quarantine.borrow_mut().add(deleted)).is_err() {
-        // The thread is ending, and its own quarantine is gone.
+        // The thread is ending, and its own quarantine is already gone.
         hand_over(shared, std::iter::once(deleted));
     }
 }
@@ -65,12 +65,12 @@ pub unsafe fn keep<T>(
 fn hand_over<T>(shared: &Mutex<Quarantine<T>>, deleted: impl Iterator<Item = NonNull<T>>) {
     match shared.try_lock() {
         Ok(mut shared) => deleted.for_each(|deleted| shared.add(deleted)),
-        // Another thread holds the lock; in a forked child it may hold it for ever.
+        // Another thread holds the lock. In a forked child it might hold it for ever, so this does not wait.
         Err(_) => deleted.for_each(free),
     }
 }
 
 fn free<T>(deleted: NonNull<T>) {
-    // SAFETY: `keep` was given memory of a `Box`, in which nothing needs to be dropped; both types have the same layout.
+    // SAFETY: `keep` got memory of a `Box`, in which nothing needs to be dropped. Both types have the same layout.
     drop(unsafe { Box::from_raw(deleted.as_ptr().cast::<MaybeUninit<T>>()) });
 }

@@ -1,4 +1,4 @@
-//! Threads of the library's own. The process is the host's: they take no signal that is meant for it.
+//! Threads that the library starts. The process belongs to the host, so they take no signals that are meant for it.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -10,10 +10,11 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Resul
     Builder::new().name(name.to_string()).spawn(body)
 }
 
-/// All signals blocked in this thread, until it is dropped. A thread that is made meanwhile blocks them from its first moment on.
+/// Blocks all signals in this thread until it is dropped. Threads that are started meanwhile block them from their
+/// first moment.
 pub struct Quiet {
     former: MaybeUninit<libc::sigset_t>,
-    /// It is about this thread.
+    /// The mask belongs to this thread.
     _not_send: PhantomData<*const ()>,
 }
 
@@ -21,7 +22,8 @@ impl Quiet {
     pub fn begin() -> Quiet {
         let mut all = MaybeUninit::uninit();
         let mut former = MaybeUninit::uninit();
-        // SAFETY: places to write to; the first is written before it is read. Neither call fails for these arguments.
+        // SAFETY: both pointers are to locals of the right type, and the first is written before it is read. Neither
+        // call fails with these arguments.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), former.as_mut_ptr());
@@ -32,7 +34,7 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // SAFETY: written by `begin`, in this thread.
+        // SAFETY: `begin` has written the mask, in this thread.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, self.former.as_ptr(), std::ptr::null_mut()) };
     }
 }
@@ -41,10 +43,10 @@ impl Drop for Quiet {
 mod tests {
     use super::*;
 
-    /// Which signals this thread blocks.
+    /// Returns the signals that this thread blocks.
     fn blocked() -> Vec<i32> {
         let mut mask = MaybeUninit::uninit();
-        // SAFETY: nothing is changed; the mask is written before it is read.
+        // SAFETY: a null mask changes nothing, and the other is written before it is read.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), mask.as_mut_ptr());
             (1..=libc::SIGRTMAX()).filter(|signal| libc::sigismember(mask.as_ptr(), *signal) == 1).collect()
@@ -58,7 +60,8 @@ mod tests {
         let thread = spawn("quiet", move || sender.send(blocked()).expect("somebody listens")).expect("a thread");
         let there = receiver.recv().expect("the thread tells");
         thread.join().expect("it is done");
-        // Two cannot be blocked, and those between belong to the C library.
+        // Two signals cannot be blocked, and the ones between the standard and the real-time signals belong to the C
+        // library.
         let can_be =
             |signal: &i32| ![libc::SIGKILL, libc::SIGSTOP].contains(signal) && !(32..libc::SIGRTMIN()).contains(signal);
         assert_eq!(there, (1..=libc::SIGRTMAX()).filter(can_be).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
-//! Why WebAssembly traps.
+//! The reasons for which WebAssembly traps.
 
-/// Why WebAssembly itself traps, with the words of the specification, or is made to.
+/// Why WebAssembly trapped by itself, in the words of the specification, or was stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrapCode {
     Unreachable,
@@ -52,7 +52,7 @@ impl TrapCode {
             TrapCode::CastFailure => "cast failure",
             TrapCode::UncaughtException => "unhandled exception",
             TrapCode::OutOfFuel => "all fuel consumed",
-            TrapCode::Deadline => "deadline exceeded",
+            TrapCode::Deadline => "timed out",
             TrapCode::Interrupted => "interrupted",
             TrapCode::MemoryLimit => "memory limit exceeded",
             TrapCode::TableLimit => "table limit exceeded",

@@ -1,15 +1,15 @@
 //! Types of values and of externs (functions, globals, tables, memories, tags).
 //!
-//! Their layout is chosen so that the C API can hand out views of them without converting: a [`ValType`] is the pointer
-//! that C knows as `wasm_valtype_t*`, a [`ValTypes`] is laid out as a `wasm_valtype_vec_t`, and a [`Limits`] as a
-//! `wasm_limits_t`.
+//! Their layout is chosen so that the C API can return views of them without a conversion: a [`ValType`] is the
+//! pointer that C knows as `wasm_valtype_t*`, a [`ValTypes`] is laid out as a `wasm_valtype_vec_t`, and a [`Limits`]
+//! as a `wasm_limits_t`.
 
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// The kind of a value. The numbers are those of the standard; V128, ANYREF and EXNREF continue them.
+/// The kind of a value. The numbers are those of the standard; those of V128, ANYREF and EXNREF are additions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum ValKind {
@@ -20,14 +20,14 @@ pub enum ValKind {
     V128 = 4,
     ExternRef = 128,
     FuncRef = 129,
-    /// Any reference of the garbage-collection proposal: reflected, but only null can cross the C boundary.
+    /// Any reference of the garbage-collection proposal. Types can name it, but only null can cross the C boundary.
     AnyRef = 130,
-    /// An exception reference: reflected, but only null can cross the C boundary.
+    /// An exception reference. Types can name it, but only null can cross the C boundary.
     ExnRef = 131,
 }
 
 impl ValKind {
-    /// The kind that C named by a number, or `None` if the number names none.
+    /// Returns the kind with a number of C, or `None` if no kind has it.
     pub fn from_number(number: u8) -> Option<ValKind> {
         Some(match number {
             0 => ValKind::I32,
@@ -69,18 +69,18 @@ impl ValKind {
     }
 }
 
-/// What a value type says. Value types are immutable, so one static description serves everybody who holds one.
+/// A description of a value type. It never changes, so all users of a type share one static description.
 #[derive(PartialEq, Eq, Debug)]
 pub struct ValTypeInfo {
     pub kind: ValKind,
-    /// False for `(ref ...)`, which null does not inhabit.
+    /// False for `(ref ...)`, of which null is not a value.
     pub nullable: bool,
-    /// False if the type is narrower than its kind says, as `(ref $type)` is: then only the engine can tell whether a
-    /// value inhabits it.
+    /// False if the type is narrower than its kind, as `(ref $type)` is. Then only the engine can tell whether
+    /// something is a value of it.
     pub exact: bool,
 }
 
-/// A value type: one pointer, copied freely, never released.
+/// A value type: a pointer that can be copied and is never released.
 #[derive(Clone, Copy, Eq)]
 #[repr(transparent)]
 pub struct ValType(&'static ValTypeInfo);
@@ -153,7 +153,7 @@ pub struct ValTypes {
     data: NonNull<ValType>,
 }
 
-// SAFETY: a list owns its memory and never changes; its elements are references to statics.
+// SAFETY: a list owns its memory and never changes, and its elements are references to statics.
 unsafe impl Send for ValTypes {}
 unsafe impl Sync for ValTypes {}
 
@@ -169,7 +169,7 @@ impl Deref for ValTypes {
     type Target = [ValType];
     #[inline]
     fn deref(&self) -> &[ValType] {
-        // SAFETY: `size` and `data` come from a boxed slice (see `from`) that this list owns.
+        // SAFETY: `size` and `data` come from a boxed slice (see `from`), which this list owns.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.size) }
     }
 }
@@ -177,7 +177,7 @@ impl Deref for ValTypes {
 impl Drop for ValTypes {
     fn drop(&mut self) {
         let slice = std::ptr::slice_from_raw_parts_mut(self.data.as_ptr(), self.size);
-        // SAFETY: the reverse of `from`, once.
+        // SAFETY: `from` made these with `Box::leak`, and this list owns them and is dropped once.
         drop(unsafe { Box::from_raw(slice) });
     }
 }
@@ -193,21 +193,21 @@ impl fmt::Display for ValTypes {
     }
 }
 
-/// The signature of a function; a clone shares it.
+/// The signature of a function. Clones share it.
 #[derive(Clone)]
 pub struct FuncType(Arc<FuncTypeData>);
 
 pub struct FuncTypeData {
     pub params: ValTypes,
     pub results: ValTypes,
-    /// The kinds of both, next to each other for the checks of every call.
+    /// The kinds of the parameters and of the results, in arrays for the checks of every call.
     pub param_kinds: Box<[ValKind]>,
     pub result_kinds: Box<[ValKind]>,
-    /// Only i32, i64, f32 and f64: a call converts nothing and holds no references.
+    /// Whether all types are i32, i64, f32 or f64: then calls convert nothing and pass no references.
     pub numeric: bool,
-    /// Only i32.
+    /// Whether all types are i32.
     pub only_i32: bool,
-    /// See [`ValTypeInfo::exact`]: true if all of the types are.
+    /// Whether all types are [exact](ValTypeInfo::exact).
     pub exact: bool,
 }
 
@@ -223,7 +223,7 @@ impl FuncType {
         FuncType(Arc::new(FuncTypeData { params, results, param_kinds, result_kinds, numeric, only_i32, exact }))
     }
 
-    /// The first type that a C value cannot carry, if there is one.
+    /// Returns the first type that `wasm_val_t` cannot carry, if there is one.
     pub fn uncarried(&self) -> Option<ValType> {
         self.params.iter().chain(self.results.iter()).copied().find(|ty| ty.kind == ValKind::V128)
     }
@@ -251,7 +251,7 @@ impl fmt::Display for FuncType {
 
 /// Limits of a size: of a table in elements, of a memory in pages.
 ///
-/// Sizes beyond 32 bits, which 64-bit tables and memories may have, are told as 0xffffffff.
+/// Sizes beyond 32 bits, which 64-bit tables and memories may have, are reported as 0xffffffff.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct Limits {
@@ -273,7 +273,7 @@ impl Limits {
         (self.max != Limits::NO_MAX).then_some(self.max)
     }
 
-    /// Whether something with these limits may stand where `expected` is asked for.
+    /// Whether something with these limits may be used where `expected` is required.
     fn fit(&self, expected: &Limits) -> bool {
         self.min >= expected.min && (expected.max == Limits::NO_MAX || self.max <= expected.max)
     }
@@ -298,18 +298,18 @@ pub struct GlobalType {
 pub struct TableType {
     pub element: ValType,
     pub limits: Limits,
-    /// Indexed by 64 bits (the memory64 proposal).
+    /// Has 64-bit indices (the memory64 proposal).
     pub is_64_bit: bool,
 }
 
 #[derive(Clone, PartialEq)]
 pub struct MemoryType {
     pub limits: Limits,
-    /// Addressed by 64 bits (the memory64 proposal).
+    /// Has 64-bit addresses (the memory64 proposal).
     pub is_64_bit: bool,
     /// Shared between threads (the threads proposal).
     pub shared: bool,
-    /// Bytes of a page, as a power of two: 16, unless the custom-page-sizes proposal says otherwise.
+    /// The size of a page in bytes, as a power of two. 16, unless the custom-page-sizes proposal is used.
     pub page_size_log2: u32,
 }
 
@@ -347,7 +347,7 @@ pub enum ExternType {
     Global(GlobalType),
     Table(TableType),
     Memory(MemoryType),
-    /// Always an `ExternType::Func` inside: the C API hands it out as a function type.
+    /// Always contains an `ExternType::Func`, because the C API returns it as a function type.
     Tag(Box<ExternType>),
 }
 
@@ -366,7 +366,8 @@ impl ExternType {
         }
     }
 
-    /// Whether something of this type may be imported where `expected` is asked for; `None` if only the engine can tell.
+    /// Whether something of this type may be imported where `expected` is required; `None` if only the engine can
+    /// tell.
     pub fn matches(&self, expected: &ExternType) -> Option<bool> {
         let inexact = |given: bool, expected: bool| !(given && expected);
         Some(match (self, expected) {

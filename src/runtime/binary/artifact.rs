@@ -1,7 +1,8 @@
-//! The envelope around serialized modules: it says who wrote it, and lets nothing damaged or foreign reach an engine.
+//! The envelope of serialized modules: it names their maker, and keeps damaged or foreign ones from the engine.
 //!
-//! Layout: magic, checksum of all that follows, then length-prefixed: library version, backend, settings, outline of the
-//! module's declarations, the engine's own artifact. Numbers are little-endian.
+//! Layout: magic number, checksum of everything after it, then, each with its length before it: version of the
+//! library, backend, settings, outline of the module's declarations, the engine's own artifact. Numbers are
+//! little-endian.
 
 use super::preamble;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
@@ -11,13 +12,14 @@ use std::ffi::CStr;
 const MAGIC: &[u8; 8] = preamble::ARTIFACT;
 const CHECKSUM: usize = size_of::<u32>();
 
-/// Who makes an artifact: the backend's name, and what else its artifacts depend on.
+/// What makes an artifact: the backend, by its name, and the settings on which its artifacts depend.
 pub struct Maker<'a> {
     pub backend: &'a CStr,
     pub settings: String,
 }
 
-/// An artifact around what an engine gave, in two pieces: the second, which may be large, is the engine's own, not copied.
+/// Puts the envelope around an engine's artifact. Returns two pieces; the second one, which may be large, is the
+/// engine's own and is not copied.
 pub fn write<'a>(maker: &Maker, outline: &[u8], payload: [Cow<'a, [u8]>; 2]) -> [Cow<'a, [u8]>; 2] {
     let [start, rest] = payload;
     let mut head = [&MAGIC[..], &[0; CHECKSUM]].concat();
@@ -35,7 +37,7 @@ pub fn write<'a>(maker: &Maker, outline: &[u8], payload: [Cow<'a, [u8]>; 2]) -> 
     [head.into(), rest]
 }
 
-/// The outline and the engine's artifact inside `bytes`, if an engine like `maker` wrote them.
+/// Returns the outline and the engine's artifact inside `bytes`, if an engine like `maker` wrote them.
 pub fn read<'a>(maker: &Maker, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
         let (what, advice) = if bytes.starts_with(b"\0asm") {
@@ -78,7 +80,7 @@ fn expect(what: &str, ours: &str, theirs: &[u8]) -> Result<()> {
         return Ok(());
     }
     let theirs = String::from_utf8_lossy(theirs);
-    Err(refusal(format!("the serialized module was made with {what} \"{theirs}\", this engine has \"{ours}\"")))
+    Err(refusal(format!("the serialized module was made with {what} \"{theirs}\", but this engine has \"{ours}\"")))
 }
 
 fn refusal(message: String) -> Error {

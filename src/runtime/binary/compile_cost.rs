@@ -1,35 +1,35 @@
-//! What compiling will cost, told from a module's bytes in one pass, before a compiler sees them.
+//! Estimates what it will cost to compile a module, from one pass over its bytes, before a compiler sees them.
 //!
-//! Compilers to machine code spend time and memory that grow with more than a module's size: a value for each local that changes
-//! where control flow meets, one for each value that a branch carries, one for each argument and result of a call. A few bytes can
-//! ask for thousands of those. This counts them, without making any, in units of what a plain instruction costs: on a present
-//! machine some two microseconds and 250 bytes.
+//! The time and memory that a compiler to machine code needs can grow faster than the size of the module: it makes a
+//! value for each local that changes where control flow meets, one for each value that a branch carries, one for each
+//! argument and result of a call. A few bytes can ask for thousands of those. This module counts them without making
+//! any. The unit is the cost of a plain instruction: on today's machines some two microseconds and 250 bytes.
 
 use wasmparser::{
     BlockType, Catch, CompositeInnerType, ConstExpr, FunctionBody, Operator, StorageType, SubType, TypeRef, ValType,
 };
 
-/// What makes a function dear to compile.
+/// What can make a function expensive to compile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(usize)]
 pub enum Part {
-    /// Instructions, those of proposals that take much code more than others.
+    /// Instructions. Those of some proposals need much more code than others, and count for more.
     Instructions,
     /// Locals times blocks: compilers keep a table of that size.
     Locals,
-    /// Locals that change where control flow meets, once for each place and each way to it.
+    /// Locals that change where control flow meets, once for each such place and each way to reach it.
     Joins,
     /// Values that blocks and branches carry.
     Values,
     /// Arguments and results of calls, fields of structures, elements of arrays.
     Calls,
-    /// Handlers around calls.
+    /// Exception handlers around calls.
     Handlers,
 }
 
 const PARTS: usize = 6;
 
-/// The cost of a function, by what it is for.
+/// The cost of a function, split by what causes it.
 #[derive(Clone, Copy, Default)]
 pub struct Cost([u64; PARTS]);
 
@@ -49,7 +49,7 @@ impl Cost {
         self.0.iter().fold(0, |sum, units| sum.saturating_add(*units))
     }
 
-    /// What most of it is for.
+    /// Names the part that costs most.
     pub fn reason(&self) -> &'static str {
         const REASONS: [(Part, &str); PARTS] = [
             (Part::Instructions, "instructions"),
@@ -64,7 +64,7 @@ impl Cost {
     }
 }
 
-/// What a pass over a function's body finds.
+/// What a pass over a function's body has found.
 #[derive(Clone, Copy, Default)]
 pub struct Found {
     pub cost: Cost,
@@ -72,14 +72,14 @@ pub struct Found {
     pub nesting: u64,
 }
 
-/// A type as far as it matters here.
+/// A type, reduced to what the cost depends on.
 #[derive(Clone, Copy, Default)]
 struct Shape {
     params: u32,
     results: u32,
-    /// What one that is made from scratch costs.
+    /// The cost of making a structure, or one element of an array, of this type.
     new: u32,
-    /// Whether there are references among the parameters, and among the results.
+    /// Whether there are references among the parameters and, for `gives_references`, among the results.
     references: bool,
     gives_references: bool,
 }
@@ -90,25 +90,26 @@ impl Shape {
     }
 }
 
-/// Counts what functions cost. Wants to be told of the sections before the code, in their order.
+/// Counts what functions cost. The sections before the code must be passed to it first, in their order.
 #[derive(Default)]
 pub struct Meter {
     types: Vec<Shape>,
-    /// Types of functions, imported and own, and of tags.
+    /// The types of the functions, imported ones first, and (in `tags`) of the tags.
     functions: Vec<u32>,
     tags: Vec<u32>,
-    /// Whether the globals are references.
+    /// For each global, whether it is a reference.
     globals: Vec<bool>,
     imported: usize,
-    /// Whether functions can be called from outside of the module.
+    /// For each function, whether it can be called from outside the module.
     escapes: Vec<bool>,
     locals: Vec<Local>,
     frames: Vec<Frame>,
-    /// Where the open loops begin.
+    /// Where the loops that are open begin.
     loops: Vec<usize>,
 }
 
-/// Where a local was last seen, as an offset in the module. What is before the function says that it was not.
+/// Where a local was last seen and last changed, as offsets in the module. An offset before the function's beginning
+/// means: not yet in this function.
 #[derive(Clone, Copy, Default)]
 struct Local {
     seen: usize,
@@ -122,16 +123,17 @@ struct Frame {
     params: u32,
     results: u32,
     kind: Kind,
-    /// The values on the operand stack below its own.
+    /// The number of values on the operand stack below the block's own.
     height: u64,
-    /// How often it is branched to.
+    /// The number of branches to it.
     branches: u64,
-    /// Where the last branch table is that names it.
+    /// The offset of the last branch table that names it.
     table: usize,
-    /// Its handlers of exceptions.
+    /// The number of its exception handlers.
     handlers: u64,
-    /// The locals that change in it, less those that do in a block around it and in one before it in that block: summed up over
-    /// all blocks within it these are the locals that change in it or within, each counted once.
+    /// The number of locals that change in this block, less those that were already counted: a local that changed
+    /// before in the same enclosing block is added here and subtracted there. So the sum over a block and all blocks
+    /// within it is the number of locals that change anywhere in it, each counted once.
     changed: i64,
 }
 
@@ -144,7 +146,7 @@ enum Kind {
 }
 
 impl Frame {
-    /// How many values a branch to it carries.
+    /// Returns how many values a branch to it carries.
     fn carried(&self) -> u64 {
         match self.kind {
             Kind::Loop => self.params.into(),
@@ -152,44 +154,44 @@ impl Frame {
         }
     }
 
-    /// Whether control flow meets where it ends, or for a loop where it begins.
+    /// Whether control flow meets at its end or, for a loop, at its beginning.
     fn joins(&self) -> bool {
         self.branches > 0 || self.kind == Kind::If
     }
 }
 
-/// Units for instructions whose code is long: those of the garbage collector with its barriers and checks, those that call into the
-/// engine.
-const LONG: u64 = 40;
-const CALLS_ENGINE: u64 = 10;
-/// Units for an element that is written where an array is made, besides what a field costs.
-const ELEMENT: u64 = 30;
-/// Units for an instruction that reads a segment, which is a function of its own where fuel is counted.
-const SEGMENT: u64 = 80;
-/// What such a function, or one that moves something, takes and gives.
-const MOVES: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
-/// Units for a value that is passed to a call or comes from one.
-const PASSED: u64 = 3;
-/// Units for a function, its entry from the host, and an element or a global that is not known before instantiation.
-const FUNCTION: u64 = 28;
-const ENTRY: u64 = 20;
-pub(super) const INITIALIZED: u64 = 10;
-/// Units for an object that a constant expression makes: all are made by one function.
-const MADE: u64 = 100;
-/// Units for code that converts between the host's and the guest's values, of a signature with so many of them.
-fn converted(values: u64) -> u64 {
+/// Instructions whose code is long: those of the garbage collector, with its barriers and checks, and those that call
+/// into the engine.
+const COST_PER_LONG_INSTRUCTION: u64 = 40;
+const COST_PER_ENGINE_CALL: u64 = 10;
+/// An element that is written where an array is made, in addition to the cost of a field.
+const COST_PER_ARRAY_ELEMENT: u64 = 30;
+/// An instruction that reads a segment. Where fuel is counted, each is rewritten as a function of its own.
+const COST_PER_SEGMENT_READ: u64 = 80;
+/// The signature of such a function, and of one that moves bytes or elements.
+const BULK_SIGNATURE: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
+/// A value that is passed to a call or returned from it.
+const COST_PER_ARGUMENT: u64 = 3;
+/// A function; its entry from the host; and an element or a global whose value is not known before instantiation.
+const COST_PER_FUNCTION: u64 = 28;
+const COST_PER_ENTRY: u64 = 20;
+pub(super) const COST_PER_INITIALIZER: u64 = 10;
+/// An object that a constant expression makes. One function makes all objects of a module.
+const COST_PER_CONST_OBJECT: u64 = 100;
+/// The cost of the code that converts `values` values, those of a signature, between the host's form and the guest's.
+fn conversion_cost(values: u64) -> u64 {
     20 + 2 * values + values * values / 256
 }
-/// Units for a value that a block or a branch carries.
-const CARRIED: u64 = 2;
-/// Units for a local that changes where control flow meets, besides one for each branch to there.
-const JOINED: u64 = 4;
-/// Units for a handler that a call may go to.
-const HANDLED: u64 = 2;
-/// How much dearer it gets where there are more joins, or handlers of calls, than bytes of code: allocating registers takes time that
-/// grows with the square of them. Real code has fewer than one for each byte.
-const CROWDED: u64 = 4;
-/// The locals of a function, parameters included, that engines allow.
+/// A value that a block or a branch carries.
+const COST_PER_CARRIED_VALUE: u64 = 2;
+/// A local that changes where control flow meets, in addition to one unit for each branch to that place.
+const COST_PER_JOINED_LOCAL: u64 = 4;
+/// An exception handler that a call may go to.
+const COST_PER_HANDLER: u64 = 2;
+/// A factor for functions that have more joins, or more handlers around calls, than bytes of code: the time to
+/// allocate registers grows with their square. Real code has fewer than one for each byte.
+const CROWDING_FACTOR: u64 = 4;
+/// The largest number of locals in a function, parameters included, that engines allow.
 const MAX_LOCALS: usize = 50_000;
 
 impl Meter {
@@ -235,7 +237,7 @@ impl Meter {
         self.globals.push(matches!(ty, ValType::Ref(_)));
     }
 
-    /// A function that can be called from outside of the module: one that is exported, or an element.
+    /// Notes that a function can be called from outside the module: it is exported, or an element of a table.
     pub fn add_entry(&mut self, function: u32) {
         let function = function as usize;
         if self.escapes.len() < self.functions.len() {
@@ -246,14 +248,15 @@ impl Meter {
         }
     }
 
-    /// What the code costs that goes with each type.
+    /// Returns the cost of the code that belongs to the types.
     pub fn types(&self) -> Cost {
         let mut cost = Cost::default();
-        cost.add(Part::Calls, self.types.iter().map(|ty| converted(ty.values())).sum());
+        cost.add(Part::Calls, self.types.iter().map(|ty| conversion_cost(ty.values())).sum());
         cost
     }
 
-    /// What a constant expression costs, and how many terms it has. Those of plain constants are known before instantiation.
+    /// Returns the cost of a constant expression and the number of its terms. Plain constants cost nothing here: they
+    /// are known before instantiation.
     pub fn expression(&mut self, expression: &ConstExpr) -> (Cost, u64) {
         let mut cost = Cost::default();
         let mut terms = 0;
@@ -261,22 +264,24 @@ impl Meter {
         while let Ok(operator) = operators.read() {
             match operator {
                 Operator::End => break,
-                Operator::GlobalGet { .. } => cost.add(Part::Instructions, INITIALIZED),
+                Operator::GlobalGet { .. } => cost.add(Part::Instructions, COST_PER_INITIALIZER),
                 Operator::RefFunc { function_index } => {
-                    cost.add(Part::Instructions, INITIALIZED);
+                    cost.add(Part::Instructions, COST_PER_INITIALIZER);
                     self.add_entry(function_index);
                 }
-                Operator::RefI31 => cost.add(Part::Instructions, MADE),
+                Operator::RefI31 => cost.add(Part::Instructions, COST_PER_CONST_OBJECT),
                 Operator::StructNew { struct_type_index } | Operator::StructNewDefault { struct_type_index } => {
-                    cost.add(Part::Instructions, MADE);
+                    cost.add(Part::Instructions, COST_PER_CONST_OBJECT);
                     cost.add(Part::Calls, self.shape(struct_type_index).new.into());
                 }
                 Operator::ArrayNewFixed { array_type_index, array_size } => {
-                    let each = ELEMENT + u64::from(self.shape(array_type_index).new);
-                    cost.add(Part::Instructions, MADE);
+                    let each = COST_PER_ARRAY_ELEMENT + u64::from(self.shape(array_type_index).new);
+                    cost.add(Part::Instructions, COST_PER_CONST_OBJECT);
                     cost.add(Part::Calls, each.saturating_mul(array_size.into()));
                 }
-                Operator::ArrayNew { .. } | Operator::ArrayNewDefault { .. } => cost.add(Part::Instructions, MADE),
+                Operator::ArrayNew { .. } | Operator::ArrayNewDefault { .. } => {
+                    cost.add(Part::Instructions, COST_PER_CONST_OBJECT)
+                }
                 _ => {}
             }
             terms += 1;
@@ -284,7 +289,7 @@ impl Meter {
         (cost, terms)
     }
 
-    /// The most values that a function, a block or a branch has.
+    /// Returns the largest number of values that a function, a block or a branch has.
     pub fn widest(&self) -> u64 {
         self.types.iter().map(Shape::values).max().unwrap_or(0)
     }
@@ -309,14 +314,14 @@ impl Meter {
         }
     }
 
-    /// Reads the code of the function with this index. What is malformed ends it.
+    /// Reads the code of the function with this index, up to the first byte that is malformed.
     pub fn read(&mut self, index: u32, body: &FunctionBody) -> Found {
         let mut pass = Pass { blocks: 1, ..Pass::default() };
         let shape = self.function(index);
-        pass.add(Part::Instructions, FUNCTION);
+        pass.add(Part::Instructions, COST_PER_FUNCTION);
         pass.add(Part::Calls, shape.values());
         if self.escapes.get(index as usize) == Some(&true) {
-            pass.add(Part::Calls, ENTRY + converted(shape.values()));
+            pass.add(Part::Calls, COST_PER_ENTRY + conversion_cost(shape.values()));
         }
         pass.references = shape.references;
         let mut declared = 0;
@@ -324,7 +329,7 @@ impl Meter {
             declared += u64::from(count);
             pass.references |= ty.is_reference_type();
         }
-        // Beyond the number of locals that engines allow there is nothing to measure.
+        // Engines refuse functions with more locals than that, so there is nothing to measure.
         let locals = usize::try_from(declared).unwrap_or(usize::MAX).saturating_add(shape.params as usize);
         if locals > MAX_LOCALS {
             return pass.found;
@@ -333,7 +338,7 @@ impl Meter {
         if self.locals.len() < locals {
             self.locals.resize(locals, Local::default());
         }
-        // What was seen before is of functions before.
+        // Offsets that were noted for earlier functions lie before this one's beginning, so they need no reset.
         let begin = body.range().start;
         let bytes = body.as_bytes();
         self.frames.clear();
@@ -344,32 +349,34 @@ impl Meter {
             let at = operators.original_position();
             let Ok(operator) = operators.read() else { break };
             let opcode = bytes.get(at - begin).copied().unwrap_or(0);
-            pass.height = pass.height.saturating_add_signed(i64::from(PUSHED[usize::from(opcode)]));
+            pass.height = pass.height.saturating_add_signed(i64::from(STACK_CHANGE[usize::from(opcode)]));
             pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
             let blocks = pass.blocks;
             self.step(&mut pass, at, &operator, locals);
             pass.waiting = pass.waiting.saturating_add((pass.blocks - blocks).saturating_mul(pass.height));
         }
         pass.add(Part::Locals, pass.touched.saturating_mul(pass.blocks) / 32);
-        // Values that wait on the operand stack are in that table as well. References are noted at each call, too, in lists.
+        // Compilers keep values that wait on the operand stack in the same table as locals. References are also
+        // listed at each call.
         pass.add(Part::Locals, pass.waiting / if pass.held { 2 } else { 32 });
         if pass.held {
             pass.add(Part::Calls, pass.outlived / 4);
         }
-        // Where there are references, those that live are looked for again in each loop.
+        // Where there are references, the compiler searches for the live ones again in each loop.
         if pass.references {
             let again = pass.touched.saturating_mul(pass.blocks).saturating_mul(pass.loops as u64);
             pass.add(Part::Locals, again / 64);
         }
         pass.add(Part::Instructions, pass.long.saturating_mul(pass.long) / 32);
-        // Each value that is carried is looked at again at other places that carry some, and each result in other blocks.
-        let carried = pass.found.cost.0[Part::Values as usize] / CARRIED;
+        // The compiler looks at each carried value again at other places that carry values, and at each result in
+        // other blocks.
+        let carried = pass.found.cost.0[Part::Values as usize] / COST_PER_CARRIED_VALUE;
         pass.add(Part::Values, carried.saturating_mul(carried) >> 16);
         pass.add(Part::Values, pass.results.saturating_mul(pass.blocks) / 256);
         pass.add(Part::Joins, pass.joins.saturating_mul(pass.blocks) / 4096);
         let bytes = (bytes.len() as u64).max(1);
         for (part, count) in [(Part::Joins, pass.joins), (Part::Handlers, pass.handled)] {
-            pass.add(part, CROWDED.saturating_mul(count).saturating_mul(count) / bytes);
+            pass.add(part, CROWDING_FACTOR.saturating_mul(count).saturating_mul(count) / bytes);
         }
         pass.found
     }
@@ -378,24 +385,24 @@ impl Meter {
 const TABLE_GET: u8 = 0x25;
 const REF_NULL: u8 = 0xd0;
 const REF_FUNC: u8 = 0xd2;
-/// The first byte of the garbage collector's instructions.
+/// The prefix of the garbage collector's instructions.
 const GC: u8 = 0xfb;
 
-/// By first byte of an instruction: how many more values there are on the operand stack after it.
-const PUSHED: [i8; 256] = {
+/// For the first byte of each instruction, the change in the number of values on the operand stack.
+const STACK_CHANGE: [i8; 256] = {
     let mut pushed = [0; 256];
     let mut opcode = 0;
     while opcode < 256 {
         pushed[opcode] = match opcode {
-            // Constants, locals and globals that are read, `memory.size`, `ref.null`, `ref.func`.
+            // Constants, reads of locals and globals, `memory.size`, `ref.null`, `ref.func`.
             0x20 | 0x23 | 0x3f | 0x41..=0x44 | 0xd0 | 0xd2 => 1,
             // `if`, `br_if`, `br_table`, `drop`, `local.set`, `global.set`.
             0x04 | 0x0d | 0x0e | 0x1a | 0x21 | 0x24 => -1,
-            // `call_indirect` and the like take what is called.
+            // `call_indirect` and similar calls pop the callee.
             0x11 | 0x13..=0x15 => -1,
             // `select`, `table.set`, stores.
             0x1b | 0x1c | 0x26 | 0x36..=0x3e => -2,
-            // Comparisons and arithmetic of two values.
+            // Comparisons of two values and arithmetic with two operands.
             0x46..=0x4f | 0x51..=0x66 | 0x6a..=0x78 | 0x7c..=0x8a | 0x92..=0x98 | 0xa0..=0xa6 => -1,
             _ => 0,
         };
@@ -404,32 +411,35 @@ const PUSHED: [i8; 256] = {
     pushed
 };
 
-/// What is counted of one function.
+/// What is counted for one function.
 #[derive(Default)]
 struct Pass {
     found: Found,
-    /// Blocks as a compiler makes them: stretches without branches.
+    /// Blocks in the compiler's sense: sequences without branches.
     blocks: u64,
-    /// Locals that are used at all.
+    /// Locals that the code uses.
     touched: u64,
-    /// Handlers around the present place.
+    /// Exception handlers around the current instruction.
     handlers: u64,
-    /// Values on the operand stack, about: instructions whose number of operands varies are taken to leave as many as they find.
+    /// Values on the operand stack, estimated: an instruction whose number of operands varies is assumed to leave the
+    /// number as it is.
     height: u64,
-    /// For each block, the values that wait on the operand stack meanwhile; and for each call.
+    /// The sum, over all blocks, of the values that wait on the operand stack at that point; `outlived` is the sum
+    /// over all calls.
     waiting: u64,
     outlived: u64,
     /// Whether there may be references on the operand stack.
     held: bool,
-    /// Results of loops, and of blocks where control flow meets.
+    /// The number of results of loops, and of blocks where control flow meets.
     results: u64,
-    /// Instructions that make much code.
+    /// The number of instructions with long code.
     long: u64,
     /// The deepest nesting of loops.
     loops: usize,
     /// Whether there are references among parameters and locals.
     references: bool,
-    /// Pairs of a join and a local that changes there, and of a call and a handler around it.
+    /// The number of pairs of a join and a local that changes there; `handled` counts pairs of a call and a handler
+    /// around it.
     joins: u64,
     handled: u64,
 }
@@ -439,7 +449,7 @@ impl Pass {
         self.found.cost.add(part, units);
     }
 
-    /// An instruction that makes so much code, and blocks in it.
+    /// Adds an instruction whose long code costs `units` and contains blocks.
     fn long(&mut self, units: u64) {
         self.add(Part::Instructions, units);
         self.blocks += 4;
@@ -461,7 +471,7 @@ impl Meter {
             TryTable { try_table } => {
                 self.open(pass, at, Kind::Block, self.block(try_table.ty));
                 for catch in &try_table.catches {
-                    // Labels are counted from outside of the block.
+                    // A handler's label is counted from outside the block.
                     self.branch(pass, label(catch).saturating_add(1));
                     pass.blocks += 1;
                 }
@@ -486,7 +496,7 @@ impl Meter {
                 self.branch(pass, *relative_depth);
             }
             BrOnCast { relative_depth, .. } | BrOnCastFail { relative_depth, .. } => {
-                pass.long(LONG);
+                pass.long(COST_PER_LONG_INSTRUCTION);
                 self.branch(pass, *relative_depth);
             }
             BrTable { targets } => {
@@ -494,7 +504,7 @@ impl Meter {
                 pass.add(Part::Instructions, u64::from(targets.len()) / 8);
                 for target in targets.targets().flatten().chain([targets.default()]) {
                     let Some(frame) = self.frames.iter_mut().nth_back(target as usize) else { continue };
-                    // All entries of one target are one branch.
+                    // All entries with the same target are one branch.
                     if frame.table != at {
                         frame.table = at;
                         self.branch(pass, target);
@@ -504,52 +514,53 @@ impl Meter {
             Return => self.branch(pass, self.frames.len().saturating_sub(1) as u32),
             Call { function_index } | ReturnCall { function_index } => self.call(pass, self.function(*function_index)),
             CallIndirect { type_index, .. } | ReturnCallIndirect { type_index, .. } => {
-                pass.long(CALLS_ENGINE);
+                pass.long(COST_PER_ENGINE_CALL);
                 self.call(pass, self.shape(*type_index));
             }
             CallRef { type_index } | ReturnCallRef { type_index } => self.call(pass, self.shape(*type_index)),
             Throw { tag_index } => {
-                pass.long(CALLS_ENGINE);
+                pass.long(COST_PER_ENGINE_CALL);
                 self.call(pass, self.tag(*tag_index));
             }
             ThrowRef => self.call(pass, Shape::default()),
             GlobalGet { global_index } | GlobalSet { global_index }
                 if self.globals.get(*global_index as usize) == Some(&true) =>
             {
-                pass.long(LONG)
+                pass.long(COST_PER_LONG_INSTRUCTION)
             }
-            TableGet { .. } | TableSet { .. } => pass.long(LONG),
-            // Calls of functions, where fuel is counted; those of segments are of a function for each.
-            MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, MOVES),
+            TableGet { .. } | TableSet { .. } => pass.long(COST_PER_LONG_INSTRUCTION),
+            // Where fuel is counted, these become calls of functions; for instructions on segments there is one
+            // function for each.
+            MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, BULK_SIGNATURE),
             MemoryInit { .. } => {
-                pass.add(Part::Instructions, SEGMENT);
-                self.call(pass, MOVES);
+                pass.add(Part::Instructions, COST_PER_SEGMENT_READ);
+                self.call(pass, BULK_SIGNATURE);
             }
-            MemoryGrow { .. } => pass.long(CALLS_ENGINE),
-            DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, CALLS_ENGINE / 2),
+            MemoryGrow { .. } => pass.long(COST_PER_ENGINE_CALL),
+            DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, COST_PER_ENGINE_CALL / 2),
             TableCopy { .. } | TableFill { .. } | TableGrow { .. } => {
-                pass.long(CALLS_ENGINE);
-                self.call(pass, MOVES);
+                pass.long(COST_PER_ENGINE_CALL);
+                self.call(pass, BULK_SIGNATURE);
             }
             TableInit { .. } => {
-                pass.long(CALLS_ENGINE + SEGMENT);
-                self.call(pass, MOVES);
+                pass.long(COST_PER_ENGINE_CALL + COST_PER_SEGMENT_READ);
+                self.call(pass, BULK_SIGNATURE);
             }
             ArrayNewData { .. } | ArrayNewElem { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => {
-                pass.long(LONG + SEGMENT);
-                self.call(pass, MOVES);
+                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_SEGMENT_READ);
+                self.call(pass, BULK_SIGNATURE);
             }
             ArrayCopy { .. } | ArrayFill { .. } => {
-                pass.long(LONG);
-                self.call(pass, MOVES);
+                pass.long(COST_PER_LONG_INSTRUCTION);
+                self.call(pass, BULK_SIGNATURE);
             }
             StructNew { struct_type_index } | StructNewDefault { struct_type_index } => {
-                pass.long(LONG);
+                pass.long(COST_PER_LONG_INSTRUCTION);
                 pass.add(Part::Calls, self.shape(*struct_type_index).new.into());
             }
             ArrayNewFixed { array_type_index, array_size } => {
-                pass.long(LONG);
-                let each = ELEMENT + u64::from(self.shape(*array_type_index).new);
+                pass.long(COST_PER_LONG_INSTRUCTION);
+                let each = COST_PER_ARRAY_ELEMENT + u64::from(self.shape(*array_type_index).new);
                 pass.add(Part::Calls, each.saturating_mul((*array_size).into()));
             }
             StructGet { .. }
@@ -565,7 +576,7 @@ impl Meter {
             | RefTestNonNull { .. }
             | RefTestNullable { .. }
             | RefCastNonNull { .. }
-            | RefCastNullable { .. } => pass.long(LONG),
+            | RefCastNullable { .. } => pass.long(COST_PER_LONG_INSTRUCTION),
             _ => {}
         }
     }
@@ -575,7 +586,7 @@ impl Meter {
         let (Some(function), true) = (self.frames.first(), index < locals) else { return };
         let local = &mut self.locals[index];
         pass.touched += u64::from(local.seen < function.begin);
-        // One for each loop in which it was not seen before.
+        // Adds one for each open loop in which the local was not seen yet.
         if self.loops.last().is_some_and(|begin| local.seen < *begin) {
             let known = self.loops.partition_point(|begin| *begin <= local.seen);
             pass.add(Part::Joins, (self.loops.len() - known) as u64);
@@ -583,7 +594,7 @@ impl Meter {
         local.seen = at;
         let innermost = self.frames.len() - 1;
         if changed && local.changed < self.frames[innermost].begin {
-            // It changes in all blocks from here out to the one in which it has changed before.
+            // The local changes in all blocks from this one outwards, up to the one in which it has changed before.
             let known = self.frames.partition_point(|frame| frame.begin <= local.changed);
             self.frames[innermost].changed += 1;
             if let Some(known) = known.checked_sub(1) {
@@ -600,14 +611,14 @@ impl Meter {
         pass.blocks += if kind == Kind::If { 3 } else { 1 };
         let values = shape.values();
         if values > 0 {
-            // Values on the operand stack are looked at again in each block within.
+            // The compiler looks at values on the operand stack again in each nested block.
             let depth = self.frames.len() as u64;
-            pass.add(Part::Values, values.saturating_mul(CARRIED + depth / 64));
+            pass.add(Part::Values, values.saturating_mul(COST_PER_CARRIED_VALUE + depth / 64));
         }
         if kind == Kind::Loop {
             self.loops.push(begin);
             pass.loops = pass.loops.max(self.loops.len());
-            // In each loop all loops around it are looked at again, several times.
+            // For each loop the compiler looks at all enclosing loops again, several times.
             let around = self.loops.len() as u64;
             pass.add(Part::Joins, around * around / 2000);
         }
@@ -631,35 +642,35 @@ impl Meter {
         if frame.joins() {
             let changed = frame.changed.max(0) as u64;
             pass.joins = pass.joins.saturating_add(changed);
-            pass.add(Part::Joins, changed.saturating_mul(JOINED + frame.branches));
+            pass.add(Part::Joins, changed.saturating_mul(COST_PER_JOINED_LOCAL + frame.branches));
         }
     }
 
-    /// A branch out of so many blocks.
+    /// Adds a branch out of `depth` blocks.
     fn branch(&mut self, pass: &mut Pass, depth: u32) {
         pass.add(Part::Instructions, 1);
         let Some(frame) = self.frames.iter_mut().nth_back(depth as usize) else { return };
         frame.branches += 1;
         let carried = frame.carried();
-        pass.add(Part::Values, carried.saturating_mul(CARRIED));
+        pass.add(Part::Values, carried.saturating_mul(COST_PER_CARRIED_VALUE));
     }
 
     fn call(&mut self, pass: &mut Pass, shape: Shape) {
         pass.height = pass.height.saturating_sub(shape.params.into());
-        // What stays on the operand stack has to outlive the call.
-        pass.add(Part::Calls, PASSED * shape.values() + pass.height / 128);
+        // Values that stay on the operand stack must be kept across the call.
+        pass.add(Part::Calls, COST_PER_ARGUMENT * shape.values() + pass.height / 128);
         pass.outlived = pass.outlived.saturating_add(pass.height);
         pass.held |= shape.gives_references;
         pass.height += u64::from(shape.results);
         if pass.handlers > 0 {
             pass.blocks += 1;
             pass.handled = pass.handled.saturating_add(pass.handlers);
-            pass.add(Part::Handlers, pass.handlers.saturating_mul(HANDLED));
+            pass.add(Part::Handlers, pass.handlers.saturating_mul(COST_PER_HANDLER));
         }
     }
 }
 
-/// Where a handler of exceptions goes.
+/// Returns where an exception handler goes.
 fn label(catch: &Catch) -> u32 {
     match *catch {
         Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
@@ -673,7 +684,7 @@ mod tests {
     use super::*;
     use wasmparser::{Parser, Payload};
 
-    /// What the functions of a module cost.
+    /// Returns the costs of a module's functions.
     fn found(text: &str) -> Vec<Found> {
         let wasm = wat::parse_str(text).expect("valid text");
         let mut meter = Meter::default();
@@ -710,22 +721,22 @@ mod tests {
     #[test]
     fn locals_that_change_are_counted_once_for_each_join() {
         let set = "local.get 0 local.set 1";
-        // Nothing meets where nothing branches.
+        // Without branches nothing meets.
         for body in [set.to_string(), format!("block {set} end"), format!("loop {set} end")] {
             assert_eq!(part(&body, Part::Joins), if body.starts_with("loop") { 2 } else { 0 }, "{body}");
         }
         let once = part(&format!("block local.get 0 br_if 0 {set} end"), Part::Joins);
-        assert_eq!(once, JOINED + 1);
+        assert_eq!(once, COST_PER_JOINED_LOCAL + 1);
         for (body, joins) in [
             (format!("block local.get 0 br_if 0 {set} {set} end"), once),
             (format!("block local.get 0 br_if 0 {set} end block local.get 0 br_if 0 {set} end"), 2 * once),
             (format!("block local.get 0 br_if 0 block local.get 0 br_if 0 {set} end {set} end"), 2 * once),
             (format!("block local.get 0 br_if 0 {set} local.get 0 local.set 2 end"), 2 * once),
             (format!("block local.get 0 br_if 0 local.get 0 br_if 0 {set} end"), once + 1),
-            // Entries of a branch table that say the same are one.
+            // Entries of a branch table with the same target count once.
             (format!("block local.get 0 br_table 0 0 0 {set} end"), once),
-            (format!("local.get 0 if {set} end"), JOINED),
-            (format!("local.get 0 if {set} else {set} end"), JOINED),
+            (format!("local.get 0 if {set} end"), COST_PER_JOINED_LOCAL),
+            (format!("local.get 0 if {set} else {set} end"), COST_PER_JOINED_LOCAL),
         ] {
             assert_eq!(part(&body, Part::Joins), joins, "{body}");
         }
@@ -734,17 +745,17 @@ mod tests {
     #[test]
     fn values_are_counted_where_they_go() {
         for (body, of, units) in [
-            ("block (result i32) i32.const 1 end drop", Part::Values, CARRIED),
-            ("block (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, 2 * CARRIED),
-            ("loop (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, CARRIED),
-            ("call $two drop drop", Part::Calls, 1 + 2 * PASSED),
+            ("block (result i32) i32.const 1 end drop", Part::Values, COST_PER_CARRIED_VALUE),
+            ("block (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, 2 * COST_PER_CARRIED_VALUE),
+            ("loop (result i32) i32.const 1 local.get 0 br_if 0 end drop", Part::Values, COST_PER_CARRIED_VALUE),
+            ("call $two drop drop", Part::Calls, 1 + 2 * COST_PER_ARGUMENT),
             ("struct.new_default $s drop", Part::Calls, 1 + 6),
-            ("block try_table (catch_all 0) call $two drop drop end end", Part::Handlers, HANDLED),
+            ("block try_table (catch_all 0) call $two drop drop end end", Part::Handlers, COST_PER_HANDLER),
             ("block try_table (catch_all 0) end call $two drop drop end", Part::Handlers, 0),
         ] {
             assert_eq!(part(body, of), units, "{body}");
         }
-        // Results that wait for the end while calls are made.
+        // Results that stay on the stack while further calls are made.
         let waiting =
             |count: usize| part(&format!("{} {}", "call $two ".repeat(count), "drop ".repeat(2 * count)), Part::Calls);
         assert!(waiting(2000) > 4 * waiting(1000) / 2 + 1000, "{} {}", waiting(2000), waiting(1000));
@@ -758,7 +769,7 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_no_harm() {
-        // Ends without beginnings, branches to nowhere, locals that are not there, a table that does not end.
+        // `end`s without a beginning, branches to nowhere, locals that do not exist, a table that does not end.
         for code in
             [&[0, 0x0b, 0x0b, 0x0b][..], &[0, 0x0c, 9, 0x0b], &[0, 0x20, 99, 0x0b], &[0, 0x0e, 0xff], &[0xff], &[]]
         {

@@ -1,4 +1,4 @@
-//! Errors of compilation, with the place in the module: engines say at which byte, and some of them in which function.
+//! Finds the place of a compilation error in the module. Engines report the byte, and some of them the function.
 
 use super::declarations::import_kind;
 use super::preamble::MODULE;
@@ -6,7 +6,7 @@ use crate::runtime::base::error::{Error, ErrorKind};
 use crate::runtime::base::types::ExternKind;
 use wasmparser::{BinaryReader, KnownCustom, Name, Parser, Payload};
 
-/// Adds to an engine's error where it is: the byte offset for programs, the function for people.
+/// Adds the place of an engine's error: the byte offset for programs, and the function for people.
 #[cold]
 pub fn located(wasm: &[u8], mut error: Error) -> Error {
     if error.kind != ErrorKind::Compile {
@@ -23,14 +23,14 @@ pub fn located(wasm: &[u8], mut error: Error) -> Error {
     error
 }
 
-/// Both engines validate with the same library, whose errors end like this.
+/// Finds the offset in a message. Both engines validate with the same library, whose messages end with it.
 fn offset_in(message: &str) -> Option<u64> {
     let (_, rest) = message.rsplit_once("at offset 0x")?;
     let digits = rest.split(|digit: char| !digit.is_ascii_hexdigit()).next()?;
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// What sections are called, and in which order they come, each once.
+/// The sections in the order in which they must come, each at most once, with their names.
 const SECTIONS: [(u8, &str); 13] = [
     (1, "type"),
     (2, "import"),
@@ -48,8 +48,8 @@ const SECTIONS: [(u8, &str); 13] = [
 ];
 const CUSTOM: u8 = 0;
 
-/// What is wrong with a module's sections as such. Engines call all of it an end of the file, or give the place where the contents
-/// of a section begin.
+/// Finds what is wrong with a module's sections themselves. Engines report all of this as an unexpected end, or with
+/// the offset of a section's contents.
 fn fault_of_sections(wasm: &[u8]) -> Option<Error> {
     let fault = |offset: usize, message: String| {
         let mut error = Error::new(ErrorKind::Compile, format!("{message} (at offset {offset:#x})"));
@@ -62,7 +62,7 @@ fn fault_of_sections(wasm: &[u8]) -> Option<Error> {
     while !reader.eof() {
         let start = reader.original_position();
         if wasm[start..].starts_with(MODULE) {
-            return fault(start, "expected a section, got another module; the file holds several".to_string());
+            return fault(start, "expected a section, got another module; the file contains several".to_string());
         }
         let id = reader.read_u8().ok()?;
         let place = SECTIONS.iter().position(|(known, _)| *known == id);
@@ -71,11 +71,11 @@ fn fault_of_sections(wasm: &[u8]) -> Option<Error> {
         }
         let name = place.map_or("custom", |place| SECTIONS[place].1);
         if place.is_some() && last >= place {
-            let what = if last == place { "is there twice" } else { "is out of order" };
+            let what = if last == place { "occurs twice" } else { "is out of order" };
             return fault(start, format!("the {name} section {what}"));
         }
         last = last.max(place);
-        // Of a size that is malformed the engine says what is wrong.
+        // If the size is malformed, the engine's message says so.
         let size = reader.read_var_u32().ok()?;
         let missing = (size as usize).saturating_sub(reader.bytes_remaining());
         if missing > 0 {
@@ -86,12 +86,12 @@ fn fault_of_sections(wasm: &[u8]) -> Option<Error> {
     None
 }
 
-/// The function whose code is at `offset`: its index, and the name that the module gives it.
+/// Finds the function whose code contains `offset`: its index, and its name in the module.
 fn function_at(wasm: &[u8], offset: u64) -> Option<(u32, Option<String>)> {
     let mut index = 0;
     let mut found = None;
     for payload in Parser::new(0).parse_all(wasm) {
-        // What comes after the place may be malformed as well.
+        // The rest of the module may be malformed as well.
         let Ok(payload) = payload else { break };
         match payload {
             Payload::ImportSection(section) => {
@@ -100,7 +100,7 @@ fn function_at(wasm: &[u8], offset: u64) -> Option<(u32, Option<String>)> {
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                // An error about the end of a body is one byte beyond it.
+                // An error about the end of a body is reported one byte beyond it.
                 if found.is_none() && (range.start as u64..=range.end as u64).contains(&offset) {
                     found = Some(index);
                 }
@@ -128,7 +128,7 @@ mod tests {
     fn offsets_are_found_and_functions_named() {
         let wasm = wat::parse_str("(module (import \"a\" \"b\" (func)) (func nop) (func $twice (param i32) nop nop))");
         let wasm = wasm.expect("valid text");
-        // The body of the last function: its size, no locals, two nops, end.
+        // The body of the last function: its size, no locals, two `nop`s, `end`.
         let at = wasm.windows(5).position(|bytes| bytes == [4, 0, 1, 1, 0x0b]).expect("the body") + 2;
         let error = located(&wasm, Error::new(ErrorKind::Compile, format!("bad (at offset {at:#x})")));
         assert_eq!(error.offset, Some(at as u64));
@@ -146,7 +146,7 @@ mod tests {
             (b"\x03\x01\0\x01\x01\0", 11, "the type section is out of order"),
             (b"\x0c\x01\0\x09\x01\0", 11, "the element section is out of order"),
             (b"\x0d\x01\0\x05\x01\0", 11, "the memory section is out of order"),
-            (b"\x01\x01\0\0\x01\0\x01\x01\0", 14, "the type section is there twice"),
+            (b"\x01\x01\0\0\x01\0\x01\x01\0", 14, "the type section occurs twice"),
             (b"\0asm\x01\0\0\0", 8, "another module"),
             (b"\x01\x05\0", 11, "4 bytes of the type section are missing"),
             (b"\0\x7f\x01a", 12, "125 bytes of the custom section are missing"),

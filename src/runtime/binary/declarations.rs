@@ -1,23 +1,28 @@
-//! What a module declares: the types of its imports and exports, in declared order, and which of them are the same thing.
+//! What a module declares: the types of its imports and exports, in the declared order, and which of these are the
+//! same thing.
 //!
-//! Engines order imports and exports as it suits them and forget indices; so this is read from the module itself.
+//! Engines order imports and exports in their own way and forget their indices, so this is read from the module
+//! itself.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
     ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
 };
+use std::sync::OnceLock;
 use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
 pub struct Declarations {
     pub imports: Vec<Import>,
     pub exports: Vec<Export>,
-    /// Whether there is a memory, imported or its own, that threads share.
+    /// The positions of the exports in the order of their names. Made when a name is first looked up.
+    by_name: OnceLock<Box<[u32]>>,
+    /// Whether the module imports or defines a shared memory.
     pub shares_memory: bool,
-    /// How many memories and tables the module defines itself.
+    /// The number of memories, and of tables, that the module defines itself.
     own_memories: u64,
     own_tables: u64,
-    /// The module without code, data and whatever else the above does not come from: what an artifact keeps of it.
+    /// The sections of the module that this was read from, without code and data. An artifact keeps them.
     pub outline: Vec<u8>,
 }
 
@@ -30,7 +35,7 @@ pub struct Import {
 pub struct Export {
     pub name: String,
     pub ty: ExternType,
-    /// Index among the things of this kind, imported ones first.
+    /// The index among all definitions of this kind, imported ones first.
     pub index: u32,
     pub source: Source,
 }
@@ -38,9 +43,9 @@ pub struct Export {
 /// Where an export comes from.
 #[derive(Clone, Copy)]
 pub enum Source {
-    /// The import at this position, exported again.
+    /// An import that is exported again, by its position among the imports.
     Import(usize),
-    /// Defined by the module; the position of the first export of the same thing, often the export's own.
+    /// A definition of the module, by the position of the first export of it, which often is this export.
     Own(usize),
 }
 
@@ -50,27 +55,38 @@ enum TypeEntry {
     Aggregate,
 }
 
-/// Everything of a kind, in index order: its type as the parser has it, for few are ever asked for; and where its exports come
-/// from, known once it is imported or exported.
+/// All definitions of a kind, in the order of their indices. Each has its type in the parser's form, because few are
+/// ever needed, and the source of its exports, which is known once it is imported or exported.
 type Space = Vec<(TypeRef, Option<Source>)>;
 
 impl Declarations {
-    /// Reads what a module declares. `wasm` has been accepted by an engine or is about to be: nothing is validated here
-    /// beyond what reading needs.
+    /// Reads what a module declares. An engine has accepted `wasm` or is about to see it, so this validates no more
+    /// than it needs for reading.
     pub fn parse(wasm: &[u8]) -> Result<Declarations> {
         let mut reader = Reader::default();
         let declarations = reader.read(wasm).map_err(|error| {
             Error::new(ErrorKind::Compile, format!("{} at offset {:#x}", error.message(), error.offset()))
         })?;
         if reader.imports_exactly {
-            // Validators let it pass, engines do not.
+            // Validators accept this, but engines do not.
             let message = "the module imports a function of an exact type, which is not supported";
             return Err(Error::new(ErrorKind::Compile, message));
         }
         Ok(declarations)
     }
 
-    /// What an instance of the module adds to those of its store.
+    /// Returns the position of the export with this name, if there is one. Names of exports are unique.
+    pub fn export_named(&self, name: &[u8]) -> Option<usize> {
+        let name_at = |position: &u32| self.exports[*position as usize].name.as_bytes();
+        let by_name = self.by_name.get_or_init(|| {
+            let mut positions: Box<[u32]> = (0..self.exports.len() as u32).collect();
+            positions.sort_unstable_by_key(name_at);
+            positions
+        });
+        by_name.binary_search_by_key(&name, name_at).ok().map(|found| by_name[found] as usize)
+    }
+
+    /// Returns what an instance of the module adds to the counts of its store.
     pub fn resources(&self) -> [(Resource, u64); 3] {
         [(Resource::Instances, 1), (Resource::Tables, self.own_tables), (Resource::Memories, self.own_memories)]
     }
@@ -157,13 +173,15 @@ impl Reader {
                 _ => {}
             }
             let Some((id, range)) = payload.as_section() else { continue };
-            // The exported types come from these sections; the bodies and data in the others may be large.
+            // The types of exports come from these sections. The other sections hold bodies and data, and may be
+            // large.
             if (1..=7).contains(&id) | (id == 13) {
                 self.outline.push(id);
                 write_leb128(&mut self.outline, range.len());
                 self.outline.extend_from_slice(&wasm[range.clone()]);
             }
-            // What follows declares nothing; and the parser's closing checks, an outline does not pass: it has no code.
+            // The remaining sections declare nothing. Reading on would also make the parser check that an outline has
+            // code, which it has not.
             if (8..=12).contains(&id) || range.end == wasm.len() {
                 break;
             }
@@ -174,7 +192,15 @@ impl Reader {
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
-        Ok(Declarations { imports, exports, shares_memory, own_memories, own_tables, outline })
+        Ok(Declarations {
+            imports,
+            exports,
+            by_name: OnceLock::new(),
+            shares_memory,
+            own_memories,
+            own_tables,
+            outline,
+        })
     }
 
     fn define(&mut self, ty: TypeRef, source: Option<Source>) {
@@ -184,7 +210,7 @@ impl Reader {
     fn func_type(&self, index: u32) -> FuncType {
         match self.types.get(index as usize) {
             Some(TypeEntry::Func(ty)) => ty.clone(),
-            // Only an invalid module gets here, and the engine refuses it.
+            // Only reached for an invalid module, which the engine refuses.
             _ => FuncType::new(vec![], vec![]),
         }
     }
@@ -237,7 +263,8 @@ impl Reader {
                 let entry = index.as_module_index().and_then(|index| self.types.get(index as usize));
                 match entry {
                     Some(TypeEntry::Aggregate) => (ValKind::AnyRef, false),
-                    // A type of the group being read is not entered yet; a reference to one is as good as to a function.
+                    // A type of the group that is being read is not in the list yet; it is treated like a function
+                    // type.
                     _ => (ValKind::FuncRef, false),
                 }
             }
@@ -246,7 +273,7 @@ impl Reader {
     }
 }
 
-/// What is imported.
+/// Returns the kind of an import.
 pub fn import_kind(ty: &TypeRef) -> ExternKind {
     match ty {
         TypeRef::Func(_) | TypeRef::FuncExact(_) => ExternKind::Func,
@@ -267,7 +294,7 @@ fn extern_kind(kind: ExternalKind) -> ExternKind {
     }
 }
 
-/// Writes a number as modules have them everywhere.
+/// Writes a number in LEB128, the encoding of numbers in modules.
 pub fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
     loop {
         let low = (value & 0x7f) as u8;
@@ -314,6 +341,19 @@ mod tests {
         );
         let exports: Vec<_> = declarations.exports.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(exports, ["again", "table", "f", "f too", "memory"]);
+    }
+
+    #[test]
+    fn exports_are_found_by_name() {
+        let declarations = parse(MIXED);
+        for (position, export) in declarations.exports.iter().enumerate() {
+            assert_eq!(declarations.export_named(export.name.as_bytes()), Some(position));
+        }
+        for name in ["", "g", "agai", "again!", "f to\0", "zz"] {
+            assert_eq!(declarations.export_named(name.as_bytes()), None);
+        }
+        assert_eq!(declarations.export_named(b"\xff"), None);
+        assert_eq!(parse("(module)").export_named(b""), None);
     }
 
     #[test]

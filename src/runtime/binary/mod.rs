@@ -1,4 +1,4 @@
-//! Readers of binaries: what a module's bytes are, say and cost, and the envelope of a serialized one.
+//! Readers of binaries: what a module's bytes are, declare and cost, and the envelope of serialized modules.
 
 pub mod artifact;
 pub mod compile_cost;

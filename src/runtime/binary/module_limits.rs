@@ -1,6 +1,7 @@
-//! Bounds on what is compiled, checked before an engine sees it: compilers take time and memory that grow with these.
+//! Limits on modules, checked before an engine sees the module: compilers take time and memory that grow with what is
+//! limited here.
 
-use super::compile_cost::{Cost, Found, INITIALIZED, Meter, Part};
+use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -8,7 +9,7 @@ use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Parser, Payload, TableInit,
 };
 
-/// What of a module can be bounded; numbers of `wasmrt.h`.
+/// A limit on modules. The numbers are those of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum ModuleLimit {
@@ -36,29 +37,29 @@ impl ModuleLimit {
         ModuleLimit::ConstantTerms,
     ];
 
-    pub fn from_number(number: u8) -> Option<ModuleLimit> {
-        ModuleLimit::ALL.get(usize::from(number)).copied()
+    pub fn from_number(number: u32) -> Option<ModuleLimit> {
+        ModuleLimit::ALL.into_iter().find(|limit| *limit as u32 == number)
     }
 }
 
 pub struct ModuleLimits {
     values: [u64; ModuleLimit::ALL.len()],
-    /// Which of them somebody chose.
+    /// Whether the program has set the limit, for each.
     chosen: [bool; ModuleLimit::ALL.len()],
 }
 
-/// The types that a module may have if nobody says otherwise: some times what compilers emit, and still compiled in seconds. A
-/// compiler makes code for each.
+/// The default for the number of types, for each of which a compiler makes code: several times what real compilers
+/// emit, and still compiled within seconds.
 const DEFAULT_TYPES: u64 = 100_000;
 const DEFAULT_NESTING: u64 = 17_000;
 const DEFAULT_FUNCTION_COST: u64 = 20_000_000;
 const DEFAULT_COST_PER_BYTE: u64 = 8;
 const DEFAULT_CONSTANT_TERMS: u64 = 20_000;
 
-/// A module is never counted as smaller than this.
+/// Modules count as having at least this many bytes.
 const LEAST_BYTES: u64 = 128 << 10;
 
-/// Signatures with more values matter to any engine.
+/// Signatures with more values than this are expensive on any engine.
 const WIDE: u64 = 64;
 
 impl Default for ModuleLimits {
@@ -79,9 +80,10 @@ impl ModuleLimits {
         self.chosen[limit as usize] = true;
     }
 
-    /// Fails if `wasm` is beyond a limit. What is malformed is left to the engine to say. An engine that `compiles` takes what
-    /// [`compile_cost`](super::compile_cost) counts; for another it is counted only if a limit of it was set, or if there are
-    /// signatures so wide that it matters to any engine.
+    /// Fails if `wasm` is beyond a limit. Leaves it to the engine to report malformed modules. For an engine that
+    /// `compiles` to machine code, this counts [`compile_cost`](super::compile_cost). For other engines it does so
+    /// only if the program has set a limit on that, or if some signature is so wide that it is expensive on any
+    /// engine.
     pub fn check(&self, wasm: &[u8], compiles: bool) -> Result<()> {
         let bytes = wasm.len() as u64;
         self.admit(ModuleLimit::Bytes, bytes, || "the module has".to_string(), "bytes")?;
@@ -102,7 +104,8 @@ impl ModuleLimits {
             let Ok(payload) = payload else { break };
             match payload {
                 Payload::TypeSection(section) => {
-                    // Cheap to know, dear to read: the number of groups is at most that of types.
+                    // The section's count of groups costs nothing to read and is not larger than the number of types,
+                    // so it is checked before the section is read.
                     self.admit(ModuleLimit::Types, section.count().into(), module, "types")?;
                     let mut types = 0;
                     for group in section.into_iter().flatten() {
@@ -155,7 +158,7 @@ impl ModuleLimits {
                 }
                 Payload::ElementSection(section) => {
                     for element in section.into_iter().flatten() {
-                        start.add(Part::Instructions, INITIALIZED);
+                        start.add(Part::Instructions, COST_PER_INITIALIZER);
                         let mut known = false;
                         if let ElementKind::Active { offset_expr, .. } = &element.kind {
                             self.admit_expression(&mut meter, &mut start, offset_expr)?;
@@ -163,16 +166,17 @@ impl ModuleLimits {
                         }
                         match element.items {
                             ElementItems::Functions(items) if costs => {
-                                // A table of up to so many elements is made when compiling.
+                                // If the segment's offset is known, a table with up to this many elements is filled
+                                // at compile time.
                                 if !known || items.count() > 1 << 20 {
-                                    start.add(Part::Instructions, INITIALIZED * u64::from(items.count()));
+                                    start.add(Part::Instructions, COST_PER_INITIALIZER * u64::from(items.count()));
                                 }
                                 items.into_iter().flatten().for_each(|function| meter.add_entry(function));
                             }
                             ElementItems::Functions(_) => {}
                             ElementItems::Expressions(_, items) => {
                                 for expression in items.into_iter().flatten() {
-                                    start.add(Part::Instructions, INITIALIZED);
+                                    start.add(Part::Instructions, COST_PER_INITIALIZER);
                                     self.admit_expression(&mut meter, &mut start, &expression)?;
                                 }
                             }
@@ -182,7 +186,7 @@ impl ModuleLimits {
                 Payload::DataSection(section) => {
                     for data in section.into_iter().flatten() {
                         if let DataKind::Active { offset_expr, .. } = &data.kind {
-                            start.add(Part::Instructions, 2 * INITIALIZED);
+                            start.add(Part::Instructions, 2 * COST_PER_INITIALIZER);
                             self.admit_expression(&mut meter, &mut start, offset_expr)?;
                         }
                     }
@@ -196,7 +200,7 @@ impl ModuleLimits {
                     if costs {
                         let Found { cost, nesting } = meter.read(function as u32, &body);
                         self.admit(ModuleLimit::Nesting, nesting, name, "blocks within each other")?;
-                        let name = || format!("function {function}, most of it for {}, has", cost.reason());
+                        let name = || format!("function {function} (mostly {}) has", cost.reason());
                         self.admit(ModuleLimit::FunctionCost, cost.total(), name, "units of compile cost")?;
                         total.join(&cost);
                     }
@@ -206,14 +210,14 @@ impl ModuleLimits {
             }
         }
         if costs {
-            let name = || format!("the module's start, most of it for {}, has", start.reason());
+            let name = || format!("the module's initialisation (mostly {}) has", start.reason());
             self.admit(ModuleLimit::FunctionCost, start.total(), name, "units of compile cost")?;
             total.join(&start);
             let allowed = self.values[ModuleLimit::CostPerByte as usize];
             let counted = bytes.max(LEAST_BYTES);
             if total.total() > allowed.saturating_mul(counted) {
                 let message = format!(
-                    "the module, of {bytes} bytes, has {} units of compile cost, most of it for {}, where the engine's \
+                    "the module has {} units of compile cost (mostly {}) for its {bytes} bytes, but the engine's \
                      configuration allows {allowed} for each byte",
                     total.total(),
                     total.reason()
@@ -237,12 +241,12 @@ impl ModuleLimits {
         if count <= allowed {
             return Ok(());
         }
-        let message = format!("{} {count} {what}, where the engine's configuration allows {allowed}", who());
+        let message = format!("{} {count} {what}, but the engine's configuration allows {allowed}", who());
         Err(Error::new(ErrorKind::Limit, message))
     }
 }
 
-/// The locals of a function that are not parameters.
+/// Returns the number of a function's locals, without its parameters.
 pub fn locals(body: &FunctionBody) -> u64 {
     let groups = body.get_locals_reader().into_iter().flatten().map_while(|group| group.ok());
     groups.fold(0, |sum, (count, _)| sum + u64::from(count))
@@ -283,7 +287,7 @@ mod tests {
         Some(error.message.clone())
     }
 
-    /// Text for each number below `count`.
+    /// Concatenates the text for each number below `count`.
     fn each(count: usize, text: impl Fn(usize) -> String) -> String {
         (0..count).map(text).collect()
     }
@@ -292,13 +296,13 @@ mod tests {
         "i32 ".repeat(count)
     }
 
-    /// Modules that would take a compiler minutes or gigabytes, and what the refusal names.
+    /// Modules that would take a compiler minutes or gigabytes, and a part of the refusal's message.
     fn bombs() -> Vec<(&'static str, String)> {
         let values = valued(1000);
         let zeros = "i32.const 0 ".repeat(1000);
         vec![
             (
-                "function 0, most of it for locals that change in loops and branches",
+                "function 0 (mostly locals that change in loops and branches",
                 format!(
                     "(func (local {}) {} {})",
                     valued(1000),
@@ -307,7 +311,7 @@ mod tests {
                 ),
             ),
             (
-                "most of it for locals that change in loops and branches",
+                "mostly locals that change in loops and branches",
                 format!(
                     "(func (param i32) (local {}) {} local.get 0 br_table {} {})",
                     valued(500),
@@ -369,7 +373,7 @@ mod tests {
                     "struct.new_default $s drop ".repeat(1000)
                 ),
             ),
-            ("the module, of", format!("(func $f) (elem func {})", "$f ".repeat(200_000))),
+            ("the module has", format!("(func $f) (elem func {})", "$f ".repeat(200_000))),
             (
                 "a constant expression of the module has 20001 terms",
                 format!("(global i32 i32.const 0 {})", "i32.const 1 i32.add ".repeat(10_000)),
@@ -387,7 +391,7 @@ mod tests {
         }
     }
 
-    /// Another kind of engine takes no more than in proportion, but for values that are copied.
+    /// Engines that do not make machine code take time in proportion to the size, except for values that they copy.
     #[test]
     fn costs_count_where_they_matter() {
         let mut refused = 0;
@@ -402,7 +406,7 @@ mod tests {
             } else {
                 assert!(!wide, "{reason}");
             }
-            // Whoever asks for them gets them.
+            // A program that sets a limit gets it with any engine.
             let mut limits = ModuleLimits::default();
             limits.set(ModuleLimit::CostPerByte, DEFAULT_COST_PER_BYTE);
             assert!(refusal(&limits, &text, false).is_some(), "{reason}");

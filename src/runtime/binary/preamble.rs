@@ -1,21 +1,21 @@
-//! How bytes start that were given as a module, and what they are if they are none. Engines have their own words for that,
-//! and some take text as well; `wasm.h` takes binaries.
+//! Checks how bytes start that were passed as a module, and tells what they are if they are not one. Engines describe
+//! that in their own words, and some accept text as well; `wasm.h` accepts binaries only.
 
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 
 const MAGIC: &[u8] = b"\0asm";
-/// How every module starts.
+/// The first bytes of every module.
 pub const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-/// How every serialized module starts.
+/// The first bytes of every serialized module.
 pub const ARTIFACT: &[u8; 8] = b"\0wasmrt\x01";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// What is said of components, which many a compiler makes by now.
-const COMPONENT_REFUSED: &str = "expected a WebAssembly module, got a component, which wasm.h does not know; compile to a \
+/// The error for components, which many compilers make by now.
+const COMPONENT_REFUSED: &str = "expected a WebAssembly module, got a component, which wasm.h does not support; compile to a \
      core module instead (for Rust and C the target wasm32-wasip1 instead of wasm32-wasip2, without cargo-component or \
      componentize), or take the modules out of it with `wasm-tools component unbundle`";
 
-/// What is given for a module by mistake, and what to do with it.
+/// What programs pass as a module by mistake, and what to do instead.
 const FORMATS: [(&[u8], &str); 21] = [
     (b"\x1f\x8b", "data compressed with gzip; decompress it first"),
     (b"\x28\xb5\x2f\xfd", "data compressed with zstd; decompress it first"),
@@ -40,10 +40,11 @@ const FORMATS: [(&[u8], &str); 21] = [
     (b"#!", "a script"),
 ];
 
-/// Where an ELF file says which system it is for, and what is there in modules compiled ahead of time (.cwasm).
+/// The byte of an ELF file that says for which system it is, and its value in modules that were compiled ahead of
+/// time (.cwasm).
 const COMPILED_MODULE: (usize, u8) = (7, 200);
 
-/// Fails unless `bytes` start as a module of WebAssembly does.
+/// Fails unless `bytes` start as a WebAssembly module does.
 pub fn check(bytes: &[u8]) -> Result<()> {
     if bytes.starts_with(MODULE) {
         return Ok(());
@@ -78,14 +79,14 @@ fn in_hex(bytes: &[u8]) -> String {
     start.join(" ")
 }
 
-/// What bytes that are no module are, if that can be told, and what to do with them.
+/// Tells what bytes are that are not a module, if they are recognised, and what to do with them.
 pub fn describe(bytes: &[u8]) -> Option<(&'static str, Option<Advice>)> {
     let text = without_mark(bytes).trim_ascii_start();
     let is_text = text.starts_with(b"(") || text.starts_with(b";;");
     other_format(bytes).or(is_text.then_some(("text", Some(Advice::ConvertText))))
 }
 
-/// Likewise, for what is no WebAssembly text either.
+/// Tells what bytes are that are not WebAssembly text either, if they are recognised.
 fn other_format(bytes: &[u8]) -> Option<(&'static str, Option<Advice>)> {
     if bytes.starts_with(ARTIFACT) {
         return Some(("a serialized module", Some(Advice::Deserialize)));
@@ -100,16 +101,16 @@ fn other_format(bytes: &[u8]) -> Option<(&'static str, Option<Advice>)> {
     FORMATS.iter().find(is).map(|(_, what)| (*what, None))
 }
 
-/// Text without the mark of its encoding that some editors begin it with.
+/// Returns text without the byte order mark that some editors put before it.
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// An error in a module's text, in words that say what the text is if it is none of a module.
+/// Returns the error for a module's text. If it is not the text of a module at all, the message says what it is.
 #[cold]
 pub fn text_error(text: &[u8], error: String) -> Error {
     let (message, advice) = match other_format(text) {
-        // The library that reads text is built without them.
+        // The library that reads text is built without support for components.
         _ if error.starts_with("support for parsing components disabled") => (COMPONENT_REFUSED.to_string(), None),
         Some((what, advice)) => (format!("expected WebAssembly text, got {what}"), advice),
         _ => (error, None),

@@ -1,13 +1,13 @@
-//! Traps that the specification tells apart and engines do not, found by the instruction.
+//! Distinguishes traps that the specification tells apart and engines do not, by the instruction that trapped.
 //!
-//! A call through a table beyond its end is an "undefined element", any other access an "out of bounds table access"; and
-//! which kind of reference was null depends on who used it. Where an engine says where it trapped, the instruction there
-//! decides.
+//! A call through a table beyond its end is an "undefined element", any other access beyond it an "out of bounds
+//! table access". And which kind of reference was null depends on the instruction that used it. Where an engine
+//! reports the place of a trap, the instruction there decides.
 
 use crate::runtime::base::trap_code::TrapCode;
 use wasmparser::{Operator, Payload};
 
-/// What an instruction does that a trap may be about.
+/// What an instruction accesses, where a trap depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Site {
@@ -40,14 +40,14 @@ impl Site {
     }
 }
 
-/// Offsets in a module of the instructions that are such sites, ascending. Most modules have none.
+/// The module offsets of all such instructions, ascending. Most modules have none.
 #[derive(Default)]
 pub struct TrapSites(Vec<(u32, Site)>);
 
 impl TrapSites {
     pub fn of(wasm: &[u8]) -> TrapSites {
         let mut sites = TrapSites::default();
-        // An error means an invalid module, which the engine refuses with a better message.
+        // An error means that the module is invalid, which the engine reports with a better message.
         let _ = each_operator(wasm, |operator, offset| {
             sites.0.extend(Site::of(operator).map(|site| (offset as u32, site)));
         });
@@ -58,12 +58,12 @@ impl TrapSites {
         self.0.is_empty()
     }
 
-    /// What a trap at `offset` is, which the engine calls `code`.
+    /// Returns the exact code of a trap at `offset` that the engine reports as `code`.
     pub fn refine(&self, code: TrapCode, offset: usize) -> TrapCode {
         let position = self.0.binary_search_by_key(&offset, |(offset, _)| *offset as usize);
         let site = position.ok().map(|position| self.0[position].1);
         match (code, site) {
-            // Of arrays, those that are made from an element segment, which counts as a table.
+            // `Array` stands for arrays that are made from an element segment, which counts as a table.
             (TrapCode::TableOutOfBounds, Some(Site::Table | Site::Array)) => TrapCode::TableOutOfBounds,
             (TrapCode::TableOutOfBounds, _) => TrapCode::UndefinedElement,
             (TrapCode::NullReference, Some(Site::Function)) => TrapCode::NullFunctionReference,
@@ -90,7 +90,7 @@ impl TrapSites {
     }
 }
 
-/// Calls `visit` with every instruction of a module, and its offset in the module.
+/// Calls `visit` for every instruction of a module, with its offset in the module.
 fn each_operator(wasm: &[u8], mut visit: impl FnMut(&Operator, usize)) -> wasmparser::Result<()> {
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload? {

@@ -1,24 +1,24 @@
-//! Code for each small number of parameters and results.
+//! Code that is generated for each small number of parameters and results.
 //!
-//! Most functions take and give a few numbers. In code that is made for their very number of them there are no loops, and where
-//! all of them are of type i32, no kinds to look up.
+//! Most functions have a few numbers as parameters and results. Code that is generated for exact numbers of them has
+//! no loops, and where all of them are of type i32, it looks up no kinds.
 
 use crate::runtime::base::types::FuncType;
 
-/// Something that is made for the number of a function's parameters and results, and for whether all are of type i32.
+/// Something that can be made for given numbers of parameters and results, and for types with `ONLY_I32` or others.
 pub trait ByArity {
     type Out;
     fn make<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize>(self) -> Self::Out;
 }
 
-/// Defines `by_arity`, and the most parameters and results that it knows, from one list.
+/// Defines `by_arity`, and the largest numbers of parameters and results that it supports, from one list.
 macro_rules! arities {
     ($($params:literal)*) => {
         pub const MAX_PARAMS: usize = [$($params),*].len() - 1;
         pub const MAX_RESULTS: usize = 2;
 
-        /// Makes `what` for functions of a type. `None` if the type has more parameters or results than code is made for, or others
-        /// than numbers.
+        /// Makes `what` for functions of a type. `None` if the type has more parameters or results than supported, or
+        /// types that are not numbers.
         #[inline]
         pub fn by_arity<A: ByArity>(ty: &FuncType, what: A) -> Option<A::Out> {
             Some(match (ty.numeric, ty.only_i32, ty.params.len(), ty.results.len()) {

@@ -1,4 +1,4 @@
-//! What an engine is to be like: the program's wishes, then the operator's, from the environment.
+//! The configuration of an engine: what the program sets and, where it sets nothing, what the environment says.
 
 use super::engine_traits::Backend;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -7,16 +7,16 @@ use crate::runtime::base::options::{Compiler, Optimization, Options, Profiling, 
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::ffi::{CStr, c_char};
 
-/// The backends that there are.
+/// The backends that are compiled in.
 pub type Registry = &'static [&'static dyn Backend];
 
-/// A configuration: all that C can set before there is an engine.
+/// A configuration: everything that C can set before an engine exists.
 #[derive(Default)]
 pub struct Config {
     backend: Option<&'static dyn Backend>,
     pub options: Options,
     pub module_limits: ModuleLimits,
-    /// The environment variables of settings that [`Config::resolve`] followed.
+    /// The environment variables whose settings [`Config::resolve`] has used.
     from_environment: Vec<&'static str>,
 }
 
@@ -25,8 +25,8 @@ impl Config {
         self.backend = Some(backend);
     }
 
-    /// Adds what the environment says where the program says nothing, and finds the backend among `registry`, whose first is
-    /// the default. Fails where that backend cannot do what is asked.
+    /// Adds what the environment says where the program has set nothing, and chooses the backend. The default is the
+    /// first of `registry`. Fails if the backend does not support a setting.
     pub fn resolve(&mut self, registry: Registry) -> Result<&'static dyn Backend> {
         self.read_environment(registry)?;
         let backend = self.backend.or(registry.first().copied());
@@ -35,7 +35,7 @@ impl Config {
         let missing = self.options.asked().find(|setting| !backend.can(*setting));
         if let Some(setting) = missing {
             let origin = self.options.origin(setting).unwrap_or("the configuration");
-            return Err(unsupported(backend.name(), &format!("{} (asked for by {origin})", setting.name())));
+            return Err(unsupported(backend.name(), &format!("{} (requested by {origin})", setting.name())));
         }
         Ok(backend)
     }
@@ -65,15 +65,19 @@ impl Config {
             }
             Ok(())
         })?;
-        // Misspelt ones would be ignored in silence otherwise. Only now, as a logger may change the environment.
+        // Warns about misspelt variables, which would otherwise be ignored silently. Only after the loop, because a
+        // logger may change the environment.
         for name in unknown {
             let known: Vec<_> = VARIABLES.iter().map(|(known, ..)| *known).collect();
-            log::warn(&format!("environment variable {name} is none of those that are read: {}", known.join(", ")));
+            log::warn(&format!(
+                "environment variable {name} is unknown and ignored; these are known: {}",
+                known.join(", ")
+            ));
         }
         Ok(())
     }
 
-    /// Adds to a backend's refusal what the environment may have to do with it.
+    /// Adds to an error the environment variables that may have caused it.
     pub fn explain(&self, mut error: Error) -> Error {
         if !self.from_environment.is_empty() {
             error.message.push_str(&format!(" (from the environment: {})", self.from_environment.join(", ")));
@@ -82,10 +86,12 @@ impl Config {
     }
 }
 
-/// Reads a variable of the environment into a configuration; false if the program has decided that itself.
+/// Reads the text of an environment variable into a configuration. Returns false if the program has set the value
+/// itself.
 type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
 
-/// The environment variables by which an operator sets what programs leave open. docs/wasmrt.md has them as a table.
+/// The environment variables by which an operator sets what a program leaves open. docs/wasmrt.md lists them in a
+/// table.
 const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_BACKEND", None, |config, registry, text| {
         let backend = || find_backend(registry, text).map_err(|error| error.message.clone());
@@ -115,13 +121,13 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     }),
 ];
 
-/// A size for the stack of WebAssembly that means something.
+/// Checks a size for the stack of WebAssembly.
 pub fn stack_size(bytes: usize) -> Result<usize, String> {
     const MAX_STACK: usize = 1 << 30;
     if (1..=MAX_STACK).contains(&bytes) {
         return Ok(bytes);
     }
-    Err(format!("expected a size of the stack, from 1 to {MAX_STACK} bytes, got {bytes}"))
+    Err(format!("expected a stack size from 1 to {MAX_STACK} bytes, got {bytes}"))
 }
 
 fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {
@@ -133,24 +139,24 @@ fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> 
 }
 
 fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    // Rust's numbers may have a sign.
+    // Rust would accept a sign.
     let number = if text.bytes().all(|digit| digit.is_ascii_digit()) { text.parse().ok() } else { None };
     number.ok_or_else(|| format!("expected a number of bytes, got \"{text}\""))
 }
 
-/// Calls `visit` with the name and the text of each variable of the environment that is for this library.
+/// Calls `visit` with the name and the text of each environment variable that is meant for this library.
 ///
-/// Reads the environment where it is: copying all of it, as [`std::env::vars_os`] does, or searching it for each variable would
-/// take longer than making an engine.
+/// Reads the environment in place: copying all of it, as [`std::env::vars_os`] does, or searching it for each
+/// variable would take longer than making an engine.
 fn for_each_variable(mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
     const PREFIX: &[u8] = b"WASMRT_";
-    // SAFETY: a list of strings that ends with NULL, or NULL. As `getenv` demands as well, nobody changes it meanwhile: `visit`
-    // does not, and a program with threads must not.
+    // SAFETY: `environ` is null or a list of strings that ends with null. Nothing changes it meanwhile, which
+    // `getenv` requires as well: `visit` does not, and a program with several threads must not.
     unsafe {
         let mut entry = environment();
         while !entry.is_null() && !(*entry).is_null() {
             let start = (*entry).cast::<u8>();
-            // Byte by byte, up to the first that differs: the string may be shorter.
+            // Byte by byte, up to the first difference, because the string may be shorter than the prefix.
             if PREFIX.iter().enumerate().all(|(position, byte)| *start.add(position) == *byte) {
                 let bytes = CStr::from_ptr(*entry).to_bytes();
                 if let Some(equals) = bytes.iter().position(|byte| *byte == b'=') {
@@ -164,27 +170,28 @@ fn for_each_variable(mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Resul
 }
 
 /// # Safety
-/// Nobody changes the environment meanwhile.
+/// Nothing changes the environment meanwhile.
 #[cfg(not(target_vendor = "apple"))]
 unsafe fn environment() -> *const *const c_char {
     unsafe extern "C" {
         static mut environ: *const *const c_char;
     }
-    // SAFETY: POSIX has this variable in every program; as promised by the caller, nobody writes to it.
+    // SAFETY: POSIX defines this variable in every program, and the contract says that nothing writes to it.
     unsafe { environ }
 }
 
-/// Where shared libraries do not see the variable.
+/// The environment on systems whose shared libraries cannot refer to the variable.
 ///
 /// # Safety
-/// Likewise.
+/// Nothing changes the environment meanwhile.
 #[cfg(target_vendor = "apple")]
 unsafe fn environment() -> *const *const c_char {
-    // SAFETY: the system has this function for the purpose; as promised by the caller, nobody writes to what it points to.
+    // SAFETY: the system has this function for this purpose, and the contract says that nothing writes to what it
+    // points to.
     unsafe { (*libc::_NSGetEnviron()).cast() }
 }
 
-/// The backend of a name.
+/// Finds the backend with a name.
 pub fn find_backend(registry: Registry, name: &str) -> Result<&'static dyn Backend> {
     registry.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes()).ok_or_else(|| {
         let names: Vec<_> = registry.iter().map(|backend| backend.name().to_string_lossy()).collect();

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An engine: shared by its stores and modules, usable from any thread.
+/// An engine: shared by its stores and modules, and usable from any thread.
 pub struct Engine {
     pub backend: &'static dyn Backend,
     pub inner: Box<dyn engine_traits::Engine>,
@@ -36,7 +36,8 @@ impl Engine {
         Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
     }
 
-    /// Makes an engine that may turn out to be good for nothing, which is a refusal of what is configured.
+    /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the
+    /// configuration.
     fn make_and_try(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let asked = config.options.in_words();
         let Options { pooling, memory_reservation, memory_guard, max_wasm_stack, .. } = &config.options;
@@ -44,13 +45,13 @@ impl Engine {
             pooling.is_some() || memory_reservation.is_some() || memory_guard.is_some() || max_wasm_stack.is_some();
         let refusal = |cause: &str| {
             let name = backend.name().to_string_lossy();
-            let message = format!("the {name} backend runs nothing with what is configured, {asked}: {cause}");
+            let message = format!("the {name} backend cannot run anything with this configuration ({asked}): {cause}");
             Error::new(ErrorKind::Unsupported, message)
         };
         let made = catch_unwind(AssertUnwindSafe(|| {
             let engine = Engine::make(backend, config)?;
             trial::run(&engine).map_err(|error| match error.kind {
-                // What the system lacks at the moment, if the configuration does not ask for much.
+                // If the configuration does not ask for much, the system lacks something at the moment.
                 ErrorKind::Limit if !asks_for_space => error,
                 _ => refusal(&error.message),
             })?;
@@ -59,7 +60,7 @@ impl Engine {
         made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
     }
 
-    /// How many modules there are.
+    /// Returns how many modules there are.
     pub fn modules(&self) -> usize {
         self.modules.load(Ordering::Relaxed)
     }
@@ -73,9 +74,9 @@ impl Engine {
     }
 }
 
-/// Tells the process about this library, before anything that takes long or starts a thread.
+/// Prepares the process for this library, before anything that takes long or starts a thread.
 pub fn prepare_process() {
-    // Tests are to print why they fail, and fuzzers have a hook of their own.
+    // Tests have to print why they fail, and fuzzers have a hook of their own.
     #[cfg(not(any(test, fuzzing)))]
     crate::runtime::base::error::keep_panics_quiet();
     super::fork::prepare();

@@ -1,8 +1,8 @@
-//! What an engine has to do to serve as a backend.
+//! What an engine has to implement to serve as a backend.
 //!
-//! An implementation knows the types of the runtime and those of its engine, and nothing of C. What engines lack or do
-//! differently (identity, host info, finalizers, foreign objects, link errors, artifacts' envelopes, texts of traps) is done
-//! once in the runtime.
+//! An implementation knows the types of the runtime and those of its engine, but nothing of C. What engines lack or
+//! do differently (identity, host info, finalizers, foreign objects, link errors, the envelope of artifacts, the
+//! texts of traps) is done once, in the runtime.
 
 use super::entry::Entry;
 use super::func::Func;
@@ -10,7 +10,7 @@ use super::object::{Handle, Object, Retained};
 use super::store::Store as RuntimeStore;
 use super::value::Val;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Setting};
+use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use std::any::Any;
@@ -20,31 +20,37 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 pub trait Backend: Sync {
-    /// As C and the environment spell it.
+    /// The name by which C and the environment select it.
     fn name(&self) -> &'static CStr;
 
-    /// Whether it can do at all what a setting asks for. What exactly is asked for, [`Backend::new_engine`] judges.
+    /// The version of the engine's crate.
+    fn version(&self) -> &'static CStr;
+
+    /// Whether the engine runs modules that use a proposal, with at least one of its compilers.
+    fn has(&self, proposal: Proposal) -> bool;
+
+    /// Whether the backend supports a setting at all. [`Backend::new_engine`] judges the value that was set.
     fn can(&self, setting: Setting) -> bool;
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>>;
 }
 
 pub trait Engine: Send + Sync {
-    /// What an artifact depends on that the engine does not check itself. Artifacts of other settings are refused before the
-    /// engine sees them.
+    /// The settings that an artifact depends on and that the engine does not check itself. Artifacts of other
+    /// settings are refused before the engine sees them.
     fn settings(&self) -> String;
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>>;
 
     fn validate(&self, wasm: &[u8]) -> Result<()>;
 
-    /// Makes a module from what [`Module::serialize`] gave.
+    /// Makes a module from what [`Module::serialize`] returned.
     ///
     /// # Safety
-    /// The engine may trust `artifact` blindly: it must be what an engine of the same settings made.
+    /// `artifact` was made by an engine of the same version and settings: the engine may trust it blindly.
     unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>>;
 
-    /// Whether modules of this engine run on this machine; if not, they can only be serialized.
+    /// Whether modules of this engine can run on this machine. If not, they can only be serialized.
     fn runs_here(&self) -> bool {
         true
     }
@@ -52,33 +58,37 @@ pub trait Engine: Send + Sync {
     /// Makes an empty store for `owner`.
     ///
     /// # Safety
-    /// `owner` stays at its address until after the store is dropped; it is not looked at before this returns.
+    /// `owner` stays at its address until the store has been dropped. It is uninitialised, and not read, until this
+    /// returns.
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>>;
 
-    /// Whether it makes machine code, which takes more than in proportion to a module's size where the module is made for it.
+    /// Whether the engine makes machine code. For a module that is built to be expensive, that takes far more time
+    /// and memory than its size suggests.
     fn compiles(&self) -> bool {
         false
     }
 
-    /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need ticks now and then.
+    /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need regular ticks.
     fn ticks(&self) -> bool {
         false
     }
 
-    /// Has all guests of this engine that are running ask their supervisors whether to go on. Called from any thread.
+    /// Makes all running guests of this engine ask their supervisors whether to go on. Called from any thread.
     fn tick(&self) {}
 }
 
 pub trait Module: Any + Send + Sync {
-    /// What [`Engine::deserialize`] makes the module from, in two pieces: large ones are not copied to be put together.
+    /// Returns what [`Engine::deserialize`] makes the module from, in two pieces, so that large ones need not be
+    /// copied together.
     fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]>;
 
-    /// A number that tells this module from every other living one in frames of traps; 0 where there are no frames.
+    /// A number that tells this module from every other live one in the frames of traps; 0 if the engine has no
+    /// frames.
     fn identity(&self) -> usize;
 }
 
-/// A function, global, table, memory, tag or instance of an engine's store: a small copyable handle in whatever form the
-/// engine has it. An engine whose handles are not `Copy` keeps them in a list and hands out positions.
+/// A function, global, table, memory, tag or instance in an engine's store: a small handle that can be copied, in the
+/// engine's own form. An engine whose handles are not `Copy` keeps them in a list and uses positions in it.
 #[derive(Clone, Copy)]
 pub struct Entity {
     handle: [MaybeUninit<u64>; 3],
@@ -91,7 +101,7 @@ impl Entity {
         type Room = [MaybeUninit<u64>; 3];
         const { assert!(size_of::<T>() <= size_of::<Room>() && align_of::<T>() <= align_of::<Room>()) };
         let mut room: Room = [MaybeUninit::uninit(); 3];
-        // SAFETY: T fits, as just asserted.
+        // SAFETY: the assertion above says that a `T` fits, in size and alignment.
         unsafe { room.as_mut_ptr().cast::<T>().write(handle) };
         Entity {
             handle: room,
@@ -106,34 +116,34 @@ impl Entity {
     pub unsafe fn get<T: Copy>(&self) -> T {
         #[cfg(debug_assertions)]
         assert_eq!(self.type_name, std::any::type_name::<T>());
-        // SAFETY: a `T` was written here by `new`.
+        // SAFETY: `new` has written a `T` here, as the contract says.
         unsafe { self.handle.as_ptr().cast::<T>().read() }
     }
 }
 
-/// Tells functions of a store apart: two entities are the same function if their keys are equal.
+/// Identifies a function in a store: two entities are the same function if their keys are equal.
 pub type FuncKey = (usize, usize);
 
-/// Why an operation that runs WebAssembly did not come to its end. Handed about in a box, to keep the answer of a call that
-/// did in a register.
+/// Why an operation that runs WebAssembly did not finish. Passed in a box, so that the answer of a successful call
+/// fits in a register.
 pub enum Failure {
     /// WebAssembly trapped.
     Trap(TrapCode, Vec<RawFrame>),
-    /// A host function trapped; its trap is the store's pending one.
+    /// A host function trapped. Its trap is the store's pending one.
     Host(Vec<RawFrame>),
     /// The engine made no instance, and nothing has run.
     NotInstantiated(Error),
-    /// The store's limits did not allow an instance: what would have trapped, and the error that says more.
+    /// The store's limits did not allow an instance: the code of the trap, and the error that says more.
     Limit(TrapCode, Error),
-    /// The engine made no instance, for a reason that has the code of a trap, and nothing has run.
+    /// The engine made no instance, for a reason that has a trap code, and nothing has run.
     Refused(TrapCode),
     /// Anything else.
     Error(Error),
 }
 
 impl Failure {
-    /// Reclassifies the failure of an instantiation before any code ran. It is not a trap: it is about the imports, if the engine's
-    /// message says so, or else about something that the engine lacks.
+    /// Reclassifies the failure of an instantiation before any code ran. It is not a trap, but a link error if the
+    /// engine's message says that it is about an import, and otherwise a limit of the engine.
     pub fn of_instantiation(self, is_about_imports: fn(&str) -> bool) -> Failure {
         match self {
             Failure::Error(mut error) => {
@@ -160,36 +170,37 @@ pub struct RawFrame {
     pub func_offset: usize,
     /// Bytes from the start of the module.
     pub module_offset: usize,
-    /// What the module calls the function, and itself.
+    /// The names of the function and of the module, if the module has them.
     pub func_name: Option<String>,
     pub module_name: Option<String>,
 }
 
-/// A store of an engine. All methods take `&self`: a host function called by the engine calls back into its store, so the
-/// backend keeps a stack of the engine's own contexts and uses the innermost.
+/// A store of an engine. All methods take `&self`: a host function that the engine calls may call back into its
+/// store, so the backend keeps the innermost of the contexts that the engine gave out, and uses that one.
 ///
 /// # Safety
-/// For all methods: entities belong to this store and are of the kind the method is for, types are theirs, values fit
-/// their types (see [`Val::fits`]) and belong to this store. Values passed in stay the caller's; references in values
-/// passed out are owned handles.
-#[allow(clippy::missing_safety_doc)] // it is the same for all of them, and stands above
+/// For all methods: entities belong to this store and are of the kind that the method is for; types are those of the
+/// entities; values fit their types (see [`Val::fits`]) and belong to this store. The caller keeps the values that it
+/// passes; references in values that are returned are owned handles.
+#[allow(clippy::missing_safety_doc)] // the contract is the same for all of them, and is stated above
 pub trait Store {
-    /// Instantiates `module` and runs its start function. The imports are externs, as many and of the kinds as it wants.
+    /// Instantiates `module` and runs its start function. The imports are externs of the number and the kinds that it
+    /// requires.
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>>;
 
-    /// What type of store this is; debug builds check it where the runtime knows.
+    /// The name of the implementing type, which debug builds compare with the type that the runtime expects.
     fn type_name(&self) -> &'static str {
         std::any::type_name::<Self>()
     }
 
-    /// Whether what was made for an instance is freed when instantiation fails, rather than with the store.
+    /// Whether a failed instantiation frees what was made for the instance, rather than the store when it ends.
     fn frees_failed_instances(&self) -> bool {
         false
     }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity;
 
-    /// Makes a function that calls [`super::func::invoke_host`] on `func`, a host function that outlives this
+    /// Makes a function that calls [`super::func::invoke_host`] with `func`, a host function that outlives this
     /// store.
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity;
 
@@ -197,13 +208,14 @@ pub trait Store {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType;
 
-    /// How C calls functions of a type. A store that implements [`CallNumeric`] has [`super::entry::engine_entry`] of its own type,
-    /// which makes calls with numbers only cheaper.
+    /// Chooses how C calls functions of a type. A store that implements [`CallNumeric`] returns
+    /// [`super::entry::engine_entry`] of its own type, which makes calls with numbers only faster.
     fn entry(&self, _ty: &FuncType) -> Entry {
         super::entry::enter_any
     }
 
-    /// Calls `func`, which is the engine's. `results` has room for exactly its results and is written only on success.
+    /// Calls `func`, a function of the engine. `results` has room for exactly its results, and is written only on
+    /// success.
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
@@ -211,10 +223,10 @@ pub trait Store {
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
-    // Elements are objects, still the caller's, or null.
+    // For tables: elements are objects or null. The caller keeps those that it passes.
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity>;
-    /// The element at `index`, null or an owned handle; `None` beyond the end.
+    /// Returns the element at `index`, null or an owned handle; `None` beyond the end.
     unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>>;
     /// Fails beyond the end.
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()>;
@@ -222,25 +234,25 @@ pub trait Store {
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()>;
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity>;
-    /// Where the memory's bytes are and how many, until it grows; that is always preceded by
-    /// [`RuntimeStore::memory_will_grow`].
+    /// Returns the address and the length of the memory's bytes. Both are valid until a memory grows, before which
+    /// the backend calls [`RuntimeStore::memory_will_grow`].
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
-    /// Size in pages.
+    /// Returns the size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;
 
-    /// How much fuel is left. Only called on stores of engines with fuel, as is the next one.
+    /// Returns how much fuel is left. This and the next are only called on stores of engines with fuel.
     fn fuel(&self) -> u64;
     fn set_fuel(&self, fuel: u64);
 }
 
-/// How most functions are called: what [`super::entry::engine_entry`] makes part of each entry.
+/// How functions of numeric types are called. [`super::entry::engine_entry`] compiles this into each entry.
 pub trait CallNumeric: Store {
-    /// What the engine says when a call does not come to its end.
+    /// The engine's answer when a call does not finish.
     type Error;
 
-    /// Calls a function like [`Store::call`], if its type is one that [`super::arity::by_arity`] knows and guests are not interrupted. `only_i32`
-    /// only if the type is so.
+    /// Calls a function like [`Store::call`]. Its type must be one that [`super::arity::by_arity`] supports, guests
+    /// of the store must not be subject to interruption, and `only_i32` may only be true if all types are i32.
     ///
     /// # Safety
     /// As for all methods of [`Store`].

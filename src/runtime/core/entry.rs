@@ -1,4 +1,4 @@
-//! How C calls functions, be they the host's or the engine's.
+//! Entry points through which C calls functions: the host's own and the engine's.
 
 use super::arity::{ByArity, by_arity};
 use super::engine_traits::{CallNumeric, Failure};
@@ -14,15 +14,15 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How C calls an object: one of the functions below. Arguments stay the caller's, results are written without
-/// looking at what was there, and those beyond the room for them are released. A trap is returned, owned, and then nothing
-/// is written.
+/// How C calls an object: one of the functions below. The caller keeps its arguments. Results are written over
+/// whatever was there; those for which there is no room are released. If the call traps, the trap is returned, owned,
+/// and no result is written.
 ///
-/// To be called with the object that it is the entry of; the vectors are null or valid, and values of a reference kind hold
-/// null or live handles.
+/// The object must be the one that this is the entry of. Each vector is null or valid, and its values of a reference
+/// kind hold null or live handles.
 pub type Entry = unsafe extern "C" fn(&Object, *const ValVec, *mut ValVec) -> *mut Object;
 
-/// The entry of an object of `store`.
+/// Chooses the entry of an object of `store`.
 pub fn entry(store: &Store, body: &Body) -> Entry {
     match body {
         Body::Func(func) if func.is_host() => host_entry(&func.ty),
@@ -32,7 +32,7 @@ pub fn entry(store: &Store, body: &Body) -> Entry {
     }
 }
 
-/// The entry of what is no function. A deleted object has no store for a trap to belong to any more.
+/// The entry of objects that are not functions. A deleted object no longer has a store that a trap could belong to.
 #[cold]
 pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVec) -> *mut Object {
     let error = wrong_kind(object, "a function");
@@ -43,7 +43,7 @@ pub extern "C" fn enter_nothing(object: &Object, _: *const ValVec, _: *mut ValVe
     guarded(object, |store| Err(store.error_trap(error)), |_, trap| trap)
 }
 
-/// The entry of functions of a type in an engine whose stores are `S`.
+/// Chooses the entry of functions of type `ty` in an engine whose stores are of type `S`.
 pub fn engine_entry<S: CallNumeric>(ty: &FuncType) -> Entry {
     struct EngineEntry<S>(PhantomData<S>);
     impl<S: CallNumeric> ByArity for EngineEntry<S> {
@@ -72,17 +72,19 @@ unsafe extern "C" fn enter_engine<S: CallNumeric, const ONLY_I32: bool, const PA
     results: *mut ValVec,
 ) -> *mut Object {
     let call = |store: &Store, func: &Func, (_, args): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
-        // SAFETY: this is the entry of functions of the engine, whose stores are of this type. The arguments fit.
+        // SAFETY: only functions of the engine whose stores are `S` have this entry. `enter` has checked the
+        // arguments and the room.
         unsafe { store.backend_as::<S>().call_numeric(func, args, results, ONLY_I32) }
     };
-    // SAFETY: as promised by the caller.
+    // SAFETY: the caller keeps the contract of `Entry`, which is `enter`'s.
     unsafe { enter::<ONLY_I32, PARAMS, RESULTS, _>(object, args, results, call, engine_trap::<S>) }
 }
 
-/// The trap for what the engine says. It finds its way anew from the object, so that calls keep nothing at hand for it.
+/// Turns an engine's error into a trap. Looks the store up again from `object`, so that the fast path need not keep
+/// it at hand.
 fn engine_trap<S: CallNumeric>(object: &Object, error: S::Error) -> Handle {
     let store = object.store();
-    // SAFETY: the stores of the object's engine are of this type.
+    // SAFETY: only functions of the engine whose stores are `S` have the entry that calls this.
     let failure = unsafe { store.backend_as::<S>() }.explain(error);
     store.trap(failure, object.as_func().and_then(Func::origin))
 }
@@ -93,27 +95,29 @@ unsafe extern "C" fn enter_host<const ONLY_I32: bool, const PARAMS: usize, const
     results: *mut ValVec,
 ) -> *mut Object {
     let call = |_: &Store, func: &Func, (args, _): ExactValues<PARAMS>, results: &mut [MaybeUninit<Val>]| {
-        // Arguments and results may be the same memory, as the caller likes; the callback's own are not.
+        // Arguments and results may share memory if the caller wants that, so the callback writes to room of its own.
         let mut room = LentRoom::<RESULTS>::UNINIT;
         let room = room.as_mut();
-        // SAFETY: this is the entry of host functions. The arguments fit.
+        // SAFETY: only host functions have this entry. `enter` has checked the arguments, and the room has a place
+        // for each result.
         unsafe { func.invoke::<true>(object, args, room, ONLY_I32) }?;
         results.copy_from_slice(room);
         Ok(())
     };
-    // SAFETY: as promised by the caller.
+    // SAFETY: the caller keeps the contract of `Entry`, which is `enter`'s.
     unsafe { enter::<ONLY_I32, PARAMS, RESULTS, _>(object, args, results, call, host_trap) }
 }
 
-/// The trap for what a host function returned.
+/// Turns the trap that a host function returned into the call's trap.
 fn host_trap(object: &Object, trap: Handle) -> Handle {
     object.store().pass_on(trap, |_| ())
 }
 
-/// Enters a function that takes and gives so many numbers, by `call`; with anything amiss it is entered as any other.
+/// Calls a numeric function with PARAMS parameters and RESULTS results through `call`. If the vectors do not match,
+/// falls back to `enter_any`, which reports the error.
 ///
 /// # Safety
-/// As for [`Entry`], of which this is the part that does not depend on who executes the function.
+/// As for [`Entry`]; and `object` is a function.
 #[inline(always)]
 unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize, E>(
     object: &Object,
@@ -122,7 +126,8 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
     call: impl FnOnce(&Store, &Func, ExactValues<PARAMS>, &mut [MaybeUninit<Val>]) -> Result<(), E>,
     trap: impl FnOnce(&Object, E) -> Handle,
 ) -> *mut Object {
-    // SAFETY: the entry of functions, called with one. Vectors are valid or null, and looked at no further than they reach.
+    // SAFETY: functions only have entries that call this, so `object` is one. The vectors are null or valid, and
+    // nothing is read beyond their sizes.
     unsafe {
         let func = object.as_func().unwrap_unchecked();
         let Some(given) = ValVec::exactly::<PARAMS>(args) else { return enter_any(object, args, results) };
@@ -140,7 +145,7 @@ unsafe fn enter<const ONLY_I32: bool, const PARAMS: usize, const RESULTS: usize,
 /// # Safety
 /// As for [`Entry`].
 pub unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results: *mut ValVec) -> *mut Object {
-    // SAFETY: as promised by the caller; results are written and not read.
+    // SAFETY: the vectors are null or valid. Results are written through `MaybeUninit`, and not read.
     let call = |_: &Store| unsafe {
         let args = args.as_ref().map_or(&[][..], |args| args.values());
         let results = match results.as_mut() {
@@ -154,8 +159,8 @@ pub unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results
     guarded(object, call, |_, trap| trap)
 }
 
-/// Runs `call` in the object's store. What it fails with becomes a trap by `trap`, and a panic does, too: that a call did not come
-/// to its end must not look as if it did.
+/// Runs `call` in the object's store. An error becomes a trap through `trap`. A panic becomes a trap as well: a call
+/// that did not finish must not look as if it had.
 #[inline(always)]
 fn guarded<E>(
     object: &Object,
@@ -171,7 +176,7 @@ fn guarded<E>(
     }
 }
 
-/// Ends a call with a trap; without only if not even the trap of a panic can be made.
+/// Ends a call with a trap. Returns null only if making the trap for a panic panicked as well.
 #[cold]
 #[inline(never)]
 fn stopped(object: &Object, running: Running, trap: impl FnOnce() -> Handle) -> *mut Object {
@@ -189,23 +194,23 @@ fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle 
 }
 
 /// # Safety
-/// Values in `args` that are of a reference kind hold null or live handles.
+/// Values of a reference kind in `args` hold null or live handles.
 unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
     let store = object.store();
     let Some(func) = object.as_func() else { return Err(without_body(store)) };
-    // SAFETY: as promised by the caller.
+    // SAFETY: references in `args` are null or live, as the contract says.
     if let Err(error) = unsafe { check_args(store, &func.ty, args) } {
         return Err(store.error_trap(error));
     }
     match results.get_mut(..func.ty.result_kinds.len()) {
-        // SAFETY: the arguments were checked, and there is room for all results.
+        // SAFETY: the arguments were checked, and `results` was cut to the number of results.
         Some(results) => unsafe { call_checked(object, func, args, results) },
         // SAFETY: the arguments were checked.
         None => unsafe { call_dropping_results(object, func, args, results) },
     }
 }
 
-/// Calls with more results than the caller has room for.
+/// Calls a function that has more results than the caller has room for.
 ///
 /// # Safety
 /// The arguments fit the function's type.
@@ -217,17 +222,17 @@ unsafe fn call_dropping_results(
     results: &mut [MaybeUninit<Val>],
 ) -> Result<(), Handle> {
     let mut room = heap_room(func.ty.result_kinds.len());
-    // SAFETY: the arguments were checked, and there is room for all results.
+    // SAFETY: the caller has checked the arguments, and there is room for exactly the results.
     unsafe { call_checked(object, func, args, &mut room) }?;
     let (kept, dropped) = room.split_at_mut(results.len());
     results.copy_from_slice(kept);
-    // SAFETY: the call has written all of them, and nobody else has those beyond the caller's room.
+    // SAFETY: the call has initialised all results, and nothing else refers to those beyond the caller's room.
     dropped.iter_mut().for_each(|value| unsafe { value.assume_init_mut().release() });
     Ok(())
 }
 
 /// # Safety
-/// The arguments fit the function's type; there is exactly room for its results.
+/// The arguments fit the function's type, and there is room for exactly its results.
 unsafe fn call_checked(
     object: &Object,
     func: &Func,
@@ -236,9 +241,9 @@ unsafe fn call_checked(
 ) -> Result<(), Handle> {
     let store = object.store();
     if func.is_host() {
-        // Not directly into `results`: see `enter_host`.
+        // Results are not written directly to `results`: see `enter_host`.
         return with_lent_room(results.len(), |room| {
-            // SAFETY: the arguments were checked, and there is room for the results.
+            // SAFETY: the arguments were checked, and the room has a place for each result.
             unsafe { func.invoke::<false>(object, &ValVec::of(args), room, false) }
                 .map_err(|trap| host_trap(object, trap))?;
             results.copy_from_slice(room);
@@ -248,7 +253,8 @@ unsafe fn call_checked(
     if func.entity.get().is_none() {
         return Err(without_body(store));
     }
-    // SAFETY: the function is this store's, and the values were checked.
+    // SAFETY: the function has an entity, so it is one of this store's engine; the arguments were checked and there
+    // is room for the results.
     let mut call = || unsafe { store.backend().call(func, args, results) };
     let answer = match store.supervisor().map(Supervisor::begin_call) {
         None => call(),
@@ -260,14 +266,14 @@ unsafe fn call_checked(
 
 #[cold]
 fn without_body(store: &Store) -> Handle {
-    store.error_trap(Error::new(ErrorKind::Internal, "a function is neither the host's nor the engine's"))
+    store.error_trap(Error::new(ErrorKind::Internal, "a function has neither a callback nor a body in the engine"))
 }
 
 /// # Safety
 /// As for [`call_any`].
 unsafe fn check_args(store: &Store, ty: &FuncType, args: &[Val]) -> Result<()> {
     let fits = ty.numeric && args.len() == ty.param_kinds.len() && are_of_kinds(args, &ty.param_kinds);
-    // SAFETY: as promised by the caller.
+    // SAFETY: references in `args` are null or live, as the contract says.
     if fits { Ok(()) } else { unsafe { check_args_fully(store, ty, args) } }
 }
 
@@ -275,7 +281,7 @@ fn are_of_kinds(values: &[Val], kinds: &[ValKind]) -> bool {
     values.iter().zip(kinds).all(|(value, kind)| value.kind == *kind as u8)
 }
 
-/// The whole check: references, and what exactly is wrong.
+/// Makes the whole check, including references, and reports what is wrong.
 ///
 /// # Safety
 /// As for [`call_any`].
@@ -291,7 +297,7 @@ unsafe fn check_args_fully(store: &Store, ty: &FuncType, args: &[Val]) -> Result
         return Err(Error::misuse(format!("expected {expected} arguments {params}, got {got}")));
     }
     for (position, (arg, param)) in args.iter().zip(ty.params.iter()).enumerate() {
-        // SAFETY: as promised by the caller.
+        // SAFETY: if `arg` is a reference, it is null or live, as the contract says.
         unsafe { check_value(store, arg, *param, || format!("argument {}", position + 1))? };
     }
     Ok(())

@@ -1,13 +1,13 @@
-//! Forks of the process. A child has the one thread that forked, and everything else as it was at that moment: a lock that
-//! another thread held would stay locked for ever. So the thread that forks takes the library's own locks meanwhile. Those of the
-//! engines are theirs: what that means for programs is said in `wasmrt.h`.
+//! Handles forks of the process. The child has only the thread that forked, and everything else as it was at that
+//! moment: a lock that another thread held would stay locked for ever. So the thread that forks holds the library's
+//! own locks meanwhile. It cannot hold those of the engines; what that means for programs is said in `wasmrt.h`.
 
 use super::interruption;
 use crate::runtime::base::log;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The process's locks, in the order in which they are taken.
+/// The process-wide locks, in the order in which they are taken.
 struct Held {
     ticker: interruption::Held,
     _logger: log::Held,
@@ -17,12 +17,12 @@ thread_local! {
     static HELD: Cell<Option<Held>> = const { Cell::new(None) };
 }
 
-/// Sees to it that forks are noticed.
+/// Registers the handlers for forks.
 pub fn prepare() {
     static PREPARED: AtomicBool = AtomicBool::new(false);
-    // Miri knows no forks.
+    // Miri does not support forks.
     if !PREPARED.swap(true, Ordering::Relaxed) && !cfg!(miri) {
-        // SAFETY: the three functions stay where they are: the library is never unloaded.
+        // SAFETY: the three functions are valid for the life of the process, because the library is never unloaded.
         unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
     }
 }

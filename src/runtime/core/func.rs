@@ -1,4 +1,4 @@
-//! Functions, and calls of the host's. How C calls either is in [`super::entry`].
+//! Function objects, and calls of host callbacks. Calls from C are in [`super::entry`].
 
 use super::engine_traits::Entity;
 use super::module::Module;
@@ -17,10 +17,10 @@ use std::ptr::NonNull;
 pub type CallbackPlain = unsafe extern "C" fn(*const ValVec, *mut ValVec) -> *mut Object;
 pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut ValVec) -> *mut Object;
 
-/// What engines and the web agree on as the most parameters, and the most results, a function may have.
+/// The largest number of parameters, and of results, of a function: the limit that engines and the web agree on.
 const MAX_ARITY: usize = 1000;
 
-/// The number of kinds that a function has in itself, where a call finds them without following a pointer.
+/// The number of kinds that are stored in a `Func` itself, where a call finds them without following a pointer.
 const KINDS_AT_HAND: usize = 8;
 
 pub enum Callback {
@@ -45,7 +45,7 @@ pub struct Linking<'a> {
 }
 
 pub struct Func {
-    /// The first kinds of the results and then the parameters, where calls of most functions find all of them.
+    /// The first kinds: of the results, then of the parameters. For most functions that is all of them.
     kinds: [ValKind; KINDS_AT_HAND],
     pub ty: FuncType,
     /// The engine's function. A host function gets one when WebAssembly first sees it.
@@ -53,17 +53,17 @@ pub struct Func {
     implementation: Implementation,
 }
 
-/// Whose function it is.
+/// Where the function's code is.
 enum Implementation {
     Host(Callback, HostData),
     Engine(Origin),
 }
 
-/// Of an exported function: the instance that defines it, and its index there.
+/// For an exported function: the instance that defines it, and its index there.
 pub type Origin = Option<(NonNull<Object>, u32)>;
 
 impl Func {
-    /// A function that the engine has.
+    /// Makes a function whose code is in the engine.
     pub fn of_engine(ty: FuncType, entity: Entity, origin: Origin) -> Func {
         let kinds = first_kinds(&ty);
         Func { kinds, ty, entity: OnceCell::from(entity), implementation: Implementation::Engine(origin) }
@@ -88,7 +88,7 @@ impl Func {
         }
     }
 
-    /// The kind of a result. It is not looked up where the type is known to have `only_i32`.
+    /// Returns the kind of a result, without a look at the type if that is known to be `only_i32`.
     ///
     /// # Safety
     /// The function has a result at this position.
@@ -97,35 +97,37 @@ impl Func {
         match self.kinds.get(position) {
             _ if only_i32 => ValKind::I32,
             Some(kind) => *kind,
-            // SAFETY: as promised by the caller.
+            // SAFETY: the contract says that there is a result at this position.
             None => unsafe { *self.ty.result_kinds.get_unchecked(position) },
         }
     }
 
-    /// The kind of a parameter, like [`Func::result_kind`].
+    /// Returns the kind of a parameter, as [`Func::result_kind`] does for a result.
     ///
     /// # Safety
-    /// The function has so many results, and a parameter at this position.
+    /// The function has `results` results, and a parameter at this position.
     #[inline(always)]
     pub unsafe fn param_kind(&self, results: usize, position: usize, only_i32: bool) -> ValKind {
         match self.kinds.get(results + position) {
             _ if only_i32 => ValKind::I32,
             Some(kind) => *kind,
-            // SAFETY: as promised by the caller.
+            // SAFETY: the contract says that there is a parameter at this position.
             None => unsafe { *self.ty.param_kinds.get_unchecked(position) },
         }
     }
 
-    /// Makes a host function, which owns its environment.
+    /// Makes a host function, which owns `env`.
     pub fn new_host(store: &Store, ty: FuncType, callback: Callback, env: HostData) -> Result<Handle> {
         if ty.params.len().max(ty.results.len()) > MAX_ARITY {
             let (params, results) = (ty.params.len(), ty.results.len());
-            let message =
-                format!("a function has at most {MAX_ARITY} parameters and results, not {params} and {results}");
+            let message = format!(
+                "a function can have at most {MAX_ARITY} parameters and as many results, not {params} and {results}"
+            );
             return Err(Error::new(ErrorKind::Limit, message));
         }
         if let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| !carried(**ty)) {
-            let message = format!("a host function cannot take or give values of type {ty} through wasm_val_t");
+            let message =
+                format!("a host function cannot receive or return values of type {ty}: wasm_val_t cannot carry them");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let kinds = first_kinds(&ty);
@@ -146,24 +148,27 @@ pub fn carried(ty: ValType) -> bool {
     ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
 }
 
-/// Fails unless values of a type can go through C.
+/// Fails if values of a type cannot pass through C.
 pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
     if carried(ty) {
         return Ok(());
     }
-    let message = format!("{what} of type {ty} cannot be made or written through wasm_val_t and wasm_ref_t");
+    let message = format!(
+        "{what} of type {ty} cannot be created or written from C: wasm_val_t and wasm_ref_t cannot carry its values"
+    );
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-impl Typed<'_, Func> {
-    /// The engine's function. A host function gets one here, if it has none yet.
+impl Typed<'_, &Func> {
+    /// Returns the engine's function. A host function gets one here if it has none yet.
     #[inline]
     pub fn in_engine(self) -> Entity {
         *self.entity.get_or_init(|| {
             let store = self.store();
-            // From here on the engine may call it at any time: it lives as long as the store.
+            // From now on the engine may call the function at any time, so it has to live as long as the store.
             let object = Retained::new(self.object);
-            // SAFETY: the object outlives the backend's store, see `Store::close`.
+            // SAFETY: the store retains the object below, and drops it only after the backend's store, see
+            // `Store::close`.
             let entity = unsafe { store.backend().new_func(object.as_ptr(), &self.ty) };
             store.retain(object);
             entity
@@ -171,14 +176,14 @@ impl Typed<'_, Func> {
     }
 }
 
-/// Checks that a value may stand where `expected` is asked for, in this store.
+/// Checks that a value may be used where `expected` is required, in this store.
 ///
 /// # Safety
 /// If the value is of a reference kind, it holds null or a live handle.
 pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: impl Fn() -> String) -> Result<()> {
-    // SAFETY: as promised by the caller.
+    // SAFETY: the contract says that a reference is null or a live handle.
     let object = unsafe { value.reference() };
-    // SAFETY: likewise.
+    // SAFETY: the contract says that a reference is null or a live handle.
     if !unsafe { value.fits(expected) } {
         let got = match object {
             Some(object) => format!("a reference to a {}", object.body.name()),
@@ -193,12 +198,12 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
     }
 }
 
-/// Calls the host function `object` on behalf of WebAssembly. Arguments stay the caller's; results are initialised on
-/// success. On failure the trap is the store's pending one.
+/// Calls the host function `object` on behalf of WebAssembly. The caller keeps its arguments; the results are
+/// initialised on success. On failure the trap becomes the store's pending one.
 ///
 /// # Safety
-/// `object` is a host function, arguments fit its type and `results` has room for exactly its results. `NUMERIC` and
-/// `only_i32` only if its type is so.
+/// `object` is a host function, the arguments fit its type, and `results` has room for exactly its results. `NUMERIC`
+/// and `only_i32` may only be true if all of its types are numbers, or i32.
 #[inline(always)]
 pub unsafe fn invoke_host<const NUMERIC: bool>(
     object: &Object,
@@ -208,12 +213,12 @@ pub unsafe fn invoke_host<const NUMERIC: bool>(
 ) -> Result<(), HostTrapped> {
     let host_float_mode = &object.store().host_float_mode;
     float_mode::for_host(host_float_mode);
-    // SAFETY: as promised by the caller.
+    // SAFETY: `object` is a host function, so it is a function; the rest of the contract is that of `invoke`.
     let answer = unsafe {
         let func = object.as_func().unwrap_unchecked();
         func.invoke::<NUMERIC>(object, &ValVec::of(args), results, only_i32)
     };
-    // The callback may have set another.
+    // The callback may have changed the mode.
     float_mode::for_guest(host_float_mode);
     answer.map_err(|trap| {
         object.store().set_pending_trap(trap);
@@ -221,7 +226,7 @@ pub unsafe fn invoke_host<const NUMERIC: bool>(
     })
 }
 
-/// A host function trapped; its trap is the store's pending one.
+/// A host function trapped. Its trap is the store's pending one.
 #[derive(Debug)]
 pub struct HostTrapped;
 
@@ -237,7 +242,7 @@ impl Func {
     /// Calls the host function `object`.
     ///
     /// # Safety
-    /// It is this one. Otherwise as for [`invoke_host`].
+    /// `object` is the object whose body is `self`; otherwise the contract of [`invoke_host`].
     #[inline(always)]
     pub(super) unsafe fn invoke<const NUMERIC: bool>(
         &self,
@@ -246,61 +251,65 @@ impl Func {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), Handle> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that this is a host function.
         let Implementation::Host(callback, env) = &self.implementation else {
             unsafe { std::hint::unreachable_unchecked() }
         };
-        // SAFETY: there are as many.
+        // SAFETY: `results` has a place for each result and no more, and only such positions are asked for.
         let kind = |position: usize| unsafe { self.result_kind(position, only_i32) };
-        // What the callback does not write is zero.
+        // Results that the callback does not write are zero.
         for (position, slot) in results.iter_mut().enumerate() {
             slot.write(Val::zero(kind(position)));
         }
         let room = results.as_mut_ptr().cast();
         let mut given = ValVec { size: results.len(), data: room };
-        // SAFETY: C promised a callback of this shape when it made the function.
+        // SAFETY: C passed a callback of this type when it made the function. `args` is a valid vector of arguments
+        // that fit, and `given` has an initialised place for each result.
         let trap = unsafe {
             match callback {
                 Callback::Plain(callback) => callback(args, &mut given),
                 Callback::WithEnv(callback) | Callback::Importable(callback) => callback(env.pointer, args, &mut given),
             }
         };
-        // SAFETY: written above, and by the callback.
+        // SAFETY: the loop above has initialised all results.
         let results = unsafe { &mut *(std::ptr::from_mut(results) as *mut [Val]) };
         if given.data != room {
-            // SAFETY: the callback has put a vector of its own there, or none.
+            // SAFETY: the callback has put a vector of its own there, or one without an array, and has given up
+            // ownership of it.
             unsafe { take_replaced(&self.ty, results, given) };
         }
         if let Some(trap) = NonNull::new(trap) {
-            // SAFETY: what the callback has written is ours.
+            // SAFETY: results of a reference kind are null, or handles that the callback has given up.
             return Err(unsafe { taken_trap(object.store(), &self.ty, results, trap) });
         }
         if NUMERIC && results.iter().enumerate().all(|(position, value)| value.kind == kind(position) as u8) {
             return Ok(());
         }
-        // SAFETY: the callback leaves values as C understands them.
+        // SAFETY: results of a reference kind are null, or handles that the callback has given up.
         unsafe { check_results(object.store(), &self.ty, results) }
     }
 }
 
-/// Takes the results from the vector that a callback has put in the place of the one that it was given. Bindings do so that make
-/// vectors with `wasm_val_vec_new` alone.
+/// Takes the results from the vector that a callback has put in the place of the one that it was given. Some language
+/// bindings do that, because they make vectors only with `wasm_val_vec_new`.
 ///
 /// # Safety
-/// The vector is valid, as C understands it, and owned; results of a reference kind hold null or owned handles.
+/// The vector is valid by the rules of `wasm.h`, and owned. Values of a reference kind, in it and in `results`, are
+/// null or owned handles.
 #[cold]
 #[inline(never)]
 unsafe fn take_replaced(ty: &FuncType, results: &mut [Val], given: ValVec) {
-    // SAFETY: as promised by the caller.
+    // SAFETY: in a valid vector `data` is null or points to `size` initialised values.
     let values =
         if given.data.is_null() { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(given.data, given.size) } };
     let (values, surplus) = values.split_at_mut(values.len().min(results.len()));
     for (position, result) in results.iter_mut().enumerate() {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that references in `results` are null or owned handles.
         unsafe { result.release() };
         *result = values.get(position).copied().unwrap_or(Val::zero(ty.result_kinds[position]));
     }
-    // SAFETY: as promised by the caller; those that were not surplus have just been taken.
+    // SAFETY: the surplus values own their references, the others were moved to `results`; the array was allocated as
+    // C allocates vectors, and nothing uses it any more.
     unsafe {
         surplus.iter_mut().for_each(|value| value.release());
         free_data(given.data);
@@ -314,15 +323,16 @@ unsafe fn take_replaced(ty: &FuncType, results: &mut [Val], given: ValVec) {
 #[cold]
 unsafe fn taken_trap(store: &Store, ty: &FuncType, results: &mut [Val], trap: NonNull<Object>) -> Handle {
     if !ty.numeric {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that references in `results` are null or owned handles.
         results.iter_mut().for_each(|value| unsafe { value.release() });
     }
-    // SAFETY: the callback gave up a handle; if it had deleted it before, then not long ago.
+    // SAFETY: the callback gave up a handle. If it has deleted that as well, then during this call, so the memory is
+    // still in quarantine.
     let object = unsafe { trap.as_ref() };
     if object.is_deleted() {
         return store.error_trap(Error::misuse("the host function returned a trap that it had deleted"));
     }
-    // SAFETY: as above.
+    // SAFETY: the object is not deleted, so the handle that the callback gave up still counts.
     unsafe { Handle::from_raw(object) }
 }
 
@@ -331,19 +341,19 @@ unsafe fn taken_trap(store: &Store, ty: &FuncType, results: &mut [Val], trap: No
 #[inline(never)]
 unsafe fn check_results(store: &Store, ty: &FuncType, results: &mut [Val]) -> Result<(), Handle> {
     let check = results.iter().zip(ty.results.iter()).enumerate().try_for_each(|(position, (value, ty))| {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that references in `results` are null or owned handles.
         unsafe { check_value(store, value, *ty, || format!("result {} of the host function", position + 1)) }
     });
     match check {
         Ok(()) => {
-            // A reference may have come as one of another kind, see `Val::fits`.
+            // A reference may have been passed as one of another kind, see `Val::fits`.
             for (value, ty) in results.iter_mut().zip(ty.results.iter()) {
                 value.kind = ty.kind as u8;
             }
             Ok(())
         }
         Err(error) => {
-            // SAFETY: as promised by the caller.
+            // SAFETY: the contract says that references in `results` are null or owned handles.
             results.iter_mut().for_each(|value| unsafe { value.release() });
             Err(store.error_trap(error))
         }

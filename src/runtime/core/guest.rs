@@ -1,8 +1,9 @@
-//! What a guest finds on the thread that it runs on: how much of the stack it may use, and IEEE arithmetic.
+//! Prepares a thread for running a guest: how much of the stack the guest may use, and IEEE arithmetic.
 //!
-//! Stack belongs to threads, not to stores: the outermost guest of a thread sets the bound for all that it calls, whatever the
-//! stores and engines, and no guest comes near the end of the stack. Who runs on a stack that is not the thread's own, such as
-//! a coroutine's, gets the bounds of the mapping that this stack lies in.
+//! The stack belongs to the thread, not to a store: the outermost guest of a thread sets the bound for all guests
+//! inside it, whatever their stores and engines, and no guest comes near the end of the stack. A guest on a stack
+//! that is not the thread's own, such as a coroutine's, gets the bounds of the memory mapping that contains this
+//! stack.
 
 use super::store::Store;
 use crate::runtime::base::float_mode;
@@ -12,11 +13,11 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::NonNull;
 
-/// What is left of a stack for host functions, the engine and this library, when guests have used up their part. Of small
-/// stacks half is.
+/// The bytes of a stack that are kept for host functions, the engine and this library when guests have used up their
+/// part. On a small stack it is half of the stack.
 const RESERVE: usize = 128 << 10;
 
-/// What a stack has, at least, whose bounds the system does not tell.
+/// The size that is assumed for a stack whose bounds the system does not report.
 const UNKNOWN: usize = 64 << 10;
 
 /// The stack that guests run on.
@@ -24,16 +25,16 @@ const UNKNOWN: usize = 64 << 10;
 struct Stack {
     /// The lowest address that guests may use.
     floor: usize,
-    /// The bytes from there to the stack's beginning; 0 before the thread's first guest.
+    /// The bytes from `floor` to the stack's beginning; 0 before the thread's first guest.
     size: usize,
-    /// Where the outermost guest was entered that is running on this stack, an even number; 0 if none is.
+    /// Where the outermost guest on this stack was entered, an even number; 0 if none is running.
     base: usize,
 }
 
 struct Thread {
     /// The stack that was used last.
     stack: Cell<Stack>,
-    /// The thread's own.
+    /// The bounds of the thread's own stack; (0, 0) if they were not looked up yet.
     own: Cell<(usize, usize)>,
 }
 
@@ -46,16 +47,16 @@ thread_local! {
     };
 }
 
-/// A guest that runs, until this is dropped, on the same thread.
+/// A running guest. It ends when this is dropped, on the same thread.
 pub struct Guest<'a> {
     store: &'a Store,
-    /// This thread's. It has no destructor, so it is there as long as the thread.
+    /// This thread's `THREAD`. It has no destructor, so it lives as long as the thread.
     thread: NonNull<Thread>,
-    /// The base to go back to; an odd one stands for another [`Stack`], boxed.
+    /// The value of `base` to restore. If it is odd, it is instead the address of a boxed [`Stack`] to restore.
     former: usize,
 }
 
-/// The lowest address of the stack that a guest may use, and that any may.
+/// The lowest address of the stack that this guest may use, and the lowest that any guest may use.
 pub struct StackLimit {
     pub limit: usize,
     pub floor: usize,
@@ -64,13 +65,13 @@ pub struct StackLimit {
 const BOXED: usize = 1;
 
 impl<'a> Guest<'a> {
-    /// Begins to run a guest of `store`, for which the outermost guest may use `most` bytes of the stack. Fails where they are used
-    /// up.
+    /// Begins to run a guest of `store`, in which the outermost guest may use `most` bytes of the stack. Fails if
+    /// they are used up.
     #[inline(always)]
     pub fn begin(store: &'a Store, most: usize) -> Result<(Guest<'a>, StackLimit), TrapCode> {
         let here = stack_pointer();
         let place = THREAD.with(|thread| NonNull::from(thread));
-        // SAFETY: this thread's, as said above.
+        // SAFETY: `THREAD` is the calling thread's and has no destructor, so it lives as long as the thread.
         let thread = unsafe { place.as_ref() };
         let Stack { mut floor, size, base: mut former } = thread.stack.get();
         let mut base = former.max(here);
@@ -78,13 +79,13 @@ impl<'a> Guest<'a> {
             (floor, former) = change_stack(thread, here);
             base = here.max(floor);
         }
-        // Nothing here is below the floor.
+        // `base` is not below the floor in either case, so this does not underflow.
         let limit = if base - floor > most { base - most } else { floor };
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);
         }
-        // SAFETY: only this thread looks at it, and never while it is written to.
+        // SAFETY: `THREAD` is used by its own thread only, and no reference into the cell exists.
         unsafe { (*thread.stack.as_ptr()).base = base };
         float_mode::for_guest(&store.host_float_mode);
         Ok((Guest { store, thread: place, former }, StackLimit { limit, floor }))
@@ -95,12 +96,12 @@ impl Drop for Guest<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         float_mode::for_host(&self.store.host_float_mode);
-        // SAFETY: this thread's.
+        // SAFETY: a guest stays on its thread, and `THREAD` lives as long as that.
         go_back(unsafe { self.thread.as_ref() }, self.former);
     }
 }
 
-/// Goes over to the stack that `here` is in. Gives its floor, and what to go back to.
+/// Switches to the stack that contains `here`. Returns its floor, and what to restore afterwards.
 #[cold]
 #[inline(never)]
 fn change_stack(thread: &Thread, here: usize) -> (usize, usize) {
@@ -108,8 +109,8 @@ fn change_stack(thread: &Thread, here: usize) -> (usize, usize) {
     let floor = bounds.start + RESERVE.min(bounds.len() / 2);
     let stack = Stack { floor, size: bounds.end - floor, base: 0 };
     let former = thread.stack.replace(stack);
-    // The thread's own stack stays as it is. Another is looked up whenever a first guest comes to it, since it may have become
-    // smaller by then; so it is left for good when that guest is over.
+    // The thread's own stack stays recorded afterwards. Any other is looked up again for each outermost guest on it,
+    // since it may have become smaller by then; so its record is dropped when that guest ends.
     let stays = former.base == 0 && bounds.end == thread.own.get().1;
     (floor, if stays { 0 } else { Box::into_raw(Box::new(former)).expose_provenance() | BOXED })
 }
@@ -119,24 +120,24 @@ fn go_back(thread: &Thread, former: usize) {
     if former & BOXED != 0 {
         return change_stack_back(thread, former);
     }
-    // SAFETY: only this thread looks at it, and never while it is written to.
+    // SAFETY: `THREAD` is used by its own thread only, and no reference into the cell exists.
     unsafe { (*thread.stack.as_ptr()).base = former };
 }
 
 #[cold]
 #[inline(never)]
 fn change_stack_back(thread: &Thread, former: usize) {
-    // SAFETY: made by `change_stack`, for the guest that is over.
+    // SAFETY: the odd number is the address of the box that `change_stack` made for this guest, which ends only once.
     thread.stack.set(*unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut::<Stack>(former & !BOXED)) });
 }
 
-/// How much is left of the calling thread's stack; `None` on another stack.
+/// Returns how much is left of the calling thread's stack; `None` on another stack.
 pub fn stack_left() -> Option<usize> {
     let (start, end) = THREAD.with(own_bounds_of);
     (start..end).contains(&stack_pointer()).then(|| stack_pointer() - start)
 }
 
-/// The bounds of the stack that `here` is in.
+/// Returns the bounds of the stack that contains `here`.
 fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
     let (start, end) = own_bounds_of(thread);
     if (start..end).contains(&here) {
@@ -146,7 +147,8 @@ fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
     start..end
 }
 
-/// The bounds of the calling thread's stack; the system is asked once, since it tells in files.
+/// Returns the bounds of the calling thread's stack. The system is asked only once, because it has to read files for
+/// this.
 fn own_bounds_of(thread: &Thread) -> (usize, usize) {
     if thread.own.get().1 == 0 {
         thread.own.set(own_bounds().unwrap_or((0, 1)));
@@ -157,7 +159,8 @@ fn own_bounds_of(thread: &Thread) -> (usize, usize) {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn own_bounds() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: the attributes are written before they are read, and freed after; the other places are to be written to.
+    // SAFETY: the attributes are initialised by the first call, before they are read, and freed last. The other
+    // pointers are to locals.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return own_bounds_by_limit();
@@ -171,13 +174,13 @@ fn own_bounds() -> Option<(usize, usize)> {
     }
 }
 
-/// Bounds within those of the main thread's stack, which the C library reads from files that may not be there: half of what the system
-/// allows is taken to be left.
+/// Returns bounds that lie within those of the main thread's stack, where the C library cannot read the files that it
+/// takes them from: assumes that half of the size that the system allows is left.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn own_bounds_by_limit() -> Option<(usize, usize)> {
     let here = stack_pointer();
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: asks for numbers, and gives a place to write to.
+    // SAFETY: `limit` is a local for the answer; the other calls take no pointers.
     let known = unsafe { libc::gettid() == libc::getpid() && libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 };
     let half = usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(8 << 20) / 2;
     known.then(|| (here - half, here + half))
@@ -188,7 +191,7 @@ fn own_bounds() -> Option<(usize, usize)> {
     None
 }
 
-/// The memory mapping that an address is in.
+/// Returns the bounds of the memory mapping that contains an address.
 fn mapping_around(address: usize) -> Option<(usize, usize)> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     maps.lines().find_map(|line| {
@@ -199,17 +202,17 @@ fn mapping_around(address: usize) -> Option<(usize, usize)> {
     })
 }
 
-/// Where the stack is now, or near it.
+/// Returns the stack pointer or, on other processors, an address near it.
 #[inline(always)]
 pub fn stack_pointer() -> usize {
     let here: usize;
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: reads a register.
+    // SAFETY: copies the stack pointer to a register, and touches neither memory nor flags.
     unsafe {
         std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: reads a register.
+    // SAFETY: copies the stack pointer to a register, and touches neither memory nor flags.
     unsafe {
         std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags));
     }

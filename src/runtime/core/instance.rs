@@ -1,4 +1,4 @@
-//! Instances: linking, and what an instance exports.
+//! Instances: linking, and their exports.
 
 use super::engine_traits::{Entity, Failure};
 use super::func::{Func, Linking};
@@ -19,24 +19,35 @@ pub struct Instance {
     pub module: Arc<Module>,
     pub imports: Box<[Retained]>,
     entity: Entity,
-    /// Made when first asked for, in the order of the module's exports, and so is each of them.
+    /// The objects of the exports, in the order of the module's exports. Both the list and each object are made when
+    /// they are first used.
     exports: OnceCell<Box<[OnceCell<Retained>]>>,
 }
 
-/// Instantiates `module`. What goes wrong comes back as a trap.
+/// Imports of a module that were checked, in its order.
+pub type Linked = Box<[Retained]>;
+
+/// Instantiates `module`. If that fails, returns a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    // What runs below may delete the module that it was made from.
-    let module = module.clone();
-    store.run(|store| instantiate_running(store, module, imports))
+    let linked = check_room(store, module).and_then(|()| link_in_order(store, module, imports));
+    start(store, module, linked.map_err(|error| store.error_trap(error))?)
 }
 
-fn instantiate_running(store: &Store, module: Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
-    let imports = check_room(store, &module).and_then(|()| link(store, &module, imports));
-    let imports = imports.and_then(|imports| {
-        announce(&Linking { module: &module, imports: &imports, instance: None })?;
-        Ok(imports)
-    });
-    let imports = imports.map_err(|error| store.error_trap(error))?;
+/// Instantiates `module` with imports that [`link`] has checked for it.
+pub fn instantiate_linked(store: &Store, module: &Arc<Module>, linked: &Linked) -> Result<Handle, Handle> {
+    check_room(store, module).map_err(|error| store.error_trap(error))?;
+    start(store, module, linked.clone())
+}
+
+fn start(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, Handle> {
+    // What runs below may delete the module object.
+    let module = module.clone();
+    store.run(|store| instantiate_running(store, module, linked))
+}
+
+fn instantiate_running(store: &Store, module: Arc<Module>, imports: Linked) -> Result<Handle, Handle> {
+    announce(&Linking { module: &module, imports: &imports, instance: None })
+        .map_err(|error| store.error_trap(error))?;
     let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
@@ -65,7 +76,7 @@ fn announce(linking: &Linking) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the store may have one instance more, with what the module defines.
+/// Checks that the store's limits allow one more instance, with everything that the module defines.
 fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
@@ -76,11 +87,13 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     let limits = store.limits();
     let before = limits.snapshot();
     limits.watch();
-    // Counted first: the start function may make instances, too. Should it trap, the store keeps this one all the same.
+    // Counted before, because the start function may make instances as well. If that function traps, the store keeps
+    // this instance.
     for (resource, count) in module.declarations.resources() {
         limits.add(resource, count);
     }
-    // SAFETY: the imports are of this store, and as many and of the kinds as the module wants.
+    // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
+    // requires.
     let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
         let (refused, failure) = match *failure {
             Failure::NotInstantiated(error) => match limits.denied() {
@@ -93,24 +106,52 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
         if refused && store.backend().frees_failed_instances() {
             limits.restore(before);
         } else if refused {
-            // Memories and tables that were made before the refusal stay.
+            // Memories and tables that were made before the refusal remain in the store.
             for (resource, count) in module.declarations.resources() {
                 limits.remove(resource, count.saturating_sub(limits.granted(resource)));
             }
         }
         Box::new(failure)
     })?;
-    // Large memories and much data take a while in which engines do not ask.
+    // Engines do not check for interruption while they allocate large memories and copy data, which takes a while.
     match store.supervisor().and_then(|supervisor| supervisor.check()) {
         Some(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
         None => Ok(instance),
     }
 }
 
-/// Checks the imports against what the module asks for. The error has a line for everything that is wrong.
-fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Box<[Retained]>> {
+/// Checks imports that are given in the module's order.
+fn link_in_order(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Linked> {
+    let given = |position: usize, _: &Import| match imports.get(position) {
+        Some(given) => Ok(*given),
+        None => Err("nothing was given".to_string()),
+    };
+    let linked = link(store, module, given);
+    let wanted = module.declarations.imports.len();
+    if imports.len() == wanted {
+        return linked;
+    }
+    let problem = format!("the module has {wanted} imports, but {} were given", imports.len());
+    Err(match linked {
+        Err(mut error) if error.kind == ErrorKind::Link => {
+            error.message.push('\n');
+            error.message.push_str(&problem);
+            error
+        }
+        Err(error) => error,
+        Ok(_) => Error::new(ErrorKind::Link, problem),
+    })
+}
+
+/// Checks the imports against what the module requires. `given` returns what there is for an import, or why there is nothing. The
+/// error has a line for each problem.
+pub fn link<'a>(
+    store: &Store,
+    module: &Module,
+    given: impl Fn(usize, &Import) -> Result<Option<&'a Object>, String>,
+) -> Result<Linked> {
     if !Arc::ptr_eq(&module.engine, store.engine()) {
-        return Err(Error::misuse("the module belongs to another engine than the store"));
+        return Err(Error::misuse("the module and the store belong to different engines"));
     }
     if module.declarations.shares_memory {
         let message = "the module has a memory that threads share, which this library does not support";
@@ -120,9 +161,9 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<B
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {
-        let given = imports.get(position).copied();
+        let given = given(position, want);
         match given {
-            Some(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
+            Ok(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
             _ => match check_import(store, want, given) {
                 Ok(object) => linked.push(Retained::new(object)),
                 Err(why) => {
@@ -132,16 +173,13 @@ fn link(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<B
             },
         }
     }
-    if imports.len() != wanted.len() {
-        problems.push(format!("the module has {} imports, but {} were given", wanted.len(), imports.len()));
-    }
     if !problems.is_empty() {
         return Err(Error::new(ErrorKind::Link, problems.join("\n")));
     }
     Ok(linked.into_boxed_slice())
 }
 
-/// Whether an object is of this store and, at first sight, what a module asks for.
+/// Whether an object is of this store and, by a quick check, what a module requires.
 #[inline(always)]
 fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
     match (&object.body, &want.ty) {
@@ -150,9 +188,13 @@ fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
     }
 }
 
-/// What was given for one import, if anything was, or what is wrong with it.
-fn check_import<'a>(store: &Store, want: &Import, given: Option<Option<&'a Object>>) -> Result<&'a Object, String> {
-    let object = given.ok_or("nothing was given")?.ok_or("NULL was given")?;
+/// Returns the object that was passed for one import, or what is wrong with it.
+fn check_import<'a>(
+    store: &Store,
+    want: &Import,
+    given: Result<Option<&'a Object>, String>,
+) -> Result<&'a Object, String> {
+    let object = given?.ok_or("NULL was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
     match object.extern_type() {
         Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
@@ -166,7 +208,7 @@ impl Instance {
         self.module.declarations.exports.len()
     }
 
-    /// The object of the export at `position`. `object` is the instance's own.
+    /// Returns the object of the export at `position`. `object` must be the instance's own object.
     pub fn export(&self, object: &Object, position: usize) -> Handle {
         let exports = &self.module.declarations.exports;
         match exports[position].source {
@@ -181,7 +223,7 @@ impl Instance {
     fn make_export(&self, object: &Object, export: &Export) -> Retained {
         let store = object.store();
         let Export { name, ty, index, .. } = export;
-        // SAFETY: the instance is of this store and of this module, which has such an export.
+        // SAFETY: the instance is of this store and of this module, and the module has such an export.
         let entity = unsafe { store.backend().export(&self.entity, &*self.module.inner, name, ty.kind()) };
         let body = match ty.clone() {
             ExternType::Func(ty) => {

@@ -1,9 +1,9 @@
-//! Stopping a guest: at a deadline, or because another thread says so.
+//! Stops guests: at a deadline, or because another thread asks for it.
 //!
-//! A store of an engine with interruption has a [`Supervisor`]. The backend asks it now and then, while WebAssembly runs,
-//! whether to go on: wasmtime at a change of the engine's epoch, wasmi when a slice of fuel is used up. Epochs change when
-//! somebody triggers an interrupt, and with the ticks of [`Ticker`], a thread that is there while any store of such an engine
-//! has a deadline, and sleeps while none of them runs.
+//! A store of an engine with interruption has a [`Supervisor`]. While WebAssembly runs, the backend asks it now and
+//! then whether to go on: wasmtime when the engine's epoch changes, wasmi when a slice of fuel is used up. Epochs
+//! change when an interrupt is triggered, and with each tick of the [`Ticker`]. That is a thread that exists while
+//! any store of such an engine has a deadline, and sleeps while none of these stores runs.
 
 use super::engine::Engine;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -15,16 +15,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often epochs change. A guest is stopped this much after its deadline at the latest, plus what the scheduler takes.
+/// How often epochs change. A guest is stopped at most this long after its deadline, plus the delay of the scheduler.
 const TICK: Duration = Duration::from_millis(5);
 
-/// What an interrupt shares with its store. Usable from any thread, and after the store is gone.
+/// The part of a store's supervisor that interrupts share. Can be used from any thread, and after the store is gone.
 pub struct Interrupt {
     engine: Arc<Engine>,
-    /// How often it was triggered, and how many of these are over: they stopped a call, or were withdrawn.
+    /// How often it was triggered, and (in `handled`) how many of these triggers are over: they stopped a call or
+    /// were cleared.
     triggered: AtomicU64,
     handled: AtomicU64,
-    /// What the ticker wants to know: nothing runs, something ran since it looked last ([`RAN`]), or runs now ([`RUNNING`]).
+    /// What the ticker needs to know: 0 if nothing runs, [`RAN`] if something ran since the ticker last looked,
+    /// [`RUNNING`] if something runs now.
     activity: AtomicU8,
 }
 
@@ -32,16 +34,17 @@ const RAN: u8 = 1;
 const RUNNING: u8 = 2;
 
 impl Interrupt {
-    /// Stops what the store runs, or else what it will run next.
+    /// Stops what the store is running or, if nothing runs, what it runs next.
     pub fn trigger(&self) {
         self.triggered.fetch_add(1, Ordering::Release);
         self.engine.inner.tick();
     }
 
-    /// From now on a guest runs that ticks are to stop; wakes the ticker if it sleeps.
+    /// Notes that a guest is running that ticks may have to stop; wakes the ticker if it sleeps.
     #[inline]
     fn begin(&self) {
-        // It goes to sleep by saying so first, and then looking at what was stored here: of the two, one sees the other.
+        // Before the ticker sleeps, it sets `ASLEEP` and then looks at `activity`. Here it is the other way round.
+        // Both orders are sequentially consistent, so at least one side sees the other's store.
         self.activity.store(RUNNING, Ordering::SeqCst);
         if ASLEEP.load(Ordering::SeqCst) {
             wake();
@@ -52,33 +55,33 @@ impl Interrupt {
         self.activity.store(RAN, Ordering::Relaxed);
     }
 
-    /// For the ticker: what there is to know, once.
+    /// Returns the activity, for the ticker, and resets `RAN`.
     fn take_activity(&self) -> u8 {
         match self.activity.load(Ordering::SeqCst) {
-            // If another guest began meanwhile, that one counts.
+            // If another guest began in the meantime, its `RUNNING` is the answer.
             RAN => self.activity.compare_exchange(RAN, 0, Ordering::SeqCst, Ordering::SeqCst).unwrap_or_else(|new| new),
             activity => activity,
         }
     }
 
-    /// Withdraws what was triggered before and has not stopped anything.
+    /// Clears the triggers that have not stopped anything yet.
     pub fn clear(&self) {
         self.handled.fetch_max(self.triggered.load(Ordering::Acquire), Ordering::AcqRel);
     }
 }
 
-/// The store's side of it.
+/// The part of interruption that belongs to the store's thread.
 pub struct Supervisor {
     interrupt: Arc<Interrupt>,
-    /// For everything in the store.
+    /// The deadline of everything in the store.
     deadline: Cell<Option<Instant>>,
-    /// For each call from outside.
+    /// The timeout of each call from outside.
     call_timeout: Cell<Option<Duration>>,
-    /// The two as they are for the call that is running.
+    /// The deadline that `call_timeout` gives to the running call.
     call_deadline: Cell<Option<Instant>>,
-    /// Calls that are running, one inside the other.
+    /// The number of running calls, which are nested.
     depth: Cell<u32>,
-    /// The trigger that stopped the call that is running, or the last one.
+    /// The count of triggers when one stopped the running call, or the last one.
     reported: Cell<u64>,
     ticking: RefCell<Option<Ticking>>,
 }
@@ -106,14 +109,14 @@ impl Supervisor {
         self.interrupt.clone()
     }
 
-    /// Lets everything in the store end `after` from now; `None` lifts that.
+    /// Sets a deadline for everything in the store, `after` from now; `None` removes it.
     pub fn set_deadline(&self, after: Option<Duration>) -> Result<()> {
-        // A time too far away to be named will not come.
+        // A deadline that is too far away to be represented never comes.
         let former = self.deadline.replace(after.and_then(|after| Instant::now().checked_add(after)));
         self.need_ticks().inspect_err(|_| self.deadline.set(former))
     }
 
-    /// Lets each call from outside end that long after it began; the call that is running keeps its own deadline.
+    /// Sets the timeout of each call from outside. A call that is running keeps its deadline.
     pub fn set_call_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         let former = self.call_timeout.replace(timeout);
         self.need_ticks().inspect_err(|_| self.call_timeout.set(former))
@@ -137,7 +140,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Begins a call; it is over when the answer is dropped. Fails if it would have to stop at once.
+    /// Begins a call, which ends when the answer is dropped. Fails if it would have to stop at once.
     pub fn begin_call(&self) -> Result<Supervised<'_>, TrapCode> {
         if self.depth.get() == 0 {
             if ABANDONED.load(Ordering::Relaxed)
@@ -160,9 +163,9 @@ impl Supervisor {
         }
     }
 
-    /// Why WebAssembly is to stop now, if it is.
+    /// Returns why WebAssembly has to stop now, if it does.
     pub fn check(&self) -> Option<TrapCode> {
-        // A callback may have forked, and this be the child.
+        // A callback may have forked, and this may be the child.
         if ABANDONED.load(Ordering::Relaxed)
             && let Err(error) = revive()
         {
@@ -189,16 +192,17 @@ impl Drop for Supervised<'_> {
             self.0.interrupt.end();
         }
         if depth == 0 && self.0.call_deadline.take().is_some() && self.0.call_timeout.get().is_none() {
-            // The timeout was lifted during the call. Stopping to tick does not fail.
+            // The timeout was removed during the call. Stopping the ticks cannot fail.
             let _ = self.0.need_ticks();
         }
     }
 }
 
-/// The thread that ticks, and for whom.
+/// The thread that ticks, and the interrupts that it ticks for.
 pub struct Ticker {
     thread: Option<JoinHandle<()>>,
-    /// Counts the threads there have been: one that was told to go must not go on for its successor.
+    /// The number of threads so far. A thread that was told to stop compares it, so that it does not work in its
+    /// successor's place.
     generation: u64,
     interrupts: Vec<Arc<Interrupt>>,
 }
@@ -206,10 +210,10 @@ pub struct Ticker {
 static TICKER: Mutex<Ticker> = Mutex::new(Ticker { thread: None, generation: 0, interrupts: Vec::new() });
 static TICKER_CHANGED: Condvar = Condvar::new();
 
-/// Whether the ticker sleeps until a guest wakes it. Changed by whoever has the ticker.
+/// Whether the ticker sleeps until a guest wakes it. Changed only by a thread that holds `TICKER`.
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process was forked off one whose ticker it did not inherit.
+/// Whether this process was forked from one whose ticker it did not inherit.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
 
 fn ticker() -> MutexGuard<'static, Ticker> {
@@ -217,7 +221,7 @@ fn ticker() -> MutexGuard<'static, Ticker> {
 }
 
 impl Ticker {
-    /// Makes sure that somebody ticks.
+    /// Starts the thread if there is none.
     fn run(&mut self) -> Result<()> {
         if self.thread.is_some() {
             return Ok(());
@@ -226,13 +230,13 @@ impl Ticker {
         let generation = self.generation;
         ASLEEP.store(false, Ordering::SeqCst);
         let thread = quiet_thread::spawn("wasmrt-ticker", move || tick(generation)).map_err(|error| {
-            Error::new(ErrorKind::Limit, format!("deadlines need a thread, which cannot be had: {error}"))
+            Error::new(ErrorKind::Limit, format!("cannot start the thread that timeouts need: {error}"))
         })?;
         self.thread = Some(thread);
         Ok(())
     }
 
-    /// Has all guests with a deadline look at it. Whether there are any, or were since the last time.
+    /// Makes all running guests with a deadline check it. Returns whether any runs, or ran since the last tick.
     fn tick(&self) -> bool {
         let mut active = false;
         for interrupt in &self.interrupts {
@@ -246,7 +250,7 @@ impl Ticker {
     }
 }
 
-/// Starts the ticker anew in a process that was forked.
+/// Starts the ticker again in a process that was forked.
 #[cold]
 fn revive() -> Result<()> {
     let mut ticker = ticker();
@@ -260,7 +264,8 @@ fn revive() -> Result<()> {
 fn tick(generation: u64) {
     let mut ticker = ticker();
     while ticker.generation == generation {
-        // Programs that call often and shortly are not to wake it each time: it waits for a tick without any call.
+        // A program that makes many short calls should not have to wake the ticker each time, so it sleeps only after
+        // a tick in which no call ran.
         let mut active = ticker.tick();
         if !active {
             ASLEEP.store(true, Ordering::SeqCst);
@@ -283,7 +288,7 @@ fn wake() {
     TICKER_CHANGED.notify_all();
 }
 
-/// Makes the ticks for a store go on while it exists.
+/// Keeps the ticks for a store going while it exists.
 struct Ticking(Arc<Interrupt>);
 
 impl Ticking {
@@ -300,7 +305,7 @@ impl Drop for Ticking {
         let mut ticker = ticker();
         let position = ticker.interrupts.iter().position(|interrupt| Arc::ptr_eq(interrupt, &self.0));
         let interrupt = position.map(|position| ticker.interrupts.swap_remove(position));
-        // Waited for, so that a program which has let go of everything has its threads to itself.
+        // The thread is joined, so that a program that has deleted everything has no thread of this library left.
         let thread = if ticker.interrupts.is_empty() { ticker.thread.take() } else { None };
         ticker.generation += u64::from(thread.is_some());
         drop(ticker);
@@ -314,14 +319,14 @@ impl Drop for Ticking {
 
 pub type Held = MutexGuard<'static, Ticker>;
 
-/// Keeps all others from the ticker, while the process forks.
+/// Locks the ticker while the process forks.
 pub fn hold() -> Held {
     ticker()
 }
 
-/// Makes do without the ticker's thread, which the child of a fork has not.
+/// Forgets the ticker's thread, which does not exist in the child of a fork.
 pub fn abandon(mut held: Held) {
-    // There is nothing to join here.
+    // Joining is impossible: the thread is not in this process.
     std::mem::forget(held.thread.take());
     ABANDONED.store(true, Ordering::Relaxed);
 }

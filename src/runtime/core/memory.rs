@@ -10,9 +10,10 @@ use std::cell::Cell;
 
 pub struct Memory {
     pub entity: Entity,
-    /// As declared; the engine knows the current size.
+    /// As declared. The engine knows the current size.
     pub ty: MemoryType,
-    /// Its bytes when they were last asked for, and how often memories of the store had grown by then.
+    /// The address and length of the bytes when they were last looked up, and the store's `memory_growths` at that
+    /// time.
     bytes: Cell<(*mut [u8], usize)>,
 }
 
@@ -24,19 +25,19 @@ impl Memory {
 
     pub fn create(store: &Store, ty: &MemoryType) -> Result<Handle> {
         if ty.is_64_bit || ty.shared || ty.page_size_log2 != 16 {
-            let message = format!("a {} cannot be made from C", ExternType::Memory(ty.clone()));
+            let message = format!("a {} cannot be created from C", ExternType::Memory(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         store.limits().check(Resource::Memories, 1)?;
-        // SAFETY: a type is of no store in particular.
+        // SAFETY: a memory type refers to nothing that belongs to a store.
         let entity = store.within_limits(|| unsafe { store.backend().new_memory(ty) })?;
         store.limits().add(Resource::Memories, 1);
         Ok(Object::create(store, Body::Memory(Memory::new(entity, ty.clone()))))
     }
 }
 
-impl Typed<'_, Memory> {
-    /// Where the bytes are, until the memory grows.
+impl Typed<'_, &Memory> {
+    /// Returns the address and length of the bytes, which are valid until a memory grows.
     #[inline(always)]
     pub fn bytes(self) -> *mut [u8] {
         let (bytes, growths) = self.bytes.get();
@@ -45,21 +46,21 @@ impl Typed<'_, Memory> {
 
     #[cold]
     fn find_bytes(self) -> *mut [u8] {
-        // SAFETY: an entity of this store.
+        // SAFETY: the entity belongs to the object's store.
         let bytes = unsafe { self.store().backend().memory_bytes(&self.entity) };
         self.bytes.set((bytes, self.store().memory_growths.get()));
         bytes
     }
 
-    /// The size in pages.
+    /// Returns the size in pages.
     pub fn pages(self) -> u64 {
-        // SAFETY: an entity of this store.
+        // SAFETY: the entity belongs to the object's store.
         unsafe { self.store().backend().memory_size(&self.entity) }
     }
 
     pub fn grow(self, delta: u32) -> Result<()> {
         let store = self.store();
-        // SAFETY: an entity of this store.
+        // SAFETY: the entity belongs to the object's store.
         store.within_limits(|| unsafe { store.backend().memory_grow(&self.entity, delta.into()) })
     }
 }

@@ -1,7 +1,8 @@
-//! The object graph: stores and all that is in them, what it is made from, and what an engine has to do for it. The files
-//! refer to each other in a circle, as the objects do.
+//! The object graph: stores and everything in them, what they are made from, and what an engine has to do for them.
+//! The files refer to each other in a circle, as the objects do.
 
 pub mod arity;
+pub mod backtrace;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;
@@ -12,6 +13,7 @@ pub mod global;
 pub mod guest;
 pub mod instance;
 pub mod interruption;
+pub mod linker;
 pub mod memory;
 pub mod module;
 pub mod object;

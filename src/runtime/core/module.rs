@@ -1,4 +1,4 @@
-//! Modules: compiled code and what it declares. Immutable, shared by stores and threads.
+//! Modules: compiled code and its declarations. Immutable, and shared by stores and threads.
 
 use super::engine::Engine;
 use super::engine_traits;
@@ -24,9 +24,9 @@ impl Module {
         Module::compile_unbounded(engine, wasm)
     }
 
-    /// Compiles a module of which the engine's limits of modules need not be asked.
+    /// Compiles a module without checking the engine's limits of modules.
     pub(super) fn compile_unbounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
-        // Compilers compute constants.
+        // In the default floating-point mode, because compilers evaluate constants.
         let inner = float_mode::with_default(|| engine.inner.compile(wasm)).map_err(|error| located(wasm, error))?;
         let declarations = Declarations::parse(wasm)?;
         Ok(Module::new(engine, inner, declarations))
@@ -44,17 +44,18 @@ impl Module {
         Declarations::parse(wasm).map(drop)
     }
 
-    /// In two pieces, which are one after the other what [`Module::deserialize`] reads.
+    /// Returns two pieces, which one after the other are what [`Module::deserialize`] reads.
     pub fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
         Ok(artifact::write(&maker(&self.engine), &self.declarations.outline, self.inner.serialize()?))
     }
 
     /// # Safety
-    /// `bytes` came from [`Module::serialize`], or at least from somebody as trustworthy as the program itself: an
-    /// artifact holds machine code, and its checksum guards against damage, not against intent.
+    /// `bytes` came from [`Module::serialize`], or at least from a source that is as trustworthy as the program
+    /// itself: an artifact holds machine code, and its checksum protects against damage, not against malice.
     pub unsafe fn deserialize(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Arc<Module>> {
         let (outline, payload) = artifact::read(&maker(engine), bytes)?;
-        // SAFETY: the envelope was written by this version of the library for this engine's settings.
+        // SAFETY: the contract says that the artifact can be trusted, and its envelope says that this version of the
+        // library wrote it for an engine with these settings.
         let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
         let declarations = Declarations::parse(outline)?;
         Ok(Module::new(engine, inner, declarations))

@@ -1,13 +1,13 @@
-//! What every reference of `wasm.h` points to: one allocation per object, however many handles there are.
+//! The objects that every reference of `wasm.h` points to: one allocation per object, however many handles it has.
 //!
-//! A C pointer (`wasm_func_t*`, `wasm_extern_t*`, `wasm_ref_t*`, ...) is the address of an [`Object`]; casting between
-//! them is a check of its kind, copying one counts up. So all handles of an object are the same pointer, and host info is
-//! a field.
+//! A C pointer (`wasm_func_t*`, `wasm_extern_t*`, `wasm_ref_t*`, ...) is the address of an [`Object`]. Casting
+//! between these types checks the object's kind, and copying a pointer increments a count. So all handles of an
+//! object are the same pointer, and host info is a field.
 //!
-//! Two counts keep an object: its *handles*, which belong to C and keep the store alive as well, and the times it is
-//! *retained* by the runtime or by WebAssembly itself, which does not: what a store retains must not keep that store.
-//! Handles may be copied and deleted from any thread, also while another one uses the store: garbage-collected languages
-//! delete from a thread of their own.
+//! An object is kept alive by two counts: by its *handles*, which belong to C and keep the store alive as well, and
+//! by how often it is *retained* by the runtime or by WebAssembly. Retaining does not keep the store alive: the store
+//! retains objects itself, and would never end. Handles may be copied and deleted from any thread, also while another
+//! thread uses the store: garbage-collected languages delete from a thread of their own.
 //!
 //! A deleted object is emptied at once, but its memory is kept for a while, see [`quarantine`].
 
@@ -33,23 +33,25 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Memory that is freed while references to it are still about: the last handle goes in the middle of its own methods. A
-/// reference to an UnsafeCell promises nothing about what is in it, so that all of the object is.
+/// A `&Object` may still be in use when the object is freed: a method of the object may give up the last handle.
+/// Inside an `UnsafeCell` the compiler may not assume that the contents live as long as the reference. So all of the
+/// object is in one.
 pub struct Object(UnsafeCell<ObjectData>);
 
 pub struct ObjectData {
-    /// How C calls it.
+    /// How C calls the object.
     pub entry: Entry,
     pub body: Body,
     store: NonNull<Store>,
-    /// Both counts, so that exactly one of those who let go sees both at zero: [`HANDLE`]s and [`RETENTION`]s.
+    /// Both counts in one number, as multiples of [`HANDLE`] and of [`RETENTION`], so that exactly one of those who
+    /// release the object sees both at zero.
     counts: AtomicU64,
     host_info: Cell<*mut c_void>,
     finalizer: Cell<Finalizer>,
 }
 
-// 120 bytes is the largest request that glibc serves from its fast bins; most objects are functions and instances, by the
-// thousands. Debug builds keep more in each.
+// 120 bytes is the largest request that glibc serves from its fast bins. Most objects are functions and instances, of
+// which there may be thousands. Debug builds keep more in each.
 const _: () = assert!(cfg!(debug_assertions) || size_of::<usize>() != 8 || size_of::<Object>() <= 120);
 
 pub enum Body {
@@ -62,13 +64,13 @@ pub enum Body {
     Module(Arc<Module>),
     Trap(Box<Trap>),
     Foreign,
-    /// What is left of a deleted object. Its store may be gone.
+    /// A deleted object. Its store may no longer exist.
     Deleted,
 }
 
 const HANDLE: u64 = 1;
 const RETENTION: u64 = 1 << 32;
-/// The part of the counts that counts handles.
+/// The bits of the counts that count handles.
 const HANDLES: u64 = RETENTION - 1;
 
 pub struct Tag {
@@ -80,7 +82,8 @@ impl Deref for Object {
     type Target = ObjectData;
     #[inline(always)]
     fn deref(&self) -> &ObjectData {
-        // SAFETY: the object is there, and only written to when it is freed.
+        // SAFETY: a `&Object` is only made for an object that is allocated, and its data is only written when it is
+        // freed.
         unsafe { &*self.0.get() }
     }
 }
@@ -138,51 +141,44 @@ downcasts! {
     as_trap Trap Trap;
 }
 
-/// An object together with its body: one that is known to be a function, a global and so on.
-pub struct Typed<'a, T> {
+/// An object together with its body, or with something else that is known of it: `Typed<&Global>` is an object that
+/// is a global.
+#[derive(Clone, Copy)]
+pub struct Typed<'a, B> {
     pub object: &'a Object,
-    pub body: &'a T,
+    pub body: B,
 }
 
-impl<'a, T> Typed<'a, T> {
+impl<'a, B> Typed<'a, B> {
     /// `None` if the object is something else.
     #[inline(always)]
-    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<&'a T>) -> Option<Typed<'a, T>> {
+    pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<B>) -> Option<Typed<'a, B>> {
         downcast(object).map(|body| Typed { object, body })
     }
 
     #[inline(always)]
-    pub fn store(self) -> &'a Store {
+    pub fn store(&self) -> &'a Store {
         self.object.store()
     }
 }
 
-impl<T> Clone for Typed<'_, T> {
+impl<B> Deref for Typed<'_, B> {
+    type Target = B;
     #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Typed<'_, T> {}
-
-impl<T> Deref for Typed<'_, T> {
-    type Target = T;
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        self.body
+    fn deref(&self) -> &B {
+        &self.body
     }
 }
 
 impl Object {
-    /// Makes an object of `store`, for C.
+    /// Makes an object of `store`, with a handle for C.
     pub fn create(store: &Store, body: Body) -> Handle {
         let object = Object::allocate(store, body, HANDLE);
         store.add_handle();
         Handle(object)
     }
 
-    /// Makes an object of `store`, for the runtime or the engine.
+    /// Makes an object of `store` that the runtime or the engine retains.
     pub fn create_retained(store: &Store, body: Body) -> Retained {
         Retained(Object::allocate(store, body, RETENTION))
     }
@@ -203,12 +199,13 @@ impl Object {
 
     #[inline(always)]
     pub fn store(&self) -> &Store {
-        // SAFETY: handles keep the store alive, and what is retained without a handle belongs to the store, which lets go
-        // of it before it goes itself.
+        // SAFETY: handles keep the store alive. An object without a handle is retained by the store or something in
+        // it, and the store drops all of that before it is freed.
         unsafe { self.store.as_ref() }
     }
 
-    /// The type of an extern; a table's or memory's minimum is its current size. `None` for other objects.
+    /// Returns the type of an extern. For a table or memory its minimum is the current size. `None` for other
+    /// objects.
     pub fn extern_type(&self) -> Option<ExternType> {
         let from = |size, limits: &Limits| Limits { min: Limits::new(size, None).min, ..*limits };
         Some(match &self.body {
@@ -231,26 +228,27 @@ impl Object {
         self.host_info.get()
     }
 
-    /// Replaces the host info; the finalizer of the former one runs.
+    /// Replaces the host info and runs the finalizer of the former one.
     pub fn set_host_info(&self, info: *mut c_void, finalizer: Finalizer) {
         let former = self.host_info.replace(info);
         if let Some(former_finalizer) = self.finalizer.replace(finalizer) {
-            // SAFETY: C gave this function for this pointer, and it is called once, having just been replaced.
+            // SAFETY: C passed this finalizer for this pointer. It was replaced just now, so it runs once.
             unsafe { former_finalizer(former) };
         }
     }
 
-    /// Gives up a handle of C's. Without one this is a second delete, which does nothing.
+    /// Gives up a handle that C owns. If C owns none, this is a second delete, which does nothing but record an
+    /// error.
     ///
     /// # Safety
-    /// The caller owned a handle, or gave it up not long ago.
+    /// The caller owned a handle, or gave it up so recently that the object's memory is still in quarantine.
     #[inline(always)]
     pub unsafe fn release_handle(&self) {
         if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
             return deleted_before();
         }
         self.store().before_release();
-        // SAFETY: there are handles, and the caller gives up one.
+        // SAFETY: C has handles, and the caller owns one and gives it up.
         drop(unsafe { Handle::from_raw(self) });
     }
 
@@ -258,38 +256,39 @@ impl Object {
         matches!(self.body, Body::Deleted)
     }
 
-    /// Whether nobody refers to an object that is not freed yet. One that waits to be freed may have been retained again, by a
-    /// program that imports what it deleted.
+    /// Whether nothing refers to this object, which is not freed yet. While an object waits to be freed, it may be
+    /// retained again: by a program that imports what it deleted.
     pub(super) fn is_unused(&self) -> bool {
         !self.is_deleted() && self.counts.load(Ordering::Relaxed) == 0
     }
 
-    /// Empties the object at `this`.
+    /// Frees the object at `this`, or notes that it has to be freed when the running call ends.
     ///
     /// # Safety
     /// `this` came from [`Object::allocate`], both counts have just become zero, and it is not used afterwards.
     #[cold]
     pub(super) unsafe fn free(this: NonNull<Object>) {
-        // SAFETY: the object is there until it is in quarantine.
+        // SAFETY: the object stays allocated until it is in quarantine.
         let object = unsafe { this.as_ref() };
-        // A function may be deleted by its own callback, a module by its start function: whoever runs them still looks at them.
+        // A function may be deleted by its own callback, and a module by its start function, while code that runs
+        // them still uses them.
         if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().free_later(this) {
             return;
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: both counts are zero, and no running call uses the object.
         unsafe { Object::free_now(this) };
     }
 
-    /// As [`Object::free`], whether or not a call is running.
+    /// Frees the object as [`Object::free`] does, but at once, even if a call is running.
     ///
     /// # Safety
-    /// Likewise, and no call looks at the object.
+    /// As for [`Object::free`], and no call uses the object.
     pub(super) unsafe fn free_now(this: NonNull<Object>) {
-        // The finalizer may look at the object's neighbours, not at the object: nobody has a handle to it.
-        // SAFETY: the object is there until it is in quarantine.
+        // The finalizer may use the objects around this one, but not this object, because no handle to it is left.
+        // SAFETY: the object stays allocated until it is in quarantine.
         let object = unsafe { this.as_ref() };
         object.set_host_info(std::ptr::null_mut(), None);
-        // SAFETY: nobody else looks at the body any more.
+        // SAFETY: no reference to the body is used after this: both counts are zero, and no call uses the object.
         unsafe {
             let data = object.0.get();
             (&raw mut (*data).entry).write(entry::enter_nothing);
@@ -301,7 +300,7 @@ impl Object {
     }
 }
 
-/// For an object that was expected to be something else.
+/// Returns the error for an object that was expected to be something else.
 #[cold]
 pub fn wrong_kind(object: &Object, what: &str) -> Error {
     Error::misuse(format!("expected {what}, got a {}", object.body.name()))
@@ -309,7 +308,7 @@ pub fn wrong_kind(object: &Object, what: &str) -> Error {
 
 #[cold]
 fn deleted_before() {
-    log::warn("an object was deleted that had been deleted before");
+    log::warn("an object was deleted a second time; nothing was done");
     error::record(&Error::misuse("the object was deleted before"));
 }
 
@@ -320,11 +319,12 @@ fn quarantine(object: NonNull<Object>) {
     thread_local! {
         static OWN: RefCell<Quarantine<Object>> = const { Quarantine::of_thread(ROOM, &SHARED) };
     }
-    // SAFETY: made by `Object::allocate`; what is kept is a deleted body, no host info, and a pointer nobody follows.
+    // SAFETY: the object was made by `Object::allocate`. What is left in it needs no drop: a deleted body, no host
+    // info, and a pointer that is no longer followed.
     unsafe { quarantine::keep(object, &OWN, &SHARED) };
 }
 
-/// A C handle: owned by C as a raw pointer, by Rust as this. It keeps the object and its store.
+/// A handle, which C owns as a raw pointer and Rust as this type. It keeps the object and its store alive.
 pub struct Handle(NonNull<Object>);
 
 impl Handle {
@@ -336,7 +336,7 @@ impl Handle {
         Handle(NonNull::from(object))
     }
 
-    /// Another handle for C, unless the object is deleted, or about to be.
+    /// Makes another handle for C, unless the object is deleted or is about to be.
     pub fn duplicate(object: &Object) -> Option<Handle> {
         let gone = object.is_deleted() || object.is_unused();
         (!gone).then(|| Handle::new(object))
@@ -349,7 +349,7 @@ impl Handle {
     /// Takes back a handle that C owned.
     ///
     /// # Safety
-    /// `object` came from [`Handle::into_raw`], and its owner gives that one up.
+    /// `object` came from [`Handle::into_raw`], and its owner gives up that handle.
     pub unsafe fn from_raw(object: &Object) -> Handle {
         Handle(NonNull::from(object))
     }
@@ -358,7 +358,7 @@ impl Handle {
 impl Deref for Handle {
     type Target = Object;
     fn deref(&self) -> &Object {
-        // SAFETY: a handle keeps its object.
+        // SAFETY: a handle keeps its object alive.
         unsafe { self.0.as_ref() }
     }
 }
@@ -366,21 +366,21 @@ impl Deref for Handle {
 impl Drop for Handle {
     #[inline]
     fn drop(&mut self) {
-        // Read first: from then on another thread may free the object.
+        // Read first: after the subtraction another thread may free the object.
         let store = self.store;
         let former = self.counts.fetch_sub(HANDLE, Ordering::AcqRel);
         if former & HANDLES == HANDLE {
             if former == HANDLE {
-                // SAFETY: both counts are zero, and `self` is not used any more.
+                // SAFETY: both counts have just become zero, and `self` is not used afterwards.
                 unsafe { Object::free(self.0) };
             }
-            // SAFETY: the object counted as one of the store's handles until now.
+            // SAFETY: an object with handles counts as one handle of its store, and the last of them is gone.
             unsafe { Store::remove_handle(store) };
         }
     }
 }
 
-/// A reference of the runtime's own, or of WebAssembly's: it keeps the object, but not the store.
+/// A reference that the runtime or WebAssembly holds: it keeps the object alive, but not the store.
 pub struct Retained(NonNull<Object>);
 
 impl Retained {
@@ -403,7 +403,7 @@ impl Clone for Retained {
 impl Deref for Retained {
     type Target = Object;
     fn deref(&self) -> &Object {
-        // SAFETY: what is retained lives.
+        // SAFETY: a retained object is alive.
         unsafe { self.0.as_ref() }
     }
 }
@@ -411,18 +411,19 @@ impl Deref for Retained {
 impl Drop for Retained {
     fn drop(&mut self) {
         if self.counts.fetch_sub(RETENTION, Ordering::AcqRel) == RETENTION {
-            // SAFETY: both counts are zero, and `self` is not used any more.
+            // SAFETY: both counts have just become zero, and `self` is not used afterwards.
             unsafe { Object::free(self.0) };
         }
     }
 }
 
-/// What the host data of an externref inside an engine holds: the object that C passed in. The engine may drop it in the
-/// middle of an operation (when it collects garbage), where no finalizer may run: the store lets go of the object later.
+/// What an externref inside an engine holds as its host data: the object that C passed. The engine may drop it in the
+/// middle of an operation, when it collects garbage. No finalizer may run there, so the store releases the object
+/// later.
 pub struct ExternPayload(NonNull<Object>);
 
-// SAFETY: engines want their host data to be Send and Sync, because their stores are. Ours is only ever touched from the
-// thread that uses the store, which is the contract of `wasm.h` for a store and everything in it.
+// SAFETY: engines require their host data to be Send and Sync, because their stores are. This data is only used on
+// the thread that uses the store, as `wasm.h` requires for a store and everything in it.
 unsafe impl Send for ExternPayload {}
 unsafe impl Sync for ExternPayload {}
 
@@ -432,7 +433,7 @@ impl ExternPayload {
     }
 
     pub fn object(&self) -> &Object {
-        // SAFETY: the payload retains the object.
+        // SAFETY: the payload retains the object until it is dropped.
         unsafe { self.0.as_ref() }
     }
 }

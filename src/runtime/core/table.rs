@@ -11,7 +11,7 @@ use crate::runtime::base::types::{ExternType, TableType};
 
 pub struct Table {
     pub entity: Entity,
-    /// As declared; the engine knows the current size.
+    /// As declared. The engine knows the current size.
     pub ty: TableType,
 }
 
@@ -19,23 +19,23 @@ impl Table {
     pub fn create(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
         check_carried(ty.element, "a table")?;
         if ty.is_64_bit {
-            let message = format!("a {} cannot be made from C", ExternType::Table(ty.clone()));
+            let message = format!("a {} cannot be created from C", ExternType::Table(ty.clone()));
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         check_element(store, ty, init)?;
         store.limits().check(Resource::Tables, 1)?;
-        // SAFETY: the element fits, and is of this store.
+        // SAFETY: `check_element` has checked that the element fits and belongs to this store.
         let entity = store.within_limits(|| unsafe { store.backend().new_table(ty, init) })?;
         store.limits().add(Resource::Tables, 1);
         Ok(Object::create(store, Body::Table(Table { entity, ty: ty.clone() })))
     }
 }
 
-impl Typed<'_, Table> {
-    /// The element at `index`, or `None` if it is null.
+impl Typed<'_, &Table> {
+    /// Returns the element at `index`, or `None` if it is null.
     #[inline(always)]
     pub fn get(self, index: u32) -> Result<Option<Handle>> {
-        // SAFETY: an entity of this store.
+        // SAFETY: the entity belongs to the object's store.
         let element = unsafe { self.store().backend().table_get(&self.entity, &self.ty, index.into()) };
         element.unwrap_or_else(|| Err(self.beyond(index)))
     }
@@ -44,27 +44,27 @@ impl Typed<'_, Table> {
     pub fn set(self, index: u32, value: Option<&Object>) -> Result<()> {
         let store = self.store();
         check_element(store, &self.ty, value)?;
-        // SAFETY: the element fits, and is of this store.
+        // SAFETY: the entity belongs to the object's store, and `check_element` has checked the element.
         let set = unsafe { store.backend().table_set(&self.entity, &self.ty, index.into(), value) };
         set.map_err(|error| self.refused(index, error))?;
         store.settle();
         Ok(())
     }
 
-    /// The number of elements.
+    /// Returns the number of elements.
     pub fn size(self) -> u64 {
-        // SAFETY: an entity of this store.
+        // SAFETY: the entity belongs to the object's store.
         unsafe { self.store().backend().table_size(&self.entity) }
     }
 
     pub fn grow(self, delta: u32, init: Option<&Object>) -> Result<()> {
         let store = self.store();
         check_element(store, &self.ty, init)?;
-        // SAFETY: the element fits, and is of this store.
+        // SAFETY: the entity belongs to the object's store, and `check_element` has checked the element.
         store.within_limits(|| unsafe { store.backend().table_grow(&self.entity, &self.ty, delta.into(), init) })
     }
 
-    /// Why an element could not be set.
+    /// Returns the reason why an element could not be set.
     #[cold]
     fn refused(self, index: u32, error: Error) -> Error {
         if u64::from(index) < self.size() { error } else { self.beyond(index) }
@@ -93,6 +93,6 @@ fn check_element_fully(store: &Store, ty: &TableType, object: Option<&Object>) -
     if !ty.element.exact && object.is_some() {
         check_carried(ty.element, "a table")?;
     }
-    // SAFETY: a live object or null.
+    // SAFETY: the reference is null or the address of `object`, which is alive.
     unsafe { check_value(store, &value, ty.element, || "element of the table".to_string()) }
 }

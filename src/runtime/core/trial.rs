@@ -1,5 +1,6 @@
-//! Whether an engine works: it compiles a small module, instantiates it and calls it. Settings that engines accept one by one, and
-//! together, may leave nothing that runs; that is better said when the engine is made than by every module.
+//! Tries whether an engine works: compiles a small module, instantiates it and calls it. Settings that an engine
+//! accepts one by one, or even together, may leave it unable to run anything. It is better to report that when the
+//! engine is made than for each module.
 
 use super::engine::Engine;
 use super::instance::instantiate;
@@ -11,8 +12,9 @@ use super::value::{Val, ValVec};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
-/// With a memory, a table, a segment for each, and two functions, the second of which calls the first through the table and is
-/// exported; as a text in the test below. Uses nothing that a proposal has brought.
+/// A module with a memory, a table, a segment for each, and two functions. The second function is exported and calls
+/// the first one through the table. The test below has it as text. It uses nothing that a proposal has added to
+/// WebAssembly.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0\
     \x01\x05\x01\x60\x00\x01\x7f\
     \x03\x03\x02\x00\x00\
@@ -23,7 +25,7 @@ const MODULE: &[u8] = b"\0asm\x01\0\0\0\
     \x0a\x11\x02\x07\x00\x41\x00\x2d\x00\x00\x0b\x07\x00\x41\x00\x11\x00\x00\x0b\
     \x0b\x07\x01\x00\x41\x00\x0b\x01\x2a";
 
-/// What the exported function gives: the byte in the memory.
+/// What the exported function returns: the byte in the memory.
 const ANSWER: i32 = 42;
 
 pub fn run(engine: &Arc<Engine>) -> Result<()> {
@@ -38,7 +40,7 @@ pub fn run(engine: &Arc<Engine>) -> Result<()> {
     call(&store, &module).map_err(|trap| {
         let message = match trap.as_trap() {
             Some(Trap { cause: Cause::Error(ErrorKind::Internal), .. }) | None => {
-                "it fails by a defect of its own".into()
+                "an internal error occurred while it was tried".into()
             }
             Some(trap) => String::from_utf8_lossy(&trap.message),
         };
@@ -54,16 +56,16 @@ fn call(store: &StoreHandle, module: &Arc<Module>) -> Result<(), Handle> {
         let mut results = ValVec::of(&answer);
         results.data = answer.as_mut_ptr();
         let function: &Object = &function;
-        // SAFETY: the entry is this object's, and the vector valid.
+        // SAFETY: the entry is this object's, the null vector stands for no arguments, and the other is valid.
         let trap = unsafe { (function.entry)(function, std::ptr::null(), &mut results) };
-        // SAFETY: null, or an owned handle, given up here.
+        // SAFETY: an entry returns null or an owned handle, which is given up here.
         if let Some(trap) = unsafe { trap.as_ref().map(|trap| Handle::from_raw(trap)) } {
             return Err(trap);
         }
     }
-    // SAFETY: a number, of the type that the function has.
+    // SAFETY: the function's result is an i32, and the array was initialised as one.
     if unsafe { answer[0].of.i32 } != ANSWER {
-        return Err(store.error_trap(Error::new(ErrorKind::Internal, "a function gives a wrong result")));
+        return Err(store.error_trap(Error::new(ErrorKind::Internal, "a function returned a wrong result")));
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
-//! Values as they cross the C boundary.
+//! Values in the form in which they cross the C boundary.
 
 use super::object::{Handle, Object};
 use crate::runtime::base::types::{ValKind, ValType};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// A value: a kind, and the value of that kind in a union. An owned value owns its reference; null is a reference too.
+/// A value: a kind, and the value of that kind in a union. An owned value owns its reference, which
+/// may be null.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Val {
@@ -39,24 +40,26 @@ impl Val {
         Val { kind: ValKind::I64 as u8, of: ValUnion { i64: value } }
     }
 
-    /// A value that takes ownership of `object`'s handle.
+    /// Makes a value that takes ownership of `object`'s handle.
     pub fn owned(kind: ValKind, object: Option<Handle>) -> Val {
         Val { kind: kind as u8, of: ValUnion { r#ref: pointer(object) } }
     }
 
-    /// Zero or null of a kind.
+    /// Returns zero or null of a kind.
     pub fn zero(kind: ValKind) -> Val {
         Val { kind: kind as u8, of: ValUnion { i64: 0 } }
     }
 
-    /// The bits of a number, read with the width that C wrote it with (a wider load would wait for the narrower store to
-    /// leave the store buffer). If it is known to be `narrow`, of 32 bits, its kind is not looked at.
+    /// Returns the bits of a number, reading only the width that C wrote: a wider load would have to wait until the
+    /// narrower store has left the store buffer. If the number is known to be `narrow`, that is 32 bits wide, its
+    /// kind is not read.
     ///
     /// # Safety
     /// The kind is a number's, and the union's field for it is initialised.
     #[inline(always)]
     pub unsafe fn bits(&self, narrow: bool) -> u64 {
-        // SAFETY: the caller vouches for the field; the other fields of the same width share its bytes.
+        // SAFETY: the contract says that the field of this kind is initialised; the other fields of the same width
+        // share its bytes.
         unsafe {
             match narrow || self.kind == ValKind::I32 as u8 || self.kind == ValKind::F32 as u8 {
                 true => self.of.i32 as u32 as u64,
@@ -65,36 +68,36 @@ impl Val {
         }
     }
 
-    /// Writes a numeric value of `kind`, whatever its width (a narrower load does not wait for the wider store); the
-    /// counterpart of [`Val::bits`].
+    /// Writes a numeric value of `kind`, always in full width: a later narrower load need not wait for a wider store.
+    /// The counterpart of [`Val::bits`].
     #[inline(always)]
     pub fn write_bits(slot: &mut MaybeUninit<Val>, kind: ValKind, bits: u64) {
         let slot = slot.as_mut_ptr();
-        // SAFETY: `slot` is writable memory for a Val; fields are written without reading what was there.
+        // SAFETY: `slot` is writable memory for a `Val`, and the fields are written without reading what was there.
         unsafe {
             (&raw mut (*slot).kind).write(kind as u8);
             (&raw mut (*slot).of.i64).write(bits as i64);
         }
     }
 
-    /// The object that a value of reference kind refers to, if any.
+    /// Returns the object that a value of a reference kind refers to, if any.
     ///
     /// # Safety
     /// If the kind is a reference's, the pointer is null or a live handle.
     pub unsafe fn reference<'a>(&self) -> Option<&'a Object> {
         match ValKind::from_number(self.kind) {
-            // SAFETY: the caller vouches for the pointer.
+            // SAFETY: the contract says that a reference is null or a live handle.
             Some(kind) if kind.is_reference() => unsafe { self.of.r#ref.as_ref() },
             _ => None,
         }
     }
 
-    /// Another value like this one, owning its own reference.
+    /// Returns a copy of this value that owns a reference of its own.
     ///
     /// # Safety
     /// As for [`Val::reference`].
     pub unsafe fn duplicate(&self) -> Val {
-        // SAFETY: as promised by the caller.
+        // SAFETY: a reference is null or a live handle, as the contract says.
         match unsafe { self.reference() } {
             Some(object) => Val { of: ValUnion { r#ref: pointer(Handle::duplicate(object)) }, ..*self },
             None => *self,
@@ -106,16 +109,17 @@ impl Val {
     /// # Safety
     /// As for [`Val::reference`], and the value owns its reference.
     pub unsafe fn release(&mut self) {
-        // SAFETY: as promised by the caller.
+        // SAFETY: a reference is null or a live handle, as the contract says.
         if let Some(object) = unsafe { self.reference() } {
             self.of.r#ref = std::ptr::null_mut();
-            // SAFETY: the value owned the handle, and has just forgotten it.
+            // SAFETY: this value owned the handle, and no longer refers to it.
             unsafe { object.release_handle() };
         }
     }
 
-    /// Whether this value may stand where `expected` is asked for, as far as its kind and its object tell. Any reference
-    /// kind will do for a reference: C has a macro only for values of kind externref, also where a function is meant.
+    /// Whether this value may be passed where `expected` is required, judged by its kind and its object. A reference
+    /// may have either reference kind: C's macro for references makes values of kind externref, also where a function
+    /// is meant.
     ///
     /// # Safety
     /// As for [`Val::reference`].
@@ -123,14 +127,14 @@ impl Val {
         if !expected.kind.is_reference() {
             return self.kind == expected.kind as u8;
         }
-        // SAFETY: as promised by the caller.
+        // SAFETY: a reference is null or a live handle, as the contract says.
         match unsafe { self.reference() } {
             Some(object) => expected.kind.admits(object),
             None => expected.nullable && ValKind::from_number(self.kind).is_some_and(ValKind::is_reference),
         }
     }
 
-    /// The name of the kind, or the number if it is none.
+    /// Returns the name of the kind or, for a number that is not a kind, a description with the number.
     pub fn kind_name(&self) -> String {
         match ValKind::from_number(self.kind) {
             Some(kind) => kind.name().to_string(),
@@ -143,7 +147,7 @@ fn pointer(object: Option<Handle>) -> *mut Object {
     object.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
 
-/// A `wasm_val_vec_t`: what callbacks get and give.
+/// A `wasm_val_vec_t`: the arguments and results of callbacks.
 #[repr(C)]
 pub struct ValVec {
     pub size: usize,
@@ -155,45 +159,45 @@ impl ValVec {
         ValVec { size: values.len(), data: values.as_ptr().cast_mut() }
     }
 
-    /// The values; none if there is no array for them.
+    /// Returns the values, or none if there is no array.
     ///
     /// # Safety
-    /// The vector is valid, as C understands it.
+    /// The vector is valid by the rules of `wasm.h`: if `data` is not null, it points to `size` initialised values.
     #[inline(always)]
     pub unsafe fn values(&self) -> &[Val] {
-        // SAFETY: as promised by the caller.
+        // SAFETY: `data` points to `size` initialised values, as the contract says.
         if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
     }
 
-    /// The vector, if it has exactly so many values. One that has them in no array has none.
+    /// Returns the vector if it has exactly COUNT values. A vector without an array has none.
     ///
     /// # Safety
-    /// The pointer is null or valid.
+    /// The pointer is null or points to a valid vector.
     #[inline(always)]
     pub unsafe fn exactly<'a, const COUNT: usize>(this: *const ValVec) -> Option<ExactValues<'a, COUNT>> {
         const EMPTY: ValVec = ValVec { size: 0, data: std::ptr::null_mut() };
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that the pointer is null or valid.
         match unsafe { this.as_ref() } {
-            // SAFETY: an array of none is anywhere.
+            // SAFETY: an array of no values may be at any aligned address.
             None => (COUNT == 0).then(|| (&EMPTY, unsafe { NonNull::dangling().as_ref() })),
             Some(vector) if vector.size != COUNT => None,
-            // SAFETY: as above.
+            // SAFETY: an array of no values may be at any aligned address.
             Some(vector) if COUNT == 0 => Some((vector, unsafe { NonNull::dangling().as_ref() })),
-            // SAFETY: the array is that long.
+            // SAFETY: the vector is valid and its size is COUNT, so `data` is null or points to COUNT values.
             Some(vector) => unsafe { vector.data.cast::<[Val; COUNT]>().as_ref() }.map(|values| (vector, values)),
         }
     }
 
-    /// The first so many places of the vector, if it has them.
+    /// Returns the first COUNT places of the vector, if it has that many.
     ///
     /// # Safety
-    /// The pointer is null or valid, and nobody else uses the values.
+    /// The pointer is null or points to a valid vector, and nothing else uses its values while the answer is used.
     #[inline(always)]
     pub unsafe fn room<'a, const COUNT: usize>(this: *mut ValVec) -> Option<&'a mut [MaybeUninit<Val>]> {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that the pointer is null or valid.
         match unsafe { this.as_ref() } {
             _ if COUNT == 0 => Some(&mut []),
-            // SAFETY: the vector is valid, and at least as long.
+            // SAFETY: the vector is valid and has at least COUNT places, and nothing else uses them.
             Some(vector) if vector.size >= COUNT && !vector.data.is_null() => {
                 Some(unsafe { std::slice::from_raw_parts_mut(vector.data.cast(), COUNT) })
             }
@@ -202,26 +206,26 @@ impl ValVec {
     }
 }
 
-/// What `malloc` aligns to.
+/// The alignment of what `malloc` returns.
 pub const MALLOC_ALIGNMENT: usize = 2 * size_of::<usize>();
 
-/// Frees the data of a vector of C. What `malloc` cannot have given is left alone: a [`LentRoom`], and names that some clients
-/// give up inside of something of their own.
+/// Frees the data of a vector of C. Data that cannot have come from `malloc`, judged by its alignment, is left alone:
+/// a [`LentRoom`], and names that some clients pass from inside a larger allocation of their own.
 ///
 /// # Safety
-/// The data is null, given up, or not aligned as `malloc` aligns.
+/// The data is null, allocated by `malloc` and given up by its owner, or not aligned as `malloc` aligns.
 pub unsafe fn free_data<T>(data: *mut T) {
     if data.addr().is_multiple_of(MALLOC_ALIGNMENT) {
-        // SAFETY: as promised by the caller.
+        // SAFETY: it is aligned as `malloc` aligns, so it is null or was allocated by `malloc` and given up.
         unsafe { libc::free(data.cast()) };
     }
 }
 
-/// A vector of so many values, and these.
+/// A vector of exactly COUNT values, and these values.
 pub type ExactValues<'a, const COUNT: usize> = (&'a ValVec, &'a [Val; COUNT]);
 
 impl ValKind {
-    /// Whether a number of this kind has 32 bits, and not 64.
+    /// Whether a number of this kind has 32 bits rather than 64.
     #[inline(always)]
     pub fn is_narrow(self) -> bool {
         matches!(self, ValKind::I32 | ValKind::F32)
@@ -238,10 +242,10 @@ impl ValKind {
     }
 }
 
-/// Room for so many values is on the stack of a call; a longer list goes to the heap.
+/// The largest number of values for which a call uses room on the stack; longer lists go to the heap.
 const INLINE_VALUES: usize = 16;
 
-/// Uninitialised room on the stack for the values of a call, which nobody drops.
+/// Uninitialised room on the stack for the values of a call. The values are not dropped.
 pub struct Room<T>([MaybeUninit<T>; INLINE_VALUES]);
 
 impl<T> Room<T> {
@@ -251,7 +255,7 @@ impl<T> Room<T> {
         Room([const { MaybeUninit::uninit() }; INLINE_VALUES])
     }
 
-    /// Room for exactly `count` elements: here if there is so much, else on the heap, owned by `many`.
+    /// Returns room for exactly `count` elements: in `self` if it is large enough, else on the heap, owned by `many`.
     #[inline(always)]
     pub fn get<'a>(
         &'a mut self,
@@ -265,14 +269,15 @@ impl<T> Room<T> {
     }
 }
 
-/// Room for `count` elements on the heap, where [`Room`] has too little.
+/// Allocates room for `count` elements on the heap, for calls that need more than a [`Room`] has.
 #[cold]
 pub fn heap_room<T>(count: usize) -> Box<[MaybeUninit<T>]> {
     Box::new_uninit_slice(count)
 }
 
-/// Uninitialised room for the results of a callback, which gets it as a vector: where `malloc` gives nothing, so that a callback
-/// which deletes the vector frees nothing. (On machines of 32 bits `malloc` may give such places.)
+/// Uninitialised room for the results of a callback, which gets it as a vector. It is at an address that `malloc`
+/// never returns, so that a callback which deletes the vector frees nothing. (On 32-bit machines `malloc` may return
+/// such addresses.)
 #[repr(C, align(16))]
 pub struct LentRoom<const COUNT: usize> {
     apart: MaybeUninit<u64>,
@@ -291,7 +296,7 @@ impl<const COUNT: usize> AsMut<[MaybeUninit<Val>]> for LentRoom<COUNT> {
     }
 }
 
-/// Runs `body` with room for the `count` results of a callback, as a [`LentRoom`] is.
+/// Runs `body` with room for the `count` results of a callback. The room has the property of [`LentRoom`].
 #[inline(always)]
 pub fn with_lent_room<R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<Val>]) -> R) -> R {
     const { assert!(size_of::<Val>() == 2 * size_of::<u64>() && align_of::<Val>() <= align_of::<u64>()) };
@@ -301,11 +306,12 @@ pub fn with_lent_room<R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<Val>]
     }
     let mut many = heap_room::<u64>(2 * count + 1);
     let apart = usize::from(many.as_ptr().addr().is_multiple_of(MALLOC_ALIGNMENT));
-    // SAFETY: values are as large as two of these, and no more aligned; with one left over there is room for all.
+    // SAFETY: a value is as large as two of these `u64` and needs no greater alignment, as asserted above. After
+    // skipping at most one there are still two for each value.
     body(unsafe { std::slice::from_raw_parts_mut(many.as_mut_ptr().add(apart).cast(), count) })
 }
 
-/// Runs `body` with uninitialised room for `count` elements, on the stack if there is enough.
+/// Runs `body` with uninitialised room for `count` elements, on the stack if it is large enough.
 #[inline(always)]
 pub fn with_room<T, R>(count: usize, body: impl FnOnce(&mut [MaybeUninit<T>]) -> R) -> R {
     let (mut few, mut many) = (Room::uninitialised(), None);

@@ -94,8 +94,8 @@ pub const WASM_EXTERN_MEMORY: u8 = 3;
 pub const WASMRT_V128: u8 = 4;
 pub const WASMRT_ANYREF: u8 = 130;
 
-pub const WASMRT_ERROR_COMPILE: u8 = 2;
-pub const WASMRT_ERROR_LINK: u8 = 3;
+pub const WASMRT_ERROR_COMPILE: u32 = 2;
+pub const WASMRT_ERROR_LINK: u32 = 3;
 
 pub type wasm_func_callback_t = unsafe extern "C" fn(*const wasm_val_vec_t, *mut wasm_val_vec_t) -> *mut wasm_trap_t;
 
@@ -228,7 +228,7 @@ functions! {
     fn wasmrt_backend_name(usize) -> *const c_char;
     fn wasmrt_config_set_backend(*mut wasm_config_t, *const c_char) -> bool;
     fn wasmrt_last_error_clear();
-    fn wasmrt_last_error_kind() -> u8;
+    fn wasmrt_last_error_kind() -> u32;
     fn wasmrt_last_error_message() -> *const c_char;
     fn wasmrt_wat2wasm(*const c_char, usize, *mut wasm_byte_vec_t) -> bool;
 }
@@ -282,7 +282,7 @@ pub unsafe fn text(string: *const c_char) -> String {
 }
 
 /// The thread's last error: kind and message.
-pub fn last_error() -> (u8, String) {
+pub fn last_error() -> (u32, String) {
     let api = api();
     // SAFETY: no preconditions; the message stays until the next failure.
     unsafe { ((api.wasmrt_last_error_kind)(), text((api.wasmrt_last_error_message)())) }

@@ -22,7 +22,7 @@ const USAGE: &str = "usage: wasmrt-differential [--library FILE] [--seed N] [--c
 
 Runs the modules of the corpus, then as many generated ones, on both backends, and compares what happens. The status is 1 if
 there is a difference; the module is then made smaller and printed.
-  --library FILE   the library, by default target/release/libwasmrt.so of this tree
+  --library FILE   the library, by default build/lib/libwasmrt.so of this tree
   --seed N         the first seed, by default 0
   --count N        how many generated modules, by default 2000
   --output FOLDER  also write what is found there: as SEED.wat, and as generated, SEED.wasm
@@ -229,7 +229,7 @@ fn control(runner: &mut Runner) -> Result<bool, String> {
 }
 
 fn options() -> Result<Options, String> {
-    let library = tree().join("target/release/libwasmrt.so");
+    let library = tree().join("build/lib/libwasmrt.so");
     let mut options = Options { library, count: 2000, ..Options::default() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

@@ -7,9 +7,9 @@
 int other_square(int number);
 
 static const char text[] =
-  "(module (import \"other\" \"square\" (func $square (param i32) (result i32)))"
-  "  (func (export \"run\") (param i32) (result i32)"
-  "    (i32.div_s (i32.const 4900) (call $square (local.get 0)))))";
+    "(module (import \"other\" \"square\" (func $square (param i32) (result i32)))"
+    "  (func (export \"run\") (param i32) (result i32)"
+    "    (i32.div_s (i32.const 4900) (call $square (local.get 0)))))";
 
 static wasm_trap_t* square(const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   results->data[0].of.i32 = other_square(args->data[0].of.i32);

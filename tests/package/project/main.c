@@ -3,8 +3,8 @@
 #include <wasmrt.h>
 
 static const char text[] =
-  "(module (func (export \"add\") (param i32 i32) (result i32)"
-  "  (i32.add (local.get 0) (local.get 1))))";
+    "(module (func (export \"add\") (param i32 i32) (result i32)"
+    "  (i32.add (local.get 0) (local.get 1))))";
 
 // 2 + 3 on the engine called `backend`; -1 when anything fails
 static int add_on(const char* backend) {
@@ -29,7 +29,7 @@ static int add_on(const char* backend) {
     wasm_val_vec_t argument_vec = WASM_ARRAY_VEC(arguments);
     wasm_val_vec_t result_vec = WASM_ARRAY_VEC(results);
     wasm_trap_t* trap =
-      wasm_func_call(wasm_extern_as_func(exports.data[0]), &argument_vec, &result_vec);
+        wasm_func_call(wasm_extern_as_func(exports.data[0]), &argument_vec, &result_vec);
     if (!trap) sum = results[0].of.i32;
     wasm_trap_delete(trap);
   }

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: wasmrt-spec [--library FILE] [--backend NAME]... [--
 
 Runs the scripts on each backend (default: all of the library's) and prints a table. The status is 1 if an assertion fails
 that is not in known.txt, or one in known.txt passes.
-  --library FILE  the library, by default target/release/libwasmrt.so of this tree
+  --library FILE  the library, by default build/lib/libwasmrt.so of this tree
   --backend NAME  only this backend; may be repeated
   --write         write docs/conformance.md
   --check         fail if docs/conformance.md is not what --write would write of these backends
@@ -83,7 +83,7 @@ fn run() -> Result<bool, String> {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { library: tree().join("target/release/libwasmrt.so"), ..Options::default() };
+    let mut options = Options { library: tree().join("build/lib/libwasmrt.so"), ..Options::default() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));

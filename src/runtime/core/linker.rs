@@ -1,0 +1,304 @@
+//! Linking by name: what a store has to offer to the imports of modules.
+
+use super::func::{Callback, Func};
+use super::global::Global;
+use super::instance::{self, Linked};
+use super::memory::Memory;
+use super::module::Module;
+use super::object::{Handle, Object, wrong_kind};
+use super::store::{Store, StoreHandle};
+use super::table::Table;
+use super::trap::{Cause, Trap};
+use super::value::{Val, ValVec};
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::base::types::{ExternType, FuncType};
+use crate::runtime::binary::declarations::Import;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What is done about imports that nothing is defined for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unknown {
+    /// They are errors.
+    #[default]
+    Refused,
+    /// A function is made that traps when it is called; other imports are errors.
+    Traps,
+    /// A function is made that returns zeros and nulls; a global, table or memory is made with its smallest size and the value
+    /// zero or null.
+    Defaults,
+}
+
+/// What is defined in one module.
+type Names = HashMap<Box<str>, Handle>;
+
+/// Definitions by module and name. Belongs to a store, and keeps it and what is defined.
+pub struct Linker {
+    store: StoreHandle,
+    /// In the standard library's map, whose hashes nobody can predict: the names may be a guest's exports.
+    definitions: RefCell<HashMap<Box<str>, Names>>,
+    /// Asked for what is not defined here.
+    next: RefCell<Option<Rc<Linker>>>,
+    pub allows_shadowing: Cell<bool>,
+    pub unknown: Cell<Unknown>,
+}
+
+impl Linker {
+    pub fn new(store: &Store) -> Linker {
+        Linker {
+            store: StoreHandle::new(store),
+            definitions: RefCell::default(),
+            next: RefCell::new(None),
+            allows_shadowing: Cell::new(false),
+            unknown: Cell::default(),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Defines an extern. Fails if the name is taken and shadowing is not allowed; it may be defined in the next linker.
+    pub fn define(&self, module: &str, name: &str, object: &Object) -> Result<()> {
+        if object.body.extern_kind().is_none() {
+            return Err(wrong_kind(object, "an extern"));
+        }
+        self.store.check_own(object, "what is defined")?;
+        self.check_free(module, name)?;
+        let former = {
+            let mut definitions = self.definitions.borrow_mut();
+            // Only a new name is copied.
+            if !definitions.contains_key(module) {
+                definitions.insert(module.into(), Names::new());
+            }
+            let names = definitions.get_mut(module).expect("just inserted");
+            match names.get_mut(name) {
+                Some(place) => Some(std::mem::replace(place, Handle::new(object))),
+                None => names.insert(name.into(), Handle::new(object)),
+            }
+        };
+        // Its finalizer may use the linker.
+        drop(former);
+        Ok(())
+    }
+
+    fn check_free(&self, module: &str, name: &str) -> Result<()> {
+        let definitions = self.definitions.borrow();
+        let taken = definitions.get(module).is_some_and(|names| names.contains_key(name));
+        if taken && !self.allows_shadowing.get() {
+            return Err(Error::misuse(format!(
+                "\"{module}\" \"{name}\" is defined already, and shadowing is not allowed"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Defines a host function, which owns its environment. The environment is released also on failure.
+    pub fn define_func(&self, module: &str, name: &str, ty: FuncType, callback: Callback, env: HostData) -> Result<()> {
+        self.check_free(module, name)?;
+        let func = Func::new_host(&self.store, ty, callback, env)?;
+        self.define(module, name, &func)
+    }
+
+    /// Defines all exports of an instance under the name of a module: all of them, or none on failure.
+    pub fn define_instance(&self, module: &str, object: &Object) -> Result<()> {
+        let Some(instance) = object.as_instance() else {
+            return Err(wrong_kind(object, "an instance"));
+        };
+        self.store.check_own(object, "what is defined")?;
+        let names = || instance.module.declarations.exports.iter().map(|export| export.name.as_str());
+        names().try_for_each(|name| self.check_free(module, name))?;
+        for (position, name) in names().enumerate() {
+            self.define(module, name, &instance.export(object, position))?;
+        }
+        Ok(())
+    }
+
+    /// Defines another name for what is defined here or in the next linker.
+    pub fn alias(&self, module: &str, name: &str, new_module: &str, new_name: &str) -> Result<()> {
+        let Some(object) = self.get(module, name) else {
+            return Err(Error::misuse(format!("\"{module}\" \"{name}\" is not defined{}", self.hint(module, name))));
+        };
+        self.define(new_module, new_name, &object)
+    }
+
+    /// What is defined here, or else in the next linker.
+    pub fn get(&self, module: &str, name: &str) -> Option<Handle> {
+        let own =
+            self.definitions.borrow().get(module).and_then(|names| names.get(name)).map(|object| Handle::new(object));
+        own.or_else(|| {
+            // Linkers are chained without a circle, see `set_next`. Not by recursion: the chain may be long.
+            let mut linker = self.next.borrow().clone();
+            while let Some(next) = linker {
+                if let Some(object) = next.definitions.borrow().get(module).and_then(|names| names.get(name)) {
+                    return Some(Handle::new(object));
+                }
+                linker = next.next.borrow().clone();
+            }
+            None
+        })
+    }
+
+    /// Has another linker of the same store asked for what is not defined here.
+    pub fn set_next(self: &Rc<Linker>, next: Option<Rc<Linker>>) -> Result<()> {
+        let mut linker = next.clone();
+        while let Some(other) = linker {
+            if !self.store.is(&other.store) {
+                return Err(Error::misuse("the linkers belong to different stores"));
+            }
+            if Rc::ptr_eq(self, &other) {
+                return Err(Error::misuse("the linkers would ask each other in a circle"));
+            }
+            linker = other.next.borrow().clone();
+        }
+        let former = self.next.replace(next);
+        drop(former);
+        Ok(())
+    }
+
+    /// Instantiates a module with what is defined. What goes wrong comes back as a trap; its message has a line for each import
+    /// that is missing or does not fit.
+    pub fn instantiate(&self, module: &Arc<Module>) -> Result<Handle, Handle> {
+        match self.link(module) {
+            Ok(linked) => instance::instantiate_linked(&self.store, module, &linked),
+            Err(error) => Err(self.store.error_trap(error)),
+        }
+    }
+
+    /// Checks the imports of a module once, to instantiate it often.
+    pub fn prepare(&self, module: &Arc<Module>) -> Result<Prepared> {
+        Ok(Prepared { store: StoreHandle::new(&self.store), module: module.clone(), linked: self.link(module)? })
+    }
+
+    fn link(&self, module: &Arc<Module>) -> Result<Linked> {
+        let mut found = Vec::with_capacity(module.declarations.imports.len());
+        for import in &module.declarations.imports {
+            let object = match self.get(&import.module, &import.name) {
+                None => self.make_unknown(import)?,
+                known => known,
+            };
+            found.push(object);
+        }
+        let hints = Cell::new(MAX_HINTS);
+        instance::link(&self.store, module, |position, import| match found.get(position) {
+            Some(Some(object)) => Ok(Some(&**object)),
+            // Looking for similar names takes long; the first few say enough.
+            _ if hints.get() == 0 => Err("it is not defined".to_string()),
+            _ => {
+                hints.set(hints.get() - 1);
+                Err(format!("it is not defined{}", self.hint(&import.module, &import.name)))
+            }
+        })
+    }
+
+    /// What stands for an import that nothing is defined for.
+    fn make_unknown(&self, import: &Import) -> Result<Option<Handle>> {
+        let store = &self.store;
+        match (self.unknown.get(), &import.ty) {
+            (Unknown::Refused, _) => Ok(None),
+            (Unknown::Traps, ExternType::Func(ty)) => {
+                let message = format!("the import \"{}\" \"{}\" is not defined", import.module, import.name);
+                let unknown = UnknownFunc { store: std::ptr::from_ref::<Store>(store), message };
+                unknown.into_func(store, ty.clone()).map(Some)
+            }
+            (Unknown::Traps, _) => Ok(None),
+            (Unknown::Defaults, ExternType::Func(ty)) => {
+                // What a callback does not write is zero or null.
+                Func::new_host(store, ty.clone(), Callback::Plain(return_defaults), HostData::NONE).map(Some)
+            }
+            (Unknown::Defaults, ExternType::Global(ty)) => {
+                // SAFETY: a zero or null of this kind.
+                unsafe { Global::create(store, ty, &Val::zero(ty.content.kind)) }.map(Some)
+            }
+            (Unknown::Defaults, ExternType::Table(ty)) => Table::create(store, ty, None).map(Some),
+            (Unknown::Defaults, ExternType::Memory(ty)) => Memory::create(store, ty).map(Some),
+            (Unknown::Defaults, ExternType::Tag(_)) => Ok(None),
+        }
+    }
+
+    /// The defined name that is most similar to one that is not, in words; empty if none is.
+    fn hint(&self, module: &str, name: &str) -> String {
+        let definitions = self.definitions.borrow();
+        let all = definitions.iter().flat_map(|(module, names)| names.keys().map(move |name| (&**module, &**name)));
+        if let Some((other, _)) = all.clone().take(MAX_COMPARED).find(|(_, other)| *other == name) {
+            return format!("; \"{other}\" \"{name}\" is");
+        }
+        let similarity = |(other_module, other): &(&str, &str)| {
+            let long = [module, name, other_module, other].iter().any(|text| text.len() > MAX_COMPARED_LENGTH);
+            if long { 0.0 } else { strsim::jaro_winkler(module, other_module).min(strsim::jaro_winkler(name, other)) }
+        };
+        let scored = all.take(MAX_COMPARED).map(|names| (similarity(&names), names));
+        match scored.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+            Some((similarity, (module, name))) if similarity > SIMILAR => {
+                format!("; did you mean \"{module}\" \"{name}\"?")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// How many of a module's missing imports get a suggestion. A guest chooses their names and their number, so this and the next
+/// two bound what an error costs.
+const MAX_HINTS: usize = 10;
+/// How many definitions a missing name is compared with.
+const MAX_COMPARED: usize = 2_000;
+/// The longest name that is compared, in bytes.
+const MAX_COMPARED_LENGTH: usize = 80;
+/// From 0, nothing in common, to 1, equal.
+const SIMILAR: f64 = 0.8;
+
+/// A module whose imports have been found and checked.
+pub struct Prepared {
+    store: StoreHandle,
+    module: Arc<Module>,
+    linked: Linked,
+}
+
+impl Prepared {
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn instantiate(&self) -> Result<Handle, Handle> {
+        instance::instantiate_linked(&self.store, &self.module, &self.linked)
+    }
+}
+
+/// The environment of a function that stands for an import that is not defined.
+struct UnknownFunc {
+    /// The function's store, which is there while the function runs.
+    store: *const Store,
+    message: String,
+}
+
+impl UnknownFunc {
+    fn into_func(self, store: &Store, ty: FuncType) -> Result<Handle> {
+        let env = HostData { pointer: Box::into_raw(Box::new(self)).cast(), finalizer: Some(drop_unknown) };
+        Func::new_host(store, ty, Callback::WithEnv(trap_unknown), env)
+    }
+}
+
+unsafe extern "C" fn drop_unknown(env: *mut c_void) {
+    // SAFETY: the environment is the box that `into_func` gave away; finalizers run once.
+    drop(unsafe { Box::from_raw(env.cast::<UnknownFunc>()) });
+}
+
+unsafe extern "C" fn trap_unknown(env: *mut c_void, _: *const ValVec, _: *mut ValVec) -> *mut Object {
+    // SAFETY: the environment lives as long as the function, and the function's store while it runs.
+    let (unknown, store) = unsafe {
+        let unknown = &*env.cast::<UnknownFunc>();
+        (unknown, &*unknown.store)
+    };
+    let trap = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Trap::new(Cause::Host, unknown.message.clone().into_bytes()).into_handle(store).into_raw()
+    }));
+    trap.unwrap_or(std::ptr::null_mut())
+}
+
+unsafe extern "C" fn return_defaults(_: *const ValVec, _: *mut ValVec) -> *mut Object {
+    std::ptr::null_mut()
+}
