@@ -85,12 +85,12 @@ TEST(waiting_ends_when_it_has_to) {
       CHECK(wasmrt_store_set_call_timeout(g->store, 20 * 1000000));
       bool more = wait_somehow(g, way);
       if (!more) break;
-      CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_DEADLINE);
-      CHECK(wasmrt_store_set_call_timeout(g->store, WASMRT_NO_DEADLINE));
-      CHECK(wasmrt_store_set_deadline(g->store, 20 * 1000000));
+      CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_TIMEOUT);
+      CHECK(wasmrt_store_set_call_timeout(g->store, WASMRT_NO_TIMEOUT));
+      CHECK(wasmrt_store_set_timeout(g->store, 20 * 1000000));
       wait_somehow(g, way);
-      CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_DEADLINE);
-      CHECK(wasmrt_store_set_deadline(g->store, WASMRT_NO_DEADLINE));
+      CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_TIMEOUT);
+      CHECK(wasmrt_store_set_timeout(g->store, WASMRT_NO_TIMEOUT));
       wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(g->store);
       pthread_t thread;
       REQUIRE(pthread_create(&thread, NULL, trigger_soon, interrupt) == 0);
@@ -213,7 +213,7 @@ TEST(a_fifo_does_not_hang) {
   CHECK(guest_has(g, "through"));
   CHECK(wasmrt_store_set_call_timeout(g->store, 20 * 1000000));
   CHECK_INT(guest_read(g, fd, 10), -1);
-  CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_DEADLINE);
+  CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_TIMEOUT);
   guest_delete(g);
   remove_tree(directory);
 }
