@@ -94,7 +94,7 @@ endfunction()
 #
 # Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak
 # detection and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the
-# others get ten times as much. What is suppressed stands in lsan.supp and valgrind.supp beside the tests. NO_VALGRIND
+# others get ten times as much. What is suppressed is in valgrind.supp beside the tests. NO_VALGRIND
 # is for tests that do the same thing very often or overflow the stack on purpose, NO_ASAN for those that do to the process
 # what the sanitizers do to it, too: allocators, signals, limits.
 function(wasmrt_add_c_test name)
@@ -146,10 +146,6 @@ function(wasmrt_add_asan_test name target)
   set_property(TEST asan-${name} PROPERTY ENVIRONMENT
     "ASAN_OPTIONS=detect_leaks=1:allow_user_segv_handler=1:use_sigaltstack=0:allocator_may_return_null=1"
     "UBSAN_OPTIONS=print_stacktrace=1")
-  if(EXISTS "${PROJECT_SOURCE_DIR}/tests/c/lsan.supp")
-    set_property(TEST asan-${name} APPEND PROPERTY ENVIRONMENT
-      "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/c/lsan.supp:print_suppressions=0")
-  endif()
 endfunction()
 
 # wasmrt_add_valgrind_test(NAME TARGET): the test valgrind-NAME

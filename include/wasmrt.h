@@ -3,10 +3,10 @@
 // The conventions of wasm.h on ownership, NULL and errors apply. These functions may be called
 // before an engine exists. The library prints nothing, and its own threads block all signals.
 //
-// Return values. Functions that set something, and functions that get a number, return true on
-// success; otherwise they return false and set the last error. What they get is written to `out`,
-// only on success; NULL for `out` is an error. Names, pointers, codes and kinds are returned
-// directly: NULL, or the constant that ends in _NONE, means that there is none.
+// Return values. Functions that set something in an object return true on success; otherwise they
+// return false and set the last error. So do functions that get a number from an object: they write
+// it to `out`, only on success; NULL for `out` is an error. Names, pointers, codes and kinds are
+// returned directly; NULL, WASMRT_ERROR_NONE or WASMRT_TRAP_NONE means that there is none.
 //
 // Constants. The numbers of an enum never change their meaning. New ones may be added: a program
 // must expect numbers that it does not know from functions that return them.
@@ -18,7 +18,7 @@
 //   store and all      one thread at a time, not always the same; a callback that the store calls
 //   that is in it      may use it
 //   handles            may be copied and deleted on any thread, several at once
-//   linker, prepared   the thread that uses their store
+//   linker, prepared   the thread that uses their store, also to delete them
 //   instance
 //   interrupt          any thread, several at once; `wasmrt_interrupt_new` uses the store
 //   last error         one for each thread
@@ -306,15 +306,15 @@ WASM_API_EXTERN bool wasmrt_config_set_memory_copy_on_write(wasm_config_t *confi
 // Limits of a pool.
 typedef enum wasmrt_pool_limit_enum {
   // Instances in all stores. By default 1000, at most 1,000,000.
-  WASMRT_POOL_INSTANCES = 0,
+  WASMRT_POOL_LIMIT_INSTANCES = 0,
   // Memories in all stores. By default 1000, at most 1,000,000.
-  WASMRT_POOL_MEMORIES = 1,
+  WASMRT_POOL_LIMIT_MEMORIES = 1,
   // Tables in all stores. By default 1000, at most 1,000,000.
-  WASMRT_POOL_TABLES = 2,
+  WASMRT_POOL_LIMIT_TABLES = 2,
   // The size of each memory in bytes. By default 4 GiB.
-  WASMRT_POOL_MEMORY_BYTES = 3,
+  WASMRT_POOL_LIMIT_MEMORY_BYTES = 3,
   // The elements of each table. By default 20,000.
-  WASMRT_POOL_TABLE_ELEMENTS = 4,
+  WASMRT_POOL_LIMIT_TABLE_ELEMENTS = 4,
 } wasmrt_pool_limit_enum;
 
 // A value of `wasmrt_pool_limit_enum`.
@@ -475,22 +475,24 @@ wasm_extern_t *wasmrt_instance_export(const wasm_instance_t *instance,
 // -------------------------------------------------------------------------------------------------
 // Linking by name
 //
-// A `wasmrt_linker_t` holds what the imports of modules are found in: externs by the name of a
-// module and a name in it. It belongs to a store, and is used from the thread that uses the store.
-// It keeps the store and what is defined in it.
+// A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its
+// own name. It belongs to a store, and is used and deleted on the thread that uses the store. It
+// keeps the store and what is defined in it: what deletes a linker must not be a finalizer of
+// something that is defined in it.
 //
 // Names are given as bytes and their number, in UTF-8, without a terminating zero. The functions
-// that return bool return true on success, and false with a last error otherwise; the linker is
-// then unchanged.
+// that return bool return true on success. Otherwise they return false, set the last error,
+// and leave the linker unchanged.
 
-// What is done about imports that are not defined.
+// What happens with imports that are not defined.
 typedef enum wasmrt_unknown_imports_enum {
   // Instantiation fails: the default.
   WASMRT_UNKNOWN_IMPORTS_REFUSE = 0,
   // A function traps when it is called, with a message that names it. Other imports are refused.
   WASMRT_UNKNOWN_IMPORTS_TRAP = 1,
   // A function returns zeros and nulls. A global is zero or null; a table or memory has its
-  // smallest size. A tag, and what `wasm.h` cannot create, is refused.
+  // smallest size, which the module chooses. A tag, and what `wasm.h` cannot create, is refused.
+  // They are made anew for each instantiation, and live as long as the store.
   WASMRT_UNKNOWN_IMPORTS_DEFAULT = 2,
 } wasmrt_unknown_imports_enum;
 
@@ -510,17 +512,17 @@ typedef struct wasmrt_linker_t wasmrt_linker_t;
 // A value of `wasmrt_unknown_imports_enum`.
 typedef uint32_t wasmrt_unknown_imports_t;
 
-// Creates an empty linker for a store, own. Returns NULL with a last error for NULL.
+// Creates an empty linker for a store, own. Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN wasmrt_linker_t *wasmrt_linker_new(wasm_store_t *store);
 
 // Deletes a linker. Takes ownership. Linkers that have it as the next one keep what it defines.
-// Does nothing for NULL.
+// Must be called on the thread that uses the store. Does nothing for NULL.
 WASM_API_EXTERN void wasmrt_linker_delete(wasmrt_linker_t *linker);
 
 // Defines an extern. Does not take it.
 //
-// Fails if the name is defined already and shadowing is not allowed, or if the extern belongs to
-// another store.
+// Fails if the name is defined in this linker already and shadowing is not allowed, or if the
+// extern belongs to another store.
 WASM_API_EXTERN
 bool wasmrt_linker_define(wasmrt_linker_t *linker,
                           const char *module,
@@ -545,17 +547,18 @@ bool wasmrt_linker_define_func(wasmrt_linker_t *linker,
 // Defines all exports of an instance, each by its own name, in the module `module`. Does not take
 // the instance.
 //
-// Fails if one of the names is defined already and shadowing is not allowed, or if the instance
-// belongs to another store.
+// Fails if one of the names is defined in this linker already and shadowing is not allowed, or if
+// the instance belongs to another store.
 WASM_API_EXTERN
 bool wasmrt_linker_define_instance(wasmrt_linker_t *linker,
                                    const char *module,
                                    size_t module_length,
                                    const wasm_instance_t *instance);
 
-// Defines what `module` and `name` stand for under another name as well.
+// Gives a definition a second name.
 //
-// Fails if they are not defined, or if the new name is and shadowing is not allowed.
+// Fails if `module` and `name` are not defined, or if the new name is taken and shadowing is not
+// allowed.
 WASM_API_EXTERN
 bool wasmrt_linker_alias(wasmrt_linker_t *linker,
                          const char *module,
@@ -567,7 +570,7 @@ bool wasmrt_linker_alias(wasmrt_linker_t *linker,
                          const char *new_name,
                          size_t new_name_length);
 
-// Returns what is defined, own. Returns NULL if nothing is, and NULL with a last error if an
+// Returns a definition, own; NULL if there is none. Returns NULL and sets the last error if an
 // argument is NULL or a name is not UTF-8.
 //
 // The extern must eventually be passed to `wasm_extern_delete`.
@@ -603,21 +606,23 @@ wasm_instance_t *wasmrt_linker_instantiate(const wasmrt_linker_t *linker,
                                            const wasm_module_t *module,
                                            wasm_trap_t **trap);
 
-// Finds and checks the imports of a module once, own. Later definitions do not change it.
+// Finds and checks the imports of a module. Returns the prepared instance, own. Later definitions
+// do not change it.
 //
-// Returns NULL with a last error, which is of kind `WASMRT_ERROR_LINK` if imports are not defined
-// or do not fit.
+// Returns NULL and sets the last error on failure; it is of kind `WASMRT_ERROR_LINK` if imports are
+// not defined or do not fit.
 WASM_API_EXTERN
 wasmrt_instance_pre_t *wasmrt_linker_prepare(const wasmrt_linker_t *linker,
                                                     const wasm_module_t *module);
 
-// Instantiates a prepared module. Returns the instance, own. Sets `*trap`, and fails, as
-// `wasm_instance_new` does.
+// Instantiates the module of a prepared instance. Returns the instance, own. Sets `*trap`, and
+// fails, as `wasm_instance_new` does.
 WASM_API_EXTERN
 wasm_instance_t *wasmrt_instance_pre_instantiate(const wasmrt_instance_pre_t *pre,
                                                  wasm_trap_t **trap);
 
-// Deletes a prepared module. Takes ownership. Does nothing for NULL.
+// Deletes a prepared instance. Takes ownership. Must be called on the thread that uses the store.
+// Does nothing for NULL.
 WASM_API_EXTERN void wasmrt_instance_pre_delete(wasmrt_instance_pre_t *pre);
 
 // -------------------------------------------------------------------------------------------------
@@ -692,18 +697,18 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 // one counts. A call that is already running keeps its limit. May be called from host functions.
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
 
-// Creates an interrupt for a store, own. All interrupts of a store do the same. Uses the store.
-// Returns NULL and sets the last error on failure.
+// Creates an interrupt for a store, own. All interrupts of a store do the same. Call it on the
+// thread that uses the store. Returns NULL and sets the last error on failure.
 WASM_API_EXTERN wasmrt_interrupt_t *wasmrt_interrupt_new(wasm_store_t *store);
 
 // Stops what is running in the store: the outermost call, with all calls inside it, traps with
-// `WASMRT_TRAP_INTERRUPTED`. Only sets the last error for NULL.
+// `WASMRT_TRAP_INTERRUPTED`. For NULL it only sets the last error.
 //
 // If nothing is running, the next call or instantiation is stopped instead, so that no trigger is
 // lost. Triggers are not counted: however many there are, one call is stopped.
 WASM_API_EXTERN void wasmrt_interrupt_trigger(const wasmrt_interrupt_t *interrupt);
 
-// Withdraws triggers that have not stopped anything yet. Only sets the last error for NULL.
+// Withdraws triggers that have not stopped anything yet. For NULL it only sets the last error.
 WASM_API_EXTERN void wasmrt_interrupt_clear(const wasmrt_interrupt_t *interrupt);
 
 // Deletes an interrupt. Takes ownership. What it triggered stays triggered. Does nothing for NULL.
@@ -865,7 +870,8 @@ typedef enum wasmrt_trap_code_enum {
   WASMRT_TRAP_MEMORY_LIMIT = 35,
   // The same for the store's limit of table elements.
   WASMRT_TRAP_TABLE_LIMIT = 36,
-  // A host function returned a trap of `wasm_trap_new` or `wasmrt_trap_new_with_data`.
+  // A host function returned a trap of `wasm_trap_new` or `wasmrt_trap_new_with_data`, or a
+  // linker made the function for an import that is not defined.
   WASMRT_TRAP_HOST = 64,
   // A host function ended the guest's program, with a trap of `wasmrt_trap_new_exit`.
   WASMRT_TRAP_EXIT = 65,
@@ -944,18 +950,21 @@ typedef enum wasmrt_log_level_enum {
   WASMRT_LOG_WARNING = 2,
 } wasmrt_log_level_enum;
 
+// A value of `wasmrt_log_level_enum`.
+typedef uint32_t wasmrt_log_level_t;
+
 // Receives an event: `level` is a value of `wasmrt_log_level_enum`, `message` a sentence in UTF-8,
 // borrowed for the call.
 //
 // It runs on the thread on which the event occurs, possibly on several threads at once. It may call
 // the library and change the thread's last error, but must not use the store concerned.
-typedef void (*wasmrt_log_callback_t)(void *env, uint32_t level, const char *message);
+typedef void (*wasmrt_log_callback_t)(void *env, wasmrt_log_level_t level, const char *message);
 
 // Installs the log callback of the process, which is called with `env`. NULL, the default, discards
 // events. May be called from any thread, also from the callback.
 //
-// `finalizer`, if not NULL, is called once with `env` when the callback has been replaced and no
-// thread is inside it any more; immediately if the callback is NULL.
+// `finalizer`, unless NULL, is called once with `env` when the callback has been replaced and no
+// thread is inside it any more; at once if the callback is NULL.
 WASM_API_EXTERN
 void wasmrt_log_set_callback(wasmrt_log_callback_t callback,
                              void *env,

@@ -21,8 +21,8 @@ static bool deterministic(wasm_config_t* config) {
 }
 
 static bool pool(wasm_config_t* config) {
-  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, 10) &&
-         wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, 1 << 20);
+  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_INSTANCES, 10) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_MEMORY_BYTES, 1 << 20);
 }
 
 static bool small_stack(wasm_config_t* config) {

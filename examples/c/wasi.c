@@ -46,7 +46,8 @@ int main(void) {
 
   // Its imports, in the order of the module; NULL for those that are not WASI's.
   wasm_extern_vec_t imports;
-  if (!wasmrt_wasi_imports(wasi, module, &imports)) fail("the module wants what WASI does not have");
+  if (!wasmrt_wasi_imports(wasi, module, &imports))
+    fail("the module wants what WASI does not have");
   wasm_instance_t* instance = new_instance(store, module, &imports);
   wasm_extern_vec_delete(&imports);
 

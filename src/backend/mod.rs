@@ -6,6 +6,9 @@
 
 use crate::runtime::core::engine_traits::Backend;
 
+#[cfg(not(test))]
+mod common;
+#[cfg(test)]
 pub mod common;
 #[cfg(feature = "wasmi")]
 mod wasmi;

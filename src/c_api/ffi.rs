@@ -72,7 +72,8 @@ macro_rules! c_type {
     ($(#[$attribute:meta])* $name:ident, $noun:literal, $ownership:ident, $rust:ty, $seen:ty, $see:expr) => {
         $(#[$attribute])*
         pub struct $name {
-            rust: $rust,
+            // In a cell: C may change or free what a function was given while that runs, by way of a callback.
+            rust: std::cell::UnsafeCell<$rust>,
             _shared: std::marker::PhantomPinned,
         }
 
@@ -87,20 +88,22 @@ macro_rules! c_type {
             #[inline(always)]
             fn see(&self) -> $crate::runtime::base::error::Result<Self::Seen<'_>> {
                 let see: for<'a> fn(&'a $rust) -> $crate::runtime::base::error::Result<$seen> = $see;
-                see(&self.rust)
+                see(self.rust())
             }
             #[inline(always)]
             fn rust(&self) -> &$rust {
-                &self.rust
+                // SAFETY: C promises that the pointer is valid for the call. What is behind a C type changes in cells of its own,
+                // but for a configuration, which C uses from one thread and passes to no callback.
+                unsafe { &*self.rust.get() }
             }
             fn rust_mut(&mut self) -> &mut $rust {
-                &mut self.rust
+                self.rust.get_mut()
             }
             fn into_rust(self) -> $rust {
-                self.rust
+                self.rust.into_inner()
             }
             fn from_rust(rust: $rust) -> Self {
-                Self { rust, _shared: std::marker::PhantomPinned }
+                Self { rust: std::cell::UnsafeCell::new(rust), _shared: std::marker::PhantomPinned }
             }
         }
     };

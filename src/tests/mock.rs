@@ -471,7 +471,10 @@ impl MockStore {
         let mut instance = Instance::new(wasm);
         for import in imports {
             match &import.body {
-                Body::Func(func) => instance.funcs.push(position(&Typed { object: import, body: func }.in_engine())),
+                Body::Func(_) => {
+                    let func = Typed::of(import, Object::as_func).expect("a function");
+                    instance.funcs.push(position(&func.in_engine()));
+                }
                 Body::Global(global) => instance.globals.push(position(&global.entity)),
                 Body::Table(table) => instance.tables.push(position(&table.entity)),
                 Body::Memory(memory) => instance.memories.push(position(&memory.entity)),

@@ -188,8 +188,8 @@ impl ImportSet {
             // The instance will have a memory of its own.
             (Source::Own(_), None) if self.memory.get().is_some() => Err(bound_already()),
             (Source::Own(_), None) => Ok(()),
-            (Source::Own(_), Some(object)) => match object.as_instance() {
-                Some(instance) => bind(&self.memory, &instance.export(object, position)),
+            (Source::Own(_), Some(object)) => match Typed::of(object, Object::as_instance) {
+                Some(instance) => bind(&self.memory, &instance.export(position)),
                 None => Ok(()),
             },
         }

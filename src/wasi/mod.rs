@@ -25,7 +25,7 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{ExternKind, ExternType};
 use crate::runtime::binary::declarations::Import;
 use crate::runtime::core::module::Module;
-use crate::runtime::core::object::{Handle, Object};
+use crate::runtime::core::object::{Handle, Object, Typed, wrong_kind};
 use crate::runtime::core::store::Store;
 use crate::runtime::core::trap::{Cause, Trap};
 use std::sync::Arc;
@@ -86,8 +86,8 @@ pub fn start(wasi: &Wasi, store: &Store, instance: &Object) -> Result<i32, Handl
 }
 
 fn entry_point(instance: &Object) -> Result<Handle> {
-    let body = instance.as_instance().ok_or_else(|| Error::misuse("expected an instance"))?;
-    let exports = &body.module.declarations.exports;
+    let instance = Typed::of(instance, Object::as_instance).ok_or_else(|| wrong_kind(instance, "an instance"))?;
+    let exports = &instance.module.declarations.exports;
     let find = |name: &str| exports.iter().position(|export| export.name == name);
     let Some(position) = find("_start").or_else(|| find("_initialize")) else {
         let message = "the instance exports neither _start nor _initialize; call what it exports with wasm_func_call";
@@ -99,5 +99,5 @@ fn entry_point(instance: &Object) -> Result<Handle> {
         let (name, ty) = (&exports[position].name, &exports[position].ty);
         return Err(Error::misuse(format!("{name} must be a function without parameters and results, not a {ty}")));
     }
-    Ok(body.export(instance, position))
+    Ok(instance.export(position))
 }

@@ -133,7 +133,8 @@ TEST(null) {
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_reservation(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_guard_size(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_pooling(NULL, true), WASMRT_ERROR_MISUSE);
-  CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_TABLES, 1), WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_LIMIT_TABLES, 1),
+                   WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_target(NULL, "x86_64"), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_enable_cpu_feature(NULL, "has_avx2"), WASMRT_ERROR_MISUSE);
 }
@@ -690,7 +691,7 @@ TEST(a_pool_is_on_once_it_has_a_limit) {
     CHECK_CONTAINS(wasmrt_last_error_message(), "is not a value of wasmrt_pool_limit_enum");
   }
   // Not on by what was refused, and off again after all: every backend makes this engine.
-  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, UINT64_MAX));
+  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_INSTANCES, UINT64_MAX));
   CHECK(wasmrt_config_set_pooling(config, false));
   check_runs(config);
   if (on_wasmi()) {
@@ -698,12 +699,12 @@ TEST(a_pool_is_on_once_it_has_a_limit) {
     CHECK(wasmrt_config_set_pooling(config, true));
     check_refused(config, "pooling");
     config = new_config();
-    CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLES, 0));
+    CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_TABLES, 0));
     check_refused(config, "pooling");
     return;
   }
-  const wasmrt_pool_limit_t counts[] = {WASMRT_POOL_INSTANCES, WASMRT_POOL_MEMORIES,
-                                        WASMRT_POOL_TABLES};
+  const wasmrt_pool_limit_t counts[] = {WASMRT_POOL_LIMIT_INSTANCES, WASMRT_POOL_LIMIT_MEMORIES,
+                                        WASMRT_POOL_LIMIT_TABLES};
   const uint64_t too_many[] = {1000001, UINT64_C(1) << 32, UINT64_MAX};
   for (size_t i = 0; i < 3; i++) {
     for (size_t j = 0; j < 3; j++) {
@@ -725,7 +726,7 @@ TEST(a_pool_is_on_once_it_has_a_limit) {
   // And without limits the engine has its own, here with a smaller memory.
   config = new_config();
   CHECK(wasmrt_config_set_pooling(config, true));
-  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, 1 << 20));
+  CHECK(wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_MEMORY_BYTES, 1 << 20));
   check_runs(config);
 }
 

@@ -18,11 +18,11 @@ static inline wasm_config_t* config_with(config_switch_t first, config_switch_t 
 // A pool of so much of everything; 0 for what the engine has by default.
 static inline bool set_pool(wasm_config_t* config, uint64_t instances, uint64_t memories,
                             uint64_t tables, uint64_t memory_bytes, uint64_t table_elements) {
-  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_INSTANCES, instances) &&
-         wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORIES, memories) &&
-         wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLES, tables) &&
-         wasmrt_config_set_pool_limit(config, WASMRT_POOL_MEMORY_BYTES, memory_bytes) &&
-         wasmrt_config_set_pool_limit(config, WASMRT_POOL_TABLE_ELEMENTS, table_elements);
+  return wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_INSTANCES, instances) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_MEMORIES, memories) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_TABLES, tables) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_MEMORY_BYTES, memory_bytes) &&
+         wasmrt_config_set_pool_limit(config, WASMRT_POOL_LIMIT_TABLE_ELEMENTS, table_elements);
 }
 
 // Takes ownership of the configuration.

@@ -116,7 +116,7 @@ TEST(what_is_not_defined_is_reported_at_once_with_similar_names) {
                       "  (import \"env\" \"log\" (func (param i32) (result i32)))"
                       "  (import \"env\" \"xyzzy\" (memory 1)))");
   check_unlinked(linker, module, "did you mean \"env\" \"increment\"?");
-  check_unlinked(linker, module, "; \"other\" \"log\" is");
+  check_unlinked(linker, module, "did you mean \"other\" \"log\"?");
   check_unlinked(
       linker, module,
       "import 2 \"env\" \"increment\": expected a function (i64) -> (): a function (i32) ->");
@@ -256,6 +256,103 @@ TEST(unknown_imports) {
   wasm_module_delete(functions);
   wasm_module_delete(all);
   wasmrt_linker_delete(linker);
+  fixture_delete(&fixture);
+}
+
+static wasm_trap_t* delete_all(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results);
+
+// What a failed link would have made anew each time.
+TEST(a_link_that_fails_makes_nothing) {
+  fixture_t fixture = fixture_new();
+  wasmrt_linker_t* linker = linker_new(fixture.store);
+  CHECK(wasmrt_linker_set_unknown(linker, WASMRT_UNKNOWN_IMPORTS_DEFAULT));
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"m\" \"t\" (table 1000 funcref)) (import \"m\" \"n\" (memory 3))"
+      "  (import \"m\" \"v\" (global v128)) (import \"m\" \"f\" (func (param v128))))");
+  check_unlinked(linker, module,
+                 "import 3 \"m\" \"v\": expected a constant global v128: it is not defined");
+  check_unlinked(linker, module,
+                 "import 4 \"m\" \"f\": expected a function (v128) -> (): it is not defined");
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 0);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS), 0);
+  wasm_module_delete(module);
+  // Nor if there is no room for the instance, and within the limits of the store.
+  module = module_from_wat(fixture.store, "(module (import \"m\" \"n\" (memory 3)))");
+  REQUIRE(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_INSTANCES, 0));
+  CHECK_FAILS(wasmrt_linker_instantiate(linker, module, NULL) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 0);
+  REQUIRE(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_INSTANCES, WASMRT_UNLIMITED));
+  REQUIRE(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 17));
+  CHECK_FAILS(wasmrt_linker_instantiate(linker, module, NULL) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "import 1 \"m\" \"n\"");
+  wasm_module_delete(module);
+  wasmrt_linker_delete(linker);
+  fixture_delete(&fixture);
+}
+
+static void delete_linker(void* place) {
+  wasmrt_linker_t** linker = place;
+  wasmrt_linker_delete(*linker);
+  *linker = NULL;
+}
+
+TEST(a_definition_that_is_replaced_may_delete_the_linker) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (func (export \"a\")) (func (export \"b\")) (func (export \"c\")))");
+  wasmrt_linker_t* linker = linker_new(fixture.store);
+  wasm_functype_t* type = functype("", "");
+  CHECK(
+      wasmrt_linker_define_func(linker, S("m"), S("b"), type, delete_all, &linker, delete_linker));
+  CHECK(wasmrt_linker_set_shadowing(linker, true));
+  CHECK(wasmrt_linker_define_instance(linker, S("m"), fixture.instance));
+  CHECK_NULL(linker);
+  linker = linker_new(fixture.store);
+  CHECK(
+      wasmrt_linker_define_func(linker, S("m"), S("b"), type, delete_all, &linker, delete_linker));
+  CHECK(wasmrt_linker_set_shadowing(linker, true));
+  CHECK(wasmrt_linker_define(linker, S("m"), S("b"), fixture.exports.data[0]));
+  CHECK_NULL(linker);
+  wasm_functype_delete(type);
+  fixture_delete(&fixture);
+}
+
+static void make_and_delete_stores(void* engine) {
+  for (int i = 0; i < 40; i++) wasm_store_delete(wasm_store_new(engine));
+}
+
+// The last that keeps a store is a linker or a prepared instance: what they hold goes before it.
+TEST(stores_outlive_what_is_linked) {
+  for (int prepared = 0; prepared < 2; prepared++) {
+    fixture_t fixture = fixture_new();
+    wasmrt_linker_t* linker = linker_new(fixture.store);
+    wasm_functype_t* type = functype("", "");
+    CHECK(wasmrt_linker_define_func(linker, S("m"), S("f"), type, delete_all, fixture.engine,
+                                    make_and_delete_stores));
+    wasm_functype_delete(type);
+    wasm_module_t* module = module_from_wat(fixture.store, "(module (import \"m\" \"f\" (func)))");
+    wasmrt_instance_pre_t* pre = prepared ? wasmrt_linker_prepare(linker, module) : NULL;
+    wasm_module_delete(module);
+    wasm_store_delete(fixture.store);
+    wasmrt_linker_delete(linker);
+    wasmrt_instance_pre_delete(pre);
+    wasm_engine_delete(fixture.engine);
+  }
+}
+
+TEST(a_long_chain) {
+  fixture_t fixture = fixture_new();
+  wasmrt_linker_t* first = linker_new(fixture.store);
+  for (size_t i = repetitions(20000, 1000); i > 0; i--) {
+    wasmrt_linker_t* linker = linker_new(fixture.store);
+    REQUIRE(wasmrt_linker_set_next(linker, first));
+    wasmrt_linker_delete(first);
+    first = linker;
+  }
+  CHECK_NULL(wasmrt_linker_get(first, S("m"), S("f")));
+  wasmrt_linker_delete(first);
   fixture_delete(&fixture);
 }
 

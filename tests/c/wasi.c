@@ -78,7 +78,9 @@ static void count_finalized(void* env) {
   (void)env;
   finalized++;
 }
-static uint64_t fixed_clock(void* env) { return *(uint64_t*)env; }
+static uint64_t fixed_clock(void* env) {
+  return *(uint64_t*)env;
+}
 static bool counting_random(void* env, void* to, size_t size) {
   uint8_t* next = env;
   for (size_t i = 0; i < size; i++) ((uint8_t*)to)[i] = (*next)++;
@@ -203,7 +205,8 @@ TEST(input_is_bytes_or_nothing) {
     guest_put_u32(g, VECTORS + 16, DATA), guest_put_u32(g, VECTORS + 20, 100);
     CHECK_INT(W(fd_read, 0, VECTORS, 3, OUT), OK);
     CHECK_INT(guest_u32(g, OUT), 6);
-    CHECK(memcmp(guest_at(g, DATA + 100), " in", 3) == 0 && memcmp(guest_at(g, DATA), "put", 3) == 0);
+    CHECK(memcmp(guest_at(g, DATA + 100), " in", 3) == 0 &&
+          memcmp(guest_at(g, DATA), "put", 3) == 0);
     CHECK_INT(guest_read(g, 0, 4), OK);
     CHECK(guest_has(g, ""));
     CHECK_INT(W(fd_seek, 0, 0, 0, OUT), E_SPIPE);
@@ -549,8 +552,8 @@ TEST(directories_are_made_listed_and_changed) {
   CHECK_INT(guest_open(g, dir, "loop", 0, RIGHT_READ), E_LOOP);
   CHECK_INT(P(path_unlink_file, dir, "loop"), OK);
   // Times.
-  CHECK_INT(W(path_filestat_set_times, 3, AS_FOLLOW, PATH, guest_text(g, PATH, "d/soft"), 3000000000,
-              4000000000, 5),
+  CHECK_INT(W(path_filestat_set_times, 3, AS_FOLLOW, PATH, guest_text(g, PATH, "d/soft"),
+              3000000000, 4000000000, 5),
             OK);
   CHECK_INT(STAT(dir, "file"), OK);
   CHECK_INT(guest_u64(g, OUT + 40), 3000000000);
@@ -894,10 +897,13 @@ TEST(the_older_version_differs_in_four_functions) {
 // ------------------------------------------------------------------------------------------------
 // Memory
 
-#define WRITES "(func (result i32) (call $w (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))"
-#define IMPORT \
-  "(import \"wasi_snapshot_preview1\" \"fd_write\" (func $w (param i32 i32 i32 i32) (result i32)))"
-#define VECTOR "(data (i32.const 8) \"\\20\\00\\00\\00\\02\\00\\00\\00\") (data (i32.const 32) \"hi\")"
+#define WRITES \
+  "(func (result i32) (call $w (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))"
+#define IMPORT                                                                                \
+  "(import \"wasi_snapshot_preview1\" \"fd_write\" (func $w (param i32 i32 i32 i32) (result " \
+  "i32)))"
+#define VECTOR \
+  "(data (i32.const 8) \"\\20\\00\\00\\00\\02\\00\\00\\00\") (data (i32.const 32) \"hi\")"
 
 static wasmrt_wasi_t* capturing(wasm_store_t* store) {
   wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
@@ -1090,7 +1096,8 @@ TEST(start_gives_the_exit_status) {
   int32_t status = 99;
   bool exited;
   CHECK_NO_TRAP(run("(module " EXIT "(func (export \"_start\") (call $exit (i32.const 3)) "
-                    "unreachable))", &status, &exited));
+                    "unreachable))",
+                    &status, &exited));
   CHECK_INT(status, 3);
   CHECK(exited);
   CHECK_NO_TRAP(run("(module " EXIT "(func (export \"_start\") (call $exit (i32.const -1))))",

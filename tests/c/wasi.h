@@ -3,7 +3,7 @@
 #ifndef WASMRT_TEST_WASI_H
 #define WASMRT_TEST_WASI_H
 
-#define _GNU_SOURCE  // O_PATH
+#define _GNU_SOURCE // O_PATH
 #include "test.h"
 
 #include <dirent.h>
@@ -42,7 +42,15 @@ enum {
   E_NOTCAPABLE = 76,
 };
 
-enum { AS_CREATE = 1, AS_DIRECTORY = 2, AS_EXCL = 4, AS_TRUNC = 8, AS_FOLLOW = 1, AS_APPEND = 1, AS_NONBLOCK = 4 };
+enum {
+  AS_CREATE = 1,
+  AS_DIRECTORY = 2,
+  AS_EXCL = 4,
+  AS_TRUNC = 8,
+  AS_FOLLOW = 1,
+  AS_APPEND = 1,
+  AS_NONBLOCK = 4
+};
 enum { RIGHT_READ = 1 << 1, RIGHT_WRITE = 1 << 6, RIGHT_RW = RIGHT_READ | RIGHT_WRITE };
 
 typedef struct wasi_row_t {
@@ -51,20 +59,50 @@ typedef struct wasi_row_t {
 } wasi_row_t;
 
 static const wasi_row_t wasi_rows[] = {
-    {"args_get", "ii"}, {"args_sizes_get", "ii"}, {"clock_res_get", "ii"},
-    {"clock_time_get", "iIi"}, {"environ_get", "ii"}, {"environ_sizes_get", "ii"},
-    {"fd_advise", "iIIi"}, {"fd_allocate", "iII"}, {"fd_close", "i"}, {"fd_datasync", "i"},
-    {"fd_fdstat_get", "ii"}, {"fd_fdstat_set_flags", "ii"}, {"fd_fdstat_set_rights", "iII"},
-    {"fd_filestat_get", "ii"}, {"fd_filestat_set_size", "iI"}, {"fd_filestat_set_times", "iIIi"},
-    {"fd_pread", "iiiIi"}, {"fd_prestat_dir_name", "iii"}, {"fd_prestat_get", "ii"},
-    {"fd_pwrite", "iiiIi"}, {"fd_read", "iiii"}, {"fd_readdir", "iiiIi"}, {"fd_renumber", "ii"},
-    {"fd_seek", "iIii"}, {"fd_sync", "i"}, {"fd_tell", "ii"}, {"fd_write", "iiii"},
-    {"path_create_directory", "iii"}, {"path_filestat_get", "iiiii"},
-    {"path_filestat_set_times", "iiiiIIi"}, {"path_link", "iiiiiii"},
-    {"path_open", "iiiiiIIii"}, {"path_readlink", "iiiiii"}, {"path_remove_directory", "iii"},
-    {"path_rename", "iiiiii"}, {"path_symlink", "iiiii"}, {"path_unlink_file", "iii"},
-    {"poll_oneoff", "iiii"}, {"proc_raise", "i"}, {"random_get", "ii"}, {"sched_yield", ""},
-    {"sock_recv", "iiiiii"}, {"sock_send", "iiiii"}, {"sock_shutdown", "ii"},
+    {"args_get", "ii"},
+    {"args_sizes_get", "ii"},
+    {"clock_res_get", "ii"},
+    {"clock_time_get", "iIi"},
+    {"environ_get", "ii"},
+    {"environ_sizes_get", "ii"},
+    {"fd_advise", "iIIi"},
+    {"fd_allocate", "iII"},
+    {"fd_close", "i"},
+    {"fd_datasync", "i"},
+    {"fd_fdstat_get", "ii"},
+    {"fd_fdstat_set_flags", "ii"},
+    {"fd_fdstat_set_rights", "iII"},
+    {"fd_filestat_get", "ii"},
+    {"fd_filestat_set_size", "iI"},
+    {"fd_filestat_set_times", "iIIi"},
+    {"fd_pread", "iiiIi"},
+    {"fd_prestat_dir_name", "iii"},
+    {"fd_prestat_get", "ii"},
+    {"fd_pwrite", "iiiIi"},
+    {"fd_read", "iiii"},
+    {"fd_readdir", "iiiIi"},
+    {"fd_renumber", "ii"},
+    {"fd_seek", "iIii"},
+    {"fd_sync", "i"},
+    {"fd_tell", "ii"},
+    {"fd_write", "iiii"},
+    {"path_create_directory", "iii"},
+    {"path_filestat_get", "iiiii"},
+    {"path_filestat_set_times", "iiiiIIi"},
+    {"path_link", "iiiiiii"},
+    {"path_open", "iiiiiIIii"},
+    {"path_readlink", "iiiiii"},
+    {"path_remove_directory", "iii"},
+    {"path_rename", "iiiiii"},
+    {"path_symlink", "iiiii"},
+    {"path_unlink_file", "iii"},
+    {"poll_oneoff", "iiii"},
+    {"proc_raise", "i"},
+    {"random_get", "ii"},
+    {"sched_yield", ""},
+    {"sock_recv", "iiiiii"},
+    {"sock_send", "iiiii"},
+    {"sock_shutdown", "ii"},
     {"sock_accept", "iii"},
 };
 enum { WASI_ROWS = sizeof wasi_rows / sizeof *wasi_rows };
@@ -81,7 +119,7 @@ typedef struct guest_t {
   wasm_extern_vec_t exports;
   wasm_memory_t* memory;
   size_t rows;
-  wasm_trap_t* trap;  // of the last call
+  wasm_trap_t* trap; // of the last call
 } guest_t;
 
 static inline char* wasi_guest_text(const char* version, size_t rows) {
@@ -166,14 +204,12 @@ static inline int guest_call(guest_t* guest, const char* name, const int64_t* va
   }
   wasm_val_t result;
   wasm_trap_delete(guest->trap);
-  guest->trap =
-      call(wasm_extern_as_func(guest->exports.data[row]), arguments, count, &result, 1);
+  guest->trap = call(wasm_extern_as_func(guest->exports.data[row]), arguments, count, &result, 1);
   return guest->trap ? -1 : result.of.i32;
 }
 
-#define W(name, ...)                                     \
-  guest_call(g, #name, (int64_t[]){__VA_ARGS__},         \
-             sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define W(name, ...) \
+  guest_call(g, #name, (int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 static inline uint8_t* guest_at(guest_t* g, uint32_t address) {
   return (uint8_t*)wasm_memory_data(g->memory) + address;
@@ -243,9 +279,10 @@ static inline int64_t guest_opened(guest_t* g, int64_t fd, const char* path, int
 #define P(name, fd, path) W(name, (fd), PATH, guest_text(g, PATH, (path)))
 #define STAT(fd, path) W(path_filestat_get, (fd), AS_FOLLOW, PATH, guest_text(g, PATH, (path)), OUT)
 #define LSTAT(fd, path) W(path_filestat_get, (fd), 0, PATH, guest_text(g, PATH, (path)), OUT)
-#define RENAME(fd, path, fd2, path2) \
-  W(path_rename, (fd), PATH, guest_text(g, PATH, (path)), (fd2), OTHER, guest_text(g, OTHER, (path2)))
-#define LINK(fd, path, fd2, path2)                                 \
+#define RENAME(fd, path, fd2, path2)                                    \
+  W(path_rename, (fd), PATH, guest_text(g, PATH, (path)), (fd2), OTHER, \
+    guest_text(g, OTHER, (path2)))
+#define LINK(fd, path, fd2, path2)                                       \
   W(path_link, (fd), 0, PATH, guest_text(g, PATH, (path)), (fd2), OTHER, \
     guest_text(g, OTHER, (path2)))
 #define SYMLINK(contents, fd, path) \

@@ -63,10 +63,24 @@ enum { EVENTS = DATA + 4096 };
 static bool wait_somehow(guest_t* g, int way) {
   switch (way) {
     case 0: CHECK_INT(guest_read(g, 0, 10), -1); return true;
-    case 1: fill(g); while (W(fd_write, 1, VECTORS, 1, OUT) == OK) {} CHECK(g->trap); return true;
-    case 2: subscribe_clock(g, 0, UINT64_MAX, 0); CHECK_INT(POLL(1), -1); return true;
-    case 3: subscribe_clock(g, 0, UINT64_MAX, 1); CHECK_INT(POLL(1), -1); return true;
-    case 4: subscribe_fd(g, 0, 1, 0); CHECK_INT(POLL(1), -1); return true;
+    case 1:
+      fill(g);
+      while (W(fd_write, 1, VECTORS, 1, OUT) == OK) {
+      }
+      CHECK(g->trap);
+      return true;
+    case 2:
+      subscribe_clock(g, 0, UINT64_MAX, 0);
+      CHECK_INT(POLL(1), -1);
+      return true;
+    case 3:
+      subscribe_clock(g, 0, UINT64_MAX, 1);
+      CHECK_INT(POLL(1), -1);
+      return true;
+    case 4:
+      subscribe_fd(g, 0, 1, 0);
+      CHECK_INT(POLL(1), -1);
+      return true;
     default: return false;
   }
 }

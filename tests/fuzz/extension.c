@@ -485,7 +485,7 @@ static void set_option(configuration_t* it) {
       if (one_in(2)) {
         value %= 7;
         done = wasmrt_config_set_pool_limit(config, value, pool[value % 5]);
-        right = value <= WASMRT_POOL_TABLE_ELEMENTS;
+        right = value <= WASMRT_POOL_LIMIT_TABLE_ELEMENTS;
       } else {
         done = wasmrt_config_set_pooling(config, on);
       }

@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static int by_name(const void* one, const void* other) { return strcmp(one, other); }
+static int by_name(const void* one, const void* other) {
+  return strcmp(one, other);
+}
 
 static void list(const char* path) {
   char names[16][64];
@@ -68,7 +70,8 @@ int main(int argc, char** argv) {
   clock_gettime(CLOCK_MONOTONIC, &before);
   printf("nanosleep gives %d\n", nanosleep(&pause, NULL));
   clock_gettime(CLOCK_MONOTONIC, &after);
-  long long elapsed = (after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec - before.tv_nsec;
+  long long elapsed =
+      (after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec - before.tv_nsec;
   printf("time went on: %d\n", elapsed >= 2000000);
   printf("it is after 2020: %d\n", time(NULL) > 1577836800);
   struct pollfd output = {1, POLLOUT, 0};

@@ -33,7 +33,21 @@ impl Backend for Wasmi {
     }
 
     fn can(&self, setting: Setting) -> bool {
-        matches!(setting, Setting::Compiler | Setting::Fuel | Setting::Interruption | Setting::MaxWasmStack)
+        match setting {
+            // `new_engine` has to apply each of these.
+            Setting::Compiler | Setting::Fuel | Setting::Interruption | Setting::MaxWasmStack => true,
+            Setting::Optimization
+            | Setting::MemoryReservation
+            | Setting::MemoryGuard
+            | Setting::CopyOnWrite
+            | Setting::Pooling
+            | Setting::ParallelCompilation
+            | Setting::DebugInfo
+            | Setting::Profiling
+            | Setting::Deterministic
+            | Setting::Target
+            | Setting::CpuFeatures => false,
+        }
     }
 
     fn version(&self) -> &'static CStr {

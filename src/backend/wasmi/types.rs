@@ -103,7 +103,7 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
     // `from_extern`.
     unsafe {
         Some(match &object.body {
-            Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
+            Body::Func(_) => Extern::Func(Typed::of(object, Object::as_func)?.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
             Body::Memory(memory) => Extern::Memory(memory.entity.get()),

@@ -12,6 +12,26 @@ const MAX_FRAMES: usize = 64;
 
 /// Applies the options to `config`, which is large: as a return value it would be copied several times.
 pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) -> Result<()> {
+    // Each by its name: whoever adds one is asked what this backend does with it.
+    let Options {
+        compiler: _,
+        optimization: _,
+        proposals: _,
+        fuel: _,
+        interruption: _,
+        max_wasm_stack: _,
+        memory_reservation: _,
+        memory_guard: _,
+        copy_on_write: _,
+        pooling: _,
+        parallel_compilation: _,
+        debug_info: _,
+        profiling: _,
+        deterministic: _,
+        target: _,
+        cpu_features: _,
+        origins: _,
+    } = options;
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
     choose_compiler(backend, options, config)?;
     for (proposal, enabled) in &options.proposals {

@@ -67,10 +67,10 @@ fn from_val_type(ty: &wasmtime::ValType) -> ValType {
 pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Option<&Object>) -> Result<Ref> {
     Ok(match (kind, object) {
         (ValKind::FuncRef, None) => Ref::Func(None),
-        (ValKind::FuncRef, Some(object)) => match object.as_func() {
+        (ValKind::FuncRef, Some(object)) => match Typed::of(object, Object::as_func) {
             // SAFETY: the function belongs to this store, and this backend makes entities of functions from a
             // `wasmtime::Func`.
-            Some(func) => Ref::Func(Some(unsafe { Typed { object, body: func }.in_engine().get::<wasmtime::Func>() })),
+            Some(func) => Ref::Func(Some(unsafe { func.in_engine().get::<wasmtime::Func>() })),
             None => return Err(Error::misuse(format!("expected a function, got a {}", object.body.name()))),
         },
         (ValKind::ExternRef, None) => Ref::Extern(None),
@@ -186,7 +186,7 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
     // `from_extern`.
     unsafe {
         Some(match &object.body {
-            Body::Func(func) => Extern::Func(Typed { object, body: func }.in_engine().get()),
+            Body::Func(_) => Extern::Func(Typed::of(object, Object::as_func)?.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
             Body::Memory(memory) => Extern::Memory(memory.entity.get()),

@@ -9,8 +9,9 @@ use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, give_handle};
+use crate::runtime::base::error::Result;
 use crate::runtime::core::instance::{self, Instance};
-use crate::runtime::core::object::{Object, Typed};
+use crate::runtime::core::object::{Handle, Object};
 use std::mem::MaybeUninit;
 
 reference!(
@@ -39,28 +40,43 @@ pub unsafe extern "C" fn wasm_instance_new(
     store: Option<&mut wasm_store_t>,
     module: Option<&wasm_module_t>,
     imports: *const wasm_extern_vec_t,
-    trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
+    trap: *mut *mut wasm_trap_t,
 ) -> *mut wasm_instance_t {
-    let mut failure = std::ptr::null_mut();
-    let instance = answer("wasm_instance_new", std::ptr::null_mut(), || {
+    let instance = || {
         let (store, module) = (store.required()?, module.required()?.body);
         // SAFETY: NULL or C's vector, which is read before the start function can change it.
         let imports = unsafe { imports.as_ref() }.map_or(&[][..], Vector::elements);
         // SAFETY: an element is NULL or a handle, which is the address of an object.
         let imports = unsafe { &*(std::ptr::from_ref(imports) as *const [Option<&Object>]) };
-        match instance::instantiate(store, module, imports) {
-            Ok(instance) => Ok(give_handle(instance)),
-            Err(error) => {
-                // Without a place for it, it is deleted here.
-                if trap.is_some() {
-                    failure = give_handle(error);
-                }
-                Ok(std::ptr::null_mut())
+        Ok(instance::instantiate(store, module, imports))
+    };
+    // SAFETY: `trap` is NULL or C's to write to.
+    unsafe { instantiate("wasm_instance_new", trap, instance) }
+}
+
+/// Makes an instance, and writes the trap or NULL to `trap`.
+///
+/// # Safety
+/// `trap` is NULL or writable. It is no reference: the start function may look at what is there.
+pub unsafe fn instantiate(
+    function: &str,
+    trap: *mut *mut wasm_trap_t,
+    instance: impl FnOnce() -> Result<Result<Handle, Handle>>,
+) -> *mut wasm_instance_t {
+    let mut failure = std::ptr::null_mut();
+    let instance = answer(function, std::ptr::null_mut(), || match instance()? {
+        Ok(instance) => Ok(give_handle(instance)),
+        Err(error) => {
+            // Without a place for it, it is deleted here.
+            if !trap.is_null() {
+                failure = give_handle(error);
             }
+            Ok(std::ptr::null_mut())
         }
     });
-    if let Some(trap) = trap {
-        trap.write(failure);
+    if !trap.is_null() {
+        // SAFETY: not NULL, and so writable.
+        unsafe { trap.write(failure) };
     }
     instance
 }
@@ -76,8 +92,8 @@ pub unsafe extern "C" fn wasm_instance_exports(
     out: Option<&mut MaybeUninit<wasm_extern_vec_t>>,
 ) {
     let exports = answer("wasm_instance_exports", wasm_extern_vec_t::empty(), || {
-        let Typed { object, body: instance } = instance.required()?;
-        Ok(wasm_extern_vec_t::of_handles(instance.export_count(), |position| instance.export(object, position)))
+        let instance = instance.required()?;
+        Ok(wasm_extern_vec_t::of_handles(instance.export_count(), |position| instance.export(position)))
     });
     exports.write(out)
 }

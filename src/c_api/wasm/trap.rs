@@ -65,7 +65,7 @@ pub unsafe extern "C" fn wasm_trap_message(trap: Option<&wasm_trap_t>, out: Opti
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<Box<wasm_frame_t>> {
     answer("wasm_trap_origin", None, || {
-        let Typed { object, body: trap } = trap.required()?;
+        let Typed { object, body: trap, .. } = trap.required()?;
         Ok(trap.origin().and_then(|frame| give(OwnedFrame::new(frame, object.store()))))
     })
 }
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn wasm_trap_origin(trap: Option<&wasm_trap_t>) -> Option<
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_trap_trace(trap: Option<&wasm_trap_t>, out: Option<&mut MaybeUninit<wasm_frame_vec_t>>) {
     let trace = answer("wasm_trap_trace", wasm_frame_vec_t::empty(), || {
-        let Typed { object, body: trap } = trap.required()?;
+        let Typed { object, body: trap, .. } = trap.required()?;
         let frames = trap.frames().into_iter();
         Ok(wasm_frame_vec_t::given(frames.map(|frame| OwnedFrame::new(frame, object.store()))))
     });

@@ -9,10 +9,13 @@ use crate::runtime::core::value::Val;
 /// NULL. [Values]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_val_delete(value: *mut Val) {
-    // SAFETY: NULL or C's value. It is not C's `&mut`: a finalizer that runs may look at it.
-    guard((), || unsafe {
-        if let Some(value) = value.as_mut() {
-            value.release();
+    guard((), || {
+        // SAFETY: NULL or C's value, which owns its reference.
+        let object = unsafe { value.as_mut().and_then(|value| value.take_reference()) };
+        // Not while the value is borrowed: a finalizer that runs may look at it.
+        if let Some(object) = object {
+            // SAFETY: the handle was taken out of the value that owned it.
+            unsafe { object.release_handle() };
         }
     })
 }

@@ -7,7 +7,6 @@ use crate::c_api::wasm::engine::wasm_engine_t;
 use crate::c_api::wasm::r#extern::wasm_extern_t;
 use crate::c_api::wasm::instance::wasm_instance_t;
 use crate::c_api::wasm::store::wasm_store_t;
-use crate::runtime::core::object::Typed;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
@@ -48,13 +47,13 @@ pub unsafe extern "C" fn wasmrt_instance_export(
     length: usize,
 ) -> *mut wasm_extern_t {
     answer("wasmrt_instance_export", std::ptr::null_mut(), || {
-        let Typed { object, body: instance } = instance.required()?;
+        let instance = instance.required()?;
         if name.is_null() {
             return Err(null("the name of an export"));
         }
         // SAFETY: there are `length` bytes at `name`, which stay as they are during this call.
         let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), length) };
         let export = instance.module.declarations.export_named(name);
-        Ok(export.map_or(std::ptr::null_mut(), |position| give_handle(instance.export(object, position))))
+        Ok(export.map_or(std::ptr::null_mut(), |position| give_handle(instance.export(position))))
     })
 }

@@ -1,19 +1,20 @@
 //! Linking by name
 //!
-//! A `wasmrt_linker_t` holds what the imports of modules are found in: externs by the name of a
-//! module and a name in it. It belongs to a store, and is used from the thread that uses the store.
-//! It keeps the store and what is defined in it.
+//! A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its
+//! own name. It belongs to a store, and is used and deleted on the thread that uses the store. It
+//! keeps the store and what is defined in it: what deletes a linker must not be a finalizer of
+//! something that is defined in it.
 //!
 //! Names are given as bytes and their number, in UTF-8, without a terminating zero. The functions
-//! that return bool return true on success, and false with a last error otherwise; the linker is
-//! then unchanged.
+//! that return bool return true on success. Otherwise they return false, set the last error,
+//! and leave the linker unchanged.
 
 use super::value;
 use crate::c_api::ffi::{Argument, c_type, give, give_handle, null};
 use crate::c_api::wasm::r#extern::wasm_extern_t;
 use crate::c_api::wasm::func::wasm_func_callback_with_env_t;
 use crate::c_api::wasm::functype::wasm_functype_t;
-use crate::c_api::wasm::instance::wasm_instance_t;
+use crate::c_api::wasm::instance::{instantiate, wasm_instance_t};
 use crate::c_api::wasm::module::wasm_module_t;
 use crate::c_api::wasm::store::wasm_store_t;
 use crate::c_api::wasm::trap::wasm_trap_t;
@@ -21,9 +22,7 @@ use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::core::linker::{Linker, Prepared, Unknown};
-use crate::runtime::core::object::Handle;
 use std::ffi::{c_char, c_void};
-use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 c_type!(
@@ -46,13 +45,13 @@ c_type!(
     wasmrt_instance_pre_t,
     "a prepared instance",
     Boxed,
-    Prepared
+    Rc<Prepared>
 );
 
 /// A value of `wasmrt_unknown_imports_enum`.
 pub type wasmrt_unknown_imports_t = u32;
 
-/// What is done about imports that are not defined.
+/// What happens with imports that are not defined.
 #[repr(C)]
 pub enum wasmrt_unknown_imports_enum {
     /// Instantiation fails: the default.
@@ -60,18 +59,19 @@ pub enum wasmrt_unknown_imports_enum {
     /// A function traps when it is called, with a message that names it. Other imports are refused.
     WASMRT_UNKNOWN_IMPORTS_TRAP = 1,
     /// A function returns zeros and nulls. A global is zero or null; a table or memory has its
-    /// smallest size. A tag, and what `wasm.h` cannot create, is refused.
+    /// smallest size, which the module chooses. A tag, and what `wasm.h` cannot create, is refused.
+    /// They are made anew for each instantiation, and live as long as the store.
     WASMRT_UNKNOWN_IMPORTS_DEFAULT = 2,
 }
 
-/// Creates an empty linker for a store, own. Returns NULL with a last error for NULL.
+/// Creates an empty linker for a store, own. Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_new(store: Option<&mut wasm_store_t>) -> Option<Box<wasmrt_linker_t>> {
     answer("wasmrt_linker_new", None, || Ok(give(Rc::new(Linker::new(store.required()?)))))
 }
 
 /// Deletes a linker. Takes ownership. Linkers that have it as the next one keep what it defines.
-/// Does nothing for NULL.
+/// Must be called on the thread that uses the store. Does nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_delete(linker: Option<Box<wasmrt_linker_t>>) {
     guard((), || drop(linker))
@@ -79,8 +79,8 @@ pub unsafe extern "C" fn wasmrt_linker_delete(linker: Option<Box<wasmrt_linker_t
 
 /// Defines an extern. Does not take it.
 ///
-/// Fails if the name is defined already and shadowing is not allowed, or if the extern belongs to
-/// another store.
+/// Fails if the name is defined in this linker already and shadowing is not allowed, or if the
+/// extern belongs to another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_define(
     linker: Option<&mut wasmrt_linker_t>,
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wasmrt_linker_define(
     answer("wasmrt_linker_define", false, || {
         // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
-        linker.required()?.define(module, name, r#extern.required()?.object).map(|()| true)
+        linker.required()?.clone().define(module, name, r#extern.required()?.object).map(|()| true)
     })
 }
 
@@ -116,15 +116,15 @@ pub unsafe extern "C" fn wasmrt_linker_define_func(
         // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
         let callback = crate::c_api::wasm::func::callback_with_env(callback).ok_or_else(|| null("a callback"))?;
-        linker.required()?.define_func(module, name, ty.required()?.clone(), callback, env).map(|()| true)
+        linker.required()?.clone().define_func(module, name, ty.required()?.clone(), callback, env).map(|()| true)
     })
 }
 
 /// Defines all exports of an instance, each by its own name, in the module `module`. Does not take
 /// the instance.
 ///
-/// Fails if one of the names is defined already and shadowing is not allowed, or if the instance
-/// belongs to another store.
+/// Fails if one of the names is defined in this linker already and shadowing is not allowed, or if
+/// the instance belongs to another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_define_instance(
     linker: Option<&mut wasmrt_linker_t>,
@@ -135,13 +135,14 @@ pub unsafe extern "C" fn wasmrt_linker_define_instance(
     answer("wasmrt_linker_define_instance", false, || {
         // SAFETY: NULL or as many bytes as C says, which stay as they are during this call.
         let module = unsafe { text(module, module_length)? };
-        linker.required()?.define_instance(module, instance.required()?.object).map(|()| true)
+        linker.required()?.clone().define_instance(module, instance.required()?.object).map(|()| true)
     })
 }
 
-/// Defines what `module` and `name` stand for under another name as well.
+/// Gives a definition a second name.
 ///
-/// Fails if they are not defined, or if the new name is and shadowing is not allowed.
+/// Fails if `module` and `name` are not defined, or if the new name is taken and shadowing is not
+/// allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_alias(
     linker: Option<&mut wasmrt_linker_t>,
@@ -157,14 +158,14 @@ pub unsafe extern "C" fn wasmrt_linker_alias(
     answer("wasmrt_linker_alias", false, || {
         // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
-        // SAFETY: likewise, each NULL or as many bytes as C says.
+        // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (new_module, new_name) =
             unsafe { (text(new_module, new_module_length)?, text(new_name, new_name_length)?) };
-        linker.required()?.alias(module, name, new_module, new_name).map(|()| true)
+        linker.required()?.clone().alias(module, name, new_module, new_name).map(|()| true)
     })
 }
 
-/// Returns what is defined, own. Returns NULL if nothing is, and NULL with a last error if an
+/// Returns a definition, own; NULL if there is none. Returns NULL and sets the last error if an
 /// argument is NULL or a name is not UTF-8.
 ///
 /// The extern must eventually be passed to `wasm_extern_delete`.
@@ -217,7 +218,7 @@ pub unsafe extern "C" fn wasmrt_linker_set_next(
 ) -> bool {
     answer("wasmrt_linker_set_next", false, || {
         let next = next.map(|next| Some(next).required()).transpose()?;
-        linker.required()?.set_next(next.cloned()).map(|()| true)
+        linker.required()?.clone().set_next(next.cloned()).map(|()| true)
     })
 }
 
@@ -230,62 +231,45 @@ pub unsafe extern "C" fn wasmrt_linker_set_next(
 pub unsafe extern "C" fn wasmrt_linker_instantiate(
     linker: Option<&wasmrt_linker_t>,
     module: Option<&wasm_module_t>,
-    trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
+    trap: *mut *mut wasm_trap_t,
 ) -> *mut wasm_instance_t {
-    instantiate("wasmrt_linker_instantiate", trap, || {
-        let (linker, module) = (linker.required()?, module.required()?.body);
-        Ok(linker.instantiate(module))
-    })
+    let instance = || {
+        let (linker, module) = (linker.required()?.clone(), module.required()?.body.clone());
+        Ok(linker.instantiate(&module))
+    };
+    // SAFETY: `trap` is NULL or C's to write to.
+    unsafe { instantiate("wasmrt_linker_instantiate", trap, instance) }
 }
 
-/// Finds and checks the imports of a module once, own. Later definitions do not change it.
+/// Finds and checks the imports of a module. Returns the prepared instance, own. Later definitions
+/// do not change it.
 ///
-/// Returns NULL with a last error, which is of kind `WASMRT_ERROR_LINK` if imports are not defined
-/// or do not fit.
+/// Returns NULL and sets the last error on failure; it is of kind `WASMRT_ERROR_LINK` if imports are
+/// not defined or do not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_linker_prepare(
     linker: Option<&wasmrt_linker_t>,
     module: Option<&wasm_module_t>,
 ) -> Option<Box<wasmrt_instance_pre_t>> {
-    answer("wasmrt_linker_prepare", None, || Ok(give(linker.required()?.prepare(module.required()?.body)?)))
+    answer("wasmrt_linker_prepare", None, || Ok(give(Rc::new(linker.required()?.prepare(module.required()?.body)?))))
 }
 
-/// Instantiates a prepared module. Returns the instance, own. Sets `*trap`, and fails, as
-/// `wasm_instance_new` does.
+/// Instantiates the module of a prepared instance. Returns the instance, own. Sets `*trap`, and
+/// fails, as `wasm_instance_new` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_instance_pre_instantiate(
     pre: Option<&wasmrt_instance_pre_t>,
-    trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
+    trap: *mut *mut wasm_trap_t,
 ) -> *mut wasm_instance_t {
-    instantiate("wasmrt_instance_pre_instantiate", trap, || Ok(pre.required()?.instantiate()))
+    // SAFETY: `trap` is NULL or C's to write to.
+    unsafe { instantiate("wasmrt_instance_pre_instantiate", trap, || Ok(pre.required()?.clone().instantiate())) }
 }
 
-/// Deletes a prepared module. Takes ownership. Does nothing for NULL.
+/// Deletes a prepared instance. Takes ownership. Must be called on the thread that uses the store.
+/// Does nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_instance_pre_delete(pre: Option<Box<wasmrt_instance_pre_t>>) {
     guard((), || drop(pre))
-}
-
-fn instantiate(
-    function: &str,
-    trap: Option<&mut MaybeUninit<*mut wasm_trap_t>>,
-    body: impl FnOnce() -> Result<Result<Handle, Handle>>,
-) -> *mut wasm_instance_t {
-    let mut failure = std::ptr::null_mut();
-    let instance = answer(function, std::ptr::null_mut(), || match body()? {
-        Ok(instance) => Ok(give_handle(instance)),
-        Err(error) => {
-            // Without a place for it, it is deleted here.
-            if trap.is_some() {
-                failure = give_handle(error);
-            }
-            Ok(std::ptr::null_mut())
-        }
-    });
-    if let Some(trap) = trap {
-        trap.write(failure);
-    }
-    instance
 }
 
 /// # Safety

@@ -10,6 +10,9 @@ use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::log::{self, Level};
 use std::ffi::{c_char, c_void};
 
+/// A value of `wasmrt_log_level_enum`.
+pub type wasmrt_log_level_t = u32;
+
 /// How severe an event is. Larger numbers are less severe; others may be added.
 #[repr(C)]
 pub enum wasmrt_log_level_enum {
@@ -29,13 +32,14 @@ const _: () = assert!(
 ///
 /// It runs on the thread on which the event occurs, possibly on several threads at once. It may call
 /// the library and change the thread's last error, but must not use the store concerned.
-pub type wasmrt_log_callback_t = Option<unsafe extern "C" fn(env: *mut c_void, level: u32, message: *const c_char)>;
+pub type wasmrt_log_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, level: wasmrt_log_level_t, message: *const c_char)>;
 
 /// Installs the log callback of the process, which is called with `env`. NULL, the default, discards
 /// events. May be called from any thread, also from the callback.
 ///
-/// `finalizer`, if not NULL, is called once with `env` when the callback has been replaced and no
-/// thread is inside it any more; immediately if the callback is NULL.
+/// `finalizer`, unless NULL, is called once with `env` when the callback has been replaced and no
+/// thread is inside it any more; at once if the callback is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_log_set_callback(
     callback: wasmrt_log_callback_t,

@@ -54,15 +54,15 @@ c_type!(
     Arc<Interrupt>
 );
 
-/// Creates an interrupt for a store, own. All interrupts of a store do the same. Uses the store.
-/// Returns NULL and sets the last error on failure.
+/// Creates an interrupt for a store, own. All interrupts of a store do the same. Call it on the
+/// thread that uses the store. Returns NULL and sets the last error on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_interrupt_new(store: Option<&mut wasm_store_t>) -> Option<Box<wasmrt_interrupt_t>> {
     answer("wasmrt_interrupt_new", None, || Ok(give(supervisor(store)?.interrupt())))
 }
 
 /// Stops what is running in the store: the outermost call, with all calls inside it, traps with
-/// `WASMRT_TRAP_INTERRUPTED`. Only sets the last error for NULL.
+/// `WASMRT_TRAP_INTERRUPTED`. For NULL it only sets the last error.
 ///
 /// If nothing is running, the next call or instantiation is stopped instead, so that no trigger is
 /// lost. Triggers are not counted: however many there are, one call is stopped.
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn wasmrt_interrupt_trigger(interrupt: Option<&wasmrt_inte
     })
 }
 
-/// Withdraws triggers that have not stopped anything yet. Only sets the last error for NULL.
+/// Withdraws triggers that have not stopped anything yet. For NULL it only sets the last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_interrupt_clear(interrupt: Option<&wasmrt_interrupt_t>) {
     answer("wasmrt_interrupt_clear", (), || {

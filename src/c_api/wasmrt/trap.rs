@@ -67,7 +67,8 @@ named_enum! {
         WASMRT_TRAP_MEMORY_LIMIT = 35 c"memory-limit",
         /// The same for the store's limit of table elements.
         WASMRT_TRAP_TABLE_LIMIT = 36 c"table-limit",
-        /// A host function returned a trap of `wasm_trap_new` or `wasmrt_trap_new_with_data`.
+        /// A host function returned a trap of `wasm_trap_new` or `wasmrt_trap_new_with_data`, or a
+        /// linker made the function for an import that is not defined.
         WASMRT_TRAP_HOST = 64 c"host",
         /// A host function ended the guest's program, with a trap of `wasmrt_trap_new_exit`.
         WASMRT_TRAP_EXIT = 65 c"exit",
@@ -107,7 +108,7 @@ fn number(cause: Cause) -> wasmrt_trap_code_enum {
         TrapCode::CastFailure => WASMRT_TRAP_CAST_FAILURE,
         TrapCode::UncaughtException => WASMRT_TRAP_UNCAUGHT_EXCEPTION,
         TrapCode::OutOfFuel => WASMRT_TRAP_OUT_OF_FUEL,
-        TrapCode::Deadline => WASMRT_TRAP_TIMEOUT,
+        TrapCode::Timeout => WASMRT_TRAP_TIMEOUT,
         TrapCode::Interrupted => WASMRT_TRAP_INTERRUPTED,
         TrapCode::MemoryLimit => WASMRT_TRAP_MEMORY_LIMIT,
         TrapCode::TableLimit => WASMRT_TRAP_TABLE_LIMIT,

@@ -5,7 +5,7 @@ use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Body, Handle, Object, Retained, Tag};
+use super::object::{Body, Handle, Object, Retained, Tag, Typed};
 use super::store::Store;
 use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -77,7 +77,7 @@ fn announce(linking: &Linking) -> Result<()> {
 }
 
 /// Checks that the store's limits allow one more instance, with everything that the module defines.
-fn check_room(store: &Store, module: &Module) -> Result<()> {
+pub fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
 
@@ -123,10 +123,11 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
 /// Checks imports that are given in the module's order.
 fn link_in_order(store: &Store, module: &Module, imports: &[Option<&Object>]) -> Result<Linked> {
     let given = |position: usize, _: &Import| match imports.get(position) {
-        Some(given) => Ok(*given),
+        Some(Some(object)) => Ok(Some(*object)),
+        Some(None) => Err("NULL was given".to_string()),
         None => Err("nothing was given".to_string()),
     };
-    let linked = link(store, module, given);
+    let linked = link(store, module, given, |_| Err(Error::new(ErrorKind::Internal, "every import is given")));
     let wanted = module.declarations.imports.len();
     if imports.len() == wanted {
         return linked;
@@ -143,12 +144,15 @@ fn link_in_order(store: &Store, module: &Module, imports: &[Option<&Object>]) ->
     })
 }
 
-/// Checks the imports against what the module requires. `given` returns what there is for an import, or why there is nothing. The
-/// error has a line for each problem.
+/// Checks the imports against what the module requires. The error has a line for each problem.
+///
+/// `given` returns what there is for an import, `None` if something can be made for it, or why there is nothing. Only if there is
+/// no problem with any import, `make` makes what has to be.
 pub fn link<'a>(
     store: &Store,
     module: &Module,
     given: impl Fn(usize, &Import) -> Result<Option<&'a Object>, String>,
+    mut make: impl FnMut(&Import) -> Result<Handle>,
 ) -> Result<Linked> {
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module and the store belong to different engines"));
@@ -161,22 +165,31 @@ pub fn link<'a>(
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {
-        let given = given(position, want);
-        match given {
-            Ok(Some(object)) if is_plainly(store, want, object) => linked.push(Retained::new(object)),
-            _ => match check_import(store, want, given) {
-                Ok(object) => linked.push(Retained::new(object)),
-                Err(why) => {
-                    let Import { module, name, ty } = want;
-                    problems.push(format!("import {} \"{module}\" \"{name}\": expected a {ty}: {why}", position + 1));
-                }
+        match given(position, want) {
+            Ok(Some(object)) if is_plainly(store, want, object) => linked.push(Some(Retained::new(object))),
+            Ok(None) => linked.push(None),
+            given => match given.and_then(|object| check_import(store, want, object)) {
+                Ok(object) => linked.push(Some(Retained::new(object))),
+                Err(why) => problems.push(format!("{}{why}", about(position, want))),
             },
         }
     }
     if !problems.is_empty() {
         return Err(Error::new(ErrorKind::Link, problems.join("\n")));
     }
-    Ok(linked.into_boxed_slice())
+    let made = linked.into_iter().zip(wanted).enumerate().map(|(position, (linked, want))| match linked {
+        Some(object) => Ok(object),
+        None => make(want).map(|object| Retained::new(&object)).map_err(|mut error| {
+            error.message.insert_str(0, &about(position, want));
+            error
+        }),
+    });
+    made.collect()
+}
+
+/// How the line about an import begins.
+fn about(position: usize, Import { module, name, ty }: &Import) -> String {
+    format!("import {} \"{module}\" \"{name}\": expected a {ty}: ", position + 1)
 }
 
 /// Whether an object is of this store and, by a quick check, what a module requires.
@@ -189,12 +202,8 @@ fn is_plainly(store: &Store, want: &Import, object: &Object) -> bool {
 }
 
 /// Returns the object that was passed for one import, or what is wrong with it.
-fn check_import<'a>(
-    store: &Store,
-    want: &Import,
-    given: Result<Option<&'a Object>, String>,
-) -> Result<&'a Object, String> {
-    let object = given?.ok_or("NULL was given")?;
+fn check_import<'a>(store: &Store, want: &Import, given: Option<&'a Object>) -> Result<&'a Object, String> {
+    let object = given.ok_or("nothing was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
     match object.extern_type() {
         Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
@@ -203,32 +212,33 @@ fn check_import<'a>(
     }
 }
 
-impl Instance {
-    pub fn export_count(&self) -> usize {
+impl Typed<'_, &Instance> {
+    pub fn export_count(self) -> usize {
         self.module.declarations.exports.len()
     }
 
-    /// Returns the object of the export at `position`. `object` must be the instance's own object.
-    pub fn export(&self, object: &Object, position: usize) -> Handle {
+    /// Returns the object of the export at `position`.
+    pub fn export(self, position: usize) -> Handle {
         let exports = &self.module.declarations.exports;
         match exports[position].source {
             Source::Import(import) => Handle::new(&self.imports[import]),
             Source::Own(first) => {
                 let made = self.exports.get_or_init(|| exports.iter().map(|_| OnceCell::new()).collect());
-                Handle::new(made[first].get_or_init(|| self.make_export(object, &exports[first])))
+                Handle::new(made[first].get_or_init(|| self.make_export(&exports[first])))
             }
         }
     }
 
-    fn make_export(&self, object: &Object, export: &Export) -> Retained {
-        let store = object.store();
+    fn make_export(self, export: &Export) -> Retained {
+        let store = self.store();
         let Export { name, ty, index, .. } = export;
         // SAFETY: the instance is of this store and of this module, and the module has such an export.
         let entity = unsafe { store.backend().export(&self.entity, &*self.module.inner, name, ty.kind()) };
         let body = match ty.clone() {
             ExternType::Func(ty) => {
-                let origin = Some((NonNull::from(object), *index));
-                return store.exported_function(entity, || Func::of_engine(ty, entity, origin));
+                let origin = Some((NonNull::from(self.object), *index));
+                // SAFETY: the export is a function, and of this store as the instance is.
+                return unsafe { store.exported_function(entity, || Func::of_engine(ty, entity, origin)) };
             }
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),

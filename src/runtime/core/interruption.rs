@@ -178,7 +178,7 @@ impl Supervisor {
         }
         let deadlines = [self.deadline.get(), self.call_deadline.get()];
         let next = deadlines.into_iter().flatten().min()?;
-        (Instant::now() >= next).then_some(TrapCode::Deadline)
+        (Instant::now() >= next).then_some(TrapCode::Timeout)
     }
 }
 

@@ -1,21 +1,21 @@
 //! Linking by name: what a store has to offer to the imports of modules.
 
-use super::func::{Callback, Func};
+use super::func::{Callback, Func, carried};
 use super::global::Global;
 use super::instance::{self, Linked};
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Handle, Object, wrong_kind};
+use super::object::{Handle, Object, Typed, wrong_kind};
 use super::store::{Store, StoreHandle};
 use super::table::Table;
 use super::trap::{Cause, Trap};
 use super::value::{Val, ValVec};
-use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::host_data::HostData;
-use crate::runtime::base::types::{ExternType, FuncType};
-use crate::runtime::binary::declarations::Import;
+use crate::runtime::base::types::{ExternType, FuncType, ValType};
+use crate::runtime::binary::declarations::{Export, Import};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,23 +28,24 @@ pub enum Unknown {
     Refused,
     /// A function is made that traps when it is called; other imports are errors.
     Traps,
-    /// A function is made that returns zeros and nulls; a global, table or memory is made with its smallest size and the value
-    /// zero or null.
+    /// Something is made: a function that returns zeros and nulls, a global that is zero or null, a table or memory of the smallest
+    /// size.
     Defaults,
 }
 
 /// What is defined in one module.
-type Names = HashMap<Box<str>, Handle>;
+type Names = BTreeMap<Box<str>, Handle>;
 
 /// Definitions by module and name. Belongs to a store, and keeps it and what is defined.
 pub struct Linker {
-    store: StoreHandle,
-    /// In the standard library's map, whose hashes nobody can predict: the names may be a guest's exports.
-    definitions: RefCell<HashMap<Box<str>, Names>>,
+    /// In order, so that messages do not depend on chance; and no hashes, since the names may be a guest's exports.
+    definitions: RefCell<BTreeMap<Box<str>, Names>>,
     /// Asked for what is not defined here.
     next: RefCell<Option<Rc<Linker>>>,
     pub allows_shadowing: Cell<bool>,
     pub unknown: Cell<Unknown>,
+    /// Dropped last: what is defined belongs to it.
+    store: StoreHandle,
 }
 
 impl Linker {
@@ -69,21 +70,22 @@ impl Linker {
         }
         self.store.check_own(object, "what is defined")?;
         self.check_free(module, name)?;
-        let former = {
-            let mut definitions = self.definitions.borrow_mut();
-            // Only a new name is copied.
-            if !definitions.contains_key(module) {
-                definitions.insert(module.into(), Names::new());
-            }
-            let names = definitions.get_mut(module).expect("just inserted");
-            match names.get_mut(name) {
-                Some(place) => Some(std::mem::replace(place, Handle::new(object))),
-                None => names.insert(name.into(), Handle::new(object)),
-            }
-        };
-        // Its finalizer may use the linker.
-        drop(former);
+        drop(self.put(module, name, Handle::new(object)));
         Ok(())
+    }
+
+    /// Returns what was defined before, whose finalizer may use the linker, or delete it.
+    fn put(&self, module: &str, name: &str, object: Handle) -> Option<Handle> {
+        let mut definitions = self.definitions.borrow_mut();
+        // Only a new name is copied.
+        if !definitions.contains_key(module) {
+            definitions.insert(module.into(), Names::new());
+        }
+        let names = definitions.get_mut(module)?;
+        match names.get_mut(name) {
+            Some(place) => Some(std::mem::replace(place, object)),
+            None => names.insert(name.into(), object),
+        }
     }
 
     fn check_free(&self, module: &str, name: &str) -> Result<()> {
@@ -106,15 +108,16 @@ impl Linker {
 
     /// Defines all exports of an instance under the name of a module: all of them, or none on failure.
     pub fn define_instance(&self, module: &str, object: &Object) -> Result<()> {
-        let Some(instance) = object.as_instance() else {
+        let Some(instance) = Typed::of(object, Object::as_instance) else {
             return Err(wrong_kind(object, "an instance"));
         };
         self.store.check_own(object, "what is defined")?;
-        let names = || instance.module.declarations.exports.iter().map(|export| export.name.as_str());
-        names().try_for_each(|name| self.check_free(module, name))?;
-        for (position, name) in names().enumerate() {
-            self.define(module, name, &instance.export(object, position))?;
-        }
+        let exports = &instance.module.declarations.exports;
+        exports.iter().try_for_each(|export| self.check_free(module, &export.name))?;
+        let put = |(position, export): (usize, &Export)| self.put(module, &export.name, instance.export(position));
+        // Dropped when all is defined, because a finalizer may use the linker.
+        let former: Vec<_> = exports.iter().enumerate().filter_map(put).collect();
+        drop(former);
         Ok(())
     }
 
@@ -163,7 +166,8 @@ impl Linker {
     /// Instantiates a module with what is defined. What goes wrong comes back as a trap; its message has a line for each import
     /// that is missing or does not fit.
     pub fn instantiate(&self, module: &Arc<Module>) -> Result<Handle, Handle> {
-        match self.link(module) {
+        let linked = instance::check_room(&self.store, module).and_then(|()| self.link(module));
+        match linked {
             Ok(linked) => instance::instantiate_linked(&self.store, module, &linked),
             Err(error) => Err(self.store.error_trap(error)),
         }
@@ -175,68 +179,94 @@ impl Linker {
     }
 
     fn link(&self, module: &Arc<Module>) -> Result<Linked> {
-        let mut found = Vec::with_capacity(module.declarations.imports.len());
-        for import in &module.declarations.imports {
-            let object = match self.get(&import.module, &import.name) {
-                None => self.make_unknown(import)?,
-                known => known,
-            };
-            found.push(object);
-        }
+        let imports = module.declarations.imports.iter();
+        let found: Vec<_> = imports.map(|import| self.get(&import.module, &import.name)).collect();
         let hints = Cell::new(MAX_HINTS);
-        instance::link(&self.store, module, |position, import| match found.get(position) {
-            Some(Some(object)) => Ok(Some(&**object)),
+        let given = |position: usize, import: &Import| match &found[position] {
+            Some(object) => Ok(Some(&**object)),
+            None if self.stands_in(&import.ty) => Ok(None),
             // Looking for similar names takes long; the first few say enough.
-            _ if hints.get() == 0 => Err("it is not defined".to_string()),
-            _ => {
+            None if hints.get() == 0 => Err("it is not defined".to_string()),
+            None => {
                 hints.set(hints.get() - 1);
                 Err(format!("it is not defined{}", self.hint(&import.module, &import.name)))
             }
-        })
+        };
+        instance::link(&self.store, module, given, |import| self.stand_in(import))
     }
 
-    /// What stands for an import that nothing is defined for.
-    fn make_unknown(&self, import: &Import) -> Result<Option<Handle>> {
+    /// Whether something is made for an import of this type that is not defined.
+    fn stands_in(&self, ty: &ExternType) -> bool {
+        let null_or_zero = |ty: &ValType| carried(*ty) && (!ty.kind.is_reference() || ty.nullable);
+        match (self.unknown.get(), ty) {
+            (Unknown::Refused, _) | (_, ExternType::Tag(_)) => false,
+            (Unknown::Traps, ty) => {
+                matches!(ty, ExternType::Func(ty) if ty.params.iter().chain(ty.results.iter()).all(|ty| carried(*ty)))
+            }
+            (Unknown::Defaults, ExternType::Func(ty)) => {
+                ty.params.iter().all(|ty| carried(*ty)) && ty.results.iter().all(null_or_zero)
+            }
+            (Unknown::Defaults, ExternType::Global(ty)) => null_or_zero(&ty.content),
+            (Unknown::Defaults, ExternType::Table(ty)) => null_or_zero(&ty.element) && !ty.is_64_bit,
+            (Unknown::Defaults, ExternType::Memory(ty)) => !ty.is_64_bit && !ty.shared && ty.page_size_log2 == 16,
+        }
+    }
+
+    /// Makes what stands for an import that is not defined. It lives as long as the store.
+    fn stand_in(&self, import: &Import) -> Result<Handle> {
         let store = &self.store;
         match (self.unknown.get(), &import.ty) {
-            (Unknown::Refused, _) => Ok(None),
             (Unknown::Traps, ExternType::Func(ty)) => {
                 let message = format!("the import \"{}\" \"{}\" is not defined", import.module, import.name);
-                let unknown = UnknownFunc { store: std::ptr::from_ref::<Store>(store), message };
-                unknown.into_func(store, ty.clone()).map(Some)
+                UnknownFunc { store: std::ptr::from_ref::<Store>(store), message }.into_func(store, ty.clone())
             }
-            (Unknown::Traps, _) => Ok(None),
-            (Unknown::Defaults, ExternType::Func(ty)) => {
+            (_, ExternType::Func(ty)) => {
                 // What a callback does not write is zero or null.
-                Func::new_host(store, ty.clone(), Callback::Plain(return_defaults), HostData::NONE).map(Some)
+                Func::new_host(store, ty.clone(), Callback::Plain(return_defaults), HostData::NONE)
             }
-            (Unknown::Defaults, ExternType::Global(ty)) => {
-                // SAFETY: a zero or null of this kind.
-                unsafe { Global::create(store, ty, &Val::zero(ty.content.kind)) }.map(Some)
-            }
-            (Unknown::Defaults, ExternType::Table(ty)) => Table::create(store, ty, None).map(Some),
-            (Unknown::Defaults, ExternType::Memory(ty)) => Memory::create(store, ty).map(Some),
-            (Unknown::Defaults, ExternType::Tag(_)) => Ok(None),
+            // SAFETY: a zero or null of this kind.
+            (_, ExternType::Global(ty)) => unsafe { Global::create(store, ty, &Val::zero(ty.content.kind)) },
+            (_, ExternType::Table(ty)) => Table::create(store, ty, None),
+            (_, ExternType::Memory(ty)) => Memory::create(store, ty),
+            (_, ExternType::Tag(_)) => Err(Error::new(ErrorKind::Unsupported, "a tag cannot be made from C")),
         }
     }
 
     /// The defined name that is most similar to one that is not, in words; empty if none is.
     fn hint(&self, module: &str, name: &str) -> String {
-        let definitions = self.definitions.borrow();
-        let all = definitions.iter().flat_map(|(module, names)| names.keys().map(move |name| (&**module, &**name)));
-        if let Some((other, _)) = all.clone().take(MAX_COMPARED).find(|(_, other)| *other == name) {
-            return format!("; \"{other}\" \"{name}\" is");
-        }
-        let similarity = |(other_module, other): &(&str, &str)| {
-            let long = [module, name, other_module, other].iter().any(|text| text.len() > MAX_COMPARED_LENGTH);
-            if long { 0.0 } else { strsim::jaro_winkler(module, other_module).min(strsim::jaro_winkler(name, other)) }
-        };
-        let scored = all.take(MAX_COMPARED).map(|names| (similarity(&names), names));
-        match scored.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
-            Some((similarity, (module, name))) if similarity > SIMILAR => {
-                format!("; did you mean \"{module}\" \"{name}\"?")
+        let mut most_similar = (SIMILAR, String::new());
+        let mut compared = 0;
+        let mut visit = |definitions: &BTreeMap<Box<str>, Names>| {
+            let all = definitions.iter().flat_map(|(module, names)| names.keys().map(move |name| (&**module, &**name)));
+            for (other_module, other) in all.take(MAX_COMPARED - compared) {
+                compared += 1;
+                let long = [module, name, other_module, other].iter().any(|text| text.len() > MAX_COMPARED_LENGTH);
+                let similarity = match long {
+                    _ if name == other => 1.0,
+                    true => 0.0,
+                    false => strsim::jaro_winkler(module, other_module).min(strsim::jaro_winkler(name, other)),
+                };
+                if similarity > most_similar.0 {
+                    most_similar = (similarity, format!("; did you mean \"{other_module}\" \"{other}\"?"));
+                }
             }
-            _ => String::new(),
+        };
+        visit(&self.definitions.borrow());
+        let mut linker = self.next.borrow().clone();
+        while let Some(next) = linker {
+            visit(&next.definitions.borrow());
+            linker = next.next.borrow().clone();
+        }
+        most_similar.1
+    }
+}
+
+impl Drop for Linker {
+    fn drop(&mut self) {
+        // One after the other, not inside each other: the chain may be long.
+        let mut linker = self.next.take();
+        while let Some(next) = linker.and_then(|next| Rc::try_unwrap(next).ok()) {
+            linker = next.next.take();
         }
     }
 }
@@ -253,9 +283,10 @@ const SIMILAR: f64 = 0.8;
 
 /// A module whose imports have been found and checked.
 pub struct Prepared {
-    store: StoreHandle,
-    module: Arc<Module>,
     linked: Linked,
+    module: Arc<Module>,
+    /// Dropped last: what is linked belongs to it.
+    store: StoreHandle,
 }
 
 impl Prepared {
@@ -293,10 +324,7 @@ unsafe extern "C" fn trap_unknown(env: *mut c_void, _: *const ValVec, _: *mut Va
         let unknown = &*env.cast::<UnknownFunc>();
         (unknown, &*unknown.store)
     };
-    let trap = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        Trap::new(Cause::Host, unknown.message.clone().into_bytes()).into_handle(store).into_raw()
-    }));
-    trap.unwrap_or(std::ptr::null_mut())
+    Trap::new(Cause::Host, unknown.message.clone().into_bytes()).into_handle(store).into_raw()
 }
 
 unsafe extern "C" fn return_defaults(_: *const ValVec, _: *mut ValVec) -> *mut Object {

@@ -147,13 +147,15 @@ downcasts! {
 pub struct Typed<'a, B> {
     pub object: &'a Object,
     pub body: B,
+    /// Only [`Typed::of`] makes one, from the object's own body.
+    _paired: (),
 }
 
 impl<'a, B> Typed<'a, B> {
     /// `None` if the object is something else.
     #[inline(always)]
     pub fn of(object: &'a Object, downcast: impl FnOnce(&'a Object) -> Option<B>) -> Option<Typed<'a, B>> {
-        downcast(object).map(|body| Typed { object, body })
+        downcast(object).map(|body| Typed { object, body, _paired: () })
     }
 
     #[inline(always)]
@@ -212,11 +214,11 @@ impl Object {
             Body::Func(func) => ExternType::Func(func.ty.clone()),
             Body::Global(global) => ExternType::Global(global.ty.clone()),
             Body::Table(table) => {
-                let size = Typed { object: self, body: table }.size();
+                let size = Typed { object: self, body: table, _paired: () }.size();
                 ExternType::Table(TableType { limits: from(size, &table.ty.limits), ..table.ty.clone() })
             }
             Body::Memory(memory) => {
-                let size = Typed { object: self, body: memory }.pages();
+                let size = Typed { object: self, body: memory, _paired: () }.pages();
                 ExternType::Memory(MemoryType { limits: from(size, &memory.ty.limits), ..memory.ty.clone() })
             }
             Body::Tag(tag) => tag.ty.clone(),

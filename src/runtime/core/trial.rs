@@ -5,7 +5,7 @@
 use super::engine::Engine;
 use super::instance::instantiate;
 use super::module::Module;
-use super::object::{Handle, Object};
+use super::object::{Handle, Object, Typed};
 use super::store::{Store, StoreHandle};
 use super::trap::{Cause, Trap};
 use super::value::{Val, ValVec};
@@ -50,7 +50,7 @@ pub fn run(engine: &Arc<Engine>) -> Result<()> {
 
 fn call(store: &StoreHandle, module: &Arc<Module>) -> Result<(), Handle> {
     let instance = instantiate(store, module, &[])?;
-    let function = instance.as_instance().map(|body| body.export(&instance, 0));
+    let function = Typed::of(&instance, Object::as_instance).map(|instance| instance.export(0));
     let mut answer = [Val::i32(0)];
     if let Some(function) = function {
         let mut results = ValVec::of(&answer);

@@ -109,12 +109,22 @@ impl Val {
     /// # Safety
     /// As for [`Val::reference`], and the value owns its reference.
     pub unsafe fn release(&mut self) {
-        // SAFETY: a reference is null or a live handle, as the contract says.
-        if let Some(object) = unsafe { self.reference() } {
-            self.of.r#ref = std::ptr::null_mut();
+        // SAFETY: the contract is the same.
+        if let Some(object) = unsafe { self.take_reference() } {
             // SAFETY: this value owned the handle, and no longer refers to it.
             unsafe { object.release_handle() };
         }
+    }
+
+    /// Takes the reference out of this value, and leaves null. The caller gets the handle that the value owned.
+    ///
+    /// # Safety
+    /// As for [`Val::release`].
+    pub unsafe fn take_reference<'a>(&mut self) -> Option<&'a Object> {
+        // SAFETY: a reference is null or a live handle, as the contract says.
+        let object = unsafe { self.reference() }?;
+        self.of.r#ref = std::ptr::null_mut();
+        Some(object)
     }
 
     /// Whether this value may be passed where `expected` is required, judged by its kind and its object. A reference

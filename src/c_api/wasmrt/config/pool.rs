@@ -28,15 +28,15 @@ pub type wasmrt_pool_limit_t = u32;
 #[repr(C)]
 pub enum wasmrt_pool_limit_enum {
     /// Instances in all stores. By default 1000, at most 1,000,000.
-    WASMRT_POOL_INSTANCES = 0,
+    WASMRT_POOL_LIMIT_INSTANCES = 0,
     /// Memories in all stores. By default 1000, at most 1,000,000.
-    WASMRT_POOL_MEMORIES = 1,
+    WASMRT_POOL_LIMIT_MEMORIES = 1,
     /// Tables in all stores. By default 1000, at most 1,000,000.
-    WASMRT_POOL_TABLES = 2,
+    WASMRT_POOL_LIMIT_TABLES = 2,
     /// The size of each memory in bytes. By default 4 GiB.
-    WASMRT_POOL_MEMORY_BYTES = 3,
+    WASMRT_POOL_LIMIT_MEMORY_BYTES = 3,
     /// The elements of each table. By default 20,000.
-    WASMRT_POOL_TABLE_ELEMENTS = 4,
+    WASMRT_POOL_LIMIT_TABLE_ELEMENTS = 4,
 }
 
 /// Sets a limit of the pool, and turns pooling on. 0 means the engine's default.
@@ -58,11 +58,11 @@ fn setter(limit: u32) -> Option<fn(&mut Pooling, u64)> {
     use wasmrt_pool_limit_enum::*;
     type Setter = fn(&mut Pooling, u64);
     let setters: [(wasmrt_pool_limit_enum, Setter); 5] = [
-        (WASMRT_POOL_INSTANCES, |pool, value| pool.instances = count(value)),
-        (WASMRT_POOL_MEMORIES, |pool, value| pool.memories = count(value)),
-        (WASMRT_POOL_TABLES, |pool, value| pool.tables = count(value)),
-        (WASMRT_POOL_MEMORY_BYTES, |pool, value| pool.memory_bytes = size(value)),
-        (WASMRT_POOL_TABLE_ELEMENTS, |pool, value| pool.table_elements = size(value)),
+        (WASMRT_POOL_LIMIT_INSTANCES, |pool, value| pool.instances = count(value)),
+        (WASMRT_POOL_LIMIT_MEMORIES, |pool, value| pool.memories = count(value)),
+        (WASMRT_POOL_LIMIT_TABLES, |pool, value| pool.tables = count(value)),
+        (WASMRT_POOL_LIMIT_MEMORY_BYTES, |pool, value| pool.memory_bytes = size(value)),
+        (WASMRT_POOL_LIMIT_TABLE_ELEMENTS, |pool, value| pool.table_elements = size(value)),
     ];
     setters.into_iter().find(|(number, _)| *number as u32 == limit).map(|(_, setter)| setter)
 }

@@ -45,9 +45,17 @@ impl Store {
     }
 
     /// Finds the object of a function that the engine returned, or makes one, and passes it to `take`.
+    ///
+    /// # Safety
+    /// `entity` is a function of this store.
     #[inline]
-    fn with_function<R>(&self, entity: &Entity, make: impl FnOnce() -> Func, take: impl FnOnce(&Object) -> R) -> R {
-        // SAFETY: `entity` is a function that this store's backend returned.
+    unsafe fn with_function<R>(
+        &self,
+        entity: &Entity,
+        make: impl FnOnce() -> Func,
+        take: impl FnOnce(&Object) -> R,
+    ) -> R {
+        // SAFETY: the contract says that `entity` is a function of this store.
         let key = unsafe { self.backend().func_key(entity) };
         let known = self.index().functions.get(&key).copied();
         let object = known.unwrap_or_else(|| {
@@ -61,9 +69,13 @@ impl Store {
     }
 
     /// Returns the object of an exported function. Indexes nothing if nothing was ever looked up.
-    pub fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
+    ///
+    /// # Safety
+    /// `entity` is a function of this store.
+    pub unsafe fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
         if self.index.borrow().indexed != 0 {
-            return self.with_function(&entity, make, Retained::new);
+            // SAFETY: the contract says that `entity` is a function of this store.
+            return unsafe { self.with_function(&entity, make, Retained::new) };
         }
         let object = Object::create_retained(self, Body::Func(make()));
         self.retain(object.clone());
@@ -77,7 +89,8 @@ impl Store {
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: the contract says that `entity` is a function of this store.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
-        self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new)
+        // SAFETY: likewise a function of this store.
+        unsafe { self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new) }
     }
 
     /// Returns the only instance of a module in this store; `None` if there are several or none.
