@@ -18,6 +18,8 @@
 //   store and all      one thread at a time, not always the same; a callback that the store calls
 //   that is in it      may use it
 //   handles            may be copied and deleted on any thread, several at once
+//   linker, prepared   the thread that uses their store
+//   instance
 //   interrupt          any thread, several at once; `wasmrt_interrupt_new` uses the store
 //   last error         one for each thread
 //   log callback       one for the process; called on any thread, on several at once
@@ -970,6 +972,336 @@ void wasmrt_log_set_callback(wasmrt_log_callback_t callback,
 // Returns false and sets the last error if the text is invalid, in which case the message has line
 // and column, or if an argument is NULL. `*out` is empty then.
 WASM_API_EXTERN bool wasmrt_wat2wasm(const char *text, size_t length, wasm_byte_vec_t *out);
+
+// -------------------------------------------------------------------------------------------------
+// WASI
+//
+// WASI preview 1 (`wasi_snapshot_preview1`, and `wasi_unstable` before it), on every backend. A
+// `wasmrt_wasi_config_t` says what guests are given: nothing at first, so no arguments, environment
+// or directories; standard input is at its end, output is discarded; clocks and random bytes are
+// the system's. A `wasmrt_wasi_t` is a context of one store: what a guest has open. Its functions
+// are ordinary host functions.
+//
+// Each set of imports is for one instance: when the instance is made, its memory is bound to them,
+// which is the one that it exports as "memory", or else its only one. Instantiating with the same
+// imports again, with another memory, fails. While a module's own start function runs, a memory
+// that the module defines is not bound yet: functions that need one return `EFAULT` to it.
+//
+// The functions that return bool return true on success, and false with a last error otherwise;
+// nothing is changed then. Numbers that are not values of an enum, and NULL, are errors. Files,
+// directories and descriptors are opened or duplicated when they are given.
+//
+// Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
+// `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
+// needs it any more, on the thread that lets go of it; at once if the function fails.
+
+// The standard streams, with the numbers that guests have for them.
+typedef enum wasmrt_wasi_stream_enum {
+  // Standard input.
+  WASMRT_WASI_STDIN = 0,
+  // Standard output.
+  WASMRT_WASI_STDOUT = 1,
+  // Standard error.
+  WASMRT_WASI_STDERR = 2,
+} wasmrt_wasi_stream_enum;
+
+// What a guest may do with a directory and everything beneath it.
+typedef enum wasmrt_wasi_access_enum {
+  // Read. Whatever would change something fails with `EPERM`.
+  WASMRT_WASI_READ_ONLY = 1,
+  // Read and write.
+  WASMRT_WASI_READ_WRITE = 2,
+} wasmrt_wasi_access_enum;
+
+// The clocks, with the numbers that guests have for them.
+typedef enum wasmrt_wasi_clock_enum {
+  // The time of day, since 1970.
+  WASMRT_WASI_CLOCK_REALTIME = 0,
+  // One that only goes forward.
+  WASMRT_WASI_CLOCK_MONOTONIC = 1,
+  // The processor's time that the process used.
+  WASMRT_WASI_CLOCK_PROCESS_CPUTIME = 2,
+  // The processor's time that the thread used.
+  WASMRT_WASI_CLOCK_THREAD_CPUTIME = 3,
+} wasmrt_wasi_clock_enum;
+
+// What a guest can have too much of.
+typedef enum wasmrt_wasi_limit_enum {
+  // Descriptors that are open at a time, streams and directories included: 1,024 by default, and
+  // at most 65,536. Beyond it is `EMFILE`.
+  WASMRT_WASI_LIMIT_DESCRIPTORS = 0,
+  // Bytes that a context's guests write to files in all, and files grow by without: unlimited by
+  // default. Beyond it is `EDQUOT`.
+  WASMRT_WASI_LIMIT_FILE_BYTES = 1,
+} wasmrt_wasi_limit_enum;
+
+// The versions of WASI that there are functions of.
+typedef enum wasmrt_wasi_version_enum {
+  // None.
+  WASMRT_WASI_NONE = 0,
+  // `wasi_unstable`.
+  WASMRT_WASI_UNSTABLE = 1,
+  // `wasi_snapshot_preview1`.
+  WASMRT_WASI_PREVIEW1 = 2,
+} wasmrt_wasi_version_enum;
+
+// What a WASI guest is given.
+//
+// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with
+// `wasmrt_wasi_config_`. Any number of contexts can be made from one, also at the same time by
+// several threads, as long as it is not changed. Must eventually be passed to
+// `wasmrt_wasi_config_delete`.
+typedef struct wasmrt_wasi_config_t wasmrt_wasi_config_t;
+
+// A WASI context: what a guest has open, its arguments, its clocks. It belongs to a store.
+//
+// Functions: `wasmrt_wasi_new`, and those that begin with `wasmrt_wasi_` but not with
+// `wasmrt_wasi_config_`. Used as its store is, which it keeps. Must eventually be passed to
+// `wasmrt_wasi_delete`.
+typedef struct wasmrt_wasi_t wasmrt_wasi_t;
+
+// A standard stream: a value of `wasmrt_wasi_stream_enum`.
+typedef uint32_t wasmrt_wasi_stream_t;
+
+// Reads at most `size` bytes, 1 or more, to `to`. Returns how many, 0 at the end, or an error
+// number of the system (`EIO`), negated, which the guest gets. May use the guest's store.
+typedef ptrdiff_t (*wasmrt_wasi_reader_t)(void *env, void *to, size_t size);
+
+// Takes at most `size` bytes, 1 or more, from `from`. Returns how many, or an error number of the
+// system (`EPIPE`), negated, which the guest gets. May use the guest's store.
+typedef ptrdiff_t (*wasmrt_wasi_writer_t)(void *env, const void *from, size_t size);
+
+// What a guest may do with a directory: a value of `wasmrt_wasi_access_enum`.
+typedef uint32_t wasmrt_wasi_access_t;
+
+// A clock: a value of `wasmrt_wasi_clock_enum`.
+typedef uint32_t wasmrt_wasi_clock_t;
+
+// Returns the time of a clock, in nanoseconds.
+typedef uint64_t (*wasmrt_wasi_clock_callback_t)(void *env);
+
+// Writes `size` random bytes to `to`. Returns whether it did; the guest gets `EIO` otherwise.
+typedef bool (*wasmrt_wasi_random_callback_t)(void *env, void *to, size_t size);
+
+// Something that a context has a limit for: a value of `wasmrt_wasi_limit_enum`.
+typedef uint32_t wasmrt_wasi_limit_t;
+
+// A version of WASI: a value of `wasmrt_wasi_version_enum`.
+typedef uint32_t wasmrt_wasi_version_t;
+
+// A configuration of WASI, own: no arguments, environment or directories; standard input is at its
+// end, output is discarded; clocks and random bytes are the system's.
+//
+// Must be passed to `wasmrt_wasi_config_delete`.
+WASM_API_EXTERN wasmrt_wasi_config_t *wasmrt_wasi_config_new(void);
+
+// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. NULL:
+// nothing happens.
+WASM_API_EXTERN void wasmrt_wasi_config_delete(wasmrt_wasi_config_t *config);
+
+// Adds an argument. The first is the program's name. True; false and a last error for NULL.
+WASM_API_EXTERN bool wasmrt_wasi_config_arg(wasmrt_wasi_config_t *config, const char *arg);
+
+// Sets an environment variable; a second value replaces the first. True; false and a last error if
+// the name is empty or has a `=`, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_env(wasmrt_wasi_config_t *config,
+                            const char *name,
+                            const char *value);
+
+// Sets all environment variables that this process has now. True; false and a last error for NULL.
+WASM_API_EXTERN bool wasmrt_wasi_config_inherit_env(wasmrt_wasi_config_t *config);
+
+// Makes a stream this process's own, as it is now. True; false and a last error if it is closed, or
+// for a number that is no stream, or NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_inherit(wasmrt_wasi_config_t *config,
+                                wasmrt_wasi_stream_t stream);
+
+// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
+// start, or at its end if `append`. A file that is written is made if it is not there.
+//
+// Contexts of the configuration share its position. True; false and a last error, which names the
+// file, if it cannot be opened, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_file(wasmrt_wasi_config_t *config,
+                             wasmrt_wasi_stream_t stream,
+                             const char *path,
+                             bool append);
+
+// Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
+// the caller's. True; false and a last error if it is not open, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_fd(wasmrt_wasi_config_t *config,
+                           wasmrt_wasi_stream_t stream,
+                           int fd);
+
+// Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
+// start. True; false and a last error for NULL, unless there are no bytes.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_stdin_bytes(wasmrt_wasi_config_t *config,
+                                    const void *bytes,
+                                    size_t size);
+
+// Makes standard input what `reader` gives.
+//
+// It is called with `env`, on the threads that run guests. `finalizer`, if not NULL, is called once
+// with `env` when neither the configuration nor a context needs it any more, on the thread that lets
+// go of it; at once if this function fails. True; false and a last error for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_reader(wasmrt_wasi_config_t *config,
+                               wasmrt_wasi_reader_t reader,
+                               void *env,
+                               void (*finalizer)(void *arg1));
+
+// Gives what is written to a stream, but not standard input, to `writer`; otherwise as
+// `wasmrt_wasi_config_reader`.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_writer(wasmrt_wasi_config_t *config,
+                               wasmrt_wasi_stream_t stream,
+                               wasmrt_wasi_writer_t writer,
+                               void *env,
+                               void (*finalizer)(void *arg1));
+
+// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most `size`
+// bytes at a time. A write that finds less room writes less, one that finds none fails with
+// `ENOSPC`. True; false and a last error for standard input, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_capture(wasmrt_wasi_config_t *config,
+                                wasmrt_wasi_stream_t stream,
+                                size_t size);
+
+// Gives the guest a directory of the host's, `host`, and everything beneath it. The guest calls it
+// `guest`, such as "/data", or "." for its current directory. It is opened now.
+//
+// What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
+// True; false and a last error, which names the directory, if it is none or cannot be opened, if
+// the guest has one of this name already, for an unknown `access`, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_preopen(wasmrt_wasi_config_t *config,
+                                const char *host,
+                                const char *guest,
+                                wasmrt_wasi_access_t access);
+
+// Gives the guest a directory that is open as `fd`, which stays the caller's; otherwise as
+// `wasmrt_wasi_config_preopen`.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_preopen_fd(wasmrt_wasi_config_t *config,
+                                   int fd,
+                                   const char *guest,
+                                   wasmrt_wasi_access_t access);
+
+// Whether the guest also gets a directory "/" that lists those it was given, and through which they
+// are found; nothing can be made in it. Off by default. True; false and a last error for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_virtual_root(wasmrt_wasi_config_t *config,
+                                     bool enabled);
+
+// Makes a clock what `callback` says; otherwise as `wasmrt_wasi_config_reader`. How long a guest
+// sleeps is the system's affair all the same. False and a last error also for a number that is no
+// clock.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_clock(wasmrt_wasi_config_t *config,
+                              wasmrt_wasi_clock_t clock,
+                              wasmrt_wasi_clock_callback_t clock_callback,
+                              void *env,
+                              void (*finalizer)(void *arg1));
+
+// Makes random bytes what `callback` gives, some at a time; otherwise as
+// `wasmrt_wasi_config_reader`.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_random(wasmrt_wasi_config_t *config,
+                               wasmrt_wasi_random_callback_t random_callback,
+                               void *env,
+                               void (*finalizer)(void *arg1));
+
+// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
+// the others: they are not for secrets. True; false and a last error for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_random_seed(wasmrt_wasi_config_t *config,
+                                    uint64_t seed);
+
+// Sets a limit of contexts, `WASMRT_UNLIMITED` for none. True; false and a last error for a number
+// that is no limit, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_config_limit(wasmrt_wasi_config_t *config,
+                              wasmrt_wasi_limit_t limit,
+                              uint64_t amount);
+
+// A context, own, for guests of a store. The configuration stays the caller's.
+//
+// NULL and a last error if the limit of descriptors is below what is given, or for NULL. Must be
+// passed to `wasmrt_wasi_delete`.
+WASM_API_EXTERN
+wasmrt_wasi_t *wasmrt_wasi_new(wasm_store_t *store,
+                                      const wasmrt_wasi_config_t *config);
+
+// Deletes a context. Takes ownership. Its functions keep what they need. NULL: nothing happens.
+WASM_API_EXTERN void wasmrt_wasi_delete(wasmrt_wasi_t *wasi);
+
+// Writes a module's imports to `out`, own, in declared order: functions where they are WASI's, NULL
+// where they are not, for the caller to fill in.
+//
+// They are for one instance: when it is made, its memory is bound to them, which is the one that it
+// exports as "memory", or else its only one. Instantiating with them again, with another memory, is
+// refused. While the start function of a module runs, a memory that the module defines is not bound
+// yet: functions that need one give `EFAULT`. True; `out` must then be passed to
+// `wasm_extern_vec_delete`. False and a last error if the module wants a function that WASI does not
+// have, or for NULL; `out` is then empty.
+WASM_API_EXTERN
+bool wasmrt_wasi_imports(const wasmrt_wasi_t *wasi,
+                         const wasm_module_t *module,
+                         wasm_extern_vec_t *out);
+
+// A function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
+// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports`.
+//
+// NULL and a last error if there is no such function, or for NULL. Must be passed to
+// `wasm_func_delete`.
+WASM_API_EXTERN
+wasm_func_t *wasmrt_wasi_func(const wasmrt_wasi_t *wasi,
+                              const char *module,
+                              const char *name);
+
+// Binds a memory for those of a context's functions that no instance's memory is bound to: before
+// an instance that imports them is made, or where it exports none.
+//
+// True; false and a last error if another memory was bound before, if the memory belongs to another
+// store, or for NULL.
+WASM_API_EXTERN
+bool wasmrt_wasi_bind_memory(wasmrt_wasi_t *wasi,
+                             const wasm_memory_t *memory);
+
+// Runs an instance: calls its `_start`, or else its `_initialize`, and writes the exit status to
+// `status`, unless that is NULL: what the guest passed to `proc_exit`, or 0.
+//
+// Returns NULL, or a trap, own, if the guest trapped, and `status` is not written. An instance that
+// exports neither, or of another store, is refused with a trap as well. With NULL for the context or
+// the instance: NULL, nothing happens, and there is a last error.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_wasi_start(wasmrt_wasi_t *wasi,
+                               const wasm_instance_t *instance,
+                               int32_t *out);
+
+// The status with which a guest of the context exited last, by `proc_exit` or at the end of
+// `wasmrt_wasi_start`, written to `status`. True; false if none has yet, and false and a last error
+// for NULL.
+WASM_API_EXTERN bool wasmrt_wasi_exit_status(const wasmrt_wasi_t *wasi, int32_t *out);
+
+// Moves at most `size` bytes of what was captured of a stream to `to`, and writes their number to
+// `count`: 0 if there are none. May be called while the guest runs, from host functions.
+//
+// True; false and a last error if the stream is not captured, or for NULL, with nothing written.
+WASM_API_EXTERN
+bool wasmrt_wasi_read(wasmrt_wasi_t *wasi,
+                      wasmrt_wasi_stream_t stream,
+                      void *to,
+                      size_t size,
+                      size_t *out);
+
+// What WASI a module wants: the newest version that it imports anything of, a constant of
+// `wasmrt_wasi_version_enum`, written to `version`. True; false and a last error for NULL.
+WASM_API_EXTERN bool wasmrt_module_wasi(const wasm_module_t *module, wasmrt_wasi_version_t *out);
 
 // -------------------------------------------------------------------------------------------------
 // Kinds of values

@@ -40,6 +40,7 @@ pub mod error;
 pub mod trap;
 pub mod log;
 pub mod text;
+pub mod wasi;
 
 /// What a number from C stands for; `enumeration` is the enum of the header that it should be a value of.
 fn value<T>(number: u32, enumeration: &str, from_number: impl FnOnce(u32) -> Option<T>) -> Result<T> {

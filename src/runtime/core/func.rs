@@ -1,6 +1,7 @@
 //! Function objects, and calls of host callbacks. Calls from C are in [`super::entry`].
 
 use super::engine_traits::Entity;
+use super::module::Module;
 use super::object::{Body, Handle, Object, Retained, Typed};
 use super::store::Store;
 use super::value::{Val, ValVec, free_data};
@@ -25,6 +26,22 @@ const KINDS_AT_HAND: usize = 8;
 pub enum Callback {
     Plain(CallbackPlain),
     WithEnv(CallbackWithEnv),
+    /// The environment begins with an [`Importable`].
+    Importable(CallbackWithEnv),
+}
+
+/// The beginning of the environment of a function that wants to know which instances import it.
+pub struct Importable {
+    /// Called with itself before an instance that imports the function is made, which it may refuse, and again afterwards.
+    pub imported: unsafe fn(this: NonNull<Importable>, linking: &Linking) -> Result<()>,
+}
+
+/// An instantiation, as imported functions hear of it.
+pub struct Linking<'a> {
+    pub module: &'a Module,
+    pub imports: &'a [Retained],
+    /// Once there is one.
+    pub instance: Option<&'a Object>,
 }
 
 pub struct Func {
@@ -54,6 +71,14 @@ impl Func {
 
     pub fn is_host(&self) -> bool {
         matches!(self.implementation, Implementation::Host(..))
+    }
+
+    /// What wants to know which instances import the function.
+    pub fn importable(&self) -> Option<NonNull<Importable>> {
+        match &self.implementation {
+            Implementation::Host(Callback::Importable(_), env) => NonNull::new(env.pointer.cast()),
+            _ => None,
+        }
     }
 
     pub fn origin(&self) -> Origin {
@@ -243,7 +268,7 @@ impl Func {
         let trap = unsafe {
             match callback {
                 Callback::Plain(callback) => callback(args, &mut given),
-                Callback::WithEnv(callback) => callback(env.pointer, args, &mut given),
+                Callback::WithEnv(callback) | Callback::Importable(callback) => callback(env.pointer, args, &mut given),
             }
         };
         // SAFETY: the loop above has initialised all results.

@@ -1,7 +1,7 @@
 //! Instances: linking, and their exports.
 
 use super::engine_traits::{Entity, Failure};
-use super::func::Func;
+use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
 use super::module::Module;
@@ -46,6 +46,8 @@ fn start(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, 
 }
 
 fn instantiate_running(store: &Store, module: Arc<Module>, imports: Linked) -> Result<Handle, Handle> {
+    announce(&Linking { module: &module, imports: &imports, instance: None })
+        .map_err(|error| store.error_trap(error))?;
     let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
@@ -54,8 +56,24 @@ fn instantiate_running(store: &Store, module: Arc<Module>, imports: Linked) -> R
     let instance = Instance { module, imports, entity, exports: OnceCell::new() };
     let handle = Object::create(store, Body::Instance(instance));
     store.retain(Retained::new(&handle));
+    let announced = match handle.as_instance() {
+        Some(Instance { module, imports, .. }) => announce(&Linking { module, imports, instance: Some(&handle) }),
+        None => Ok(()),
+    };
     store.settle();
-    Ok(handle)
+    announced.map(|()| handle).map_err(|error| store.error_trap(error))
+}
+
+/// Tells the functions that are imported which want to know; those that have their environment in common once.
+fn announce(linking: &Linking) -> Result<()> {
+    let mut told = None;
+    for importable in linking.imports.iter().filter_map(|import| import.as_func()?.importable()) {
+        if told.replace(importable) != Some(importable) {
+            // SAFETY: the environment of an imported function begins with it, and lives as long as the function.
+            unsafe { (importable.as_ref().imported)(importable, linking)? };
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the store's limits allow one more instance, with everything that the module defines.

@@ -1,0 +1,658 @@
+//! WASI
+//!
+//! WASI preview 1 (`wasi_snapshot_preview1`, and `wasi_unstable` before it), on every backend. A
+//! `wasmrt_wasi_config_t` says what guests are given: nothing at first, so no arguments, environment
+//! or directories; standard input is at its end, output is discarded; clocks and random bytes are
+//! the system's. A `wasmrt_wasi_t` is a context of one store: what a guest has open. Its functions
+//! are ordinary host functions.
+//!
+//! Each set of imports is for one instance: when the instance is made, its memory is bound to them,
+//! which is the one that it exports as "memory", or else its only one. Instantiating with the same
+//! imports again, with another memory, fails. While a module's own start function runs, a memory
+//! that the module defines is not bound yet: functions that need one return `EFAULT` to it.
+//!
+//! The functions that return bool return true on success, and false with a last error otherwise;
+//! nothing is changed then. Numbers that are not values of an enum, and NULL, are errors. Files,
+//! directories and descriptors are opened or duplicated when they are given.
+//!
+//! Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
+//! `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
+//! needs it any more, on the thread that lets go of it; at once if the function fails.
+
+use super::value;
+use crate::c_api::families::vector::{Parts, Vector};
+use crate::c_api::ffi::{Argument, c_type, give, give_handle, null, required_mut};
+use crate::c_api::wasm::r#extern::{wasm_extern_t, wasm_extern_vec_t};
+use crate::c_api::wasm::func::wasm_func_t;
+use crate::c_api::wasm::instance::wasm_instance_t;
+use crate::c_api::wasm::memory::wasm_memory_t;
+use crate::c_api::wasm::module::wasm_module_t;
+use crate::c_api::wasm::store::wasm_store_t;
+use crate::c_api::wasm::trap::wasm_trap_t;
+use crate::c_api::{answer, guard};
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::core::object::Handle;
+use crate::runtime::core::store::StoreHandle;
+use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+c_type!(
+    /// What a WASI guest is given.
+    ///
+    /// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with
+    /// `wasmrt_wasi_config_`. Any number of contexts can be made from one, also at the same time by
+    /// several threads, as long as it is not changed. Must eventually be passed to
+    /// `wasmrt_wasi_config_delete`.
+    wasmrt_wasi_config_t,
+    "a WASI configuration",
+    Boxed,
+    Config
+);
+
+c_type!(
+    /// A WASI context: what a guest has open, its arguments, its clocks. It belongs to a store.
+    ///
+    /// Functions: `wasmrt_wasi_new`, and those that begin with `wasmrt_wasi_` but not with
+    /// `wasmrt_wasi_config_`. Used as its store is, which it keeps. Must eventually be passed to
+    /// `wasmrt_wasi_delete`.
+    wasmrt_wasi_t,
+    "a WASI context",
+    Boxed,
+    Context
+);
+
+/// The context goes before the store's handle: what it retains is the store's.
+pub struct Context {
+    wasi: Arc<Wasi>,
+    store: StoreHandle,
+}
+
+/// A standard stream: a value of `wasmrt_wasi_stream_enum`.
+pub type wasmrt_wasi_stream_t = u32;
+
+/// The standard streams, with the numbers that guests have for them.
+#[repr(C)]
+pub enum wasmrt_wasi_stream_enum {
+    /// Standard input.
+    WASMRT_WASI_STDIN = 0,
+    /// Standard output.
+    WASMRT_WASI_STDOUT = 1,
+    /// Standard error.
+    WASMRT_WASI_STDERR = 2,
+}
+
+/// What a guest may do with a directory: a value of `wasmrt_wasi_access_enum`.
+pub type wasmrt_wasi_access_t = u32;
+
+/// What a guest may do with a directory and everything beneath it.
+#[repr(C)]
+pub enum wasmrt_wasi_access_enum {
+    /// Read. Whatever would change something fails with `EPERM`.
+    WASMRT_WASI_READ_ONLY = 1,
+    /// Read and write.
+    WASMRT_WASI_READ_WRITE = 2,
+}
+
+/// A clock: a value of `wasmrt_wasi_clock_enum`.
+pub type wasmrt_wasi_clock_t = u32;
+
+/// The clocks, with the numbers that guests have for them.
+#[repr(C)]
+pub enum wasmrt_wasi_clock_enum {
+    /// The time of day, since 1970.
+    WASMRT_WASI_CLOCK_REALTIME = 0,
+    /// One that only goes forward.
+    WASMRT_WASI_CLOCK_MONOTONIC = 1,
+    /// The processor's time that the process used.
+    WASMRT_WASI_CLOCK_PROCESS_CPUTIME = 2,
+    /// The processor's time that the thread used.
+    WASMRT_WASI_CLOCK_THREAD_CPUTIME = 3,
+}
+
+/// Something that a context has a limit for: a value of `wasmrt_wasi_limit_enum`.
+pub type wasmrt_wasi_limit_t = u32;
+
+/// What a guest can have too much of.
+#[repr(C)]
+pub enum wasmrt_wasi_limit_enum {
+    /// Descriptors that are open at a time, streams and directories included: 1,024 by default, and
+    /// at most 65,536. Beyond it is `EMFILE`.
+    WASMRT_WASI_LIMIT_DESCRIPTORS = 0,
+    /// Bytes that a context's guests write to files in all, and files grow by without: unlimited by
+    /// default. Beyond it is `EDQUOT`.
+    WASMRT_WASI_LIMIT_FILE_BYTES = 1,
+}
+
+/// A version of WASI: a value of `wasmrt_wasi_version_enum`.
+pub type wasmrt_wasi_version_t = u32;
+
+/// The versions of WASI that there are functions of.
+#[repr(C)]
+pub enum wasmrt_wasi_version_enum {
+    /// None.
+    WASMRT_WASI_NONE = 0,
+    /// `wasi_unstable`.
+    WASMRT_WASI_UNSTABLE = 1,
+    /// `wasi_snapshot_preview1`.
+    WASMRT_WASI_PREVIEW1 = 2,
+}
+
+/// Reads at most `size` bytes, 1 or more, to `to`. Returns how many, 0 at the end, or an error
+/// number of the system (`EIO`), negated, which the guest gets. May use the guest's store.
+pub type wasmrt_wasi_reader_t = Option<unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> isize>;
+
+/// Takes at most `size` bytes, 1 or more, from `from`. Returns how many, or an error number of the
+/// system (`EPIPE`), negated, which the guest gets. May use the guest's store.
+pub type wasmrt_wasi_writer_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, from: *const c_void, size: usize) -> isize>;
+
+/// Returns the time of a clock, in nanoseconds.
+pub type wasmrt_wasi_clock_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) -> u64>;
+
+/// Writes `size` random bytes to `to`. Returns whether it did; the guest gets `EIO` otherwise.
+pub type wasmrt_wasi_random_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> bool>;
+
+/// A configuration of WASI, own: no arguments, environment or directories; standard input is at its
+/// end, output is discarded; clocks and random bytes are the system's.
+///
+/// Must be passed to `wasmrt_wasi_config_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_new() -> Option<Box<wasmrt_wasi_config_t>> {
+    guard(None, || give(Config::default()))
+}
+
+/// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. NULL:
+/// nothing happens.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_delete(config: Option<Box<wasmrt_wasi_config_t>>) {
+    guard((), || drop(config))
+}
+
+/// Adds an argument. The first is the program's name. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: Option<&mut wasmrt_wasi_config_t>, arg: *const c_char) -> bool {
+    answer("wasmrt_wasi_config_arg", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let arg = unsafe { string(arg, "an argument")? };
+        required_mut(config)?.args.push(arg.to_bytes().to_vec());
+        Ok(true)
+    })
+}
+
+/// Sets an environment variable; a second value replaces the first. True; false and a last error if
+/// the name is empty or has a `=`, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_env(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    name: *const c_char,
+    value: *const c_char,
+) -> bool {
+    answer("wasmrt_wasi_config_env", false, || {
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (name, value) = unsafe { (string(name, "a name")?, string(value, "a value")?) };
+        required_mut(config)?.set_env(name.to_bytes(), value.to_bytes()).map(|()| true)
+    })
+}
+
+/// Sets all environment variables that this process has now. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasmrt_wasi_config_t>) -> bool {
+    answer("wasmrt_wasi_config_inherit_env", false, || {
+        required_mut(config)?.inherit_env();
+        Ok(true)
+    })
+}
+
+/// Makes a stream this process's own, as it is now. True; false and a last error if it is closed, or
+/// for a number that is no stream, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    stream: wasmrt_wasi_stream_t,
+) -> bool {
+    answer("wasmrt_wasi_config_inherit", false, || required_mut(config)?.inherit(any_stream(stream)?).map(|()| true))
+}
+
+/// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
+/// start, or at its end if `append`. A file that is written is made if it is not there.
+///
+/// Contexts of the configuration share its position. True; false and a last error, which names the
+/// file, if it cannot be opened, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_file(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    stream: wasmrt_wasi_stream_t,
+    path: *const c_char,
+    append: bool,
+) -> bool {
+    answer("wasmrt_wasi_config_file", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let path = unsafe { string(path, "a path")? };
+        required_mut(config)?.set_file(any_stream(stream)?, path, append).map(|()| true)
+    })
+}
+
+/// Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
+/// the caller's. True; false and a last error if it is not open, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_fd(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    stream: wasmrt_wasi_stream_t,
+    fd: c_int,
+) -> bool {
+    answer("wasmrt_wasi_config_fd", false, || {
+        required_mut(config)?.set_descriptor(any_stream(stream)?, fd).map(|()| true)
+    })
+}
+
+/// Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
+/// start. True; false and a last error for NULL, unless there are no bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    bytes: *const c_void,
+    size: usize,
+) -> bool {
+    answer("wasmrt_wasi_config_stdin_bytes", false, || {
+        let bytes: &[u8] = match size {
+            0 => &[],
+            _ if bytes.is_null() => return Err(null("bytes")),
+            // SAFETY: there are `size` bytes, which stay as they are during this call.
+            _ => unsafe { std::slice::from_raw_parts(bytes.cast(), size) },
+        };
+        required_mut(config)?.streams[0] = Stream::Bytes(bytes.into());
+        Ok(true)
+    })
+}
+
+/// Makes standard input what `reader` gives.
+///
+/// It is called with `env`, on the threads that run guests. `finalizer`, if not NULL, is called once
+/// with `env` when neither the configuration nor a context needs it any more, on the thread that lets
+/// go of it; at once if this function fails. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_reader(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    reader: wasmrt_wasi_reader_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_wasi_config_reader", false, || {
+        let callback = callback(reader, env, finalizer)?;
+        required_mut(config)?.streams[0] = Stream::Reader(callback);
+        Ok(true)
+    })
+}
+
+/// Gives what is written to a stream, but not standard input, to `writer`; otherwise as
+/// `wasmrt_wasi_config_reader`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_writer(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    stream: wasmrt_wasi_stream_t,
+    writer: wasmrt_wasi_writer_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_wasi_config_writer", false, || {
+        let callback = callback(writer, env, finalizer)?;
+        required_mut(config)?.streams[output(stream)?] = Stream::Writer(callback);
+        Ok(true)
+    })
+}
+
+/// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most `size`
+/// bytes at a time. A write that finds less room writes less, one that finds none fails with
+/// `ENOSPC`. True; false and a last error for standard input, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_capture(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    stream: wasmrt_wasi_stream_t,
+    size: usize,
+) -> bool {
+    answer("wasmrt_wasi_config_capture", false, || {
+        required_mut(config)?.streams[output(stream)?] = Stream::Capture(size);
+        Ok(true)
+    })
+}
+
+/// Gives the guest a directory of the host's, `host`, and everything beneath it. The guest calls it
+/// `guest`, such as "/data", or "." for its current directory. It is opened now.
+///
+/// What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
+/// True; false and a last error, which names the directory, if it is none or cannot be opened, if
+/// the guest has one of this name already, for an unknown `access`, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    host: *const c_char,
+    guest: *const c_char,
+    access: wasmrt_wasi_access_t,
+) -> bool {
+    answer("wasmrt_wasi_config_preopen", false, || {
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (host, guest) = unsafe { (string(host, "a directory")?, string(guest, "a name for the guest")?) };
+        required_mut(config)?.preopen(host, guest, writable(access)?).map(|()| true)
+    })
+}
+
+/// Gives the guest a directory that is open as `fd`, which stays the caller's; otherwise as
+/// `wasmrt_wasi_config_preopen`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_preopen_fd(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    fd: c_int,
+    guest: *const c_char,
+    access: wasmrt_wasi_access_t,
+) -> bool {
+    answer("wasmrt_wasi_config_preopen_fd", false, || {
+        // SAFETY: NULL or a string of C, which stays as it is during this call.
+        let guest = unsafe { string(guest, "a name for the guest")? };
+        required_mut(config)?.preopen_descriptor(fd, guest, writable(access)?).map(|()| true)
+    })
+}
+
+/// Whether the guest also gets a directory "/" that lists those it was given, and through which they
+/// are found; nothing can be made in it. Off by default. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    enabled: bool,
+) -> bool {
+    answer("wasmrt_wasi_config_virtual_root", false, || {
+        required_mut(config)?.virtual_root = enabled;
+        Ok(true)
+    })
+}
+
+/// Makes a clock what `callback` says; otherwise as `wasmrt_wasi_config_reader`. How long a guest
+/// sleeps is the system's affair all the same. False and a last error also for a number that is no
+/// clock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_clock(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    clock: wasmrt_wasi_clock_t,
+    clock_callback: wasmrt_wasi_clock_callback_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_wasi_config_clock", false, || {
+        let callback = callback(clock_callback, env, finalizer)?;
+        let clock = value(clock, "wasmrt_wasi_clock_enum", |clock| (clock < 4).then_some(clock as usize))?;
+        required_mut(config)?.clocks[clock] = Some(callback);
+        Ok(true)
+    })
+}
+
+/// Makes random bytes what `callback` gives, some at a time; otherwise as
+/// `wasmrt_wasi_config_reader`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_random(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    random_callback: wasmrt_wasi_random_callback_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_wasi_config_random", false, || {
+        let callback = callback(random_callback, env, finalizer)?;
+        required_mut(config)?.random = Random::Callback(callback);
+        Ok(true)
+    })
+}
+
+/// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
+/// the others: they are not for secrets. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
+    answer("wasmrt_wasi_config_random_seed", false, || {
+        required_mut(config)?.random = Random::Seed(seed);
+        Ok(true)
+    })
+}
+
+/// Sets a limit of contexts, `WASMRT_UNLIMITED` for none. True; false and a last error for a number
+/// that is no limit, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_config_limit(
+    config: Option<&mut wasmrt_wasi_config_t>,
+    limit: wasmrt_wasi_limit_t,
+    amount: u64,
+) -> bool {
+    answer("wasmrt_wasi_config_limit", false, || {
+        let config = required_mut(config)?;
+        *value(limit, "wasmrt_wasi_limit_enum", |limit| match limit {
+            0 => Some(&mut config.max_descriptors),
+            1 => Some(&mut config.max_file_bytes),
+            _ => None,
+        })? = amount;
+        Ok(true)
+    })
+}
+
+/// A context, own, for guests of a store. The configuration stays the caller's.
+///
+/// NULL and a last error if the limit of descriptors is below what is given, or for NULL. Must be
+/// passed to `wasmrt_wasi_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_new(
+    store: Option<&mut wasm_store_t>,
+    config: Option<&wasmrt_wasi_config_t>,
+) -> Option<Box<wasmrt_wasi_t>> {
+    answer("wasmrt_wasi_new", None, || {
+        let store = store.required()?;
+        let wasi = Wasi::new(store, config.required()?)?;
+        Ok(give(Context { wasi, store: StoreHandle::new(store) }))
+    })
+}
+
+/// Deletes a context. Takes ownership. Its functions keep what they need. NULL: nothing happens.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: Option<Box<wasmrt_wasi_t>>) {
+    guard((), || drop(wasi))
+}
+
+/// Writes a module's imports to `out`, own, in declared order: functions where they are WASI's, NULL
+/// where they are not, for the caller to fill in.
+///
+/// They are for one instance: when it is made, its memory is bound to them, which is the one that it
+/// exports as "memory", or else its only one. Instantiating with them again, with another memory, is
+/// refused. While the start function of a module runs, a memory that the module defines is not bound
+/// yet: functions that need one give `EFAULT`. True; `out` must then be passed to
+/// `wasm_extern_vec_delete`. False and a last error if the module wants a function that WASI does not
+/// have, or for NULL; `out` is then empty.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_imports(
+    wasi: Option<&wasmrt_wasi_t>,
+    module: Option<&wasm_module_t>,
+    out: Option<&mut MaybeUninit<wasm_extern_vec_t>>,
+) -> bool {
+    let imports = answer("wasmrt_wasi_imports", None, || {
+        let (Context { wasi, store }, module) = (wasi.required()?, module.required()?.body);
+        if out.is_none() {
+            return Err(null("a vector to write to"));
+        }
+        let imports = wasi::imports(wasi, store, module)?;
+        let parts = Parts::<*mut wasm_extern_t>::zeroed(imports.len());
+        for (position, import) in imports.into_iter().enumerate().take(parts.size) {
+            // SAFETY: so many elements are there.
+            unsafe { parts.data.add(position).write(import.map_or(std::ptr::null_mut(), give_extern)) };
+        }
+        Ok(Some(wasm_extern_vec_t::from_parts(parts)))
+    });
+    let made = imports.is_some();
+    imports.unwrap_or_else(wasm_extern_vec_t::empty).write(out);
+    made
+}
+
+/// A function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
+/// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports`.
+///
+/// NULL and a last error if there is no such function, or for NULL. Must be passed to
+/// `wasm_func_delete`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_func(
+    wasi: Option<&wasmrt_wasi_t>,
+    module: *const c_char,
+    name: *const c_char,
+) -> *mut wasm_func_t {
+    answer("wasmrt_wasi_func", std::ptr::null_mut(), || {
+        let Context { wasi, store } = wasi.required()?;
+        // SAFETY: each is NULL or a string of C, which stays as it is during this call.
+        let (module, name) = unsafe { (string(module, "a module's name")?, string(name, "a name")?) };
+        let (module, name) = (module.to_string_lossy(), name.to_string_lossy());
+        Ok(give_handle(wasi::function(wasi, store, &module, &name)?))
+    })
+}
+
+/// Binds a memory for those of a context's functions that no instance's memory is bound to: before
+/// an instance that imports them is made, or where it exports none.
+///
+/// True; false and a last error if another memory was bound before, if the memory belongs to another
+/// store, or for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_bind_memory(
+    wasi: Option<&mut wasmrt_wasi_t>,
+    memory: Option<&wasm_memory_t>,
+) -> bool {
+    answer("wasmrt_wasi_bind_memory", false, || {
+        let Context { wasi, store } = wasi.required()?;
+        let memory = memory.required()?.object;
+        store.check_own(memory, "the memory")?;
+        wasi.bind_memory(memory).map(|()| true)
+    })
+}
+
+/// Runs an instance: calls its `_start`, or else its `_initialize`, and writes the exit status to
+/// `status`, unless that is NULL: what the guest passed to `proc_exit`, or 0.
+///
+/// Returns NULL, or a trap, own, if the guest trapped, and `status` is not written. An instance that
+/// exports neither, or of another store, is refused with a trap as well. With NULL for the context or
+/// the instance: NULL, nothing happens, and there is a last error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_start(
+    wasi: Option<&mut wasmrt_wasi_t>,
+    instance: Option<&wasm_instance_t>,
+    out: Option<&mut MaybeUninit<i32>>,
+) -> *mut wasm_trap_t {
+    answer("wasmrt_wasi_start", std::ptr::null_mut(), || {
+        let (context, instance) = (wasi.required()?, instance.required()?.object);
+        // The guest may delete the context while it runs.
+        let (wasi, store) = (context.wasi.clone(), StoreHandle::new(&context.store));
+        match wasi::start(&wasi, &store, instance) {
+            Ok(status) => {
+                if let Some(out) = out {
+                    out.write(status);
+                }
+                Ok(std::ptr::null_mut())
+            }
+            Err(trap) => Ok(give_handle(trap)),
+        }
+    })
+}
+
+/// The status with which a guest of the context exited last, by `proc_exit` or at the end of
+/// `wasmrt_wasi_start`, written to `status`. True; false if none has yet, and false and a last error
+/// for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_exit_status(
+    wasi: Option<&wasmrt_wasi_t>,
+    out: Option<&mut MaybeUninit<i32>>,
+) -> bool {
+    answer("wasmrt_wasi_exit_status", false, || {
+        let wasi = &wasi.required()?.wasi;
+        let out = out.ok_or_else(|| null("a place to write to"))?;
+        let Some(status) = wasi.exit_status() else { return Ok(false) };
+        out.write(status);
+        Ok(true)
+    })
+}
+
+/// Moves at most `size` bytes of what was captured of a stream to `to`, and writes their number to
+/// `count`: 0 if there are none. May be called while the guest runs, from host functions.
+///
+/// True; false and a last error if the stream is not captured, or for NULL, with nothing written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_wasi_read(
+    wasi: Option<&mut wasmrt_wasi_t>,
+    stream: wasmrt_wasi_stream_t,
+    to: *mut c_void,
+    size: usize,
+    out: Option<&mut MaybeUninit<usize>>,
+) -> bool {
+    answer("wasmrt_wasi_read", false, || {
+        let missing = || Error::misuse(format!("stream {stream} is not captured; call wasmrt_wasi_config_capture"));
+        let capture = wasi.required()?.wasi.capture(any_stream(stream)?).ok_or_else(missing)?;
+        let out = out.ok_or_else(|| null("a place to write to"))?;
+        let room: &mut [MaybeUninit<u8>] = match size {
+            0 => &mut [],
+            _ if to.is_null() => return Err(null("a place for bytes")),
+            // SAFETY: there is room for `size` bytes, which nobody else uses during this call.
+            _ => unsafe { std::slice::from_raw_parts_mut(to.cast(), size) },
+        };
+        out.write(capture.drain(room));
+        Ok(true)
+    })
+}
+
+/// What WASI a module wants: the newest version that it imports anything of, a constant of
+/// `wasmrt_wasi_version_enum`, written to `version`. True; false and a last error for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_module_wasi(
+    module: Option<&wasm_module_t>,
+    out: Option<&mut MaybeUninit<wasmrt_wasi_version_t>>,
+) -> bool {
+    super::get("wasmrt_module_wasi", out, || {
+        Ok(match wasi::wanted(module.required()?.body) {
+            None => wasmrt_wasi_version_enum::WASMRT_WASI_NONE,
+            Some(Version::Snapshot0) => wasmrt_wasi_version_enum::WASMRT_WASI_UNSTABLE,
+            Some(Version::Snapshot1) => wasmrt_wasi_version_enum::WASMRT_WASI_PREVIEW1,
+        } as u32)
+    })
+}
+
+fn give_extern(func: Handle) -> *mut wasm_extern_t {
+    func.into_raw().cast()
+}
+
+/// # Safety
+/// The pointer is NULL or text of the caller's.
+unsafe fn string<'a>(text: *const c_char, what: &str) -> Result<&'a CStr> {
+    if text.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: as promised by the caller.
+    Ok(unsafe { CStr::from_ptr(text) })
+}
+
+/// The host's function with its environment, whose finalizer runs if there is no function.
+fn callback<F>(
+    function: Option<F>,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+) -> Result<Arc<HostCallback<F>>> {
+    let env = HostData { pointer: env, finalizer };
+    Ok(Arc::new(HostCallback { function: function.ok_or_else(|| null("a callback"))?, env }))
+}
+
+fn any_stream(stream: wasmrt_wasi_stream_t) -> Result<usize> {
+    value(stream, "wasmrt_wasi_stream_enum", |stream| (stream < 3).then_some(stream as usize))
+}
+
+fn output(stream: wasmrt_wasi_stream_t) -> Result<usize> {
+    match any_stream(stream)? {
+        0 => Err(Error::misuse("standard input is not written to; use WASMRT_WASI_STDOUT or WASMRT_WASI_STDERR")),
+        stream => Ok(stream),
+    }
+}
+
+fn writable(access: wasmrt_wasi_access_t) -> Result<bool> {
+    value(access, "wasmrt_wasi_access_enum", |access| match access {
+        1 => Some(false),
+        2 => Some(true),
+        _ => None,
+    })
+}

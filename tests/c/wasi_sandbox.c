@@ -1,0 +1,240 @@
+// WASI: what a guest cannot reach, and cannot change. The tests run twice: with openat2, and in a
+// process whose kernel does not have it, where paths are walked step by step.
+#include "wasi.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+// base/secret is outside; base/in is given to the guest.
+static char base[256];
+
+static guest_t guest_inside(wasmrt_wasi_access_t access) {
+  scratch(base);
+  host_write(in(base, "secret"), "secret");
+  REQUIRE(mkdir(in(base, "in"), 0700) == 0);
+  REQUIRE(mkdir(in(base, "in/d"), 0700) == 0);
+  REQUIRE(mkdir(in(base, "other"), 0700) == 0);
+  host_write(in(base, "in/file"), "text");
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  REQUIRE(wasmrt_wasi_config_preopen(config, in(base, "in"), "/in", access));
+  REQUIRE(wasmrt_wasi_config_preopen(config, in(base, "other"), "/other", WASMRT_WASI_READ_WRITE));
+  return guest_new(config);
+}
+
+// Every function with a path that leads out.
+static void cannot_reach(guest_t* g, const char* path, const char* kind) {
+  int before = (int)checks_failed;
+  char below[512];
+  CHECK_INT(guest_open(g, 3, path, 0, RIGHT_READ), E_PERM);
+  CHECK_INT(guest_open(g, 3, path, AS_DIRECTORY, RIGHT_READ), E_PERM);
+  CHECK_INT(guest_open(g, 3, path, AS_CREATE, RIGHT_RW), E_PERM);
+  CHECK_INT(guest_open(g, 3, path, AS_TRUNC, RIGHT_RW), E_PERM);
+  CHECK_INT(STAT(3, path), E_PERM);
+  CHECK_INT(W(path_filestat_set_times, 3, AS_FOLLOW, PATH, guest_text(g, PATH, path), 0, 0, 5),
+            E_PERM);
+  snprintf(below, sizeof below, "%s/x", path);
+  CHECK_INT(P(path_create_directory, 3, below), E_PERM);
+  CHECK_INT(P(path_remove_directory, 3, below), E_PERM);
+  CHECK_INT(P(path_unlink_file, 3, below), E_PERM);
+  CHECK_INT(READLINK(3, below, 10), E_PERM);
+  CHECK_INT(RENAME(3, "file", 3, below), E_PERM);
+  CHECK_INT(RENAME(3, below, 3, "x"), E_PERM);
+  CHECK_INT(LINK(3, "file", 3, below), E_PERM);
+  CHECK_INT(LINK(3, below, 3, "x"), E_PERM);
+  CHECK_INT(SYMLINK("file", 3, below), E_PERM);
+  CHECK_INT(LSTAT(3, below), E_PERM);
+  if ((int)checks_failed != before) fprintf(stderr, "    the path was %s (%s)\n", path, kind);
+}
+
+TEST(nothing_leads_out) {
+  guest_t guest = guest_inside(WASMRT_WASI_READ_WRITE), *g = &guest;
+  cannot_reach(g, "..", "parent");
+  cannot_reach(g, "../other", "parent");
+  cannot_reach(g, "d/../../other", "parent");
+  cannot_reach(g, "./d/.././../in", "and back in");
+  cannot_reach(g, "/", "absolute");
+  cannot_reach(g, in(base, "in"), "absolute, inside");
+  // The guest makes no links that are absolute; the host may have.
+  CHECK_INT(SYMLINK("/etc", 3, "etc"), E_PERM);
+  REQUIRE(symlink("/etc", in(base, "in/absolute")) == 0);
+  REQUIRE(symlink("..", in(base, "in/up")) == 0);
+  REQUIRE(symlink("up/other", in(base, "in/chain")) == 0);
+  cannot_reach(g, "absolute", "link");
+  cannot_reach(g, "up", "link");
+  cannot_reach(g, "chain", "link to a link");
+  cannot_reach(g, "d/../up/other", "link in the middle");
+  CHECK_INT(SYMLINK("../../other", 3, "d/two"), OK);
+  cannot_reach(g, "d/two", "link of the guest's");
+  // What an absolute link has in it is not told.
+  CHECK_INT(READLINK(3, "absolute", 10), E_PERM);
+  // Nothing was changed outside.
+  CHECK(host_has(in(base, "secret"), "secret"));
+  CHECK(host_has(in(base, "in/file"), "text"));
+  CHECK_INT(access(in(base, "other/x"), F_OK), -1);
+  // What stays inside is fine.
+  CHECK_INT(SYMLINK("../file", 3, "d/inside"), OK);
+  CHECK_INT(STAT(3, "d/inside"), OK);
+  CHECK_INT(STAT(3, "d/../d/.././file"), OK);
+  // The parent of what was given is not told either.
+  CHECK_INT(W(fd_readdir, 3, DATA, 4096, 0, OUT), OK);
+  struct stat parent;
+  REQUIRE(stat(base, &parent) == 0);
+  for (uint32_t at = DATA; at < DATA + guest_u32(g, OUT); at += 24 + guest_u32(g, at + 16)) {
+    CHECK(guest_u64(g, at + 8) != parent.st_ino);
+  }
+  guest_delete(g);
+  remove_tree(base);
+}
+
+TEST(magic_links_are_not_followed) {
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  REQUIRE(wasmrt_wasi_config_preopen(config, "/proc", "/proc", WASMRT_WASI_READ_ONLY));
+  guest_t guest = guest_new(config), *g = &guest;
+  CHECK(guest_open(g, 3, "self/root", AS_DIRECTORY, RIGHT_READ) > 0);
+  CHECK(guest_open(g, 3, "self/root/etc/passwd", 0, RIGHT_READ) > 0);
+  CHECK(guest_open(g, 3, "self/cwd", AS_DIRECTORY, RIGHT_READ) > 0);
+  CHECK(guest_open(g, 3, "self/exe", 0, RIGHT_READ) > 0);
+  CHECK(guest_open(g, 3, "self/fd/0", 0, RIGHT_READ) > 0);
+  CHECK_INT(guest_open(g, 3, "self/status", 0, RIGHT_READ), OK);
+  guest_delete(g);
+}
+
+TEST(read_only_holds_for_every_change) {
+  guest_t guest = guest_inside(WASMRT_WASI_READ_ONLY), *g = &guest;
+  struct stat before, after;
+  REQUIRE(stat(in(base, "in/file"), &before) == 0);
+  CHECK_INT(guest_open(g, 3, "new", AS_CREATE, RIGHT_READ), E_PERM);
+  CHECK_INT(guest_open(g, 3, "new", AS_CREATE | AS_EXCL, 0), E_PERM);
+  CHECK_INT(guest_open(g, 3, "file", AS_TRUNC, RIGHT_READ), E_PERM);
+  CHECK_INT(guest_open(g, 3, "file", AS_TRUNC, 0), E_PERM);
+  CHECK_INT(guest_open(g, 3, "file", AS_EXCL, 0), E_PERM);
+  CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_WRITE), E_PERM);
+  CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_RW), E_PERM);
+  CHECK_INT(P(path_create_directory, 3, "x"), E_PERM);
+  CHECK_INT(P(path_remove_directory, 3, "d"), E_PERM);
+  CHECK_INT(P(path_unlink_file, 3, "file"), E_PERM);
+  CHECK_INT(SYMLINK("file", 3, "x"), E_PERM);
+  CHECK_INT(RENAME(3, "file", 3, "x"), E_PERM);
+  // From one into the other, either way.
+  CHECK_INT(RENAME(3, "file", 4, "x"), E_PERM);
+  CHECK_INT(LINK(3, "file", 4, "x"), E_PERM);
+  CHECK_INT(guest_open(g, 4, "mine", AS_CREATE, RIGHT_RW), OK);
+  CHECK_INT(RENAME(4, "mine", 3, "x"), E_PERM);
+  CHECK_INT(LINK(4, "mine", 3, "x"), E_PERM);
+  CHECK_INT(W(path_filestat_set_times, 3, AS_FOLLOW, PATH, guest_text(g, PATH, "file"), 1, 1, 5),
+            E_PERM);
+  CHECK_INT(W(path_filestat_set_times, 3, 0, PATH, guest_text(g, PATH, "file"), 1, 1, 10), E_PERM);
+  CHECK_INT(W(fd_filestat_set_times, 3, 1, 1, 5), E_PERM);
+  int64_t fd = guest_opened(g, 3, "file", 0, RIGHT_READ);
+  CHECK_INT(guest_write(g, fd, "x"), E_BADF);
+  guest_vector(g, DATA, 1);
+  CHECK_INT(W(fd_pwrite, fd, VECTORS, 1, 0, OUT), E_BADF);
+  CHECK_INT(W(fd_filestat_set_size, fd, 0), E_BADF);
+  CHECK_INT(W(fd_allocate, fd, 0, 100), E_BADF);
+  CHECK_INT(W(fd_filestat_set_times, fd, 1, 1, 5), E_PERM);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, -1, -1), E_NOTCAPABLE);
+  // A directory that is opened in it is no different, nor one that was renumbered.
+  int64_t dir = guest_opened(g, 3, "d", AS_DIRECTORY, RIGHT_READ);
+  CHECK_INT(guest_open(g, dir, "new", AS_CREATE, RIGHT_RW), E_PERM);
+  CHECK_INT(P(path_create_directory, dir, "x"), E_PERM);
+  CHECK_INT(RENAME(4, "mine", dir, "x"), E_PERM);
+  CHECK_INT(W(fd_renumber, dir, 4), OK);
+  CHECK_INT(guest_open(g, 4, "new", AS_CREATE, RIGHT_RW), E_PERM);
+  // And it can be read.
+  CHECK_INT(guest_read(g, fd, 10), OK);
+  CHECK(guest_has(g, "text"));
+  CHECK_INT(STAT(3, "file"), OK);
+  CHECK_INT(W(fd_fdstat_get, 3, OUT), OK);
+  CHECK_INT(guest_u64(g, OUT + 8) & (1 << 9 | 1 << 26), 0);
+  REQUIRE(stat(in(base, "in/file"), &after) == 0);
+  CHECK_INT(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+  CHECK_INT(after.st_nlink, 1);
+  CHECK(host_has(in(base, "in/file"), "text"));
+  guest_delete(g);
+  remove_tree(base);
+}
+
+static atomic_bool racing;
+
+// Turns a directory into a link that leads out, and back.
+static void* race(void* env) {
+  (void)env;
+  char dir[300], aside[300];
+  snprintf(dir, sizeof dir, "%s/in/d", base);
+  snprintf(aside, sizeof aside, "%s/in/aside", base);
+  while (racing) {
+    rename(dir, aside);
+    if (symlink("../other", dir) == 0) unlink(dir);
+    rename(aside, dir);
+  }
+  return NULL;
+}
+
+TEST(nobody_gets_out_while_the_directories_change) {
+  guest_t guest = guest_inside(WASMRT_WASI_READ_WRITE), *g = &guest;
+  host_write(in(base, "other/bait"), "secret");
+  host_write(in(base, "in/d/bait"), "inside");
+  racing = true;
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, NULL, race, NULL) == 0);
+  size_t opened = 0, out = 0;
+  for (size_t i = 0; i < 20000; i++) {
+    int error = guest_open(g, 3, "d/bait", 0, RIGHT_READ);
+    if (error == OK) {
+      int64_t fd = guest_u32(g, OUT);
+      CHECK(guest_read(g, fd, 10) == OK);
+      out += !guest_has(g, "inside");
+      opened++;
+      CHECK(W(fd_close, fd) == OK);
+    }
+    // A file of this name outside would be a way out.
+    if (i % 16 == 0) CHECK(P(path_unlink_file, 3, "d/only-outside") != OK);
+  }
+  racing = false;
+  pthread_join(thread, NULL);
+  CHECK_INT(out, 0);
+  CHECK(opened > 0);
+  CHECK(host_has(in(base, "other/bait"), "secret"));
+  guest_delete(g);
+  remove_tree(base);
+}
+
+// Makes openat2 a system call that there is not.
+static bool without_openat2(void) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+         syscall(SYS_openat2, -1, "", NULL, 0) == -1 && errno == ENOSYS;
+}
+
+TEST(all_of_this_holds_without_openat2) {
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (!without_openat2()) {
+      fprintf(stderr, "    no filter of system calls can be had here\n");
+      _exit(77);
+    }
+    size_t before = checks_failed;
+    nothing_leads_out();
+    magic_links_are_not_followed();
+    read_only_holds_for_every_change();
+    nobody_gets_out_while_the_directories_change();
+    _exit(checks_failed != before);
+  }
+  int status;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+}
