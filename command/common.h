@@ -31,7 +31,7 @@ _Noreturn void fail(const char* format, ...);
 // `command` is NULL if no command is concerned.
 _Noreturn void wrong_use(const char* command, const char* format, ...);
 
-// Returns the library's last error.
+// Returns the message of the library's last error, without the name of a C function before it.
 const char* reason(void);
 
 // Ends the program with `status`, or with FAILED if standard output could not be written.
@@ -52,6 +52,9 @@ bool at_option(words_t* words);
 // Takes the next word if it is the option `name`, given as "NAME VALUE" or "NAME=VALUE", and returns
 // its value. Returns NULL if it is another option.
 const char* take_option(words_t* words, const char* name);
+
+// Takes the next word if it is the option `name`, which has no value. Returns whether it is.
+bool take_flag(words_t* words, const char* name);
 
 // Reports the next word as an option that the command does not have.
 _Noreturn void unknown_option(const words_t* words);
@@ -103,11 +106,11 @@ wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_
 // Writes a name from a module.
 void print_name(FILE* out, const wasm_name_t* name);
 
-// Writes a function type: "(i32, i64) -> (f32)".
-void print_functype(FILE* out, const wasm_functype_t* type);
+// Writes an import: "module / name: type".
+void print_import(FILE* out, const wasm_importtype_t* import);
 
-// Writes the type of an import or export.
-void print_externtype(FILE* out, const wasm_externtype_t* type);
+// Writes an export: "name: type".
+void print_export(FILE* out, const wasm_exporttype_t* export);
 
 // Writes a value; numbers are read back as the same.
 void print_value(FILE* out, const wasm_val_t* value);

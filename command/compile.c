@@ -33,6 +33,7 @@ int validate_command(words_t* words) {
 
 int compile_command(words_t* words) {
   const char *backend = NULL, *output = NULL, *value;
+  bool with_fuel = false, with_timeout = false;
   while (at_option(words)) {
     if ((value = take_option(words, "-o")))
       output = value;
@@ -40,6 +41,10 @@ int compile_command(words_t* words) {
       output = value;
     else if ((value = take_option(words, "--backend")))
       backend = value;
+    else if (take_flag(words, "--fuel"))
+      with_fuel = true;
+    else if (take_flag(words, "--timeout"))
+      with_timeout = true;
     else
       unknown_option(words);
   }
@@ -49,7 +54,10 @@ int compile_command(words_t* words) {
 
   wasm_byte_vec_t bytes, artifact;
   read_input(words, path, &bytes);
-  wasm_engine_t* engine = new_engine(words, wasm_config_new(), backend);
+  wasm_config_t* config = wasm_config_new();
+  wasmrt_config_set_fuel(config, with_fuel);
+  wasmrt_config_set_interruption(config, with_timeout);
+  wasm_engine_t* engine = new_engine(words, config, backend);
   wasm_store_t* store = wasm_store_new(engine);
   wasm_module_t* module = load_module(store, path, &bytes);
   wasm_module_serialize(module, &artifact);

@@ -22,11 +22,7 @@ static void print_imports(const wasm_module_t* module) {
   wasm_module_imports(module, &imports);
   for (size_t i = 0; i < imports.size; ++i) {
     fputs("import ", stdout);
-    print_name(stdout, wasm_importtype_module(imports.data[i]));
-    fputs(" / ", stdout);
-    print_name(stdout, wasm_importtype_name(imports.data[i]));
-    fputs(": ", stdout);
-    print_externtype(stdout, wasm_importtype_type(imports.data[i]));
+    print_import(stdout, imports.data[i]);
     putchar('\n');
   }
   wasm_importtype_vec_delete(&imports);
@@ -37,9 +33,7 @@ static void print_exports(const wasm_module_t* module) {
   wasm_module_exports(module, &exports);
   for (size_t i = 0; i < exports.size; ++i) {
     fputs("export ", stdout);
-    print_name(stdout, wasm_exporttype_name(exports.data[i]));
-    fputs(": ", stdout);
-    print_externtype(stdout, wasm_exporttype_type(exports.data[i]));
+    print_export(stdout, exports.data[i]);
     putchar('\n');
   }
   wasm_exporttype_vec_delete(&exports);

@@ -53,15 +53,17 @@ static const struct {
      "exits with 1.\n"
      "\n"
      "  --backend NAME            the engine, which decides what it supports\n"},
-    {"compile", compile_command, "compile a module ahead of time", "[-o OUT] [--backend NAME] FILE",
+    {"compile", compile_command, "compile a module ahead of time", "[OPTIONS] FILE",
      "Compiles a module and writes an artifact, which 'wasmrt run' takes in place of the module "
      "and\n"
-     "starts faster. It works with the same version, engine and settings only.\n"
+     "starts faster. It works with the version and the engine that made it.\n"
      "\n"
      "  -o, --output OUT          where to write; \"-\" is standard output. By default the name "
      "of\n"
      "                            FILE with the extension .cwasm, in the current directory\n"
-     "  --backend NAME            the engine: 'wasmrt backends' lists them\n"},
+     "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
+     "  --fuel                    make an artifact for 'run --fuel'\n"
+     "  --timeout                 make an artifact for 'run --timeout'\n"},
     {"backends", backends_command, "list the engines and what they support", "",
      "Lists the engines that the library has: the name and version of each, which settings of\n"
      "wasmrt.h it has, and which proposals of WebAssembly. The first is the default; the\n"
@@ -134,15 +136,8 @@ static void reserve_streams(void) {
   }
 }
 
-// Events that are not errors of any call, such as a variable of the environment that does not exist.
-static void print_event(void* env, uint32_t level, const char* message) {
-  (void)env, (void)level;
-  report("%s", message);
-}
-
 int main(int argc, char** argv) {
   reserve_streams();
-  wasmrt_log_set_callback(print_event, NULL, NULL);
   if (argc < 2) wrong_use(NULL, "a command is missing");
   const char* name = argv[1];
   char** rest = argv + 2;

@@ -75,7 +75,10 @@ _Noreturn void wrong_use(const char* command, const char* format, ...) {
 
 const char* reason(void) {
   const char* message = wasmrt_last_error_message();
-  return message ? message : "no reason given";
+  if (!message) return "no reason given";
+  size_t name = strspn(message, "abcdefghijklmnopqrstuvwxyz0123456789_");
+  bool has_name = strncmp(message, "wasm", 4) == 0 && strncmp(message + name, ": ", 2) == 0;
+  return has_name ? message + name + 2 : message;
 }
 
 _Noreturn void finish(int status) {

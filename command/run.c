@@ -160,14 +160,22 @@ static void read_values(const words_t* words, const char* name, const wasm_funct
   }
 }
 
-// Returns the exported function to call, as an index, which must be there.
-static size_t find_function(const words_t* words, const wasm_exporttype_vec_t* exports,
-                            const char* name) {
+static bool is_function(const wasm_exporttype_t* export) {
+  return wasm_externtype_kind(wasm_exporttype_type(export)) == WASM_EXTERN_FUNC;
+}
+
+static bool has_name(const wasm_exporttype_t* export, const char* name) {
+  const wasm_name_t* own = wasm_exporttype_name(export);
+  return own->size == strlen(name) && memcmp(own->data, name, own->size) == 0;
+}
+
+// Returns the type of the exported function of this name, which must be there.
+static const wasm_functype_t* find_function(const words_t* words,
+                                            const wasm_exporttype_vec_t* exports,
+                                            const char* name) {
   for (size_t i = 0; i < exports->size; ++i) {
-    const wasm_name_t* found = wasm_exporttype_name(exports->data[i]);
-    if (wasm_externtype_kind(wasm_exporttype_type(exports->data[i])) == WASM_EXTERN_FUNC &&
-        found->size == strlen(name) && memcmp(found->data, name, found->size) == 0)
-      return i;
+    if (is_function(exports->data[i]) && has_name(exports->data[i], name))
+      return wasm_externtype_as_functype_const(wasm_exporttype_type(exports->data[i]));
   }
   wrong_use(words->command, "the module exports no function '%s'", name);
 }
@@ -195,12 +203,42 @@ static int invoke(const char* path, const wasm_instance_t* instance, const char*
   return status;
 }
 
-static bool exports_function(const wasm_exporttype_vec_t* exports) {
-  for (size_t i = 0; i < exports->size; ++i) {
-    if (wasm_externtype_kind(wasm_exporttype_type(exports->data[i])) == WASM_EXTERN_FUNC)
-      return true;
+// Fails if an import is not of WASI: there is nothing else to give to a module.
+static void check_imports(const char* path, const wasm_module_t* module,
+                          const wasm_extern_vec_t* imports) {
+  wasm_importtype_vec_t types;
+  wasm_module_imports(module, &types);
+  size_t missing = 0;
+  for (size_t i = 0; i < types.size && i < imports->size; ++i) {
+    if (imports->data[i]) continue;
+    if (missing++ == 0) report("%s needs what wasmrt does not provide:", path);
+    fputs("  ", stderr);
+    print_import(stderr, types.data[i]);
+    fputc('\n', stderr);
   }
-  return false;
+  wasm_importtype_vec_delete(&types);
+  if (missing > 0) finish(FAILED);
+}
+
+// Returns whether there is a function to start with. A module without any function has run when its
+// instance is made; one that has only others needs --invoke.
+static bool has_start(const char* path, const wasm_exporttype_vec_t* exports) {
+  size_t functions = 0;
+  for (size_t i = 0; i < exports->size; ++i) {
+    if (!is_function(exports->data[i])) continue;
+    if (has_name(exports->data[i], "_start") || has_name(exports->data[i], "_initialize"))
+      return true;
+    ++functions;
+  }
+  if (functions == 0) return false;
+  report("%s has no function _start; choose one with --invoke:", path);
+  for (size_t i = 0; i < exports->size; ++i) {
+    if (!is_function(exports->data[i])) continue;
+    fputs("  ", stderr);
+    print_export(stderr, exports->data[i]);
+    fputc('\n', stderr);
+  }
+  finish(FAILED);
 }
 
 // Calls `_start`, or `_initialize` of a module that has no `_start`.
@@ -231,15 +269,15 @@ int run_command(words_t* words) {
   wasm_exporttype_vec_t exports;
   wasm_module_exports(module, &exports);
   wasm_val_vec_t arguments = WASM_EMPTY_VEC;
-  if (settings.invoke) {
-    size_t index = find_function(words, &exports, settings.invoke);
-    const wasm_externtype_t* type = wasm_exporttype_type(exports.data[index]);
-    read_values(words, settings.invoke, wasm_externtype_as_functype_const(type), &arguments);
-  }
+  if (settings.invoke)
+    read_values(words, settings.invoke, find_function(words, &exports, settings.invoke),
+                &arguments);
+  bool starts = !settings.invoke && has_start(path, &exports);
 
   wasmrt_wasi_t* wasi = wasmrt_wasi_new(store, config);
   wasm_extern_vec_t imports;
   if (!wasi || !wasmrt_wasi_imports(wasi, module, &imports)) fail("%s: %s", path, reason());
+  check_imports(path, module, &imports);
   if (settings.has_timeout && !wasmrt_store_set_timeout(store, settings.timeout))
     fail("%s", reason());
   wasm_trap_t* trap = NULL;
@@ -250,9 +288,9 @@ int run_command(words_t* words) {
     status = status_of_trap(path, trap);
   } else if (settings.invoke) {
     status = invoke(path, instance, settings.invoke, &arguments);
-  } else if (exports_function(&exports)) {
+  } else if (starts) {
     status = start(path, wasi, instance);
-  } // otherwise there is nothing more to call: making the instance ran its start function
+  }
 
   wasm_instance_delete(instance);
   wasm_extern_vec_delete(&imports);

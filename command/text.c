@@ -34,7 +34,7 @@ static void print_kinds(FILE* out, const wasm_valtype_vec_t* types) {
   fputc(')', out);
 }
 
-void print_functype(FILE* out, const wasm_functype_t* type) {
+static void print_functype(FILE* out, const wasm_functype_t* type) {
   print_kinds(out, wasm_functype_params(type));
   fputs(" -> ", out);
   print_kinds(out, wasm_functype_results(type));
@@ -53,7 +53,7 @@ static void print_limits(FILE* out, const wasm_limits_t* limits, const char* uni
   fprintf(out, " %s%s", unit, last == 1 ? "" : "s");
 }
 
-void print_externtype(FILE* out, const wasm_externtype_t* type) {
+static void print_externtype(FILE* out, const wasm_externtype_t* type) {
   switch (wasm_externtype_kind(type)) {
     case WASM_EXTERN_FUNC:
       fputs("func ", out);
@@ -82,6 +82,20 @@ void print_externtype(FILE* out, const wasm_externtype_t* type) {
       break;
     default: fputs("unknown", out);
   }
+}
+
+void print_import(FILE* out, const wasm_importtype_t* import) {
+  print_name(out, wasm_importtype_module(import));
+  fputs(" / ", out);
+  print_name(out, wasm_importtype_name(import));
+  fputs(": ", out);
+  print_externtype(out, wasm_importtype_type(import));
+}
+
+void print_export(FILE* out, const wasm_exporttype_t* export) {
+  print_name(out, wasm_exporttype_name(export));
+  fputs(": ", out);
+  print_externtype(out, wasm_exporttype_type(export));
 }
 
 // Writes the shortest decimal that is read back as the same number. The sign and the bits of a NaN

@@ -29,6 +29,12 @@ const char* take_option(words_t* words, const char* name) {
   return value;
 }
 
+bool take_flag(words_t* words, const char* name) {
+  if (strcmp(*words->next, name) != 0) return false;
+  ++words->next;
+  return true;
+}
+
 _Noreturn void unknown_option(const words_t* words) {
   wrong_use(words->command, "%s has no option '%s'", words->command, *words->next);
 }
