@@ -3,9 +3,6 @@
 
 #include "common.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 static const char* wasi_name(const wasm_module_t* module) {
   wasmrt_wasi_version_t version = WASMRT_WASI_NONE;
   if (!wasmrt_module_wasi(module, &version)) fail("%s", reason());

@@ -193,10 +193,14 @@ static int invoke(const char* path, const wasm_instance_t* instance, const char*
   wasm_func_t* func = exported_func(instance, name);
   wasm_val_vec_new_uninitialized(&results, wasm_func_result_arity(func));
   if (!trap) trap = wasm_func_call(func, arguments, &results);
-  int status = trap ? status_of_trap(path, trap) : SUCCESS;
-  for (size_t i = 0; !trap && i < results.size; ++i) {
-    print_value(stdout, &results.data[i]);
-    putchar('\n');
+  int status = SUCCESS;
+  if (trap) {
+    status = status_of_trap(path, trap);
+  } else {
+    for (size_t i = 0; i < results.size; ++i) {
+      print_value(stdout, &results.data[i]);
+      putchar('\n');
+    }
   }
   wasm_val_vec_delete(&results);
   wasm_func_delete(func);
