@@ -1089,31 +1089,27 @@ typedef uint32_t wasmrt_wasi_limit_t;
 // A version of WASI: a value of `wasmrt_wasi_version_enum`.
 typedef uint32_t wasmrt_wasi_version_t;
 
-// A configuration of WASI, own: no arguments, environment or directories; standard input is at its
-// end, output is discarded; clocks and random bytes are the system's.
-//
-// Must be passed to `wasmrt_wasi_config_delete`.
+// Creates a configuration, own. Must eventually be passed to `wasmrt_wasi_config_delete`.
 WASM_API_EXTERN wasmrt_wasi_config_t *wasmrt_wasi_config_new(void);
 
-// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. NULL:
-// nothing happens.
+// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. Does
+// nothing for NULL.
 WASM_API_EXTERN void wasmrt_wasi_config_delete(wasmrt_wasi_config_t *config);
 
-// Adds an argument. The first is the program's name. True; false and a last error for NULL.
+// Adds an argument. The first is the program's name.
 WASM_API_EXTERN bool wasmrt_wasi_config_arg(wasmrt_wasi_config_t *config, const char *arg);
 
-// Sets an environment variable; a second value replaces the first. True; false and a last error if
-// the name is empty or has a `=`, or for NULL.
+// Sets an environment variable; a second value replaces the first. Fails if the name is empty or
+// has a `=`.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_env(wasmrt_wasi_config_t *config,
                             const char *name,
                             const char *value);
 
-// Sets all environment variables that this process has now. True; false and a last error for NULL.
+// Sets all environment variables that this process has now.
 WASM_API_EXTERN bool wasmrt_wasi_config_inherit_env(wasmrt_wasi_config_t *config);
 
-// Makes a stream this process's own, as it is now. True; false and a last error if it is closed, or
-// for a number that is no stream, or NULL.
+// Makes a stream this process's own, as it is now. Fails if that is closed.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_inherit(wasmrt_wasi_config_t *config,
                                 wasmrt_wasi_stream_t stream);
@@ -1121,8 +1117,8 @@ bool wasmrt_wasi_config_inherit(wasmrt_wasi_config_t *config,
 // Makes a stream a file, which is opened now: read as standard input, otherwise written from its
 // start, or at its end if `append`. A file that is written is made if it is not there.
 //
-// Contexts of the configuration share its position. True; false and a last error, which names the
-// file, if it cannot be opened, or for NULL.
+// Contexts of the configuration share its position. Fails if it cannot be opened; the message
+// names it.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_file(wasmrt_wasi_config_t *config,
                              wasmrt_wasi_stream_t stream,
@@ -1130,32 +1126,27 @@ bool wasmrt_wasi_config_file(wasmrt_wasi_config_t *config,
                              bool append);
 
 // Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
-// the caller's. True; false and a last error if it is not open, or for NULL.
+// the caller's. Fails if it is not open.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_fd(wasmrt_wasi_config_t *config,
                            wasmrt_wasi_stream_t stream,
                            int fd);
 
 // Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
-// start. True; false and a last error for NULL, unless there are no bytes.
+// start. `bytes` may be NULL if `size` is 0.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_stdin_bytes(wasmrt_wasi_config_t *config,
                                     const void *bytes,
                                     size_t size);
 
-// Makes standard input what `reader` gives.
-//
-// It is called with `env`, on the threads that run guests. `finalizer`, if not NULL, is called once
-// with `env` when neither the configuration nor a context needs it any more, on the thread that lets
-// go of it; at once if this function fails. True; false and a last error for NULL.
+// Makes standard input what `reader` gives. Takes `env`, see above, as do the functions below.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_reader(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_reader_t reader,
                                void *env,
                                void (*finalizer)(void *arg1));
 
-// Gives what is written to a stream, but not standard input, to `writer`; otherwise as
-// `wasmrt_wasi_config_reader`.
+// Gives what is written to a stream, but not standard input, to `writer`.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_writer(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_stream_t stream,
@@ -1163,9 +1154,9 @@ bool wasmrt_wasi_config_writer(wasmrt_wasi_config_t *config,
                                void *env,
                                void (*finalizer)(void *arg1));
 
-// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most `size`
-// bytes at a time. A write that finds less room writes less, one that finds none fails with
-// `ENOSPC`. True; false and a last error for standard input, or for NULL.
+// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most
+// `size` bytes at a time. A write that finds less room writes less, one that finds none fails with
+// `ENOSPC`. Fails for standard input.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_capture(wasmrt_wasi_config_t *config,
                                 wasmrt_wasi_stream_t stream,
@@ -1175,8 +1166,8 @@ bool wasmrt_wasi_config_capture(wasmrt_wasi_config_t *config,
 // `guest`, such as "/data", or "." for its current directory. It is opened now.
 //
 // What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
-// True; false and a last error, which names the directory, if it is none or cannot be opened, if
-// the guest has one of this name already, for an unknown `access`, or for NULL.
+// Fails if it is no directory or cannot be opened, in which case the message names it, or if the
+// guest has one of this name already.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_preopen(wasmrt_wasi_config_t *config,
                                 const char *host,
@@ -1191,15 +1182,13 @@ bool wasmrt_wasi_config_preopen_fd(wasmrt_wasi_config_t *config,
                                    const char *guest,
                                    wasmrt_wasi_access_t access);
 
-// Whether the guest also gets a directory "/" that lists those it was given, and through which they
-// are found; nothing can be made in it. Off by default. True; false and a last error for NULL.
+// Sets whether the guest also gets a directory "/", which lists those that it was given. They can
+// be reached through it, but nothing can be made in it. Off by default.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_virtual_root(wasmrt_wasi_config_t *config,
                                      bool enabled);
 
-// Makes a clock what `callback` says; otherwise as `wasmrt_wasi_config_reader`. How long a guest
-// sleeps is the system's affair all the same. False and a last error also for a number that is no
-// clock.
+// Makes a clock what `callback` says. How long a guest sleeps is the system's affair all the same.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_clock(wasmrt_wasi_config_t *config,
                               wasmrt_wasi_clock_t clock,
@@ -1207,8 +1196,7 @@ bool wasmrt_wasi_config_clock(wasmrt_wasi_config_t *config,
                               void *env,
                               void (*finalizer)(void *arg1));
 
-// Makes random bytes what `callback` gives, some at a time; otherwise as
-// `wasmrt_wasi_config_reader`.
+// Makes random bytes what `callback` gives, some at a time.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_random(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_random_callback_t random_callback,
@@ -1216,48 +1204,43 @@ bool wasmrt_wasi_config_random(wasmrt_wasi_config_t *config,
                                void (*finalizer)(void *arg1));
 
 // Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
-// the others: they are not for secrets. True; false and a last error for NULL.
+// the others: they are not for secrets.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_random_seed(wasmrt_wasi_config_t *config,
                                     uint64_t seed);
 
-// Sets a limit of contexts, `WASMRT_UNLIMITED` for none. True; false and a last error for a number
-// that is no limit, or for NULL.
+// Sets a limit of contexts, `WASMRT_UNLIMITED` for none.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_limit(wasmrt_wasi_config_t *config,
                               wasmrt_wasi_limit_t limit,
                               uint64_t amount);
 
-// A context, own, for guests of a store. The configuration stays the caller's.
+// Creates a context for guests of a store, own. Does not take the configuration.
 //
-// NULL and a last error if the limit of descriptors is below what is given, or for NULL. Must be
-// passed to `wasmrt_wasi_delete`.
+// Returns NULL and sets the last error if the limit on descriptors is too low for what is given, or
+// for NULL. The context must eventually be passed to `wasmrt_wasi_delete`.
 WASM_API_EXTERN
 wasmrt_wasi_t *wasmrt_wasi_new(wasm_store_t *store,
                                       const wasmrt_wasi_config_t *config);
 
-// Deletes a context. Takes ownership. Its functions keep what they need. NULL: nothing happens.
+// Deletes a context. Takes ownership. Its functions keep what they need. Does nothing for NULL.
 WASM_API_EXTERN void wasmrt_wasi_delete(wasmrt_wasi_t *wasi);
 
-// Writes a module's imports to `out`, own, in declared order: functions where they are WASI's, NULL
+// Sets `*out` to a module's imports, own, in declared order: functions where they are WASI's, NULL
 // where they are not, for the caller to fill in.
 //
-// They are for one instance: when it is made, its memory is bound to them, which is the one that it
-// exports as "memory", or else its only one. Instantiating with them again, with another memory, is
-// refused. While the start function of a module runs, a memory that the module defines is not bound
-// yet: functions that need one give `EFAULT`. True; `out` must then be passed to
-// `wasm_extern_vec_delete`. False and a last error if the module wants a function that WASI does not
-// have, or for NULL; `out` is then empty.
+// They are for one instance, see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
+// if the module wants a function that WASI does not have; `*out` is then empty.
 WASM_API_EXTERN
 bool wasmrt_wasi_imports(const wasmrt_wasi_t *wasi,
                          const wasm_module_t *module,
                          wasm_extern_vec_t *out);
 
-// A function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
-// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports`.
+// Creates one function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
+// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports` are.
 //
-// NULL and a last error if there is no such function, or for NULL. Must be passed to
-// `wasm_func_delete`.
+// Returns NULL and sets the last error if there is no such function, or for NULL. The function must
+// eventually be passed to `wasm_func_delete`.
 WASM_API_EXTERN
 wasm_func_t *wasmrt_wasi_func(const wasmrt_wasi_t *wasi,
                               const char *module,
@@ -1266,32 +1249,30 @@ wasm_func_t *wasmrt_wasi_func(const wasmrt_wasi_t *wasi,
 // Binds a memory for those of a context's functions that no instance's memory is bound to: before
 // an instance that imports them is made, or where it exports none.
 //
-// True; false and a last error if another memory was bound before, if the memory belongs to another
-// store, or for NULL.
+// Fails if another memory was bound before, or if the memory belongs to another store.
 WASM_API_EXTERN
 bool wasmrt_wasi_bind_memory(wasmrt_wasi_t *wasi,
                              const wasm_memory_t *memory);
 
 // Runs an instance: calls its `_start`, or else its `_initialize`, and writes the exit status to
-// `status`, unless that is NULL: what the guest passed to `proc_exit`, or 0.
+// `*out`, unless `out` is NULL: what the guest passed to `proc_exit`, or 0.
 //
-// Returns NULL, or a trap, own, if the guest trapped, and `status` is not written. An instance that
-// exports neither, or of another store, is refused with a trap as well. With NULL for the context or
-// the instance: NULL, nothing happens, and there is a last error.
+// Returns NULL, or a trap, own, if the guest trapped; `*out` is not written then. An instance that
+// exports neither, or that belongs to another store, is refused with a trap, too. If the context or
+// the instance is NULL, nothing happens; the result is NULL, and the last error is set.
 WASM_API_EXTERN
 wasm_trap_t *wasmrt_wasi_start(wasmrt_wasi_t *wasi,
                                const wasm_instance_t *instance,
                                int32_t *out);
 
-// The status with which a guest of the context exited last, by `proc_exit` or at the end of
-// `wasmrt_wasi_start`, written to `status`. True; false if none has yet, and false and a last error
-// for NULL.
+// Gets the status with which a guest of the context exited last, by `proc_exit` or at the end of
+// `wasmrt_wasi_start`. Returns false without a last error if none has yet.
 WASM_API_EXTERN bool wasmrt_wasi_exit_status(const wasmrt_wasi_t *wasi, int32_t *out);
 
 // Moves at most `size` bytes of what was captured of a stream to `to`, and writes their number to
-// `count`: 0 if there are none. May be called while the guest runs, from host functions.
+// `*out`: 0 if there are none. May be called while the guest runs, from host functions.
 //
-// True; false and a last error if the stream is not captured, or for NULL, with nothing written.
+// Fails if the stream is not captured.
 WASM_API_EXTERN
 bool wasmrt_wasi_read(wasmrt_wasi_t *wasi,
                       wasmrt_wasi_stream_t stream,
@@ -1299,8 +1280,7 @@ bool wasmrt_wasi_read(wasmrt_wasi_t *wasi,
                       size_t size,
                       size_t *out);
 
-// What WASI a module wants: the newest version that it imports anything of, a constant of
-// `wasmrt_wasi_version_enum`, written to `version`. True; false and a last error for NULL.
+// Gets what WASI a module wants: the newest version that it imports anything of.
 WASM_API_EXTERN bool wasmrt_module_wasi(const wasm_module_t *module, wasmrt_wasi_version_t *out);
 
 // -------------------------------------------------------------------------------------------------

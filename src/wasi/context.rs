@@ -1,9 +1,10 @@
 //! A context: what a guest has, and what its functions are called with.
 
 use super::abi::Errno;
-use super::config::{CLOCKS, ClockCallback, Config, HostCallback, Random, Stream};
+use super::config::{CLOCKS, ClockCallback, Config, HostCallback, Preopen, Random, Stream};
 use super::descriptors::{Capture, Descriptor, Table};
 use super::memory::Guest;
+use super::sandbox;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::log;
 use crate::runtime::base::trap_code::TrapCode;
@@ -66,10 +67,14 @@ impl Wasi {
         let streams = config.streams.iter().zip(&captures).enumerate();
         let streams =
             streams.map(|(number, (stream, capture))| Descriptor::stream(stream, number == 0, capture.as_ref()));
-        let preopens = config
-            .preopens
-            .iter()
-            .map(|preopen| Descriptor::directory(preopen.dir.clone(), preopen.writable, Some(preopen.name.clone())));
+        let mut preopens = Vec::new();
+        for Preopen { dir, name, writable } in &config.preopens {
+            // Opened anew: listing moves its position, which other contexts, maybe on other threads, move as well.
+            let dir = sandbox::reopen_directory(dir).map_err(|error| {
+                Error::new(ErrorKind::Limit, format!("the guest's directory \"{name}\" cannot be opened: {error}"))
+            })?;
+            preopens.push(Descriptor::directory(Arc::new(dir), *writable, Some(name.clone())));
+        }
         let root = config.virtual_root.then(|| Descriptor::virtual_directory(String::new()));
         for descriptor in streams.chain(preopens).chain(root) {
             descriptors.add(descriptor).map_err(|_| {
@@ -276,7 +281,7 @@ impl<'a> Call<'a> {
     /// The guest's path, which is looked at before anything writes to the memory.
     pub fn path(self, address: u32, size: u32) -> Result<&'a str, Errno> {
         // SAFETY: functions that take a path look at it first, and call the system only; the system does not write to it.
-        let path = unsafe { self.memory().text(address, size, super::sandbox::MAX_PATH)? };
+        let path = unsafe { self.memory().text(address, size, sandbox::MAX_PATH)? };
         if path.contains('\0') { Err(Errno::Invalid) } else { Ok(path) }
     }
 }

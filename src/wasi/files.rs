@@ -242,7 +242,8 @@ impl Listing<'_> {
         head[20] = filetype as u8;
         for bytes in [&head[..], name] {
             let part = bytes.len().min((self.room - self.used) as usize);
-            self.call.memory().write(self.out + self.used, &bytes[..part])?;
+            // Where the memory ends with the last address, nothing is left to write at the first.
+            self.call.memory().write(self.out.wrapping_add(self.used), &bytes[..part])?;
             self.used += part as u32;
         }
         Ok(self.used < self.room)
@@ -272,7 +273,7 @@ fn list(listing: &mut Listing, dir: &File, descriptor: &Descriptor, cookie: u64)
         return Ok(());
     }
     let cookie = i64::try_from(cookie).map_err(|_| Errno::Invalid)?;
-    // Contexts of one configuration share the directory, and so its position: it is set each time.
+    // Cookies are positions.
     rustix::fs::seek(dir, SeekFrom::Start(cookie as u64))?;
     let mut room = Entries([MaybeUninit::uninit(); ENTRIES]);
     loop {

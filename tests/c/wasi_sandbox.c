@@ -183,7 +183,7 @@ TEST(nobody_gets_out_while_the_directories_change) {
   pthread_t thread;
   REQUIRE(pthread_create(&thread, NULL, race, NULL) == 0);
   size_t opened = 0, out = 0;
-  for (size_t i = 0; i < 20000; i++) {
+  for (size_t i = 0; i < 100000; i++) {
     int error = guest_open(g, 3, "d/bait", 0, RIGHT_READ);
     if (error == OK) {
       int64_t fd = guest_u32(g, OUT);

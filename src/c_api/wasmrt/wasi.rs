@@ -156,23 +156,20 @@ pub type wasmrt_wasi_clock_callback_t = Option<unsafe extern "C" fn(env: *mut c_
 pub type wasmrt_wasi_random_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> bool>;
 
-/// A configuration of WASI, own: no arguments, environment or directories; standard input is at its
-/// end, output is discarded; clocks and random bytes are the system's.
-///
-/// Must be passed to `wasmrt_wasi_config_delete`.
+/// Creates a configuration, own. Must eventually be passed to `wasmrt_wasi_config_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_new() -> Option<Box<wasmrt_wasi_config_t>> {
     guard(None, || give(Config::default()))
 }
 
-/// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. NULL:
-/// nothing happens.
+/// Deletes a configuration. Takes ownership. Contexts that were made from it stay as they are. Does
+/// nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_delete(config: Option<Box<wasmrt_wasi_config_t>>) {
     guard((), || drop(config))
 }
 
-/// Adds an argument. The first is the program's name. True; false and a last error for NULL.
+/// Adds an argument. The first is the program's name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: Option<&mut wasmrt_wasi_config_t>, arg: *const c_char) -> bool {
     answer("wasmrt_wasi_config_arg", false, || {
@@ -183,8 +180,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_arg(config: Option<&mut wasmrt_wasi_
     })
 }
 
-/// Sets an environment variable; a second value replaces the first. True; false and a last error if
-/// the name is empty or has a `=`, or for NULL.
+/// Sets an environment variable; a second value replaces the first. Fails if the name is empty or
+/// has a `=`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_env(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -198,7 +195,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_env(
     })
 }
 
-/// Sets all environment variables that this process has now. True; false and a last error for NULL.
+/// Sets all environment variables that this process has now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasmrt_wasi_config_t>) -> bool {
     answer("wasmrt_wasi_config_inherit_env", false, || {
@@ -207,8 +204,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasm
     })
 }
 
-/// Makes a stream this process's own, as it is now. True; false and a last error if it is closed, or
-/// for a number that is no stream, or NULL.
+/// Makes a stream this process's own, as it is now. Fails if that is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -220,8 +216,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
 /// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
 /// start, or at its end if `append`. A file that is written is made if it is not there.
 ///
-/// Contexts of the configuration share its position. True; false and a last error, which names the
-/// file, if it cannot be opened, or for NULL.
+/// Contexts of the configuration share its position. Fails if it cannot be opened; the message
+/// names it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_file(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -237,7 +233,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_file(
 }
 
 /// Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
-/// the caller's. True; false and a last error if it is not open, or for NULL.
+/// the caller's. Fails if it is not open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_fd(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -250,7 +246,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_fd(
 }
 
 /// Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
-/// start. True; false and a last error for NULL, unless there are no bytes.
+/// start. `bytes` may be NULL if `size` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -269,11 +265,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
     })
 }
 
-/// Makes standard input what `reader` gives.
-///
-/// It is called with `env`, on the threads that run guests. `finalizer`, if not NULL, is called once
-/// with `env` when neither the configuration nor a context needs it any more, on the thread that lets
-/// go of it; at once if this function fails. True; false and a last error for NULL.
+/// Makes standard input what `reader` gives. Takes `env`, see above, as do the functions below.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_reader(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -288,8 +280,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
     })
 }
 
-/// Gives what is written to a stream, but not standard input, to `writer`; otherwise as
-/// `wasmrt_wasi_config_reader`.
+/// Gives what is written to a stream, but not standard input, to `writer`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_writer(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -305,9 +296,9 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
     })
 }
 
-/// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most `size`
-/// bytes at a time. A write that finds less room writes less, one that finds none fails with
-/// `ENOSPC`. True; false and a last error for standard input, or for NULL.
+/// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most
+/// `size` bytes at a time. A write that finds less room writes less, one that finds none fails with
+/// `ENOSPC`. Fails for standard input.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -324,8 +315,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
 /// `guest`, such as "/data", or "." for its current directory. It is opened now.
 ///
 /// What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
-/// True; false and a last error, which names the directory, if it is none or cannot be opened, if
-/// the guest has one of this name already, for an unknown `access`, or for NULL.
+/// Fails if it is no directory or cannot be opened, in which case the message names it, or if the
+/// guest has one of this name already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -356,8 +347,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_preopen_fd(
     })
 }
 
-/// Whether the guest also gets a directory "/" that lists those it was given, and through which they
-/// are found; nothing can be made in it. Off by default. True; false and a last error for NULL.
+/// Sets whether the guest also gets a directory "/", which lists those that it was given. They can
+/// be reached through it, but nothing can be made in it. Off by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -369,9 +360,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
     })
 }
 
-/// Makes a clock what `callback` says; otherwise as `wasmrt_wasi_config_reader`. How long a guest
-/// sleeps is the system's affair all the same. False and a last error also for a number that is no
-/// clock.
+/// Makes a clock what `callback` says. How long a guest sleeps is the system's affair all the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -388,8 +377,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     })
 }
 
-/// Makes random bytes what `callback` gives, some at a time; otherwise as
-/// `wasmrt_wasi_config_reader`.
+/// Makes random bytes what `callback` gives, some at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -405,7 +393,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 }
 
 /// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
-/// the others: they are not for secrets. True; false and a last error for NULL.
+/// the others: they are not for secrets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
     answer("wasmrt_wasi_config_random_seed", false, || {
@@ -414,8 +402,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasm
     })
 }
 
-/// Sets a limit of contexts, `WASMRT_UNLIMITED` for none. True; false and a last error for a number
-/// that is no limit, or for NULL.
+/// Sets a limit of contexts, `WASMRT_UNLIMITED` for none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_limit(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -433,10 +420,10 @@ pub unsafe extern "C" fn wasmrt_wasi_config_limit(
     })
 }
 
-/// A context, own, for guests of a store. The configuration stays the caller's.
+/// Creates a context for guests of a store, own. Does not take the configuration.
 ///
-/// NULL and a last error if the limit of descriptors is below what is given, or for NULL. Must be
-/// passed to `wasmrt_wasi_delete`.
+/// Returns NULL and sets the last error if the limit on descriptors is too low for what is given, or
+/// for NULL. The context must eventually be passed to `wasmrt_wasi_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_new(
     store: Option<&mut wasm_store_t>,
@@ -449,21 +436,17 @@ pub unsafe extern "C" fn wasmrt_wasi_new(
     })
 }
 
-/// Deletes a context. Takes ownership. Its functions keep what they need. NULL: nothing happens.
+/// Deletes a context. Takes ownership. Its functions keep what they need. Does nothing for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: Option<Box<wasmrt_wasi_t>>) {
     guard((), || drop(wasi))
 }
 
-/// Writes a module's imports to `out`, own, in declared order: functions where they are WASI's, NULL
+/// Sets `*out` to a module's imports, own, in declared order: functions where they are WASI's, NULL
 /// where they are not, for the caller to fill in.
 ///
-/// They are for one instance: when it is made, its memory is bound to them, which is the one that it
-/// exports as "memory", or else its only one. Instantiating with them again, with another memory, is
-/// refused. While the start function of a module runs, a memory that the module defines is not bound
-/// yet: functions that need one give `EFAULT`. True; `out` must then be passed to
-/// `wasm_extern_vec_delete`. False and a last error if the module wants a function that WASI does not
-/// have, or for NULL; `out` is then empty.
+/// They are for one instance, see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
+/// if the module wants a function that WASI does not have; `*out` is then empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_imports(
     wasi: Option<&wasmrt_wasi_t>,
@@ -488,11 +471,11 @@ pub unsafe extern "C" fn wasmrt_wasi_imports(
     made
 }
 
-/// A function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
-/// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports`.
+/// Creates one function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
+/// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports` are.
 ///
-/// NULL and a last error if there is no such function, or for NULL. Must be passed to
-/// `wasm_func_delete`.
+/// Returns NULL and sets the last error if there is no such function, or for NULL. The function must
+/// eventually be passed to `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_func(
     wasi: Option<&wasmrt_wasi_t>,
@@ -511,8 +494,7 @@ pub unsafe extern "C" fn wasmrt_wasi_func(
 /// Binds a memory for those of a context's functions that no instance's memory is bound to: before
 /// an instance that imports them is made, or where it exports none.
 ///
-/// True; false and a last error if another memory was bound before, if the memory belongs to another
-/// store, or for NULL.
+/// Fails if another memory was bound before, or if the memory belongs to another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_bind_memory(
     wasi: Option<&mut wasmrt_wasi_t>,
@@ -527,11 +509,11 @@ pub unsafe extern "C" fn wasmrt_wasi_bind_memory(
 }
 
 /// Runs an instance: calls its `_start`, or else its `_initialize`, and writes the exit status to
-/// `status`, unless that is NULL: what the guest passed to `proc_exit`, or 0.
+/// `*out`, unless `out` is NULL: what the guest passed to `proc_exit`, or 0.
 ///
-/// Returns NULL, or a trap, own, if the guest trapped, and `status` is not written. An instance that
-/// exports neither, or of another store, is refused with a trap as well. With NULL for the context or
-/// the instance: NULL, nothing happens, and there is a last error.
+/// Returns NULL, or a trap, own, if the guest trapped; `*out` is not written then. An instance that
+/// exports neither, or that belongs to another store, is refused with a trap, too. If the context or
+/// the instance is NULL, nothing happens; the result is NULL, and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_start(
     wasi: Option<&mut wasmrt_wasi_t>,
@@ -554,9 +536,8 @@ pub unsafe extern "C" fn wasmrt_wasi_start(
     })
 }
 
-/// The status with which a guest of the context exited last, by `proc_exit` or at the end of
-/// `wasmrt_wasi_start`, written to `status`. True; false if none has yet, and false and a last error
-/// for NULL.
+/// Gets the status with which a guest of the context exited last, by `proc_exit` or at the end of
+/// `wasmrt_wasi_start`. Returns false without a last error if none has yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_exit_status(
     wasi: Option<&wasmrt_wasi_t>,
@@ -572,9 +553,9 @@ pub unsafe extern "C" fn wasmrt_wasi_exit_status(
 }
 
 /// Moves at most `size` bytes of what was captured of a stream to `to`, and writes their number to
-/// `count`: 0 if there are none. May be called while the guest runs, from host functions.
+/// `*out`: 0 if there are none. May be called while the guest runs, from host functions.
 ///
-/// True; false and a last error if the stream is not captured, or for NULL, with nothing written.
+/// Fails if the stream is not captured.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_read(
     wasi: Option<&mut wasmrt_wasi_t>,
@@ -598,8 +579,7 @@ pub unsafe extern "C" fn wasmrt_wasi_read(
     })
 }
 
-/// What WASI a module wants: the newest version that it imports anything of, a constant of
-/// `wasmrt_wasi_version_enum`, written to `version`. True; false and a last error for NULL.
+/// Gets what WASI a module wants: the newest version that it imports anything of.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_module_wasi(
     module: Option<&wasm_module_t>,
