@@ -25,16 +25,14 @@ static const struct {
      "(wasi_snapshot_preview1 and wasi_unstable) get the arguments FILE ARGS..., the standard\n"
      "streams, and the directories and variables given here; no others.\n"
      "\n"
-     "  --dir HOST[::GUEST][:ro]  give the directory HOST to the module, by the name GUEST or "
-     "else\n"
-     "                            HOST; with :ro, for reading only. May be repeated\n"
+     "  --dir HOST[::GUEST][:ro]  give the directory HOST to the module, by the name GUEST or\n"
+     "                            else HOST; with :ro, for reading only. May be repeated\n"
      "  --env NAME[=VALUE]        set an environment variable; without a value, to the one it has\n"
      "                            here, if any. May be repeated\n"
      "  --invoke NAME             call this exported function instead, with ARGS as numbers, and\n"
      "                            print its results, one in each line\n"
-     "  --timeout T               stop the module after T: seconds, or with a unit as in 500ms, "
-     "2s\n"
-     "                            or 1m\n"
+     "  --timeout T               stop the module when it has run for T: seconds, or with a unit\n"
+     "                            as in 500ms, 2s or 1m\n"
      "  --fuel N                  stop the module after about N instructions\n"
      "  --max-memory N            allow N bytes of memory; K, M and G stand for powers of 1024\n"
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
@@ -54,13 +52,12 @@ static const struct {
      "\n"
      "  --backend NAME            the engine, which decides what it supports\n"},
     {"compile", compile_command, "compile a module ahead of time", "[OPTIONS] FILE",
-     "Compiles a module and writes an artifact, which 'wasmrt run' takes in place of the module "
-     "and\n"
-     "starts faster. It works with the version and the engine that made it.\n"
+     "Compiles a module and writes an artifact, which 'wasmrt run' takes in place of the module\n"
+     "and starts faster. It works with the version and the engine that made it.\n"
      "\n"
-     "  -o, --output OUT          where to write; \"-\" is standard output. By default the name "
-     "of\n"
-     "                            FILE with the extension .cwasm, in the current directory\n"
+     "  -o, --output OUT          where to write; \"-\" is standard output. By default the\n"
+     "                            name of FILE with the extension .cwasm, in the current\n"
+     "                            directory\n"
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
      "  --fuel                    make an artifact for 'run --fuel'\n"
      "  --timeout                 make an artifact for 'run --timeout'\n"},
@@ -71,9 +68,9 @@ static const struct {
     {"wat2wasm", wat2wasm_command, "convert text to a binary", "[-o OUT] FILE",
      "Converts a module from the text format to the binary format.\n"
      "\n"
-     "  -o, --output OUT          where to write; \"-\" is standard output. By default the name "
-     "of\n"
-     "                            FILE with the extension .wasm, in the current directory\n"},
+     "  -o, --output OUT          where to write; \"-\" is standard output. By default the\n"
+     "                            name of FILE with the extension .wasm, in the current\n"
+     "                            directory\n"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
