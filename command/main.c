@@ -96,7 +96,7 @@ static int print_help(void) {
       "\n"
       "  --help, --version\n"
       "\n" ABOUT_FILES
-      "\n"
+      "\n\n"
       "Exit status: 0 for success, 1 if a module fails, 2 for wrong use; 'run' exits as the "
       "module\n"
       "does.\n",
