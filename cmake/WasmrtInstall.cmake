@@ -1,5 +1,5 @@
-# `cmake --install`: headers, both libraries, wasmrt.pc and the CMake package. Nothing in it names the prefix, so an
-# installed tree may be moved.
+# `cmake --install`: headers, both libraries, wasmrt.pc and the CMake package; command/CMakeLists.txt adds the program.
+# Nothing in it names the prefix, so an installed tree may be moved.
 include(CMakePackageConfigHelpers)
 
 set(package_directory "${CMAKE_INSTALL_LIBDIR}/cmake/wasmrt")

@@ -74,6 +74,13 @@ class Check:
         expect("SONAME", re.findall(r"\(SONAME\).*\[(.*)\]", dynamic), [self.soname])
         expect("RPATH and RUNPATH", re.findall(r"\((?:RPATH|RUNPATH)\).*", dynamic), [])
 
+    def command(self):
+        """The program and its manual page are installed, and it finds the library beside it."""
+        expect("the manual page is installed", (self.prefix / "share/man/man1/wasmrt.1").is_file(), True)
+        environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+        found = run(self.prefix / "bin/wasmrt", "--version", env=environment)
+        expect("the program's version", found.split()[:2], ["wasmrt", self.options.version])
+
     def versions(self):
         """Programs ask for the version of the symbols; those linked with a library that had none yet run, too."""
         directory = fresh(self.work / "versions")
@@ -182,6 +189,7 @@ class Check:
 
 def main():
     checks = {
+        "command": Check.command,
         "install": Check.install,
         "links": Check.links,
         "versions": Check.versions,
