@@ -93,12 +93,9 @@ wasm_engine_t* new_engine(const words_t* words, wasm_config_t* config, const cha
 // Replaces WebAssembly text by the binary. Leaves anything else as it is.
 void text_to_binary(const char* path, wasm_byte_vec_t* bytes);
 
-// Returns whether the bytes may be an artifact: they are neither text nor a binary. Whether they
-// are is for the library to say.
-bool may_be_artifact(const wasm_byte_vec_t* bytes);
-
-// Makes a module of a binary, text or an artifact. `path` is for messages.
-wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_t* bytes);
+// Makes a module of a binary, text or, if that is allowed, an artifact. `path` is for messages.
+wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_t* bytes,
+                           bool allow_precompiled);
 
 // -------------------------------------------------------------------------------------------------
 // Types and values as text: text.c

@@ -21,10 +21,7 @@ int validate_command(words_t* words) {
   wasm_engine_t* engine = new_engine(words, wasm_config_new(), backend);
   wasm_store_t* store = wasm_store_new(engine);
   text_to_binary(path, &bytes);
-  if (may_be_artifact(&bytes))
-    wasm_module_delete(load_module(store, path, &bytes)); // it was validated before
-  else if (!wasm_module_validate(store, &bytes))
-    fail("%s: %s", path, reason());
+  if (!wasm_module_validate(store, &bytes)) fail("%s: %s", path, reason());
   wasm_store_delete(store);
   wasm_engine_delete(engine);
   wasm_byte_vec_delete(&bytes);
@@ -59,7 +56,7 @@ int compile_command(words_t* words) {
   wasmrt_config_set_interruption(config, with_timeout);
   wasm_engine_t* engine = new_engine(words, config, backend);
   wasm_store_t* store = wasm_store_new(engine);
-  wasm_module_t* module = load_module(store, path, &bytes);
+  wasm_module_t* module = load_module(store, path, &bytes, false);
   wasm_module_serialize(module, &artifact);
   if (artifact.size == 0) fail("%s: %s", path, reason());
   write_output(output ? output : own_path, &artifact);

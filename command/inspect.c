@@ -51,7 +51,7 @@ int inspect_command(words_t* words) {
   read_input(words, path, &bytes);
   wasm_engine_t* engine = new_engine(words, wasm_config_new(), backend);
   wasm_store_t* store = wasm_store_new(engine);
-  wasm_module_t* module = load_module(store, path, &bytes);
+  wasm_module_t* module = load_module(store, path, &bytes, false);
   printf("wasi: %s\n", wasi_name(module));
   print_imports(module);
   print_exports(module);

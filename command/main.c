@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define ABOUT_FILES                                                                             \
-  "FILE is a WebAssembly binary, text (.wat) or an artifact of 'wasmrt compile'; its content\n" \
+#define ABOUT_FILES                                                                      \
+  "FILE is a WebAssembly binary or text (.wat), for run also an artifact; its content\n" \
   "tells which. \"-\" is standard input."
 
 static const struct {
@@ -36,11 +36,13 @@ static const struct {
      "  --fuel N                  stop the module after about N instructions\n"
      "  --max-memory N            allow N bytes of memory; K, M and G stand for powers of 1024\n"
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
+     "  --allow-precompiled       take an artifact of 'wasmrt compile', which must be trusted: it\n"
+     "                            may hold machine code\n"
      "\n"
      "All words after FILE belong to the module. The exit status is the module's; 1 if it fails;\n"
      "2 if the command is used wrongly.\n"
      "\n"
-     "A binary or text need not be trusted. An artifact must be: it may hold machine code.\n"},
+     "A binary or text need not be trusted.\n"},
     {"inspect", inspect_command, "show what a module imports and exports", "[--backend NAME] FILE",
      "Shows which WASI a module needs, then its imports and exports with their types, one in each\n"
      "line. Does not run it.\n"
@@ -52,8 +54,9 @@ static const struct {
      "\n"
      "  --backend NAME            the engine, which decides what it supports\n"},
     {"compile", compile_command, "compile a module ahead of time", "[OPTIONS] FILE",
-     "Compiles a module and writes an artifact, which 'wasmrt run' takes in place of the module\n"
-     "and starts faster. It works with the version and the engine that made it.\n"
+     "Compiles a module and writes an artifact, which 'wasmrt run --allow-precompiled' takes in\n"
+     "place of the module and starts faster. It works with the version and the engine that made "
+     "it.\n"
      "\n"
      "  -o, --output OUT          where to write; \"-\" is standard output. By default the\n"
      "                            name of FILE with the extension .cwasm, in the current\n"

@@ -89,15 +89,19 @@ void text_to_binary(const char* path, wasm_byte_vec_t* bytes) {
   *bytes = binary;
 }
 
-bool may_be_artifact(const wasm_byte_vec_t* bytes) {
-  return bytes->size > 0 && !bytes->data[0] &&
-         memcmp(bytes->data, "\0asm", bytes->size < 4 ? bytes->size : 4) != 0;
+bool is_artifact(const wasm_byte_vec_t* bytes) {
+  return bytes->size >= 7 && memcmp(bytes->data, "\0wasmrt", 7) == 0;
 }
 
-wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_t* bytes) {
+wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_t* bytes,
+                           bool allow_precompiled) {
   text_to_binary(path, bytes);
-  wasm_module_t* module = may_be_artifact(bytes) ? wasm_module_deserialize(store, bytes)
-                                                 : wasm_module_new(store, bytes);
+  bool artifact = is_artifact(bytes);
+  if (artifact && !allow_precompiled)
+    fail("%s: an artifact may hold machine code; if you trust it, run it with --allow-precompiled",
+         path);
+  wasm_module_t* module =
+      artifact ? wasm_module_deserialize(store, bytes) : wasm_module_new(store, bytes);
   if (!module) fail("%s: %s", path, reason());
   return module;
 }

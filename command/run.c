@@ -9,6 +9,7 @@
 typedef struct settings_t {
   const char* backend;
   const char* invoke;
+  bool allow_precompiled;
   bool has_fuel, has_timeout, has_max_memory;
   uint64_t fuel, timeout, max_memory;
 } settings_t;
@@ -75,6 +76,8 @@ static settings_t read_options(words_t* words, wasmrt_wasi_config_t* wasi) {
         wrong_use(words->command,
                   "--max-memory needs a number of bytes, such as 65536, 512K, 64M or 1G, not '%s'",
                   value);
+    } else if (take_flag(words, "--allow-precompiled")) {
+      settings.allow_precompiled = true;
     } else {
       unknown_option(words);
     }
@@ -267,7 +270,7 @@ int run_command(words_t* words) {
   wasm_byte_vec_t bytes;
   read_input(words, path, &bytes);
   wasm_store_t* store = new_store(words, &settings);
-  wasm_module_t* module = load_module(store, path, &bytes);
+  wasm_module_t* module = load_module(store, path, &bytes, settings.allow_precompiled);
   wasm_byte_vec_delete(&bytes);
 
   wasm_exporttype_vec_t exports;

@@ -1255,6 +1255,15 @@ wasm_func_t *wasmrt_wasi_func(const wasmrt_wasi_t *wasi,
                               const char *module,
                               const char *name);
 
+// Has a linker find the functions of WASI that are not defined in it by name. Does not take the
+// context. They are made anew for each instance, also for prepared ones. A context that was given
+// before is replaced.
+//
+// Fails if the linker belongs to another store.
+WASM_API_EXTERN
+bool wasmrt_linker_define_wasi(wasmrt_linker_t *linker,
+                               const wasmrt_wasi_t *wasi);
+
 // Binds a memory for those of a context's functions that no instance's memory is bound to: before
 // an instance that imports them is made, or where it exports none.
 //

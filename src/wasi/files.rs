@@ -323,8 +323,11 @@ pub fn fd_renumber(call: Call, from: u32, to: u32) -> Answer {
     Ok(call.wasi().descriptors.renumber(from, to)?)
 }
 
+/// Makes a position of an offset.
+type ToPosition = fn(i64) -> Result<SeekFrom, Errno>;
+
 /// Where a seek is counted from, as each version numbers it.
-pub fn whence(number: u32, version: Version) -> Result<fn(i64) -> Result<SeekFrom, Errno>, Errno> {
+pub fn whence(number: u32, version: Version) -> Result<ToPosition, Errno> {
     const START: fn(i64) -> Result<SeekFrom, Errno> =
         |offset| u64::try_from(offset).map(SeekFrom::Start).map_err(|_| Errno::Invalid);
     const CURRENT: fn(i64) -> Result<SeekFrom, Errno> = |offset| Ok(SeekFrom::Current(offset));

@@ -24,6 +24,7 @@ pub use self::context::{ImportSet, Wasi};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{ExternKind, ExternType};
 use crate::runtime::binary::declarations::Import;
+use crate::runtime::core::linker::Provider;
 use crate::runtime::core::module::Module;
 use crate::runtime::core::object::{Handle, Object, Typed, wrong_kind};
 use crate::runtime::core::store::Store;
@@ -54,6 +55,18 @@ pub fn imports(wasi: &Arc<Wasi>, store: &Store, module: &Module) -> Result<Vec<O
     let set = ImportSet::new(wasi);
     let imports = module.declarations.imports.iter();
     imports.map(|import| function_of(import).map(|row| row?.function(store, &set)).transpose()).collect()
+}
+
+/// What a linker asks for the functions of a context.
+pub struct Imports(pub Arc<Wasi>);
+
+impl Provider for Imports {
+    fn imports(&self, store: &Store, module: &Module) -> Result<Vec<Option<Handle>>> {
+        let set = ImportSet::new(&self.0);
+        let imports = module.declarations.imports.iter();
+        let known = |import: &Import| function_of(import).and_then(Result::ok);
+        imports.map(|import| known(import).map(|row| row.function(store, &set)).transpose()).collect()
+    }
 }
 
 /// Makes one function, with a set of its own.

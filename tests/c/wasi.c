@@ -958,6 +958,64 @@ TEST(each_set_of_imports_is_for_one_memory) {
   fixture_delete(&fixture);
 }
 
+TEST(linkers_find_wasi_anew_for_each_instance) {
+  fixture_t fixture = fixture_new(), other = fixture_new();
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_capture(config, WASMRT_WASI_STDOUT, 100));
+  wasmrt_wasi_t* wasi = wasmrt_wasi_new(fixture.store, config);
+  wasmrt_wasi_t* foreign = wasmrt_wasi_new(other.store, config);
+  wasmrt_wasi_config_delete(config);
+  wasmrt_linker_t *linker = wasmrt_linker_new(fixture.store),
+                  *front = wasmrt_linker_new(fixture.store);
+  REQUIRE(wasi && foreign && linker && front);
+  CHECK_FAILS(!wasmrt_linker_define_wasi(linker, foreign));
+  CHECK_CONTAINS(wasmrt_last_error_message(), "different stores");
+  CHECK_FAILS(!wasmrt_linker_define_wasi(linker, NULL));
+  CHECK_FAILS(!wasmrt_linker_define_wasi(NULL, wasi));
+  CHECK(wasmrt_linker_define_wasi(linker, wasi));
+  // The next linker's is asked as well.
+  CHECK(wasmrt_linker_set_next(front, linker));
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"wasi_snapshot_preview1\" \"fd_write\""
+      "    (func $write (param i32 i32 i32 i32) (result i32)))"
+      "  (memory (export \"memory\") 1) (data (i32.const 0) \"\\08\\00\\00\\00\\01\\00\\00\\00x\")"
+      "  (func (export \"_start\")"
+      "    (if (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))"
+      "      (then (unreachable)))))");
+  wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(front, module);
+  REQUIRE(pre);
+  for (int i = 0; i < 4; i++) {
+    wasm_instance_t* instance = i < 2 ? wasmrt_instance_pre_instantiate(pre, NULL)
+                                      : wasmrt_linker_instantiate(front, module, NULL);
+    REQUIRE(instance);
+    int32_t status = 77;
+    CHECK_NO_TRAP(wasmrt_wasi_start(wasi, instance, &status));
+    CHECK_INT(status, 0);
+    wasm_instance_delete(instance);
+  }
+  char text[8];
+  size_t count = 0;
+  CHECK(wasmrt_wasi_read(wasi, WASMRT_WASI_STDOUT, text, sizeof text, &count));
+  CHECK_INT(count, 4);
+  // What is defined under the same name comes first; a name that WASI does not have is missing.
+  wasm_module_t* unknown = module_from_wat(
+      fixture.store, "(module (import \"wasi_snapshot_preview1\" \"fd_wirte\" (func)))");
+  CHECK_FAILS(wasmrt_linker_prepare(front, unknown) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LINK);
+  CHECK_CONTAINS(wasmrt_last_error_message(),
+                 "\"fd_wirte\": expected a function () -> (): it is not");
+  wasm_module_delete(unknown);
+  wasmrt_instance_pre_delete(pre);
+  wasm_module_delete(module);
+  wasmrt_linker_delete(linker);
+  wasmrt_linker_delete(front);
+  wasmrt_wasi_delete(foreign);
+  wasmrt_wasi_delete(wasi);
+  fixture_delete(&other);
+  fixture_delete(&fixture);
+}
+
 TEST(start_functions_write_to_memory_that_is_imported) {
   fixture_t fixture = fixture_new();
   wasmrt_wasi_t* wasi = capturing(fixture.store);

@@ -185,27 +185,31 @@ class Checker:
         self.check(["wat2wasm", "-o", "-", "-"], status=1, input=b"<html>", stderr="wasmrt: -: .*HTML.*\n")
 
     def conversions(self, directory):
-        """Text, binary and artifact of a module are the same to every command."""
+        """Text and binary of a module are the same to every command; artifacts are run if that is allowed."""
         here = {"cwd": directory}
         self.check(["wat2wasm", HELLO], **here)
         self.check(["compile", "hello.wasm"], **here)
         self.check(["compile", "-o", "other", HELLO], **here)
-        for file in ["hello.wasm", "hello.cwasm", "other"]:
-            self.check(["run", file], stdout="hello\n", **here)
-            self.check(["inspect", file], stdout=INSPECTED, **here)
-            self.check(["validate", file], **here)
+        self.check(["run", "hello.wasm"], stdout="hello\n", **here)
+        self.check(["inspect", "hello.wasm"], stdout=INSPECTED, **here)
+        self.check(["validate", "hello.wasm"], **here)
+        for file in ["hello.cwasm", "other"]:
+            self.check(["run", "--allow-precompiled", file], stdout="hello\n", **here)
+            self.check(["run", file], status=1, stderr="wasmrt: .*--allow-precompiled\n", **here)
+            self.check(["inspect", file], status=1, stderr="wasmrt: .*--allow-precompiled\n", **here)
+            self.check(["validate", file], status=1, stderr="wasmrt: .*serialized module.*\n", **here)
         if (directory / "hello.wasm").read_bytes()[:4] != b"\0asm":
             self.wrong.append("wat2wasm did not write a binary")
         self.check(["wat2wasm", "hello.wasm"], status=2, stderr="wasmrt: .*name another with -o; see .*\n", **here)
         self.check(["compile", "--fuel", "--timeout", "-o", "limited", LOOP], **here)
-        self.check(["run", "--fuel", "100000", "--timeout", "60", "limited"], status=1,
+        self.check(["run", "--fuel", "100000", "--timeout", "60", "--allow-precompiled", "limited"], status=1,
                    stderr="wasmrt: limited: .*fuel.*\n(  at .*\n)?", **here)
-        self.check(["run", "limited"], status=1, stderr="wasmrt: limited: .*(settings|fuel).*\n", **here)
+        self.check(["run", "--allow-precompiled", "limited"], status=1, stderr="wasmrt: limited: .*(settings|fuel).*\n", **here)
         self.check(["wat2wasm", "-o", "no/where", HELLO], status=1, stderr="wasmrt: cannot write no/where: .*\n", **here)
         damaged = bytearray((directory / "hello.cwasm").read_bytes())
         damaged[-1] ^= 1
         (directory / "damaged").write_bytes(damaged)
-        self.check(["run", "damaged"], status=1, stderr="wasmrt: damaged: .*\n", **here)
+        self.check(["run", "--allow-precompiled", "damaged"], status=1, stderr="wasmrt: damaged: .*\n", **here)
 
     def streams(self):
         """Standard output that is closed, full, or has no reader; a guest that closes its own."""

@@ -19,6 +19,7 @@
 //! `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
 //! needs it any more, on the thread that lets go of it; at once if the function fails.
 
+use super::linker::wasmrt_linker_t;
 use super::value;
 use crate::c_api::families::vector::{Parts, Vector};
 use crate::c_api::ffi::{Argument, c_type, give, give_handle, null, required_mut};
@@ -37,6 +38,7 @@ use crate::runtime::core::store::StoreHandle;
 use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 use std::sync::Arc;
 
 c_type!(
@@ -488,6 +490,26 @@ pub unsafe extern "C" fn wasmrt_wasi_func(
         let (module, name) = unsafe { (string(module, "a module's name")?, string(name, "a name")?) };
         let (module, name) = (module.to_string_lossy(), name.to_string_lossy());
         Ok(give_handle(wasi::function(wasi, store, &module, &name)?))
+    })
+}
+
+/// Has a linker find the functions of WASI that are not defined in it by name. Does not take the
+/// context. They are made anew for each instance, also for prepared ones. A context that was given
+/// before is replaced.
+///
+/// Fails if the linker belongs to another store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_linker_define_wasi(
+    linker: Option<&mut wasmrt_linker_t>,
+    wasi: Option<&wasmrt_wasi_t>,
+) -> bool {
+    answer("wasmrt_linker_define_wasi", false, || {
+        let (linker, Context { wasi, store }) = (linker.required()?.clone(), wasi.required()?);
+        if !store.is(linker.store()) {
+            return Err(Error::misuse("the linker and the WASI context belong to different stores"));
+        }
+        linker.set_provider(Rc::new(wasi::Imports(wasi.clone())));
+        Ok(true)
     })
 }
 

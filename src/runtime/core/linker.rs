@@ -5,7 +5,7 @@ use super::global::Global;
 use super::instance::{self, Linked};
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Handle, Object, Typed, wrong_kind};
+use super::object::{Handle, Object, Retained, Typed, wrong_kind};
 use super::store::{Store, StoreHandle};
 use super::table::Table;
 use super::trap::{Cause, Trap};
@@ -36,12 +36,20 @@ pub enum Unknown {
 /// What is defined in one module.
 type Names = BTreeMap<Box<str>, Handle>;
 
+/// Makes functions that are for one instance each, such as those of an interface that works on the instance's memory.
+pub trait Provider {
+    /// For each import of the module, in its order: a new function, or `None` if the import is none of the interface.
+    fn imports(&self, store: &Store, module: &Module) -> Result<Vec<Option<Handle>>>;
+}
+
 /// Definitions by module and name. Belongs to a store, and keeps it and what is defined.
 pub struct Linker {
     /// In order, so that messages do not depend on chance; and no hashes, since the names may be a guest's exports.
     definitions: RefCell<BTreeMap<Box<str>, Names>>,
     /// Asked for what is not defined here.
     next: RefCell<Option<Rc<Linker>>>,
+    /// Asked for what is defined nowhere.
+    provider: RefCell<Option<Rc<dyn Provider>>>,
     pub allows_shadowing: Cell<bool>,
     pub unknown: Cell<Unknown>,
     /// Dropped last: what is defined belongs to it.
@@ -54,6 +62,7 @@ impl Linker {
             store: StoreHandle::new(store),
             definitions: RefCell::default(),
             next: RefCell::new(None),
+            provider: RefCell::new(None),
             allows_shadowing: Cell::new(false),
             unknown: Cell::default(),
         }
@@ -168,19 +177,54 @@ impl Linker {
     pub fn instantiate(&self, module: &Arc<Module>) -> Result<Handle, Handle> {
         let linked = instance::check_room(&self.store, module).and_then(|()| self.link(module));
         match linked {
-            Ok(linked) => instance::instantiate_linked(&self.store, module, &linked),
+            Ok((linked, _)) => instance::instantiate_linked(&self.store, module, &linked),
             Err(error) => Err(self.store.error_trap(error)),
         }
     }
 
     /// Checks the imports of a module once, to instantiate it often.
     pub fn prepare(&self, module: &Arc<Module>) -> Result<Prepared> {
-        Ok(Prepared { store: StoreHandle::new(&self.store), module: module.clone(), linked: self.link(module)? })
+        let (linked, provided) = self.link(module)?;
+        Ok(Prepared { linked, provided, module: module.clone(), store: StoreHandle::new(&self.store) })
     }
 
-    fn link(&self, module: &Arc<Module>) -> Result<Linked> {
+    /// Sets what makes functions for imports that are defined nowhere.
+    pub fn set_provider(&self, provider: Rc<dyn Provider>) {
+        let former = self.provider.replace(Some(provider));
+        // Its finalizers may use the linker.
+        drop(former);
+    }
+
+    /// This linker's provider, or the next one's.
+    fn provider(&self) -> Option<Rc<dyn Provider>> {
+        let own = self.provider.borrow().clone();
+        own.or_else(|| {
+            let mut linker = self.next.borrow().clone();
+            while let Some(next) = linker {
+                if let Some(provider) = &*next.provider.borrow() {
+                    return Some(provider.clone());
+                }
+                linker = next.next.borrow().clone();
+            }
+            None
+        })
+    }
+
+    /// The imports, and what has to make some of them anew for each instance.
+    fn link(&self, module: &Arc<Module>) -> Result<(Linked, Option<Provided>)> {
         let imports = module.declarations.imports.iter();
-        let found: Vec<_> = imports.map(|import| self.get(&import.module, &import.name)).collect();
+        let mut found: Vec<_> = imports.map(|import| self.get(&import.module, &import.name)).collect();
+        let provided = self.provider().filter(|_| found.iter().any(Option::is_none)).map(|provider| {
+            let mut positions = Vec::new();
+            for (position, made) in provider.imports(&self.store, module)?.into_iter().enumerate() {
+                if found[position].is_none() && made.is_some() {
+                    found[position] = made;
+                    positions.push(position);
+                }
+            }
+            Ok(Provided { provider, positions })
+        });
+        let provided = provided.transpose()?.filter(|provided| !provided.positions.is_empty());
         let hints = Cell::new(MAX_HINTS);
         let given = |position: usize, import: &Import| match &found[position] {
             Some(object) => Ok(Some(&**object)),
@@ -192,7 +236,7 @@ impl Linker {
                 Err(format!("it is not defined{}", self.hint(&import.module, &import.name)))
             }
         };
-        instance::link(&self.store, module, given, |import| self.stand_in(import))
+        Ok((instance::link(&self.store, module, given, |import| self.stand_in(import))?, provided))
     }
 
     /// Whether something is made for an import of this type that is not defined.
@@ -281,9 +325,16 @@ const MAX_COMPARED_LENGTH: usize = 80;
 /// From 0, nothing in common, to 1, equal.
 const SIMILAR: f64 = 0.8;
 
+/// What makes the imports at some positions.
+struct Provided {
+    provider: Rc<dyn Provider>,
+    positions: Vec<usize>,
+}
+
 /// A module whose imports have been found and checked.
 pub struct Prepared {
     linked: Linked,
+    provided: Option<Provided>,
     module: Arc<Module>,
     /// Dropped last: what is linked belongs to it.
     store: StoreHandle,
@@ -295,7 +346,17 @@ impl Prepared {
     }
 
     pub fn instantiate(&self) -> Result<Handle, Handle> {
-        instance::instantiate_linked(&self.store, &self.module, &self.linked)
+        let Some(Provided { provider, positions }) = &self.provided else {
+            return instance::instantiate_linked(&self.store, &self.module, &self.linked);
+        };
+        let mut linked = self.linked.clone();
+        let made = provider.imports(&self.store, &self.module).map_err(|error| self.store.error_trap(error))?;
+        for position in positions {
+            if let Some(made) = &made[*position] {
+                linked[*position] = Retained::new(made);
+            }
+        }
+        instance::instantiate_linked(&self.store, &self.module, &linked)
     }
 }
 
