@@ -996,13 +996,13 @@ WASM_API_EXTERN bool wasmrt_wat2wasm(const char *text, size_t length, wasm_byte_
 // imports again, with another memory, fails. While a module's own start function runs, a memory
 // that the module defines is not bound yet: functions that need one return `EFAULT` to it.
 //
-// The functions that return bool return true on success, and false with a last error otherwise;
-// nothing is changed then. Numbers that are not values of an enum, and NULL, are errors. Files,
-// directories and descriptors are opened or duplicated when they are given.
+// The functions that return bool return true on success. Otherwise they return false, set the last
+// error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files and
+// directories are opened, and descriptors duplicated, when they are given.
 //
 // Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
-// `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
-// needs it any more, on the thread that lets go of it; at once if the function fails.
+// `finalizer`, unless NULL, is called once with `env` when neither the configuration nor a context
+// needs it any more, on the thread that frees the last of them; at once if the function fails.
 
 // The standard streams, with the numbers that guests have for them.
 typedef enum wasmrt_wasi_stream_enum {
@@ -1034,7 +1034,7 @@ typedef enum wasmrt_wasi_clock_enum {
   WASMRT_WASI_CLOCK_THREAD_CPUTIME = 3,
 } wasmrt_wasi_clock_enum;
 
-// What a guest can have too much of.
+// The limits of contexts.
 typedef enum wasmrt_wasi_limit_enum {
   // Descriptors that are open at a time, streams and directories included: 1,024 by default, and
   // at most 65,536. Beyond it is `EMFILE`.
@@ -1044,7 +1044,7 @@ typedef enum wasmrt_wasi_limit_enum {
   WASMRT_WASI_LIMIT_FILE_BYTES = 1,
 } wasmrt_wasi_limit_enum;
 
-// The versions of WASI that there are functions of.
+// The versions of WASI whose functions the library has.
 typedef enum wasmrt_wasi_version_enum {
   // None.
   WASMRT_WASI_NONE = 0,
@@ -1072,12 +1072,14 @@ typedef struct wasmrt_wasi_t wasmrt_wasi_t;
 // A standard stream: a value of `wasmrt_wasi_stream_enum`.
 typedef uint32_t wasmrt_wasi_stream_t;
 
-// Reads at most `size` bytes, 1 or more, to `to`. Returns how many, 0 at the end, or an error
-// number of the system (`EIO`), negated, which the guest gets. May use the guest's store.
+// Reads at most `size` bytes, which is 1 or more, to `to`. Returns the number of bytes, 0 at the
+// end, or a negated error number of the system, such as `-EIO`, which the guest gets. May use the
+// guest's store.
 typedef ptrdiff_t (*wasmrt_wasi_reader_t)(void *env, void *to, size_t size);
 
-// Takes at most `size` bytes, 1 or more, from `from`. Returns how many, or an error number of the
-// system (`EPIPE`), negated, which the guest gets. May use the guest's store.
+// Takes at most `size` bytes, which is 1 or more, from `from`. Returns the number of bytes, or a
+// negated error number of the system, such as `-EPIPE`, which the guest gets. May use the guest's
+// store.
 typedef ptrdiff_t (*wasmrt_wasi_writer_t)(void *env, const void *from, size_t size);
 
 // What a guest may do with a directory: a value of `wasmrt_wasi_access_enum`.
@@ -1092,7 +1094,7 @@ typedef uint64_t (*wasmrt_wasi_clock_callback_t)(void *env);
 // Writes `size` random bytes to `to`. Returns whether it did; the guest gets `EIO` otherwise.
 typedef bool (*wasmrt_wasi_random_callback_t)(void *env, void *to, size_t size);
 
-// Something that a context has a limit for: a value of `wasmrt_wasi_limit_enum`.
+// A limit of contexts: a value of `wasmrt_wasi_limit_enum`.
 typedef uint32_t wasmrt_wasi_limit_t;
 
 // A version of WASI: a value of `wasmrt_wasi_version_enum`.
@@ -1115,16 +1117,16 @@ bool wasmrt_wasi_config_env(wasmrt_wasi_config_t *config,
                             const char *name,
                             const char *value);
 
-// Sets all environment variables that this process has now.
+// Sets the environment variables that this process has now.
 WASM_API_EXTERN bool wasmrt_wasi_config_inherit_env(wasmrt_wasi_config_t *config);
 
-// Makes a stream this process's own, as it is now. Fails if that is closed.
+// Connects a stream to the same stream of this process. Fails if that is closed.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_inherit(wasmrt_wasi_config_t *config,
                                 wasmrt_wasi_stream_t stream);
 
-// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
-// start, or at its end if `append`. A file that is written is made if it is not there.
+// Connects a stream to a file, which is opened now. As standard input it is read; otherwise it is
+// written, from its start, or at its end if `append` is true, and created if it does not exist.
 //
 // Contexts of the configuration share its position. Fails if it cannot be opened; the message
 // names it.
@@ -1134,28 +1136,28 @@ bool wasmrt_wasi_config_file(wasmrt_wasi_config_t *config,
                              const char *path,
                              bool append);
 
-// Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
-// the caller's. Fails if it is not open.
+// Connects a stream to an open descriptor: a file, pipe, socket or terminal. Duplicates it; `fd`
+// stays the caller's. Fails if it is not open.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_fd(wasmrt_wasi_config_t *config,
                            wasmrt_wasi_stream_t stream,
                            int fd);
 
-// Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
-// start. `bytes` may be NULL if `size` is 0.
+// Sets what standard input has: the `size` bytes at `bytes`, which are copied. Each context reads
+// them from the start. `bytes` may be NULL if `size` is 0.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_stdin_bytes(wasmrt_wasi_config_t *config,
                                     const void *bytes,
                                     size_t size);
 
-// Makes standard input what `reader` gives. Takes `env`, see above, as do the functions below.
+// Has standard input read from `reader`. Takes `env`, as do the functions below; see above.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_reader(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_reader_t reader,
                                void *env,
                                void (*finalizer)(void *arg1));
 
-// Gives what is written to a stream, but not standard input, to `writer`.
+// Passes what is written to standard output or standard error to `writer`.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_writer(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_stream_t stream,
@@ -1163,19 +1165,20 @@ bool wasmrt_wasi_config_writer(wasmrt_wasi_config_t *config,
                                void *env,
                                void (*finalizer)(void *arg1));
 
-// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most
-// `size` bytes at a time. A write that finds less room writes less, one that finds none fails with
-// `ENOSPC`. Fails for standard input.
+// Keeps what is written to standard output or standard error for `wasmrt_wasi_read`: at most `size`
+// bytes at a time. A write that finds less room writes less; one that finds none fails with
+// `ENOSPC`.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_capture(wasmrt_wasi_config_t *config,
                                 wasmrt_wasi_stream_t stream,
                                 size_t size);
 
-// Gives the guest a directory of the host's, `host`, and everything beneath it. The guest calls it
-// `guest`, such as "/data", or "." for its current directory. It is opened now.
+// Gives the guest the directory `host` of this system, and everything beneath it. The guest calls
+// it `guest`, such as "/data", or "." for its current directory. It is opened now.
 //
-// What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
-// Fails if it is no directory or cannot be opened, in which case the message names it, or if the
+// Paths that lead out of it are refused with `EPERM`: by `..`, as absolute paths, or through
+// symbolic links.
+// Fails if it is not a directory or cannot be opened, in which case the message names it, or if the
 // guest has one of this name already.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_preopen(wasmrt_wasi_config_t *config,
@@ -1191,13 +1194,14 @@ bool wasmrt_wasi_config_preopen_fd(wasmrt_wasi_config_t *config,
                                    const char *guest,
                                    wasmrt_wasi_access_t access);
 
-// Sets whether the guest also gets a directory "/", which lists those that it was given. They can
-// be reached through it, but nothing can be made in it. Off by default.
+// Sets whether the guest also gets a directory "/" that lists the directories that it was given.
+// They can be reached through it, but nothing can be created in it. Off by default.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_virtual_root(wasmrt_wasi_config_t *config,
                                      bool enabled);
 
-// Makes a clock what `callback` says. How long a guest sleeps is the system's affair all the same.
+// Has a clock read from `callback`. How long a guest sleeps is measured by the system's clock all
+// the same.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_clock(wasmrt_wasi_config_t *config,
                               wasmrt_wasi_clock_t clock,
@@ -1205,15 +1209,15 @@ bool wasmrt_wasi_config_clock(wasmrt_wasi_config_t *config,
                               void *env,
                               void (*finalizer)(void *arg1));
 
-// Makes random bytes what `callback` gives, some at a time.
+// Has random bytes come from `callback`, some at a time.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_random(wasmrt_wasi_config_t *config,
                                wasmrt_wasi_random_callback_t random_callback,
                                void *env,
                                void (*finalizer)(void *arg1));
 
-// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
-// the others: they are not for secrets.
+// Has random bytes computed from `seed`, the same in each context. From some of them the others can
+// be computed: they are not for secrets.
 WASM_API_EXTERN
 bool wasmrt_wasi_config_random_seed(wasmrt_wasi_config_t *config,
                                     uint64_t seed);
@@ -1238,7 +1242,7 @@ WASM_API_EXTERN void wasmrt_wasi_delete(wasmrt_wasi_t *wasi);
 // Sets `*out` to a module's imports, own, in declared order: functions where they are WASI's, NULL
 // where they are not, for the caller to fill in.
 //
-// They are for one instance, see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
+// They are for one instance; see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
 // if the module wants a function that WASI does not have; `*out` is then empty.
 WASM_API_EXTERN
 bool wasmrt_wasi_imports(const wasmrt_wasi_t *wasi,
@@ -1255,9 +1259,9 @@ wasm_func_t *wasmrt_wasi_func(const wasmrt_wasi_t *wasi,
                               const char *module,
                               const char *name);
 
-// Has a linker find the functions of WASI that are not defined in it by name. Does not take the
-// context. They are made anew for each instance, also for prepared ones. A context that was given
-// before is replaced.
+// Has a linker use a context for functions of WASI that are not defined by name. Does not take the
+// context. The functions are created anew for each instance, also of a prepared one. Replaces the
+// context that was set before.
 //
 // Fails if the linker belongs to another store.
 WASM_API_EXTERN

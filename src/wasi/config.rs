@@ -10,22 +10,22 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-/// Reads up to so many bytes to a place; returns how many, 0 at the end, or a negative error number.
+/// Reads up to `size` bytes to `to`. Returns their number, 0 at the end, or a negative error number.
 pub type ReadCallback = unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> isize;
-/// Writes up to so many bytes; returns how many, or a negative error number.
+/// Writes up to `size` bytes. Returns their number, or a negative error number.
 pub type WriteCallback = unsafe extern "C" fn(env: *mut c_void, from: *const c_void, size: usize) -> isize;
 /// Tells the time in nanoseconds.
 pub type ClockCallback = unsafe extern "C" fn(env: *mut c_void) -> u64;
 /// Fills a place with random bytes; returns whether it did.
 pub type RandomCallback = unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> bool;
 
-/// A function of the host's with what it is called with, shared by the configuration and its contexts.
+/// A host function and its environment, shared by the configuration and its contexts.
 pub struct HostCallback<F> {
     pub function: F,
     pub env: HostData,
 }
 
-// SAFETY: whoever gives one to a configuration promises that all threads that use contexts of it may call it.
+// SAFETY: C promises, when it sets a callback, that all threads that use contexts of the configuration may call it.
 unsafe impl<F> Send for HostCallback<F> {}
 unsafe impl<F> Sync for HostCallback<F> {}
 
@@ -38,7 +38,7 @@ pub enum Stream {
     Bytes(Arc<[u8]>),
     Reader(Arc<HostCallback<ReadCallback>>),
     Writer(Arc<HostCallback<WriteCallback>>),
-    /// Kept for the host, up to so many bytes.
+    /// Kept for the host, up to this number of bytes.
     Capture(usize),
 }
 
@@ -152,7 +152,7 @@ impl Config {
         let dir = duplicate(descriptor)?;
         // Opened anew, so that it can be listed whatever it was opened for.
         let dir = sandbox::reopen_directory(&dir).map_err(|error| {
-            let message = format!("the descriptor {descriptor} is no directory that can be used: {error}");
+            let message = format!("the descriptor {descriptor} is not a directory that can be used: {error}");
             Error::new(ErrorKind::Misuse, message)
         })?;
         self.add_preopen(dir, guest, writable)

@@ -199,7 +199,7 @@ impl ImportSet {
 /// # Safety
 /// `this` is the first field of an [`ImportSet`], through a pointer to all of it.
 unsafe fn imported(this: NonNull<Importable>, linking: &Linking) -> Result<()> {
-    // SAFETY: as promised by the caller; functions that are imported keep their environment.
+    // SAFETY: the contract says that an `ImportSet` begins here; an imported function keeps its environment.
     unsafe { this.cast::<ImportSet>().as_ref() }.link(linking)
 }
 

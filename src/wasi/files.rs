@@ -285,7 +285,7 @@ fn list(listing: &mut Listing, dir: &File, descriptor: &Descriptor, cookie: u64)
         if filled == 0 {
             return Ok(());
         }
-        // SAFETY: the system has written so many.
+        // SAFETY: the system has written `filled` bytes.
         let mut rest = unsafe { std::slice::from_raw_parts(room.0.as_ptr().cast::<u8>(), filled) };
         while rest.len() > NAME {
             let word = |at: usize| u64::from_ne_bytes(std::array::from_fn(|byte| rest[at + byte]));

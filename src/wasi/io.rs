@@ -89,7 +89,7 @@ pub fn read(call: Call, descriptor: &Descriptor, vectors: Vectors) -> Answer<usi
             let count = host_count(count, most)?;
             // The callback may have moved the memory.
             call.memory().buffers(vectors.address, vectors.count, &mut buffers)?;
-            // SAFETY: the callback says that it has written so many.
+            // SAFETY: the callback reports that it has written `count` bytes, which is at most the size of the room.
             Ok(scatter(&buffers, unsafe { std::slice::from_raw_parts(copy.as_ptr().cast(), count) }))
         }
         Kind::Nothing => Ok(0),
@@ -97,7 +97,7 @@ pub fn read(call: Call, descriptor: &Descriptor, vectors: Vectors) -> Answer<usi
     }
 }
 
-/// What a callback returned: a number of bytes, or a negative error number.
+/// Returns what a callback returned: a number of bytes, or a negative error number.
 fn host_count(count: isize, most: usize) -> Result<usize, Errno> {
     match usize::try_from(count) {
         Ok(count) if count <= most => Ok(count),
@@ -106,7 +106,7 @@ fn host_count(count: isize, most: usize) -> Result<usize, Errno> {
     }
 }
 
-/// Copies bytes to the buffers, as many as there is room for.
+/// Copies bytes to the buffers until they are full. Returns the number of bytes.
 fn scatter(buffers: &Buffers, bytes: &[u8]) -> usize {
     let mut left = bytes;
     for part in buffers.parts() {
@@ -118,7 +118,7 @@ fn scatter(buffers: &Buffers, bytes: &[u8]) -> usize {
     bytes.len() - left.len()
 }
 
-/// Copies bytes from the buffers, as many as there is room for.
+/// Copies bytes from the buffers until the room is full. Returns the bytes.
 fn gather<'a>(buffers: &Buffers, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
     let mut count = 0;
     for part in buffers.parts() {
@@ -127,7 +127,7 @@ fn gather<'a>(buffers: &Buffers, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
         unsafe { part.iov_base.cast::<u8>().copy_to_nonoverlapping(room.as_mut_ptr().add(count).cast(), size) };
         count += size;
     }
-    // SAFETY: so many have been written.
+    // SAFETY: the loop has written `count` bytes.
     unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), count) }
 }
 
@@ -209,7 +209,7 @@ pub fn write(call: Call, descriptor: &Descriptor, vectors: Vectors) -> Answer<us
     }
 }
 
-/// Writes to a file as many bytes as the context's limit allows.
+/// Writes to a file, up to the number of bytes that the context's limit allows.
 fn limited(
     call: Call,
     descriptor: &Descriptor,
@@ -235,7 +235,7 @@ fn write_file(file: &File, parts: &[libc::iovec], append: bool) -> Result<usize,
             true => unsafe { libc::pwritev2(fd, data, count, -1, libc::RWF_APPEND) },
         };
         if written < 0 && append && matches!(Errno::last(), Errno::NotSupported | Errno::NoSys) {
-            // SAFETY: as above.
+            // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
             written = unsafe {
                 libc::lseek(fd, 0, libc::SEEK_END);
                 libc::writev(fd, data, count)
@@ -300,9 +300,9 @@ fn write_without_signal(ty: FileType, file: &File, parts: &[libc::iovec], step: 
             // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
             unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL) }
         }
-        // SAFETY: as above.
+        // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
         FileType::CharacterDevice => unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) },
-        // SAFETY: as above.
+        // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
         _ => without_sigpipe(|| unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) }),
     };
     usize::try_from(written).map_err(|_| Errno::last())
@@ -351,7 +351,7 @@ pub fn write_at(call: Call, descriptor: &Descriptor, vectors: Vectors, offset: u
     descriptor.need_access(rights::FD_WRITE)?;
     let (file, offset) = positioned(descriptor, offset)?;
     limited(call, descriptor, &mut buffers, |parts| {
-        // SAFETY: as above.
+        // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
         uninterrupted(|| unsafe { libc::pwritev(file.as_raw_fd(), parts.as_ptr(), parts.len() as libc::c_int, offset) })
     })
 }

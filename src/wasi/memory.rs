@@ -38,13 +38,13 @@ impl Guest {
 
     pub fn read<const COUNT: usize>(self, address: u32) -> Result<[u8; COUNT], Errno> {
         let place = self.range(address, COUNT as u32)?;
-        // SAFETY: so many bytes are there.
+        // SAFETY: `range` has checked that the bytes are in the memory.
         Ok(unsafe { place.cast::<[u8; COUNT]>().read_unaligned() })
     }
 
     pub fn write(self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
         let place = self.range(address, u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?)?;
-        // SAFETY: so many bytes are there, and `bytes` are not among them.
+        // SAFETY: `range` has checked that the bytes are in the memory; `bytes` are the host's.
         unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Guest {
         if count > most {
             return Err(Errno::NameTooLong);
         }
-        // SAFETY: so many bytes are there; the caller vouches for the rest.
+        // SAFETY: `range` has checked that the bytes are in the memory; nothing writes to it while the answer is used.
         let bytes = unsafe { std::slice::from_raw_parts(place, count as usize) };
         std::str::from_utf8(bytes).map_err(|_| Errno::IlSeq)
     }
@@ -110,7 +110,7 @@ impl Buffers {
     }
 
     pub fn parts(&self) -> &[libc::iovec] {
-        // SAFETY: so many are initialised, see `count`.
+        // SAFETY: the first `count` parts are initialised.
         unsafe { &*(&raw const self.parts[..self.count] as *const [libc::iovec]) }
     }
 

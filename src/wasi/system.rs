@@ -110,7 +110,7 @@ pub fn random_get(call: Call, buffer: u32, size: u32) -> Answer {
             Random::System => {
                 let step = (size - done).min(RANDOM_STEP);
                 let place = call.memory().range(buffer + done, step)?;
-                // SAFETY: so many bytes are there.
+                // SAFETY: `range` has checked that the bytes are in the memory.
                 let count = unsafe { libc::getrandom(place.cast(), step as usize, 0) };
                 match u32::try_from(count) {
                     Ok(count) => done += count,

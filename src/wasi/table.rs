@@ -36,7 +36,7 @@ impl Parameter for u32 {
     const KIND: ValKind = ValKind::I32;
     #[inline(always)]
     unsafe fn of(value: &Val) -> u32 {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that the value is an i32.
         unsafe { value.of.i32 as u32 }
     }
 }
@@ -45,7 +45,7 @@ impl Parameter for u64 {
     const KIND: ValKind = ValKind::I64;
     #[inline(always)]
     unsafe fn of(value: &Val) -> u64 {
-        // SAFETY: as promised by the caller.
+        // SAFETY: the contract says that the value is an i64.
         unsafe { value.of.i64 as u64 }
     }
 }
@@ -191,7 +191,7 @@ unsafe fn run(
     results: *mut ValVec,
     body: impl FnOnce(Call, &[Val]) -> Answer,
 ) -> *mut Object {
-    // SAFETY: as promised by the caller; the function keeps its environment, and the runtime a function that runs.
+    // SAFETY: the contract says what these are; a function keeps its environment, and the runtime a function that runs.
     let (call, args) = unsafe { (Call { set: &*env.cast::<ImportSet>() }, (*args).values()) };
     // Nothing unwinds into the runtime's caller. What is behind the panic is as after any early return.
     let answer = catch_unwind(AssertUnwindSafe(|| body(call, args)));

@@ -11,13 +11,13 @@
 //! imports again, with another memory, fails. While a module's own start function runs, a memory
 //! that the module defines is not bound yet: functions that need one return `EFAULT` to it.
 //!
-//! The functions that return bool return true on success, and false with a last error otherwise;
-//! nothing is changed then. Numbers that are not values of an enum, and NULL, are errors. Files,
-//! directories and descriptors are opened or duplicated when they are given.
+//! The functions that return bool return true on success. Otherwise they return false, set the last
+//! error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files and
+//! directories are opened, and descriptors duplicated, when they are given.
 //!
 //! Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
-//! `finalizer`, if not NULL, is called once with `env` when neither the configuration nor a context
-//! needs it any more, on the thread that lets go of it; at once if the function fails.
+//! `finalizer`, unless NULL, is called once with `env` when neither the configuration nor a context
+//! needs it any more, on the thread that frees the last of them; at once if the function fails.
 
 use super::linker::wasmrt_linker_t;
 use super::value;
@@ -114,10 +114,10 @@ pub enum wasmrt_wasi_clock_enum {
     WASMRT_WASI_CLOCK_THREAD_CPUTIME = 3,
 }
 
-/// Something that a context has a limit for: a value of `wasmrt_wasi_limit_enum`.
+/// A limit of contexts: a value of `wasmrt_wasi_limit_enum`.
 pub type wasmrt_wasi_limit_t = u32;
 
-/// What a guest can have too much of.
+/// The limits of contexts.
 #[repr(C)]
 pub enum wasmrt_wasi_limit_enum {
     /// Descriptors that are open at a time, streams and directories included: 1,024 by default, and
@@ -131,7 +131,7 @@ pub enum wasmrt_wasi_limit_enum {
 /// A version of WASI: a value of `wasmrt_wasi_version_enum`.
 pub type wasmrt_wasi_version_t = u32;
 
-/// The versions of WASI that there are functions of.
+/// The versions of WASI whose functions the library has.
 #[repr(C)]
 pub enum wasmrt_wasi_version_enum {
     /// None.
@@ -142,12 +142,14 @@ pub enum wasmrt_wasi_version_enum {
     WASMRT_WASI_PREVIEW1 = 2,
 }
 
-/// Reads at most `size` bytes, 1 or more, to `to`. Returns how many, 0 at the end, or an error
-/// number of the system (`EIO`), negated, which the guest gets. May use the guest's store.
+/// Reads at most `size` bytes, which is 1 or more, to `to`. Returns the number of bytes, 0 at the
+/// end, or a negated error number of the system, such as `-EIO`, which the guest gets. May use the
+/// guest's store.
 pub type wasmrt_wasi_reader_t = Option<unsafe extern "C" fn(env: *mut c_void, to: *mut c_void, size: usize) -> isize>;
 
-/// Takes at most `size` bytes, 1 or more, from `from`. Returns how many, or an error number of the
-/// system (`EPIPE`), negated, which the guest gets. May use the guest's store.
+/// Takes at most `size` bytes, which is 1 or more, from `from`. Returns the number of bytes, or a
+/// negated error number of the system, such as `-EPIPE`, which the guest gets. May use the guest's
+/// store.
 pub type wasmrt_wasi_writer_t =
     Option<unsafe extern "C" fn(env: *mut c_void, from: *const c_void, size: usize) -> isize>;
 
@@ -197,7 +199,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_env(
     })
 }
 
-/// Sets all environment variables that this process has now.
+/// Sets the environment variables that this process has now.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasmrt_wasi_config_t>) -> bool {
     answer("wasmrt_wasi_config_inherit_env", false, || {
@@ -206,7 +208,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasm
     })
 }
 
-/// Makes a stream this process's own, as it is now. Fails if that is closed.
+/// Connects a stream to the same stream of this process. Fails if that is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -215,8 +217,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
     answer("wasmrt_wasi_config_inherit", false, || required_mut(config)?.inherit(any_stream(stream)?).map(|()| true))
 }
 
-/// Makes a stream a file, which is opened now: read as standard input, otherwise written from its
-/// start, or at its end if `append`. A file that is written is made if it is not there.
+/// Connects a stream to a file, which is opened now. As standard input it is read; otherwise it is
+/// written, from its start, or at its end if `append` is true, and created if it does not exist.
 ///
 /// Contexts of the configuration share its position. Fails if it cannot be opened; the message
 /// names it.
@@ -234,8 +236,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_file(
     })
 }
 
-/// Makes a stream an open descriptor: a file, pipe, socket or terminal. It is duplicated, and stays
-/// the caller's. Fails if it is not open.
+/// Connects a stream to an open descriptor: a file, pipe, socket or terminal. Duplicates it; `fd`
+/// stays the caller's. Fails if it is not open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_fd(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -247,8 +249,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_fd(
     })
 }
 
-/// Makes standard input `size` bytes at `bytes`, which are copied; each context reads them from the
-/// start. `bytes` may be NULL if `size` is 0.
+/// Sets what standard input has: the `size` bytes at `bytes`, which are copied. Each context reads
+/// them from the start. `bytes` may be NULL if `size` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -267,7 +269,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
     })
 }
 
-/// Makes standard input what `reader` gives. Takes `env`, see above, as do the functions below.
+/// Has standard input read from `reader`. Takes `env`, as do the functions below; see above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_reader(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -282,7 +284,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
     })
 }
 
-/// Gives what is written to a stream, but not standard input, to `writer`.
+/// Passes what is written to standard output or standard error to `writer`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_writer(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -298,9 +300,9 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
     })
 }
 
-/// Keeps what is written to a stream, but not standard input, for `wasmrt_wasi_read`: at most
-/// `size` bytes at a time. A write that finds less room writes less, one that finds none fails with
-/// `ENOSPC`. Fails for standard input.
+/// Keeps what is written to standard output or standard error for `wasmrt_wasi_read`: at most `size`
+/// bytes at a time. A write that finds less room writes less; one that finds none fails with
+/// `ENOSPC`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -313,11 +315,12 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     })
 }
 
-/// Gives the guest a directory of the host's, `host`, and everything beneath it. The guest calls it
-/// `guest`, such as "/data", or "." for its current directory. It is opened now.
+/// Gives the guest the directory `host` of this system, and everything beneath it. The guest calls
+/// it `guest`, such as "/data", or "." for its current directory. It is opened now.
 ///
-/// What leads out of it is refused with `EPERM`: `..`, absolute paths, symbolic links with either.
-/// Fails if it is no directory or cannot be opened, in which case the message names it, or if the
+/// Paths that lead out of it are refused with `EPERM`: by `..`, as absolute paths, or through
+/// symbolic links.
+/// Fails if it is not a directory or cannot be opened, in which case the message names it, or if the
 /// guest has one of this name already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
@@ -349,8 +352,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_preopen_fd(
     })
 }
 
-/// Sets whether the guest also gets a directory "/", which lists those that it was given. They can
-/// be reached through it, but nothing can be made in it. Off by default.
+/// Sets whether the guest also gets a directory "/" that lists the directories that it was given.
+/// They can be reached through it, but nothing can be created in it. Off by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -362,7 +365,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_virtual_root(
     })
 }
 
-/// Makes a clock what `callback` says. How long a guest sleeps is the system's affair all the same.
+/// Has a clock read from `callback`. How long a guest sleeps is measured by the system's clock all
+/// the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -379,7 +383,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     })
 }
 
-/// Makes random bytes what `callback` gives, some at a time.
+/// Has random bytes come from `callback`, some at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -394,8 +398,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
     })
 }
 
-/// Makes random bytes follow from `seed`, the same in each context. Who knows some of them can tell
-/// the others: they are not for secrets.
+/// Has random bytes computed from `seed`, the same in each context. From some of them the others can
+/// be computed: they are not for secrets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
     answer("wasmrt_wasi_config_random_seed", false, || {
@@ -447,7 +451,7 @@ pub unsafe extern "C" fn wasmrt_wasi_delete(wasi: Option<Box<wasmrt_wasi_t>>) {
 /// Sets `*out` to a module's imports, own, in declared order: functions where they are WASI's, NULL
 /// where they are not, for the caller to fill in.
 ///
-/// They are for one instance, see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
+/// They are for one instance; see above. `*out` must be passed to `wasm_extern_vec_delete`. Fails
 /// if the module wants a function that WASI does not have; `*out` is then empty.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_imports(
@@ -463,7 +467,7 @@ pub unsafe extern "C" fn wasmrt_wasi_imports(
         let imports = wasi::imports(wasi, store, module)?;
         let parts = Parts::<*mut wasm_extern_t>::zeroed(imports.len());
         for (position, import) in imports.into_iter().enumerate().take(parts.size) {
-            // SAFETY: so many elements are there.
+            // SAFETY: the vector has `size` elements.
             unsafe { parts.data.add(position).write(import.map_or(std::ptr::null_mut(), give_extern)) };
         }
         Ok(Some(wasm_extern_vec_t::from_parts(parts)))
@@ -493,9 +497,9 @@ pub unsafe extern "C" fn wasmrt_wasi_func(
     })
 }
 
-/// Has a linker find the functions of WASI that are not defined in it by name. Does not take the
-/// context. They are made anew for each instance, also for prepared ones. A context that was given
-/// before is replaced.
+/// Has a linker use a context for functions of WASI that are not defined by name. Does not take the
+/// context. The functions are created anew for each instance, also of a prepared one. Replaces the
+/// context that was set before.
 ///
 /// Fails if the linker belongs to another store.
 #[unsafe(no_mangle)]
@@ -621,16 +625,16 @@ fn give_extern(func: Handle) -> *mut wasm_extern_t {
 }
 
 /// # Safety
-/// The pointer is NULL or text of the caller's.
+/// The pointer is NULL or a string of C.
 unsafe fn string<'a>(text: *const c_char, what: &str) -> Result<&'a CStr> {
     if text.is_null() {
         return Err(null(what));
     }
-    // SAFETY: as promised by the caller.
+    // SAFETY: the contract says that it is a string.
     Ok(unsafe { CStr::from_ptr(text) })
 }
 
-/// The host's function with its environment, whose finalizer runs if there is no function.
+/// Returns a host function with its environment, whose finalizer runs if there is no function.
 fn callback<F>(
     function: Option<F>,
     env: *mut c_void,

@@ -89,7 +89,7 @@ impl Store {
     pub unsafe fn function_reference(&self, entity: Entity) -> Handle {
         // SAFETY: the contract says that `entity` is a function of this store.
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
-        // SAFETY: likewise a function of this store.
+        // SAFETY: the contract says that `entity` is a function of this store.
         unsafe { self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new) }
     }
 
