@@ -51,7 +51,7 @@ class Machine:
         done = self.configure(*definitions)
         if done.returncode == 0:
             done = self.run("--build", self.build)
-        if done.returncode != 0 or "decoy" in done.stdout:
+        if done.returncode != 0 or "decoy of" in done.stdout:
             sys.exit(f"{self.name}: exit status {done.returncode}\n{done.stdout}")
         cache = (self.build / "CMakeCache.txt").read_text()
         if f"WASMRT_CARGO:FILEPATH={cargo}\n" not in cache:
