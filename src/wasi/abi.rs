@@ -229,13 +229,14 @@ pub mod rights {
     pub const POLL_FD_READWRITE: u64 = 1 << 27;
 
     /// Of every file and stream.
-    pub const ANY_FILE: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE;
+    pub const ANY_FILE: u64 = FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | FD_DATASYNC | FD_SYNC;
     /// Of what has a position.
     pub const SEEKABLE: u64 = FD_SEEK | FD_TELL | FD_ADVISE;
     /// Beside `FD_WRITE`, of a file in a directory that may be written to.
-    pub const WRITABLE_FILE: u64 = FD_DATASYNC | FD_SYNC | FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
+    pub const WRITABLE_FILE: u64 = FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
     /// Of a directory that may be read.
-    pub const DIRECTORY: u64 = PATH_OPEN | FD_READDIR | PATH_READLINK | PATH_FILESTAT_GET | FD_FILESTAT_GET;
+    pub const DIRECTORY: u64 =
+        PATH_OPEN | FD_READDIR | PATH_READLINK | PATH_FILESTAT_GET | FD_FILESTAT_GET | FD_DATASYNC | FD_SYNC;
     /// Of one that may be written to, beside these.
     pub const WRITABLE_DIRECTORY: u64 = PATH_CREATE_DIRECTORY
         | PATH_CREATE_FILE

@@ -2,17 +2,22 @@
 
 use super::abi::{Errno, FileType, fdflags, rights};
 use super::config::{HostCallback, ReadCallback, Stream, WriteCallback, is_terminal};
+use rustix::fs::{Mode, OFlags};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
 pub struct Descriptor {
     pub kind: Kind,
     pub filetype: FileType,
-    /// Whether the host's descriptor is one that waits. What guests open does not.
+    /// Whether the system waits in reads and writes of it.
     pub waits: bool,
+    /// Another opening of the same FIFO or terminal, in which the system does not wait, for reading and writing only:
+    /// an opening of a FIFO does not show that the other ends were closed before it.
+    unwaiting: Option<File>,
     /// As `fd_fdstat_set_flags` set them.
     pub flags: Cell<u16>,
     /// What may be done with it, and with what is opened through it.
@@ -81,14 +86,14 @@ impl Capture {
 impl Descriptor {
     fn new(kind: Kind, filetype: FileType, rights: u64) -> Descriptor {
         let (flags, inheriting) = (Cell::new(0), Cell::new(0));
-        Descriptor { kind, filetype, waits: true, flags, rights: Cell::new(rights), inheriting }
+        Descriptor { kind, filetype, waits: true, unwaiting: None, flags, rights: Cell::new(rights), inheriting }
     }
 
     /// A standard stream. What it captures is shared with `capture`.
     pub fn stream(stream: &Stream, input: bool, capture: Option<&Rc<Capture>>) -> Descriptor {
         let access = rights::ANY_FILE | if input { rights::FD_READ } else { rights::FD_WRITE };
         let kind = match (stream, capture) {
-            (Stream::File(file), _) => return Descriptor::host_stream(file, access),
+            (Stream::File(file), _) => return Descriptor::host_stream(file, input, access),
             (Stream::Bytes(bytes), _) => Kind::Bytes { bytes: bytes.clone(), position: Cell::new(0) },
             (Stream::Reader(reader), _) => Kind::Reader(reader.clone()),
             (Stream::Writer(writer), _) => Kind::Writer(writer.clone()),
@@ -98,8 +103,16 @@ impl Descriptor {
         Descriptor::new(kind, FileType::Unknown, access)
     }
 
-    fn host_stream(file: &Arc<File>, access: u64) -> Descriptor {
-        let filetype = rustix::fs::fstat(file).map_or(FileType::Unknown, |stat| FileType::of_mode(stat.st_mode));
+    fn host_stream(file: &Arc<File>, input: bool, access: u64) -> Descriptor {
+        let stat = rustix::fs::fstat(file);
+        let filetype = stat.map_or(FileType::Unknown, |stat| FileType::of_mode(stat.st_mode));
+        let unwaiting = stat.ok().filter(|stat| can_be_opened_again(file, stat)).and_then(|_| {
+            // Not by setting a flag: that is shared with the host and its other processes.
+            let direction = if input { OFlags::RDONLY } else { OFlags::WRONLY };
+            let flags = direction | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+            // It may belong to another user, or /proc may not be there.
+            rustix::fs::open(format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty()).ok()
+        });
         // Guests take a character device that cannot seek for a terminal.
         let seekable = match filetype {
             FileType::CharacterDevice => !is_terminal(file),
@@ -107,7 +120,13 @@ impl Descriptor {
             _ => false,
         };
         let rights = access | if seekable { rights::SEEKABLE } else { 0 };
-        Descriptor::new(Kind::File(file.clone()), filetype, rights)
+        let descriptor = Descriptor::new(Kind::File(file.clone()), filetype, rights);
+        Descriptor { waits: unwaiting.is_none(), unwaiting: unwaiting.map(File::from), ..descriptor }
+    }
+
+    /// What a file is read and written through.
+    pub fn io<'a>(&'a self, file: &'a File) -> &'a File {
+        self.unwaiting.as_ref().unwrap_or(file)
     }
 
     /// What the guest opened.
@@ -122,7 +141,7 @@ impl Descriptor {
         if write {
             rights |= rights::FD_WRITE | rights::WRITABLE_FILE;
         } else if parent_writable {
-            rights |= rights::FD_FILESTAT_SET_TIMES | rights::FD_SYNC | rights::FD_DATASYNC;
+            rights |= rights::FD_FILESTAT_SET_TIMES;
         }
         Descriptor { waits: false, ..Descriptor::new(Kind::File(Arc::new(file)), filetype, rights) }
     }
@@ -184,6 +203,16 @@ impl Descriptor {
             Kind::Directory(directory) => Ok(directory),
             _ => Err(Errno::NotDir),
         }
+    }
+}
+
+/// Whether opening a stream by its name in /proc gives the same stream: that of a terminal's master is another terminal's.
+fn can_be_opened_again(file: &File, stat: &rustix::fs::Stat) -> bool {
+    let master = || (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == (5, 2);
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFIFO => true,
+        libc::S_IFCHR => is_terminal(file) && !master(),
+        _ => false,
     }
 }
 

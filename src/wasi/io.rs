@@ -72,6 +72,8 @@ pub fn read(call: Call, descriptor: &Descriptor, vectors: Vectors) -> Answer<usi
     call.memory().buffers(vectors.address, vectors.count, &mut buffers)?;
     descriptor.need_access(rights::FD_READ)?;
     match &descriptor.kind {
+        // Nothing to wait for.
+        Kind::File(_) if buffers.size() == 0 => Ok(0),
         Kind::File(file) => read_file(call, descriptor, file, &buffers),
         Kind::Bytes { bytes, position } => {
             let count = scatter(&buffers, &bytes[position.get()..]);
@@ -141,8 +143,18 @@ fn read_file(call: Call, descriptor: &Descriptor, file: &File, buffers: &Buffers
             wait_for(call, file, libc::POLLIN, nonblocking)?;
         }
         let parts = buffers.parts();
-        // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-        let count = unsafe { libc::readv(file.as_raw_fd(), parts.as_ptr(), parts.len() as libc::c_int) };
+        let count = match descriptor.filetype {
+            // What was there may be somebody else's by now.
+            FileType::SocketStream if wait_first => {
+                // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
+                unsafe { libc::recvmsg(file.as_raw_fd(), &mut message(parts), libc::MSG_DONTWAIT) }
+            }
+            _ => {
+                let fd = descriptor.io(file).as_raw_fd();
+                // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
+                unsafe { libc::readv(fd, parts.as_ptr(), parts.len() as libc::c_int) }
+            }
+        };
         if let Ok(count) = usize::try_from(count) {
             return Ok(count);
         }
@@ -160,6 +172,7 @@ pub fn write(call: Call, descriptor: &Descriptor, vectors: Vectors) -> Answer<us
     call.memory().buffers(vectors.address, vectors.count, &mut buffers)?;
     descriptor.need_access(rights::FD_WRITE)?;
     match &descriptor.kind {
+        Kind::File(_) if buffers.size() == 0 => Ok(0),
         Kind::File(file) if may_wait(descriptor) => write_stream(call, descriptor, file, &mut buffers),
         Kind::File(file) => {
             let append = descriptor.flags.get() & fdflags::APPEND != 0;
@@ -260,7 +273,7 @@ fn write_stream(call: Call, descriptor: &Descriptor, file: &File, buffers: &mut 
                 wait_for(call, file, libc::POLLOUT, nonblocking)?;
             }
             let step = if wait_first { buffers.size().min(PIPE_STEP) } else { buffers.size() };
-            Ok(write_without_signal(descriptor.filetype, file, buffers.parts(), step)?)
+            Ok(write_without_signal(descriptor.filetype, descriptor.io(file), buffers.parts(), step, wait_first)?)
         })();
         match answer {
             Ok(count) => {
@@ -278,8 +291,23 @@ fn write_stream(call: Call, descriptor: &Descriptor, file: &File, buffers: &mut 
     }
 }
 
+/// The buffers as a message without an address and control data.
+fn message(parts: &[libc::iovec]) -> libc::msghdr {
+    // SAFETY: numbers and pointers, all of which may be 0.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut();
+    message.msg_iovlen = parts.len() as _;
+    message
+}
+
 /// Writes at most `step` bytes of the buffers.
-fn write_without_signal(ty: FileType, file: &File, parts: &[libc::iovec], step: usize) -> Result<usize, Errno> {
+fn write_without_signal(
+    ty: FileType,
+    file: &File,
+    parts: &[libc::iovec],
+    step: usize,
+    at_once: bool,
+) -> Result<usize, Errno> {
     let fd = file.as_raw_fd();
     // One part alone where not all of them are to be written.
     let total: usize = parts.iter().map(|part| part.iov_len).sum();
@@ -293,23 +321,23 @@ fn write_without_signal(ty: FileType, file: &File, parts: &[libc::iovec], step: 
     };
     let written = match ty {
         FileType::SocketStream => {
-            // SAFETY: a message without an address and control data.
-            let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-            message.msg_iov = parts.as_ptr().cast_mut();
-            message.msg_iovlen = parts.len() as _;
+            let flags = libc::MSG_NOSIGNAL | if at_once { libc::MSG_DONTWAIT } else { 0 };
             // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-            unsafe { libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL) }
+            unsafe { libc::sendmsg(fd, &message(parts), flags) }
         }
         // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
         FileType::CharacterDevice => unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) },
         // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-        _ => without_sigpipe(|| unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) }),
+        _ => {
+            without_sigpipe(step.min(total), || unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) })
+        }
     };
     usize::try_from(written).map_err(|_| Errno::last())
 }
 
-/// Calls the system so that it does not signal a closed pipe.
-fn without_sigpipe(write: impl FnOnce() -> isize) -> isize {
+/// Calls the system so that it does not signal a closed pipe. It does that also where it writes less than `total` bytes,
+/// because the pipe was closed meanwhile.
+fn without_sigpipe(total: usize, write: impl FnOnce() -> isize) -> isize {
     // SAFETY: sets of signals that are initialised before they are read, and functions for this thread's own.
     unsafe {
         let [mut pipe, mut former, mut pending] = std::mem::zeroed::<[libc::sigset_t; 3]>();
@@ -321,7 +349,8 @@ fn without_sigpipe(write: impl FnOnce() -> isize) -> isize {
         let waiting = blocked && libc::sigpending(&mut pending) == 0 && libc::sigismember(&pending, libc::SIGPIPE) == 1;
         let written = write();
         let error = *libc::__errno_location();
-        if written < 0 && error == libc::EPIPE && !waiting {
+        let short = usize::try_from(written).map_or(error == libc::EPIPE, |written| written < total);
+        if short && !waiting {
             let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             while libc::sigtimedwait(&pipe, ptr::null_mut(), &at_once) < 0 && *libc::__errno_location() == libc::EINTR {
             }

@@ -225,14 +225,18 @@ pub fn poll_oneoff(call: Call, subscriptions: u32, events: u32, count: u32, out:
     let asked = &mut asked[..count as usize];
     let begin = Instant::now();
     let (mut until, mut at_once) = (None::<Instant>, false);
+    // When each clock ends. Asked for once: an absolute time is in terms of a clock that goes on meanwhile.
+    let mut ends = [Ok::<_, Errno>(begin); MAX_SUBSCRIPTIONS as usize];
     // Clocks first: they may be the host's functions, which may close what is waited for.
     for position in 0..count {
         let subscription = Subscription::read(call.memory(), subscriptions, position, version)?;
         if subscription.kind == CLOCK {
-            match end_of(call, &subscription, begin) {
+            let end = end_of(call, &subscription, begin);
+            match end {
                 Ok(end) => until = Some(until.map_or(end, |until| until.min(end))),
                 Err(_) => at_once = true,
             }
+            ends[position as usize] = end;
         }
     }
     for (position, asked) in asked.iter_mut().enumerate() {
@@ -248,10 +252,10 @@ pub fn poll_oneoff(call: Call, subscriptions: u32, events: u32, count: u32, out:
     wait(call, asked, until)?;
     let now = Instant::now();
     let mut written = 0;
-    for (position, asked) in asked.iter().enumerate() {
+    for (position, (asked, end)) in asked.iter().zip(ends).enumerate() {
         let subscription = Subscription::read(call.memory(), subscriptions, position as u32, version)?;
         let outcome = match (subscription.kind, asked.fd) {
-            (CLOCK, _) => match end_of(call, &subscription, begin) {
+            (CLOCK, _) => match end {
                 Ok(end) if end <= now => Outcome::Ready { bytes: 0, hung_up: false },
                 Ok(_) => Outcome::Waiting,
                 Err(errno) => Outcome::Failed(errno),
@@ -277,14 +281,17 @@ pub fn poll_oneoff(call: Call, subscriptions: u32, events: u32, count: u32, out:
     Ok(call.memory().write_u32(out, written)?)
 }
 
-/// When a clock's subscription ends.
+/// When a clock's subscription ends; not before its clock shows that.
 fn end_of(call: Call, subscription: &Subscription, begin: Instant) -> Result<Instant, Errno> {
     if !matches!(subscription.number, REALTIME | MONOTONIC) {
         return Err(Errno::Invalid);
     }
-    let left = match subscription.absolute {
-        false => subscription.timeout,
-        true => subscription.timeout.saturating_sub(now(call, subscription.number)?),
+    let (begin, left) = match subscription.absolute {
+        false => (begin, subscription.timeout),
+        true => {
+            let left = subscription.timeout.saturating_sub(now(call, subscription.number)?);
+            (Instant::now(), left)
+        }
     };
     // Some hundred years are as good as for ever.
     const LONG: u64 = 1 << 62;

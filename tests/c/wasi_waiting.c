@@ -186,6 +186,160 @@ TEST(pipes_that_nobody_reads_are_errors) {
   }
 }
 
+// Takes some of what the guest writes and closes the pipe while the guest waits for room.
+static void* take_part(void* env) {
+  char bytes[1000];
+  CHECK(read(*(int*)env, bytes, sizeof bytes) > 0);
+  nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000}, NULL);
+  close(*(int*)env);
+  return NULL;
+}
+
+TEST(pipes_that_are_closed_during_a_write_are_no_signal) {
+  for (int sockets = 0; sockets < 2; sockets++) {
+    for (int with = 0; with < 2; with++) {
+      ends_t ends;
+      guest_t guest = guest_between(with ? interruptible() : NULL, &ends, sockets), *g = &guest;
+      pthread_t thread;
+      REQUIRE(pthread_create(&thread, NULL, take_part, &ends.output[0]) == 0);
+      guest_vector(g, DATA, 200000);
+      int first = W(fd_write, 1, VECTORS, 1, OUT);
+      CHECK(first == OK || first == E_PIPE);
+      pthread_join(thread, NULL);
+      CHECK_INT(W(fd_write, 1, VECTORS, 1, OUT), E_PIPE);
+      sigset_t pending;
+      sigpending(&pending);
+      CHECK(!sigismember(&pending, SIGPIPE));
+      close(ends.input[1]);
+      guest_delete(g);
+    }
+  }
+}
+
+typedef struct reader_t {
+  int fd;
+  bool got;
+  wasmrt_trap_code_t code;
+} reader_t;
+
+static void* read_once(void* env) {
+  reader_t* reader = env;
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDIN, reader->fd));
+  guest_t guest = guest_of(interruptible(), config, "wasi_snapshot_preview1"), *g = &guest;
+  CHECK(wasmrt_store_set_call_timeout(g->store, 100 * 1000000));
+  int result = guest_read(g, 0, 10);
+  reader->got = result == OK;
+  if (g->trap) reader->code = wasmrt_trap_code(g->trap);
+  guest_delete(g);
+  return NULL;
+}
+
+// Several wait for one byte: one gets it, and the timeout of the others is not the system's to keep.
+TEST(guests_that_share_a_stream_stop_in_time) {
+  enum { READERS = 4 };
+  for (int sockets = 0; sockets < 2; sockets++) {
+    int pair[2];
+    REQUIRE((sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair)) == 0);
+    reader_t readers[READERS];
+    pthread_t threads[READERS];
+    for (int i = 0; i < READERS; i++) {
+      readers[i] = (reader_t){.fd = pair[0]};
+      REQUIRE(pthread_create(&threads[i], NULL, read_once, &readers[i]) == 0);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 50 * 1000000}, NULL);
+    CHECK(write(pair[1], "x", 1) == 1);
+    int got = 0;
+    for (int i = 0; i < READERS; i++) {
+      pthread_join(threads[i], NULL);
+      got += readers[i].got;
+      CHECK(readers[i].got || readers[i].code == WASMRT_TRAP_TIMEOUT);
+    }
+    CHECK(got <= 1);
+    close(pair[0]);
+    close(pair[1]);
+  }
+}
+
+// A terminal is ready for writing when it has less room than a pipe that is.
+TEST(writing_to_a_terminal_that_is_full_stops_in_time) {
+  static const uint32_t sizes[] = {100000, 1000, 777, 4000};
+  for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
+    for (int byte = 0; byte < 2; byte++) {
+      int master = posix_openpt(O_RDWR | O_NOCTTY);
+      if (master < 0) return;
+      REQUIRE(grantpt(master) == 0 && unlockpt(master) == 0);
+      int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+      REQUIRE(terminal >= 0);
+      wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+      CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDOUT, terminal));
+      CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDIN, master));
+      close(terminal);
+      guest_t guest = guest_of(interruptible(), config, "wasi_snapshot_preview1"), *g = &guest;
+      CHECK_INT(guest_write(g, 1, "out"), OK);
+      CHECK_INT(guest_read(g, 0, 10), OK);
+      CHECK(guest_has(g, "out"));
+      CHECK(wasmrt_store_set_call_timeout(g->store, 100 * 1000000));
+      memset(guest_at(g, DATA), byte ? '\n' : 'a', sizes[size]);
+      guest_vector(g, DATA, sizes[size]);
+      while (W(fd_write, 1, VECTORS, 1, OUT) == OK) {
+      }
+      CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_TIMEOUT);
+      close(master);
+      guest_delete(g);
+    }
+  }
+}
+
+TEST(the_end_of_a_pipe_is_seen_however_early_it_was) {
+  int pair[2];
+  REQUIRE(pipe(pair) == 0);
+  CHECK(write(pair[1], "x", 1) == 1);
+  close(pair[1]);
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDIN, pair[0]));
+  close(pair[0]);
+  guest_t guest = guest_of(interruptible(), config, "wasi_snapshot_preview1"), *g = &guest;
+  CHECK_INT(guest_read(g, 0, 10), OK);
+  CHECK(guest_has(g, "x"));
+  subscribe_fd(g, 0, 1, 0);
+  CHECK_INT(POLL(1), OK);
+  CHECK_INT(*guest_at(g, EVENTS + 24), 1);
+  CHECK_INT(guest_read(g, 0, 10), OK);
+  CHECK(guest_has(g, ""));
+  guest_delete(g);
+}
+
+TEST(a_clock_that_is_waited_for_has_come_so_far) {
+  guest_t guest = guest_of(NULL, wasmrt_wasi_config_new(), "wasi_snapshot_preview1"), *g = &guest;
+  for (uint32_t clock = 0; clock < 2; clock++) {
+    CHECK_INT(W(clock_time_get, clock, 0, OUT), OK);
+    uint64_t until = guest_u64(g, OUT) + 20 * 1000000;
+    subscribe_clock(g, 0, until, 1);
+    guest_put_u32(g, DATA + 16, clock);
+    // Far behind it: not when half of the time is over, as both clocks go on.
+    subscribe_clock(g, 1, until + 15 * 1000000, 1);
+    guest_put_u32(g, DATA + 48 + 16, clock);
+    CHECK_INT(POLL(2), OK);
+    CHECK_INT(guest_u64(g, EVENTS), 100);
+    CHECK_INT(W(clock_time_get, clock, 0, OUT), OK);
+    CHECK(guest_u64(g, OUT) >= until);
+  }
+  guest_delete(g);
+}
+
+TEST(nothing_to_read_or_write_is_not_waited_for) {
+  ends_t ends;
+  guest_t guest = guest_between(NULL, &ends, false), *g = &guest;
+  CHECK_INT(guest_read(g, 0, 0), OK);
+  CHECK(guest_has(g, ""));
+  CHECK_INT(guest_write(g, 1, ""), OK);
+  CHECK_INT(guest_u32(g, OUT), 0);
+  close(ends.input[1]);
+  close(ends.output[0]);
+  guest_delete(g);
+}
+
 TEST(guests_need_not_wait) {
   ends_t ends;
   guest_t guest = guest_between(NULL, &ends, false), *g = &guest;
