@@ -1036,11 +1036,12 @@ typedef enum wasmrt_wasi_clock_enum {
 
 // The limits of contexts.
 typedef enum wasmrt_wasi_limit_enum {
-  // Descriptors that are open at a time, streams and directories included: 1,024 by default, and
+  // Descriptors that are open at a time, streams and directories included: 256 by default, and
   // at most 65,536. Beyond it is `EMFILE`.
   WASMRT_WASI_LIMIT_DESCRIPTORS = 0,
   // Bytes that a context's guests write to files in all, and files grow by without: unlimited by
-  // default. Beyond it is `EDQUOT`.
+  // default. Beyond it is `EDQUOT`. The holes that writes behind the end of a file leave take no
+  // room and do not count. To allocate bytes, so many must be left, wherever they are.
   WASMRT_WASI_LIMIT_FILE_BYTES = 1,
 } wasmrt_wasi_limit_enum;
 

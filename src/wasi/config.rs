@@ -85,7 +85,8 @@ impl Default for Config {
             virtual_root: false,
             clocks: [const { None }; CLOCKS],
             random: Random::System,
-            max_descriptors: 1024,
+            // Many programs may only open 1,024.
+            max_descriptors: 256,
             max_file_bytes: u64::MAX,
         }
     }

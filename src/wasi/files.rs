@@ -38,8 +38,18 @@ pub fn fd_allocate(call: Call, fd: u32, offset: u64, size: u64) -> Answer {
     descriptor.need(rights::FD_ALLOCATE)?;
     let end = offset.checked_add(size).filter(|end| i64::try_from(*end).is_ok());
     let end = end.filter(|_| size > 0).ok_or(Errno::Invalid)?;
-    let growth = end.saturating_sub(rustix::fs::fstat(file)?.st_size as u64);
-    grow(call, growth, || Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, size)?))
+    // All of it could be in holes, which take no room until now, inside the file or behind its end.
+    let before = rustix::fs::fstat(file)?;
+    let growth = size.max(end.saturating_sub(before.st_size as u64));
+    grow(call, growth, || {
+        let allocate = || rustix::fs::fallocate(file, FallocateFlags::empty(), offset, size);
+        Ok(rustix::io::retry_on_intr(allocate)?)
+    })?;
+    let after = rustix::fs::fstat(file)?;
+    let blocks = after.st_blocks.saturating_sub(before.st_blocks).max(0) as u64;
+    let grown = after.st_size.saturating_sub(before.st_size).max(0) as u64;
+    call.wasi().return_file_bytes(growth.saturating_sub(grown.max(blocks.saturating_mul(512))));
+    Ok(())
 }
 
 /// Makes a file larger, if the context's limit allows it.
@@ -59,17 +69,26 @@ pub fn fd_close(call: Call, fd: u32) -> Answer {
 
 pub fn fd_datasync(call: Call, fd: u32) -> Answer {
     let descriptor = call.descriptor(fd)?;
-    Ok(rustix::fs::fdatasync(synced(&descriptor)?)?)
+    let file = synced(&descriptor, rights::FD_DATASYNC)?;
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::fdatasync(file))?)
 }
 
 pub fn fd_sync(call: Call, fd: u32) -> Answer {
     let descriptor = call.descriptor(fd)?;
-    Ok(rustix::fs::fsync(synced(&descriptor)?)?)
+    let file = synced(&descriptor, rights::FD_SYNC)?;
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(file))?)
 }
 
-fn synced(descriptor: &Descriptor) -> Result<&File, Errno> {
+fn synced(descriptor: &Descriptor, right: u64) -> Result<&File, Errno> {
     // What cannot be synced, such as a stream, is an error of the system's.
-    descriptor.as_file().map(|file| &**file)
+    let file = match &descriptor.kind {
+        Kind::File(file) => file,
+        // For the names in it: that is how a file that was renamed is made to last.
+        Kind::Directory(directory) => &directory.dir,
+        _ => return Err(Errno::BadF),
+    };
+    descriptor.need(right)?;
+    Ok(file)
 }
 
 pub fn fd_fdstat_get(call: Call, fd: u32, out: u32) -> Answer {
@@ -147,7 +166,7 @@ pub fn fd_filestat_set_size(call: Call, fd: u32, size: u64) -> Answer {
         return Err(Errno::Invalid.into());
     }
     let growth = size.saturating_sub(rustix::fs::fstat(file)?.st_size as u64);
-    grow(call, growth, || Ok(rustix::fs::ftruncate(file, size)?))
+    grow(call, growth, || Ok(rustix::io::retry_on_intr(|| rustix::fs::ftruncate(file, size))?))
 }
 
 /// The times that a guest wants to set.
@@ -268,7 +287,7 @@ pub fn fd_readdir(call: Call, fd: u32, buffer: u32, room: u32, cookie: u64, out:
     Ok(call.memory().write_u32(out, listing.used)?)
 }
 
-fn list(listing: &mut Listing, dir: &File, descriptor: &Descriptor, cookie: u64) -> Result<(), Errno> {
+fn list(listing: &mut Listing, dir: &File, descriptor: &Descriptor, cookie: u64) -> Answer {
     if listing.room == 0 {
         return Ok(());
     }
@@ -285,6 +304,7 @@ fn list(listing: &mut Listing, dir: &File, descriptor: &Descriptor, cookie: u64)
         if filled == 0 {
             return Ok(());
         }
+        listing.call.check()?;
         // SAFETY: the system has written `filled` bytes.
         let mut rest = unsafe { std::slice::from_raw_parts(room.0.as_ptr().cast::<u8>(), filled) };
         while rest.len() > NAME {
@@ -343,21 +363,21 @@ pub fn fd_seek(call: Call, fd: u32, offset: u64, from: u32, out: u32, version: V
     let descriptor = call.descriptor(fd)?;
     call.memory().range(out, 8)?;
     let from = whence(from, version)?(offset as i64)?;
-    let position = seek(&descriptor, from)?;
+    let position = seek(&descriptor, rights::FD_SEEK, from)?;
     Ok(call.memory().write_u64(out, position)?)
 }
 
 pub fn fd_tell(call: Call, fd: u32, out: u32) -> Answer {
     let descriptor = call.descriptor(fd)?;
     call.memory().range(out, 8)?;
-    let position = seek(&descriptor, SeekFrom::Current(0))?;
+    let position = seek(&descriptor, rights::FD_TELL, SeekFrom::Current(0))?;
     Ok(call.memory().write_u64(out, position)?)
 }
 
-fn seek(descriptor: &Descriptor, to: SeekFrom) -> Result<u64, Errno> {
+fn seek(descriptor: &Descriptor, right: u64, to: SeekFrom) -> Result<u64, Errno> {
     match &descriptor.kind {
         Kind::Directory(_) | Kind::Virtual(_) => Err(Errno::BadF),
-        Kind::File(file) if descriptor.has(rights::FD_TELL) => Ok(rustix::fs::seek(file, to)?),
+        Kind::File(file) if descriptor.has(right) => Ok(rustix::fs::seek(file, to)?),
         _ => Err(Errno::SeekPipe),
     }
 }

@@ -17,7 +17,8 @@ impl Guest {
     /// # Safety
     /// The bytes are there as long as this is used, and nobody has a reference to them.
     pub unsafe fn new(bytes: *mut [u8]) -> Guest {
-        Guest { base: bytes.cast(), size: bytes.len() }
+        // Addresses have 32 bits: what is behind them in a 64-bit memory cannot be named.
+        Guest { base: bytes.cast(), size: bytes.len().min(1 << 32) }
     }
 
     /// Where `count` bytes at `address` are, if all of them are inside.

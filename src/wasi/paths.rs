@@ -279,11 +279,10 @@ pub fn path_readlink(call: Call, fd: u32, path: u32, size: u32, buffer: u32, roo
         return Err(Errno::Invalid.into());
     }
     let (dir, path) = place.allowing(rights::PATH_READLINK)?;
-    let used = sandbox::read_link(dir, path, |contents| {
-        let used = contents.len().min(room as usize);
-        call.memory().write(buffer, &contents[..used]).map(|()| used as u32)
-    })??;
-    Ok(call.memory().write_u32(out, used)?)
+    let contents = sandbox::read_link(dir, path)?;
+    let used = contents.len().min(room as usize);
+    call.memory().write(buffer, &contents[..used])?;
+    Ok(call.memory().write_u32(out, used as u32)?)
 }
 
 pub fn path_remove_directory(call: Call, fd: u32, path: u32, size: u32) -> Answer {

@@ -2,7 +2,7 @@
 //!
 //! The work is done by cap-primitives: `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_MAGICLINKS` where the kernel has it,
 //! otherwise a walk from directory to directory. What leads out is refused with [`Errno::Permission`]: `..` above the
-//! directory, absolute paths, symbolic links with either, and the magic links of /proc.
+//! directory, absolute paths, symbolic links with either. The magic links of /proc are refused with it or [`Errno::Loop`].
 
 use super::abi::{Errno, FileStat, FileType};
 use cap_primitives::fs::{
@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -52,6 +52,16 @@ pub struct Open {
 pub fn open(dir: &File, path: &str, how: Open) -> Result<File> {
     if how.directory {
         return open_directory(dir, path, how);
+    }
+    if how.create && !(how.exclusive || how.write || how.truncate) {
+        // What is there may be readable only, and creating opens for writing.
+        match open(dir, path, Open { create: false, ..how }) {
+            Ok(file) if FileType::of_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::Directory => {
+                return Err(Errno::IsDir);
+            }
+            Err(Errno::NoEntry) => {}
+            answer => return answer,
+        }
     }
     // Creating and truncating need a file that can be written.
     let write = how.write || how.create || how.truncate;
@@ -168,8 +178,7 @@ pub fn symlink(contents: &str, dir: &File, path: &str) -> Result<()> {
     Ok(cap::symlink(Path::new(contents), dir, Path::new(path))?)
 }
 
-/// Hands what a symbolic link has in it to `body`.
-pub fn read_link<R>(dir: &File, path: &str, body: impl FnOnce(&[u8]) -> R) -> Result<R> {
-    let contents = cap::read_link(dir, Path::new(path))?;
-    Ok(body(contents.as_os_str().as_bytes()))
+/// Returns what a symbolic link has in it.
+pub fn read_link(dir: &File, path: &str) -> Result<Vec<u8>> {
+    Ok(cap::read_link(dir, Path::new(path))?.into_os_string().into_vec())
 }

@@ -610,8 +610,8 @@ TEST(directories_are_made_listed_and_changed) {
   CHECK_INT(W(fd_tell, dir, OUT), E_BADF);
   CHECK_INT(W(fd_advise, dir, 0, 0, 0), E_BADF);
   CHECK_INT(W(fd_allocate, dir, 0, 0), E_BADF);
-  CHECK_INT(W(fd_sync, dir), E_BADF);
-  CHECK_INT(W(fd_datasync, dir), E_BADF);
+  CHECK_INT(W(fd_sync, dir), OK);
+  CHECK_INT(W(fd_datasync, dir), OK);
   CHECK_INT(W(fd_fdstat_set_flags, dir, AS_NONBLOCK), E_BADF);
   CHECK_INT(W(fd_filestat_set_size, dir, 0), E_BADF);
   CHECK_INT(W(fd_filestat_set_times, dir, 7000000000, 0, 1), OK);
@@ -694,7 +694,11 @@ TEST(rights_can_be_given_up_and_not_taken) {
   int64_t fd = guest_opened(g, 3, "file", AS_CREATE, RIGHT_RW);
   CHECK_INT(W(fd_fdstat_get, fd, OUT), OK);
   int64_t rights = (int64_t)guest_u64(g, OUT + 8);
-  CHECK_INT(W(fd_fdstat_set_rights, fd, rights & ~RIGHT_WRITE, 0), OK);
+  CHECK_INT(W(fd_sync, fd), OK);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, rights & ~(RIGHT_WRITE | 1 << 2 | 1 << 4), 0), OK);
+  CHECK_INT(W(fd_sync, fd), E_NOTCAPABLE);
+  CHECK_INT(W(fd_seek, fd, 0, 0, OUT), E_SPIPE);
+  CHECK_INT(W(fd_tell, fd, OUT), OK);
   CHECK_INT(guest_write(g, fd, "x"), E_BADF);
   CHECK_INT(W(fd_fdstat_set_rights, fd, rights, 0), E_NOTCAPABLE);
   CHECK_INT(W(fd_fdstat_set_rights, 99, 0, 0), E_BADF);
@@ -795,6 +799,39 @@ TEST(bytes_written_to_files_are_limited) {
   CHECK_INT(guest_write(g, fd, "1"), E_DQUOT);
   guest_vector(g, DATA, 1);
   CHECK_INT(W(fd_pwrite, fd, VECTORS, 1, 0, OUT), E_DQUOT);
+  guest_delete(g);
+  // Holes take no room, until they are allocated.
+  config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_preopen(config, directory, "/w", WASMRT_WASI_READ_WRITE));
+  CHECK(wasmrt_wasi_config_limit(config, WASMRT_WASI_LIMIT_FILE_BYTES, 100000));
+  guest = guest_new(config);
+  fd = guest_opened(g, 3, "holes", AS_CREATE, RIGHT_RW);
+  guest_vector(g, DATA, 1);
+  CHECK_INT(W(fd_pwrite, fd, VECTORS, 1, 1 << 20, OUT), OK);
+  CHECK_INT(W(fd_allocate, fd, 0, 1 << 20), E_DQUOT);
+  CHECK_INT(W(fd_allocate, fd, 0, 65536), OK);
+  CHECK_INT(W(fd_allocate, fd, 65536, 65536), E_DQUOT);
+  // What is there already costs nothing.
+  CHECK_INT(W(fd_allocate, fd, 0, 16384), OK);
+  CHECK_INT(W(fd_allocate, fd, 0, 16384), OK);
+  CHECK_INT(W(fd_allocate, fd, 0, 16384), OK);
+  guest_delete(g);
+  remove_tree(directory);
+}
+
+TEST(files_that_can_only_be_read_are_opened_where_they_could_be_created) {
+  char directory[256];
+  scratch(directory);
+  int file = open(in(directory, "file"), O_CREAT | O_WRONLY, 0444);
+  REQUIRE(file >= 0 && write(file, "text", 4) == 4);
+  close(file);
+  REQUIRE(mkdir(in(directory, "dir"), 0700) == 0);
+  guest_t guest = guest_in(directory), *g = &guest;
+  int64_t fd = guest_opened(g, 3, "file", AS_CREATE, RIGHT_READ);
+  CHECK_INT(guest_read(g, fd, 10), OK);
+  CHECK(guest_has(g, "text"));
+  CHECK_INT(guest_open(g, 3, "dir", AS_CREATE, RIGHT_READ), E_ISDIR);
+  CHECK_INT(guest_open(g, 3, "new", AS_CREATE, RIGHT_READ), OK);
   guest_delete(g);
   remove_tree(directory);
 }

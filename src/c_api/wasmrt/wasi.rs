@@ -120,11 +120,12 @@ pub type wasmrt_wasi_limit_t = u32;
 /// The limits of contexts.
 #[repr(C)]
 pub enum wasmrt_wasi_limit_enum {
-    /// Descriptors that are open at a time, streams and directories included: 1,024 by default, and
+    /// Descriptors that are open at a time, streams and directories included: 256 by default, and
     /// at most 65,536. Beyond it is `EMFILE`.
     WASMRT_WASI_LIMIT_DESCRIPTORS = 0,
     /// Bytes that a context's guests write to files in all, and files grow by without: unlimited by
-    /// default. Beyond it is `EDQUOT`.
+    /// default. Beyond it is `EDQUOT`. The holes that writes behind the end of a file leave take no
+    /// room and do not count. To allocate bytes, so many must be left, wherever they are.
     WASMRT_WASI_LIMIT_FILE_BYTES = 1,
 }
 
@@ -264,7 +265,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
             // SAFETY: there are `size` bytes, which stay as they are during this call.
             _ => unsafe { std::slice::from_raw_parts(bytes.cast(), size) },
         };
-        required_mut(config)?.streams[0] = Stream::Bytes(bytes.into());
+        replace(&mut required_mut(config)?.streams[0], Stream::Bytes(bytes.into()));
         Ok(true)
     })
 }
@@ -279,7 +280,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
 ) -> bool {
     answer("wasmrt_wasi_config_reader", false, || {
         let callback = callback(reader, env, finalizer)?;
-        required_mut(config)?.streams[0] = Stream::Reader(callback);
+        replace(&mut required_mut(config)?.streams[0], Stream::Reader(callback));
         Ok(true)
     })
 }
@@ -295,7 +296,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
 ) -> bool {
     answer("wasmrt_wasi_config_writer", false, || {
         let callback = callback(writer, env, finalizer)?;
-        required_mut(config)?.streams[output(stream)?] = Stream::Writer(callback);
+        replace(&mut required_mut(config)?.streams[output(stream)?], Stream::Writer(callback));
         Ok(true)
     })
 }
@@ -310,7 +311,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     size: usize,
 ) -> bool {
     answer("wasmrt_wasi_config_capture", false, || {
-        required_mut(config)?.streams[output(stream)?] = Stream::Capture(size);
+        replace(&mut required_mut(config)?.streams[output(stream)?], Stream::Capture(size));
         Ok(true)
     })
 }
@@ -378,7 +379,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     answer("wasmrt_wasi_config_clock", false, || {
         let callback = callback(clock_callback, env, finalizer)?;
         let clock = value(clock, "wasmrt_wasi_clock_enum", |clock| (clock < 4).then_some(clock as usize))?;
-        required_mut(config)?.clocks[clock] = Some(callback);
+        replace(&mut required_mut(config)?.clocks[clock], Some(callback));
         Ok(true)
     })
 }
@@ -393,7 +394,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 ) -> bool {
     answer("wasmrt_wasi_config_random", false, || {
         let callback = callback(random_callback, env, finalizer)?;
-        required_mut(config)?.random = Random::Callback(callback);
+        replace(&mut required_mut(config)?.random, Random::Callback(callback));
         Ok(true)
     })
 }
@@ -403,7 +404,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
     answer("wasmrt_wasi_config_random_seed", false, || {
-        required_mut(config)?.random = Random::Seed(seed);
+        replace(&mut required_mut(config)?.random, Random::Seed(seed));
         Ok(true)
     })
 }
@@ -548,8 +549,9 @@ pub unsafe extern "C" fn wasmrt_wasi_start(
 ) -> *mut wasm_trap_t {
     answer("wasmrt_wasi_start", std::ptr::null_mut(), || {
         let (context, instance) = (wasi.required()?, instance.required()?.object);
-        // The guest may delete the context while it runs.
-        let (wasi, store) = (context.wasi.clone(), StoreHandle::new(&context.store));
+        // The guest may delete the context while it runs. What the context retains is the store's: it is dropped first.
+        let store = StoreHandle::new(&context.store);
+        let wasi = context.wasi.clone();
         match wasi::start(&wasi, &store, instance) {
             Ok(status) => {
                 if let Some(out) = out {
@@ -642,6 +644,11 @@ fn callback<F>(
 ) -> Result<Arc<HostCallback<F>>> {
     let env = HostData { pointer: env, finalizer };
     Ok(Arc::new(HostCallback { function: function.ok_or_else(|| null("a callback"))?, env }))
+}
+
+/// Sets what may be a callback; its finalizer runs after that.
+fn replace<T>(place: &mut T, value: T) {
+    drop(std::mem::replace(place, value));
 }
 
 fn any_stream(stream: wasmrt_wasi_stream_t) -> Result<usize> {
