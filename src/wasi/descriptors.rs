@@ -106,9 +106,9 @@ impl Descriptor {
     fn host_stream(file: &Arc<File>, input: bool, access: u64) -> Descriptor {
         let stat = rustix::fs::fstat(file);
         let filetype = stat.map_or(FileType::Unknown, |stat| FileType::of_mode(stat.st_mode));
-        let unwaiting = stat.ok().filter(|stat| can_be_opened_again(file, stat)).and_then(|_| {
+        let direction = if input { OFlags::RDONLY } else { OFlags::WRONLY };
+        let unwaiting = stat.ok().filter(|stat| can_be_opened_again(file, stat, direction)).and_then(|_| {
             // Not by setting a flag: that is shared with the host and its other processes.
-            let direction = if input { OFlags::RDONLY } else { OFlags::WRONLY };
             let flags = direction | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
             // It may belong to another user, or /proc may not be there.
             rustix::fs::open(format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty()).ok()
@@ -206,8 +206,14 @@ impl Descriptor {
     }
 }
 
-/// Whether opening a stream by its name in /proc gives the same stream: that of a terminal's master is another terminal's.
-fn can_be_opened_again(file: &File, stat: &rustix::fs::Stat) -> bool {
+/// Whether opening a stream by its name in /proc gives the same stream, and no more access than the host gave: that of a
+/// terminal's master is another terminal's, and packets are a matter of the opening.
+fn can_be_opened_again(file: &File, stat: &rustix::fs::Stat, direction: OFlags) -> bool {
+    let flags = rustix::fs::fcntl_getfl(file).unwrap_or(OFlags::DIRECT);
+    let access = flags & OFlags::RWMODE;
+    if access != direction && access != OFlags::RDWR || flags.contains(OFlags::DIRECT) {
+        return false;
+    }
     let master = || (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == (5, 2);
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFIFO => true,

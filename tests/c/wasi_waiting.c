@@ -310,6 +310,21 @@ TEST(the_end_of_a_pipe_is_seen_however_early_it_was) {
   guest_delete(g);
 }
 
+TEST(streams_give_no_more_access_than_the_host_has) {
+  int pair[2];
+  REQUIRE(pipe(pair) == 0);
+  CHECK(write(pair[1], "secret", 6) == 6);
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDIN, pair[1]));
+  CHECK(wasmrt_wasi_config_fd(config, WASMRT_WASI_STDOUT, pair[0]));
+  guest_t guest = guest_of(NULL, config, "wasi_snapshot_preview1"), *g = &guest;
+  CHECK_INT(guest_read(g, 0, 10), E_BADF);
+  CHECK_INT(guest_write(g, 1, "x"), E_BADF);
+  close(pair[0]);
+  close(pair[1]);
+  guest_delete(g);
+}
+
 TEST(a_clock_that_is_waited_for_has_come_so_far) {
   guest_t guest = guest_of(NULL, wasmrt_wasi_config_new(), "wasi_snapshot_preview1"), *g = &guest;
   for (uint32_t clock = 0; clock < 2; clock++) {
