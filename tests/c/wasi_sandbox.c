@@ -96,7 +96,7 @@ TEST(magic_links_are_not_followed) {
   REQUIRE(wasmrt_wasi_config_preopen(config, "/proc", "/proc", WASMRT_WASI_READ_ONLY));
   guest_t guest = guest_new(config), *g = &guest;
   CHECK(guest_open(g, 3, "self/root", AS_DIRECTORY, RIGHT_READ) > 0);
-  CHECK(guest_open(g, 3, "self/root/etc/passwd", 0, RIGHT_READ) > 0);
+  CHECK(guest_open(g, 3, "self/root/proc/version", 0, RIGHT_READ) > 0);
   CHECK(guest_open(g, 3, "self/cwd", AS_DIRECTORY, RIGHT_READ) > 0);
   CHECK(guest_open(g, 3, "self/exe", 0, RIGHT_READ) > 0);
   CHECK(guest_open(g, 3, "self/fd/0", 0, RIGHT_READ) > 0);
