@@ -75,6 +75,11 @@ pub struct Config {
     pub max_file_bytes: u64,
 }
 
+/// Sets what may be a callback. Its finalizer runs when the place has its new value: it may set it again.
+pub fn replace<T>(place: &mut T, value: T) {
+    drop(std::mem::replace(place, value));
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -121,9 +126,13 @@ impl Config {
         self.set_descriptor(stream, stream as RawFd)
     }
 
+    pub fn set_stream(&mut self, stream: usize, to: Stream) {
+        replace(&mut self.streams[stream], to);
+    }
+
     /// Makes a stream a duplicate of a descriptor.
     pub fn set_descriptor(&mut self, stream: usize, descriptor: RawFd) -> Result<()> {
-        self.streams[stream] = Stream::File(Arc::new(duplicate(descriptor)?));
+        self.set_stream(stream, Stream::File(Arc::new(duplicate(descriptor)?)));
         Ok(())
     }
 
@@ -137,7 +146,7 @@ impl Config {
         // Without waiting for somebody at the other end.
         options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
         let file = options.open(OsStr::from_bytes(path.to_bytes())).map_err(|error| unusable("file", path, &error))?;
-        self.streams[stream] = Stream::File(Arc::new(file));
+        self.set_stream(stream, Stream::File(Arc::new(file)));
         Ok(())
     }
 

@@ -782,6 +782,41 @@ TEST(descriptors_are_limited_and_closed) {
   remove_tree(directory);
 }
 
+typedef struct setting_t {
+  wasmrt_wasi_config_t* config;
+  int finalized;
+} setting_t;
+
+static ptrdiff_t read_nothing(void* env, void* to, size_t size) {
+  (void)env, (void)to, (void)size;
+  return 0;
+}
+
+static void set_again(void* env) {
+  setting_t* setting = env;
+  setting->finalized++;
+  CHECK(wasmrt_wasi_config_stdin_bytes(setting->config, "last", 4));
+}
+
+TEST(finalizers_may_set_what_they_were_replaced_in) {
+  for (int way = 0; way < 4; way++) {
+    setting_t setting = {wasmrt_wasi_config_new(), 0};
+    wasmrt_wasi_config_t* config = setting.config;
+    CHECK(wasmrt_wasi_config_reader(config, read_nothing, &setting, set_again));
+    switch (way) {
+      case 0: CHECK(wasmrt_wasi_config_stdin_bytes(config, "first", 5)); break;
+      case 1: CHECK(wasmrt_wasi_config_inherit(config, WASMRT_WASI_STDIN)); break;
+      case 2: CHECK(wasmrt_wasi_config_file(config, WASMRT_WASI_STDIN, "/dev/null", false)); break;
+      default: CHECK(wasmrt_wasi_config_reader(config, read_nothing, NULL, NULL));
+    }
+    CHECK_INT(setting.finalized, 1);
+    guest_t guest = guest_new(config), *g = &guest;
+    CHECK_INT(guest_read(g, 0, 10), OK);
+    CHECK(guest_has(g, "last"));
+    guest_delete(g);
+  }
+}
+
 TEST(bytes_written_to_files_are_limited) {
   char directory[256];
   scratch(directory);

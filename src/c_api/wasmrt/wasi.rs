@@ -35,7 +35,7 @@ use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::core::object::Handle;
 use crate::runtime::core::store::StoreHandle;
-use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi};
+use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi, replace};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::rc::Rc;
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
             // SAFETY: there are `size` bytes, which stay as they are during this call.
             _ => unsafe { std::slice::from_raw_parts(bytes.cast(), size) },
         };
-        replace(&mut required_mut(config)?.streams[0], Stream::Bytes(bytes.into()));
+        required_mut(config)?.set_stream(0, Stream::Bytes(bytes.into()));
         Ok(true)
     })
 }
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
 ) -> bool {
     answer("wasmrt_wasi_config_reader", false, || {
         let callback = callback(reader, env, finalizer)?;
-        replace(&mut required_mut(config)?.streams[0], Stream::Reader(callback));
+        required_mut(config)?.set_stream(0, Stream::Reader(callback));
         Ok(true)
     })
 }
@@ -296,7 +296,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
 ) -> bool {
     answer("wasmrt_wasi_config_writer", false, || {
         let callback = callback(writer, env, finalizer)?;
-        replace(&mut required_mut(config)?.streams[output(stream)?], Stream::Writer(callback));
+        required_mut(config)?.set_stream(output(stream)?, Stream::Writer(callback));
         Ok(true)
     })
 }
@@ -311,7 +311,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     size: usize,
 ) -> bool {
     answer("wasmrt_wasi_config_capture", false, || {
-        replace(&mut required_mut(config)?.streams[output(stream)?], Stream::Capture(size));
+        required_mut(config)?.set_stream(output(stream)?, Stream::Capture(size));
         Ok(true)
     })
 }
@@ -644,11 +644,6 @@ fn callback<F>(
 ) -> Result<Arc<HostCallback<F>>> {
     let env = HostData { pointer: env, finalizer };
     Ok(Arc::new(HostCallback { function: function.ok_or_else(|| null("a callback"))?, env }))
-}
-
-/// Sets what may be a callback; its finalizer runs after that.
-fn replace<T>(place: &mut T, value: T) {
-    drop(std::mem::replace(place, value));
 }
 
 fn any_stream(stream: wasmrt_wasi_stream_t) -> Result<usize> {
