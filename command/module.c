@@ -90,7 +90,9 @@ void text_to_binary(const char* path, wasm_byte_vec_t* bytes) {
 }
 
 bool is_artifact(const wasm_byte_vec_t* bytes) {
-  return bytes->size >= 7 && memcmp(bytes->data, "\0wasmrt", 7) == 0;
+  static const char end[] = {2, 'w', 'a', 's', 'm', 'r', 't', 0};
+  return bytes->size >= sizeof end &&
+         memcmp(bytes->data + bytes->size - sizeof end, end, sizeof end) == 0;
 }
 
 wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_t* bytes,

@@ -390,6 +390,30 @@ WASM_API_EXTERN bool wasmrt_config_set_target(wasm_config_t *config, const char 
 WASM_API_EXTERN bool wasmrt_config_enable_cpu_feature(wasm_config_t *config, const char *name);
 
 // -------------------------------------------------------------------------------------------------
+// Configuration: cache of compiled modules
+
+// Keeps compiled modules in a directory, so that the next engine, in this process or another,
+// loads them instead of compiling them. NULL: keeps none, whatever the environment says.
+// Environment: `WASMRT_CACHE_DIR`, which programs with the rights of another user or group ignore.
+//
+// The directory is made if it is not there, with access for its owner alone. Any number of
+// threads, engines and processes may share it. Once the modules take more than `max_bytes`, or 1
+// GiB for 0, those that have not been used for the longest time are removed.
+//
+// `wasm_module_new` finds a module by a hash of its bytes, the version of the library, the
+// backend, everything in the configuration that its code or its limits depend on, and the
+// processor. An entry that is damaged is compiled again and replaced. What cannot be written is
+// not kept; a warning is logged once. Engines that do not compile (wasmi) keep nothing, and
+// neither does an engine for another machine.
+//
+// The entries hold machine code: whoever can write to the directory decides what the program runs.
+// A directory to which everybody can write is refused, and one that this program cannot write to.
+WASM_API_EXTERN
+bool wasmrt_config_set_cache(wasm_config_t *config,
+                             const char *directory,
+                             uint64_t max_bytes);
+
+// -------------------------------------------------------------------------------------------------
 // Configuration: limits on modules
 //
 // These bound what a module costs to compile. A module beyond a limit is refused before it is
@@ -471,6 +495,130 @@ WASM_API_EXTERN
 wasm_extern_t *wasmrt_instance_export(const wasm_instance_t *instance,
                                       const char *name,
                                       size_t length);
+
+// -------------------------------------------------------------------------------------------------
+// Modules
+//
+// What `wasm.h` leaves out. A path is a string, relative to the working directory unless it starts
+// with a slash. A file that cannot be read or written is an error of kind `WASMRT_ERROR_FILE`,
+// whose message has the path and the cause.
+
+// What can be counted in a module. Definitions include those that are imported.
+typedef enum wasmrt_module_part_enum {
+  WASMRT_MODULE_FUNCTIONS = 0,
+  WASMRT_MODULE_GLOBALS = 1,
+  WASMRT_MODULE_TABLES = 2,
+  WASMRT_MODULE_MEMORIES = 3,
+  WASMRT_MODULE_TAGS = 4,
+  WASMRT_MODULE_IMPORTS = 5,
+  WASMRT_MODULE_EXPORTS = 6,
+  WASMRT_MODULE_CUSTOM_SECTIONS = 7,
+  // The bytes that the engine keeps to run the module: machine code and what belongs to it on
+  // wasmtime, the module itself on wasmi, whose own code takes about as much again.
+  WASMRT_MODULE_CODE_BYTES = 8,
+} wasmrt_module_part_enum;
+
+// A value of `wasmrt_module_part_enum`.
+typedef uint32_t wasmrt_module_part_t;
+
+// Creates a module, own, from a file in the binary format. Returns NULL and sets the last error if
+// the file cannot be read, for the reasons of `wasm_module_new`, and for NULL.
+WASM_API_EXTERN wasm_module_t *wasmrt_module_new_from_file(wasm_store_t *store, const char *path);
+
+// Serializes a module to a file: writes what `wasm_module_serialize` returns. Returns false and
+// sets the last error if that fails or the file cannot be written, and for NULL.
+//
+// A file of that name is replaced once the new one is complete, so it is never there in part.
+WASM_API_EXTERN bool wasmrt_module_serialize_to_file(const wasm_module_t *module, const char *path);
+
+// Creates a module, own, from a file of `wasmrt_module_serialize_to_file`. Returns NULL and sets
+// the last error if the file cannot be read, for the reasons of `wasm_module_deserialize`, and for
+// NULL.
+//
+// wasmtime maps the file and runs the code in place, so that little is read and processes share
+// it. While a module or its instances are in use, the file must not be written to or made shorter;
+// it may be removed or replaced, as `wasmrt_module_serialize_to_file` does. Each such module keeps
+// a file descriptor; if the host has few left, the file is copied. As with
+// `wasm_module_deserialize`, read only your own.
+WASM_API_EXTERN
+wasm_module_t *wasmrt_module_deserialize_file(wasm_store_t *store,
+                                              const char *path);
+
+// Compiles a module without a store: sets `*out` to the bytes, own, that `wasm_module_serialize`
+// would return. Does not take `binary`. They must be passed to `wasm_byte_vec_delete`.
+//
+// With an engine that was configured with `wasmrt_config_set_target`, they are for that machine.
+// Returns false and sets the last error for the reasons of `wasm_module_new`, and for NULL; `*out`
+// is empty then.
+WASM_API_EXTERN
+bool wasmrt_module_precompile(wasm_engine_t *engine,
+                              const wasm_byte_vec_t *binary,
+                              wasm_byte_vec_t *out);
+
+// Gets the proposals that a module needs: in `*out`, bit n stands for the proposal of number n in
+// `wasmrt_proposal_enum`.
+//
+// It is a smallest set of the proposals that the engine's backend supports with which `binary` is
+// valid, whatever the engine was configured with. Returns false and sets the last error if there
+// is no such set, and for NULL. Validates the module about twenty times.
+WASM_API_EXTERN
+bool wasmrt_module_required_proposals(wasm_engine_t *engine,
+                                      const wasm_byte_vec_t *binary,
+                                      uint64_t *out);
+
+// Sets `*out` to the name of a module, own: the one that it was given last by
+// `wasmrt_module_set_name`, or else the one in its name section. Returns false if it has none, and
+// `*out` is empty; this is no error. Returns false and sets the last error for NULL. May be called
+// from any thread.
+WASM_API_EXTERN bool wasmrt_module_name(const wasm_module_t *module, wasm_name_t *out);
+
+// Gives a module a name, the `length` bytes at `name`, which are copied; NULL takes its name away.
+//
+// All handles of the module have it, also those obtained from a shared module. It is not
+// serialized. Returns false and sets the last error if `module` is NULL. May be called from any
+// thread.
+WASM_API_EXTERN
+bool wasmrt_module_set_name(const wasm_module_t *module,
+                            const char *name,
+                            size_t length);
+
+// Finds the first custom section whose name is the `length` bytes at `name`: sets `*contents` and
+// `*size` to its contents. Borrowed: valid as long as the module.
+//
+// Returns false if there is no such section; this is no error. Returns false and sets the last
+// error for NULL. Sections whose names start with ".debug_" are not kept.
+WASM_API_EXTERN
+bool wasmrt_module_custom_section(const wasm_module_t *module,
+                                  const char *name,
+                                  size_t length,
+                                  const char **contents,
+                                  size_t *size);
+
+// Gets the custom section at a position, in the order of the module: sets `*name` and `*length`,
+// and `*contents` and `*size`. Borrowed: valid as long as the module. There are
+// `wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS)` of them.
+//
+// Returns false if there are not that many; this is no error. Returns false and sets the last
+// error for NULL.
+WASM_API_EXTERN
+bool wasmrt_module_custom_section_at(const wasm_module_t *module,
+                                     size_t position,
+                                     const char **name,
+                                     size_t *length,
+                                     const char **contents,
+                                     size_t *size);
+
+// Returns how much of something a module has. Takes the same time for every module. Returns 0 and
+// sets the last error for NULL and for a part that is not known.
+WASM_API_EXTERN size_t wasmrt_module_count(const wasm_module_t *module, wasmrt_module_part_t part);
+
+// Gets how many modules an engine has found in its cache, and how many were not there. Both are 0
+// for an engine without one, see `wasmrt_config_set_cache`. Returns false and sets the last error
+// for NULL. May be called from any thread.
+WASM_API_EXTERN
+bool wasmrt_engine_cache_counts(const wasm_engine_t *engine,
+                                uint64_t *found,
+                                uint64_t *missing);
 
 // -------------------------------------------------------------------------------------------------
 // Linking by name
@@ -795,6 +943,8 @@ typedef enum wasmrt_error_kind_enum {
   WASMRT_ERROR_ARTIFACT = 8,
   // A defect in the library.
   WASMRT_ERROR_INTERNAL = 9,
+  // A file or a directory could not be read or written.
+  WASMRT_ERROR_FILE = 10,
 } wasmrt_error_kind_enum;
 
 // A value of `wasmrt_error_kind_enum`.

@@ -9,6 +9,7 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
+use crate::runtime::binary::artifact;
 use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::core::engine_traits::{
     Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store,
@@ -72,8 +73,8 @@ impl Engine for Mock {
     fn validate(&self, wasm: &[u8]) -> Result<()> {
         Declarations::parse(wasm).map(drop)
     }
-    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
-        self.compile(artifact)
+    unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        self.compile(rest)
     }
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
         Ok(Box::new(MockStore { owner: Owner(owner), things: RefCell::default(), depth: Cell::new(0) }))
@@ -87,8 +88,11 @@ fn identity(wasm: &Arc<[u8]>) -> usize {
 }
 
 impl Module for MockModule {
-    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
-        Ok([Cow::Borrowed(&[]), Cow::Borrowed(&self.0)])
+    fn serialize(&self) -> Result<artifact::Payload<'_>> {
+        Ok(artifact::Payload { image: Cow::Borrowed(&[]), rest: Cow::Borrowed(&self.0) })
+    }
+    fn code_bytes(&self) -> usize {
+        self.0.len()
     }
     fn identity(&self) -> usize {
         identity(&self.0)

@@ -3,13 +3,13 @@
 use crate::runtime::base::error::Result;
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
+use crate::runtime::binary::artifact::Payload;
 use crate::runtime::core::engine_traits::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Store};
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::Func;
 use crate::runtime::core::object::{Handle, Object, Retained};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
-use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -44,7 +44,7 @@ impl Engine for Panicking {
     fn validate(&self, _wasm: &[u8]) -> Result<()> {
         panic!("validate")
     }
-    unsafe fn deserialize(&self, _artifact: &[u8]) -> Result<Box<dyn Module>> {
+    unsafe fn deserialize(&self, _image: &[u8], _rest: &[u8]) -> Result<Box<dyn Module>> {
         panic!("deserialize")
     }
     unsafe fn new_store(&self, _owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
@@ -53,8 +53,11 @@ impl Engine for Panicking {
 }
 
 impl Module for Panicking {
-    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+    fn serialize(&self) -> Result<Payload<'_>> {
         panic!("serialize")
+    }
+    fn code_bytes(&self) -> usize {
+        0
     }
     fn identity(&self) -> usize {
         0

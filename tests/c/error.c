@@ -214,8 +214,9 @@ TEST(messages_at_the_end_of_a_thread) {
 }
 
 TEST(names_of_kinds) {
-  static const char* const names[] = {"none",  "misuse",      "compile", "link",     "trap",
-                                      "limit", "unsupported", NULL,      "artifact", "internal"};
+  static const char* const names[] = {"none",     "misuse",   "compile",     "link",
+                                      "trap",     "limit",    "unsupported", NULL,
+                                      "artifact", "internal", "file"};
   for (wasmrt_error_kind_t kind = 0; kind < 1000; kind++) {
     const char* expected = kind < sizeof names / sizeof *names ? names[kind] : NULL;
     if (expected) {

@@ -400,7 +400,7 @@ void look_at_trap_extension(const object_t* object);
   X(step_trap_new)                                                                                \
   X(step_func_new)                                                                                \
   X(step_global_new) X(step_table_new) X(step_memory_new) X(step_module_new)                      \
-    X(step_module_serialize) X(step_module_share) X(step_module_obtain) X(step_shared_delete)     \
+    X(step_module_serialize) X(step_module_file) X(step_module_look) X(step_module_share) X(step_module_obtain) X(step_shared_delete)     \
       X(step_module_foreign) X(step_instance_new) X(step_instance_wrong) X(step_instance_exports) \
         X(step_call) X(step_call_wrong) X(step_global_get) X(step_global_set) X(step_table_get)   \
           X(step_table_set) X(step_table_grow) X(step_memory_access) X(step_memory_grow)          \

@@ -1,6 +1,9 @@
 // Modules and instances: a catalogue of texts, and what their imports and exports mean.
 #include "fuzz.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 // Shared by two modules: one defines globals, tables and memory, the other imports them.
 #define FUNCTIONS                                                                           \
   "(type $nullary (func (result i32)))"                                                     \
@@ -376,6 +379,56 @@ void step_module_serialize(void) {
     }
   }
   wasm_byte_vec_delete(&bytes);
+}
+
+// Through a file, which then changes as the bytes of `step_module_serialize` do.
+void step_module_file(void) {
+  object_t* object = pick(1u << MODULE);
+  store_t* store = pick_store();
+  if (!object || !store || loose_count() >= MAX_LOOSE) return;
+  static char path[64];
+  snprintf(path, sizeof path, "/tmp/wasmrt-fuzz-%d.cwasm", (int)getpid());
+  EXPECT(wasmrt_module_serialize_to_file(wasm_ref_as_module(object->pointer), path));
+  if (one_in(2)) {
+    struct stat status;
+    EXPECT(stat(path, &status) == 0 && status.st_size > 0);
+    EXPECT(truncate(path, (off_t)(next_u32() % (uint32_t)status.st_size)) == 0);
+    EXPECT_REFUSED_AS(WASMRT_ERROR_ARTIFACT, !wasmrt_module_deserialize_file(store->pointer, path));
+  } else {
+    wasm_module_t* module = wasmrt_module_deserialize_file(store->pointer, path);
+    adopt_module(module, store, object->module);
+    expect_reflection(module, object->module);
+  }
+  EXPECT(unlink(path) == 0);
+  EXPECT_REFUSED_AS(WASMRT_ERROR_FILE, !wasmrt_module_deserialize_file(store->pointer, path));
+  EXPECT_REFUSED_AS(WASMRT_ERROR_FILE, !wasmrt_module_new_from_file(store->pointer, path));
+}
+
+// Names, sections and counts.
+void step_module_look(void) {
+  object_t* object = pick(1u << MODULE);
+  if (!object) return;
+  wasm_module_t* module = wasm_ref_as_module(object->pointer);
+  const catalogue_entry_t* entry = &catalogue[object->module];
+  EXPECT_INT(wasmrt_module_count(module, WASMRT_MODULE_IMPORTS), entry->import_count);
+  EXPECT_INT(wasmrt_module_count(module, WASMRT_MODULE_EXPORTS), entry->export_count);
+  size_t sections = wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS);
+  const char *name, *contents;
+  size_t length, size, position = next_byte() % 4;
+  EXPECT_INT(wasmrt_module_custom_section_at(module, position, &name, &length, &contents, &size),
+             position < sections);
+  if (position < sections)
+    EXPECT(wasmrt_module_custom_section(module, name, length, &contents, &size));
+  EXPECT(!wasmrt_module_custom_section(module, "no such section", 15, &contents, &size));
+  char letters[2] = {(char)next_byte(), (char)next_byte()};
+  EXPECT(wasmrt_module_set_name(module, letters, sizeof letters));
+  wasm_name_t found;
+  EXPECT(wasmrt_module_name(module, &found));
+  EXPECT(found.size == 2 && memcmp(found.data, letters, 2) == 0);
+  wasm_name_delete(&found);
+  EXPECT(wasmrt_module_set_name(module, NULL, next_byte()));
+  EXPECT(!wasmrt_module_name(module, &found));
+  EXPECT_REFUSED(wasmrt_module_count(module, 9 + next_byte()) == 0);
 }
 
 void step_module_share(void) {

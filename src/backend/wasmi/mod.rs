@@ -10,6 +10,7 @@ mod types;
 use crate::backend::common::on_module;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
+use crate::runtime::binary::artifact::Payload;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::{in_words, untranslatable, without_place};
@@ -174,9 +175,9 @@ impl Engine for WasmiEngine {
         self.translated(wasm).map(drop)
     }
 
-    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
+    unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
-        let (count, rest) = artifact.split_first().ok_or_else(damaged)?;
+        let (count, rest) = rest.split_first().ok_or_else(damaged)?;
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
         if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
             let name = Proposal::from_number(u32::from(*missing)).map_or("unknown", Proposal::name);
@@ -195,10 +196,15 @@ impl Engine for WasmiEngine {
 }
 
 impl Module for WasmiModule {
-    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
+    fn serialize(&self) -> Result<Payload<'_>> {
         // The number of proposals, the proposals, then the module.
-        let proposals = [&[self.proposals.len() as u8], &self.proposals[..]].concat();
-        Ok([proposals.into(), Cow::Borrowed(&self.wasm)])
+        let rest = [&[self.proposals.len() as u8], &self.proposals[..], &self.wasm].concat();
+        Ok(Payload { image: Cow::Borrowed(&[]), rest: rest.into() })
+    }
+
+    /// The engine does not tell the size of its own code, which grows with the module.
+    fn code_bytes(&self) -> usize {
+        self.wasm.len()
     }
 
     /// The engine reports no frames.

@@ -5,8 +5,9 @@
 //! host, which may have few: when no more can be spared, the module is compiled so that the engine makes no image of
 //! it, and instances copy the data.
 
+use crate::runtime::base::file;
 use crate::runtime::binary::declarations::write_leb128;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use wasmparser::{DataKind, Parser, Payload};
 
 const DATA: u8 = 11;
@@ -64,24 +65,13 @@ impl Image {
     }
 }
 
-/// Makes a file in memory, as the engine does for an image.
-pub fn file_in_memory() -> std::io::Result<OwnedFd> {
-    // SAFETY: the name is a string that ends with a zero byte.
-    let descriptor = unsafe { libc::memfd_create(c"wasmrt".as_ptr(), libc::MFD_CLOEXEC) };
-    if descriptor < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor is new, so nothing else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
 /// Whether the host can spare a file descriptor: the last quarter of those that it may have is left to it.
 pub fn descriptor_to_spare() -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a local for the answer.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
     // A new descriptor always gets the lowest free number.
-    known && file_in_memory().is_ok_and(|file| (file.as_raw_fd() as u64) < limit.rlim_cur - limit.rlim_cur / 4)
+    known && file::in_memory().is_ok_and(|file| (file.as_raw_fd() as u64) < limit.rlim_cur - limit.rlim_cur / 4)
 }
 
 #[cfg(test)]

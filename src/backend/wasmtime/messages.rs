@@ -48,7 +48,7 @@ fn plain(text: String) -> String {
 /// Describes what the process ran out of, and what to do about it; `None` if the error is about something else.
 fn exhausted(message: &str) -> Option<String> {
     if message.contains(NO_IMAGE) {
-        let errno = super::images::file_in_memory().err().map_or(String::new(), |errno| format!(": {errno}"));
+        let errno = crate::runtime::base::file::in_memory().err().map_or(String::new(), |errno| format!(": {errno}"));
         return Some(format!(
             "no file descriptor for the image of a module's data{errno}; allow more of them (ulimit -n), or turn \
              copy-on-write off in the configuration"

@@ -14,13 +14,14 @@ use self::images::Image;
 use crate::backend::common::on_module;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
+use crate::runtime::binary::artifact::Payload;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::in_words;
 use meter::Places;
-use std::borrow::Cow;
 use std::ffi::CStr;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -164,7 +165,8 @@ impl Sites {
 }
 
 enum Code {
-    Module(wasmtime::Module),
+    /// A module, and the length of its image. What is mapped from a file may be longer.
+    Module(wasmtime::Module, usize),
     /// The engine's artifact for another machine.
     Foreign(Vec<u8>),
 }
@@ -191,7 +193,10 @@ impl Engine for WasmtimeEngine {
                     None => (wasm, Places::default()),
                 };
                 let code = match self.foreign {
-                    false => self.compile_here(binary).map(Code::Module),
+                    false => self.compile_here(binary).map(|module| {
+                        let length = mapped(&module).len();
+                        Code::Module(module, length)
+                    }),
                     true => self.engine.precompile_module(binary).map(Code::Foreign),
                 };
                 Ok((code.map_err(|error| in_words(ErrorKind::Compile, &error))?, places))
@@ -206,18 +211,22 @@ impl Engine for WasmtimeEngine {
         self.work(wasm.len() / 100, || self.check(wasm))
     }
 
-    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>> {
-        let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
-        let (places, rest) = split_part(artifact).ok_or_else(damaged)?;
-        let (traps, rest) = split_part(rest).ok_or_else(damaged)?;
-        let (has_start, code) = split_part(rest).ok_or_else(damaged)?;
-        let places = Places::from_bytes(places).ok_or_else(damaged)?;
-        let traps = TrapSites::from_bytes(traps).ok_or_else(damaged)?;
-        let sites = Arc::new(Sites { places, traps, has_start: has_start == [1] });
+    unsafe fn deserialize(&self, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
         // SAFETY: the contract says that an engine of the same version and settings made the artifact.
-        let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }
-            .map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-        Ok(Box::new(WasmtimeModule { code: Code::Module(module), sites }))
+        let module = unsafe { wasmtime::Module::deserialize(&self.engine, image) };
+        deserialized(module, image, rest)
+    }
+
+    unsafe fn deserialize_file(&self, file: &File, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        // A module from a file keeps it open.
+        let file = if images::descriptor_to_spare() { file.try_clone().ok() } else { None };
+        let module = match file {
+            // SAFETY: as for `deserialize`, and the contract says that the file stays as it is.
+            Some(file) => unsafe { wasmtime::Module::deserialize_open_file(&self.engine, file) },
+            // SAFETY: as for `deserialize`.
+            None => unsafe { wasmtime::Module::deserialize(&self.engine, image) },
+        };
+        deserialized(module, image, rest)
     }
 
     fn runs_here(&self) -> bool {
@@ -233,6 +242,15 @@ impl Engine for WasmtimeEngine {
         true
     }
 
+    fn code_settings(&self) -> Option<String> {
+        // What is compiled for another machine cannot be loaded here.
+        (!self.foreign).then(|| {
+            let mut hasher = DefaultHasher::new();
+            self.engine.precompile_compatibility_hash().hash(&mut hasher);
+            format!("{:016x} {} {}", hasher.finish(), self.metered, self.images)
+        })
+    }
+
     fn ticks(&self) -> bool {
         true
     }
@@ -243,11 +261,11 @@ impl Engine for WasmtimeEngine {
 }
 
 impl Module for WasmtimeModule {
-    /// Returns the places, the trap sites and whether there is a start function, each with its length before it, and
-    /// the engine's artifact.
-    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]> {
-        let code = match &self.code {
-            Code::Module(module) => image(module),
+    /// Returns the engine's artifact as the image. The rest is the places, the trap sites and whether there is a start
+    /// function, each with its length before it.
+    fn serialize(&self) -> Result<Payload<'_>> {
+        let image = match &self.code {
+            Code::Module(module, length) => &mapped(module)[..*length],
             Code::Foreign(artifact) => artifact,
         };
         let mut sites = Vec::new();
@@ -255,12 +273,19 @@ impl Module for WasmtimeModule {
             sites.extend((part.len() as u32).to_le_bytes());
             sites.extend(part);
         }
-        Ok([sites.into(), code.into()])
+        Ok(Payload { image: image.into(), rest: sites.into() })
+    }
+
+    fn code_bytes(&self) -> usize {
+        match &self.code {
+            Code::Module(_, length) => *length,
+            Code::Foreign(artifact) => artifact.len(),
+        }
     }
 
     fn identity(&self) -> usize {
         match &self.code {
-            Code::Module(module) => identity(module),
+            Code::Module(module, _) => identity(module),
             // A module that does not run has no frames.
             Code::Foreign(_) => 0,
         }
@@ -274,14 +299,27 @@ fn has_start(wasm: &[u8]) -> bool {
         .any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
 }
 
+/// Returns a module from what the engine made of its image.
+fn deserialized(module: wasmtime::Result<wasmtime::Module>, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+    let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
+    let (places, rest) = split_part(rest).ok_or_else(damaged)?;
+    let (traps, rest) = split_part(rest).ok_or_else(damaged)?;
+    let (has_start, _) = split_part(rest).ok_or_else(damaged)?;
+    let places = Places::from_bytes(places).ok_or_else(damaged)?;
+    let traps = TrapSites::from_bytes(traps).ok_or_else(damaged)?;
+    let sites = Arc::new(Sites { places, traps, has_start: has_start == [1] });
+    let module = module.map_err(|error| in_words(ErrorKind::Artifact, &error))?;
+    Ok(Box::new(WasmtimeModule { code: Code::Module(module, image.len()), sites }))
+}
+
 /// Splits off a part that has its length before it. Returns the part and the rest.
 fn split_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
-/// Returns the engine's artifact in place, which `serialize` would copy.
-fn image(module: &wasmtime::Module) -> &[u8] {
+/// Returns the memory of a module's image, which `serialize` would copy.
+fn mapped(module: &wasmtime::Module) -> &[u8] {
     let range = module.image_range();
     // SAFETY: the module keeps this memory, and nothing writes to it.
     unsafe { std::slice::from_raw_parts(range.start, range.end.addr() - range.start.addr()) }
@@ -298,6 +336,6 @@ mod tests {
     fn the_image_is_what_the_engine_serializes() {
         let wasm = wat::parse_str("(module (func) (memory 1) (data (i32.const 9) \"some\"))").expect("valid text");
         let module = wasmtime::Module::new(&wasmtime::Engine::default(), wasm).expect("a valid module");
-        assert_eq!(super::image(&module), module.serialize().expect("an artifact"));
+        assert_eq!(super::mapped(&module), module.serialize().expect("an artifact"));
     }
 }

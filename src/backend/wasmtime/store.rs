@@ -395,7 +395,7 @@ impl Store for WasmtimeStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
-        let Code::Module(code) = &module.code else {
+        let Code::Module(code, _) = &module.code else {
             let message = "the module was compiled for another machine; it can only be serialized here";
             return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };

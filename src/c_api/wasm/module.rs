@@ -180,10 +180,10 @@ pub unsafe extern "C" fn wasm_shared_module_delete(shared: Option<Box<wasm_share
     guard((), || drop(shared))
 }
 
-fn give_module(store: &Store, module: Arc<Module>) -> *mut wasm_module_t {
+pub fn give_module(store: &Store, module: Arc<Module>) -> *mut wasm_module_t {
     give_handle(Object::create(store, Body::Module(module)))
 }
 
-fn bytes(vector: Option<&wasm_byte_vec_t>) -> Result<&[u8]> {
+pub fn bytes(vector: Option<&wasm_byte_vec_t>) -> Result<&[u8]> {
     vector.map(wasm_byte_vec_t::bytes).ok_or_else(|| null("bytes"))
 }

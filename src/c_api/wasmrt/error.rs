@@ -34,6 +34,8 @@ named_enum! {
         WASMRT_ERROR_ARTIFACT = 8 c"artifact",
         /// A defect in the library.
         WASMRT_ERROR_INTERNAL = 9 c"internal",
+        /// A file or a directory could not be read or written.
+        WASMRT_ERROR_FILE = 10 c"file",
     }
 }
 
@@ -49,6 +51,7 @@ pub fn number(kind: ErrorKind) -> wasmrt_error_kind_t {
         ErrorKind::Unsupported => WASMRT_ERROR_UNSUPPORTED,
         ErrorKind::Artifact => WASMRT_ERROR_ARTIFACT,
         ErrorKind::Internal => WASMRT_ERROR_INTERNAL,
+        ErrorKind::File => WASMRT_ERROR_FILE,
     };
     number as u32
 }

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Unsupported = 6,
     /// Bytes to deserialize are not an artifact of this library, backend and configuration.
     Artifact = 8,
+    /// A file or directory of the host cannot be read or written.
+    File = 10,
     /// A defect of the library itself, which was caught at the C boundary.
     Internal = 9,
 }

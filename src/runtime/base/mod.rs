@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod counting;
 pub mod error;
+pub mod file;
 pub mod float_mode;
 pub mod host_data;
 pub mod limits;

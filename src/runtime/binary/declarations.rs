@@ -9,8 +9,9 @@ use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
     ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
 };
+use std::ops::Range;
 use std::sync::OnceLock;
-use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
+use wasmparser::{AbstractHeapType, BinaryReader, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
 
 pub struct Declarations {
     pub imports: Vec<Import>,
@@ -22,8 +23,19 @@ pub struct Declarations {
     /// The number of memories, and of tables, that the module defines itself.
     own_memories: u64,
     own_tables: u64,
-    /// The sections of the module that this was read from, without code and data. An artifact keeps them.
+    /// How many definitions of each kind the module has, imported ones included.
+    pub definitions: [usize; 5],
+    /// The custom sections, in the outline.
+    pub custom_sections: Vec<CustomSection>,
+    /// The sections of the module that this was read from, without code and data and without the custom sections for
+    /// debuggers. An artifact keeps them.
     pub outline: Vec<u8>,
+}
+
+/// A custom section, by the places of its name and its contents in the outline.
+pub struct CustomSection {
+    name: Range<usize>,
+    contents: Range<usize>,
 }
 
 pub struct Import {
@@ -86,6 +98,28 @@ impl Declarations {
         by_name.binary_search_by_key(&name, name_at).ok().map(|found| by_name[found] as usize)
     }
 
+    /// Returns the name and the contents of a custom section.
+    pub fn custom_section(&self, position: usize) -> Option<(&[u8], &[u8])> {
+        let section = self.custom_sections.get(position)?;
+        Some((&self.outline[section.name.clone()], &self.outline[section.contents.clone()]))
+    }
+
+    /// Returns the contents of the first custom section with this name.
+    pub fn custom_section_named(&self, name: &[u8]) -> Option<&[u8]> {
+        let sections = (0..self.custom_sections.len()).filter_map(|position| self.custom_section(position));
+        sections.into_iter().find(|(other, _)| *other == name).map(|(_, contents)| contents)
+    }
+
+    /// Returns the name that the module gives itself.
+    pub fn module_name(&self) -> Option<&str> {
+        let contents = self.custom_section_named(b"name")?;
+        let names = wasmparser::NameSectionReader::new(BinaryReader::new(contents, 0));
+        names.into_iter().map_while(|part| part.ok()).find_map(|part| match part {
+            wasmparser::Name::Module { name, .. } => Some(name),
+            _ => None,
+        })
+    }
+
     /// Returns what an instance of the module adds to the counts of its store.
     pub fn resources(&self) -> [(Resource, u64); 3] {
         [(Resource::Instances, 1), (Resource::Tables, self.own_tables), (Resource::Memories, self.own_memories)]
@@ -98,6 +132,7 @@ struct Reader {
     spaces: [Space; 5],
     imports: Vec<Import>,
     imports_exactly: bool,
+    custom_sections: Vec<CustomSection>,
     outline: Vec<u8>,
 }
 
@@ -170,6 +205,7 @@ impl Reader {
                         exports.push(Export { name, ty: self.extern_type(&ty), index, source });
                     }
                 }
+                Payload::CustomSection(section) => self.keep_custom(wasm, section.range()),
                 _ => {}
             }
             let Some((id, range)) = payload.as_section() else { continue };
@@ -183,6 +219,7 @@ impl Reader {
             // The remaining sections declare nothing. Reading on would also make the parser check that an outline has
             // code, which it has not.
             if (8..=12).contains(&id) || range.end == wasm.len() {
+                self.keep_later_customs(wasm, range.end);
                 break;
             }
         }
@@ -191,16 +228,50 @@ impl Reader {
         let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
+        let definitions = std::array::from_fn(|kind| self.spaces[kind].len());
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations {
             imports,
             exports,
+            definitions,
+            custom_sections: std::mem::take(&mut self.custom_sections),
             by_name: OnceLock::new(),
             shares_memory,
             own_memories,
             own_tables,
             outline,
         })
+    }
+
+    /// Keeps a custom section, whose name and contents are at `range`, unless it is for debuggers: these sections may
+    /// be many times as large as the rest.
+    fn keep_custom(&mut self, wasm: &[u8], range: Range<usize>) {
+        let mut reader = BinaryReader::new(&wasm[range.clone()], 0);
+        let Ok(name) = reader.read_string() else { return };
+        if name.starts_with(".debug_") {
+            return;
+        }
+        self.outline.push(0);
+        write_leb128(&mut self.outline, range.len());
+        let begin = self.outline.len();
+        self.outline.extend_from_slice(&wasm[range]);
+        let (named, contents) = (begin + reader.original_position(), self.outline.len());
+        self.custom_sections.push(CustomSection { name: named - name.len()..named, contents: named..contents });
+    }
+
+    /// Keeps the custom sections from `begin` on, without looking into the other sections. An engine has accepted them
+    /// or is about to see them, so this ends where it finds nothing that it can read.
+    fn keep_later_customs(&mut self, wasm: &[u8], begin: usize) {
+        let mut reader = BinaryReader::new(&wasm[begin..], begin);
+        while let (Ok(id), Ok(size)) = (reader.read_u8(), reader.read_var_u32()) {
+            let begin = reader.original_position();
+            if reader.read_bytes(size as usize).is_err() {
+                break;
+            }
+            if id == 0 {
+                self.keep_custom(wasm, begin..begin + size as usize);
+            }
+        }
     }
 
     fn define(&mut self, ty: TypeRef, source: Option<Source>) {
@@ -368,6 +439,36 @@ mod tests {
             })
             .collect();
         assert_eq!(sources, ["import 1", "own 1", "own 2", "own 2", "import 0"]);
+    }
+
+    #[test]
+    fn custom_sections_are_found_wherever_they_are() {
+        let declarations = parse(
+            r#"(module $itself
+                (@custom "one" (before first) "1")
+                (import "" "" (func))
+                (@custom ".debug_info" "much")
+                (@custom "two" (after func) "22")
+                (func)
+                (@custom "two" (after code) "333")
+                (data "")
+                (@custom "" (after last) ""))"#,
+        );
+        let sections = |declarations: &Declarations| -> Vec<(String, usize)> {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let all = (0..).map_while(|position| declarations.custom_section(position));
+            all.map(|(name, contents)| (text(name), contents.len())).collect()
+        };
+        let expected = [("one", 1), ("two", 2), ("two", 3), ("", 0), ("name", 9)];
+        assert_eq!(sections(&declarations), expected.map(|(name, length)| (name.to_string(), length)));
+        assert_eq!(declarations.custom_section_named(b"two"), Some(&b"22"[..]));
+        assert_eq!(declarations.custom_section_named(b".debug_info"), None);
+        assert_eq!(declarations.module_name(), Some("itself"));
+        assert_eq!(declarations.definitions, [2, 0, 0, 0, 0]);
+        let again = Declarations::parse(&declarations.outline).unwrap();
+        assert_eq!(sections(&again), sections(&declarations));
+        assert_eq!(again.module_name(), Some("itself"));
+        assert_eq!(parse("(module)").module_name(), None);
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl ModuleLimit {
     }
 }
 
+#[derive(Debug)]
 pub struct ModuleLimits {
     values: [u64; ModuleLimit::ALL.len()],
     /// Whether the program has set the limit, for each.

@@ -6,8 +6,10 @@ use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 const MAGIC: &[u8] = b"\0asm";
 /// The first bytes of every module.
 pub const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-/// The first bytes of every serialized module.
-pub const ARTIFACT: &[u8; 8] = b"\0wasmrt\x01";
+/// The first bytes of a serialized module, unless it starts with an engine's image.
+pub const ARTIFACT: &[u8; 8] = b"\0wasmrt\x02";
+/// The last bytes of every serialized module.
+pub const ARTIFACT_END: &[u8; 8] = b"\x02wasmrt\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The error for components, which many compilers make by now.
@@ -88,17 +90,22 @@ pub fn describe(bytes: &[u8]) -> Option<(&'static str, Option<Advice>)> {
 
 /// Tells what bytes are that are not WebAssembly text either, if they are recognised.
 fn other_format(bytes: &[u8]) -> Option<(&'static str, Option<Advice>)> {
-    if bytes.starts_with(ARTIFACT) {
+    if bytes.starts_with(ARTIFACT) || bytes.ends_with(ARTIFACT_END) {
         return Some(("a serialized module", Some(Advice::Deserialize)));
     }
-    let (place, compiled) = COMPILED_MODULE;
-    if bytes.starts_with(b"\x7fELF") && bytes.get(place) == Some(&compiled) {
+    if is_compiled_elsewhere(bytes) {
         let what = "a module compiled ahead of time (.cwasm); use the module that it was made from";
         return Some((what, None));
     }
     let text = without_mark(bytes).trim_ascii_start();
     let is = |(magic, _): &&(&[u8], &str)| bytes.starts_with(magic) || text.starts_with(magic);
     FORMATS.iter().find(is).map(|(_, what)| (*what, None))
+}
+
+/// Whether bytes start as a module does that was compiled ahead of time (.cwasm).
+pub fn is_compiled_elsewhere(bytes: &[u8]) -> bool {
+    let (place, compiled) = COMPILED_MODULE;
+    bytes.starts_with(b"\x7fELF") && bytes.get(place) == Some(&compiled)
 }
 
 /// Returns text without the byte order mark that some editors put before it.
@@ -158,7 +165,8 @@ mod tests {
             (b"\n<html>", 0, "HTML"),
             (b"\xef\xbb\xbf{ \"message\": \"Not Found\" }", 0, "JSON"),
             (b"AGFzbQEAAAA=", 0, "base64"),
-            (b"\0wasmrt\x01", 0, "a serialized module"),
+            (b"\0wasmrt\x02", 0, "a serialized module"),
+            (b"\x7fELF\x02\x01\x01\xc8 and more \x02wasmrt\0", 0, "a serialized module"),
         ] {
             let (found, message) = refusal(bytes);
             assert!(message.contains(words), "{message}");
@@ -169,7 +177,7 @@ mod tests {
         assert!(text_error(b"\x1f\x8b", "no utf-8".to_string()).message.contains("gzip"));
         let advice = |bytes| check(bytes).expect_err("no module").advice;
         assert_eq!(advice(b"(module)"), Some(Advice::ConvertText));
-        assert_eq!(advice(b"\0wasmrt\x01"), Some(Advice::Deserialize));
+        assert_eq!(advice(b"\0wasmrt\x02"), Some(Advice::Deserialize));
         for (magic, what) in FORMATS {
             assert!(refusal(magic).1.ends_with(what), "{what}");
         }

@@ -1,5 +1,6 @@
 //! The configuration of an engine: what the program sets and, where it sets nothing, what the environment says.
 
+use super::cache::{self, Cache};
 use super::engine_traits::Backend;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::log;
@@ -16,6 +17,8 @@ pub struct Config {
     backend: Option<&'static dyn Backend>,
     pub options: Options,
     pub module_limits: ModuleLimits,
+    /// `None` if the program leaves it to the environment, `Some(None)` if there is to be none.
+    pub cache: Option<Option<Cache>>,
     /// The environment variables whose settings [`Config::resolve`] has used.
     from_environment: Vec<&'static str>,
 }
@@ -116,10 +119,24 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, _, text| {
         fill(&mut config.options.max_wasm_stack, || stack_size(bytes(text)?))
     }),
+    ("WASMRT_CACHE_DIR", None, |config, _, text| {
+        // Code from this directory is run, so it must not be chosen by who starts a program that has more rights.
+        if runs_with_other_rights() {
+            return Ok(false);
+        }
+        let open = || Cache::open(text.as_ref(), cache::DEFAULT_MAX_BYTES).map_err(|error| error.message.clone());
+        fill(&mut config.cache, || open().map(Some))
+    }),
     ("WASMRT_MEMORY_RESERVATION", Some(Setting::MemoryReservation), |config, _, text| {
         fill(&mut config.options.memory_reservation, || bytes(text))
     }),
 ];
+
+/// Whether the program has rights that those who started it lack, as set-user-ID programs have.
+fn runs_with_other_rights() -> bool {
+    // SAFETY: reads a number that the system gave the program.
+    cfg!(target_os = "linux") && unsafe { libc::getauxval(libc::AT_SECURE) } != 0
+}
 
 /// Checks a size for the stack of WebAssembly.
 pub fn stack_size(bytes: usize) -> Result<usize, String> {

@@ -1,5 +1,6 @@
 //! Engines.
 
+use super::cache::Cache;
 use super::config::{Config, Registry};
 use super::engine_traits::{self, Backend};
 use super::trial;
@@ -16,6 +17,7 @@ pub struct Engine {
     pub inner: Box<dyn engine_traits::Engine>,
     pub options: Options,
     pub module_limits: ModuleLimits,
+    pub cache: Option<Cache>,
     modules: AtomicUsize,
 }
 
@@ -33,7 +35,8 @@ impl Engine {
     fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let inner = backend.new_engine(&config.options)?;
         let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
-        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
+        let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, cache, modules }))
     }
 
     /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the

@@ -13,9 +13,10 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
+use crate::runtime::binary::artifact::Payload;
 use std::any::Any;
-use std::borrow::Cow;
 use std::ffi::CStr;
+use std::fs::File;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -47,8 +48,18 @@ pub trait Engine: Send + Sync {
     /// Makes a module from what [`Module::serialize`] returned.
     ///
     /// # Safety
-    /// `artifact` was made by an engine of the same version and settings: the engine may trust it blindly.
-    unsafe fn deserialize(&self, artifact: &[u8]) -> Result<Box<dyn Module>>;
+    /// An engine of the same version and settings made `image` and `rest`: the engine may trust them blindly.
+    unsafe fn deserialize(&self, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>>;
+
+    /// Makes a module like [`Engine::deserialize`] from a file that begins with the image, which an engine may use in
+    /// place. `image` is a view of the file.
+    ///
+    /// # Safety
+    /// As for [`Engine::deserialize`]. Nothing changes the file while a module that was made from it is in use.
+    unsafe fn deserialize_file(&self, _file: &File, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        // SAFETY: the same contract.
+        unsafe { self.deserialize(image, rest) }
+    }
 
     /// Whether modules of this engine can run on this machine. If not, they can only be serialized.
     fn runs_here(&self) -> bool {
@@ -68,6 +79,12 @@ pub trait Engine: Send + Sync {
         false
     }
 
+    /// Returns a text that differs between engines whose code for the same module may differ. `None` if nothing is
+    /// gained by keeping a module's artifact for the next time.
+    fn code_settings(&self) -> Option<String> {
+        None
+    }
+
     /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need regular ticks.
     fn ticks(&self) -> bool {
         false
@@ -78,9 +95,11 @@ pub trait Engine: Send + Sync {
 }
 
 pub trait Module: Any + Send + Sync {
-    /// Returns what [`Engine::deserialize`] makes the module from, in two pieces, so that large ones need not be
-    /// copied together.
-    fn serialize(&self) -> Result<[Cow<'_, [u8]>; 2]>;
+    /// Returns what [`Engine::deserialize`] makes the module from.
+    fn serialize(&self) -> Result<Payload<'_>>;
+
+    /// Returns how many bytes the engine keeps to run the module: its code and what belongs to it.
+    fn code_bytes(&self) -> usize;
 
     /// A number that tells this module from every other live one in the frames of traps; 0 if the engine has no
     /// frames.

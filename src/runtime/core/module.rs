@@ -2,24 +2,46 @@
 
 use super::engine::Engine;
 use super::engine_traits;
-use crate::runtime::base::error::Result;
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::file::{self, Mapped};
 use crate::runtime::base::float_mode;
-use crate::runtime::binary::artifact::{self, Maker};
+use crate::runtime::base::options::{Options, Proposal};
+use crate::runtime::binary::artifact::{self, Contents, Maker};
 use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::binary::preamble;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub struct Module {
     pub engine: Arc<Engine>,
     pub inner: Box<dyn engine_traits::Module>,
     pub declarations: Declarations,
+    /// The name that the host gave it, or that it gave itself.
+    name: Mutex<Option<Box<[u8]>>>,
 }
 
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         preamble::check(wasm)?;
+        let settings = if engine.cache.is_some() { engine.inner.code_settings() } else { None };
+        let (Some(cache), Some(settings)) = (&engine.cache, settings) else {
+            return Module::compile_bounded(engine, wasm);
+        };
+        let entry = cache.entry(engine, &settings, wasm);
+        // SAFETY: the folder is one of the program's own, which nobody else may write to.
+        if let Some(module) = entry.load(|copy| unsafe { Module::load(engine, copy) }) {
+            return Ok(module);
+        }
+        let module = Module::compile_bounded(engine, wasm)?;
+        if let Ok([image, envelope]) = module.serialize() {
+            entry.keep(&[&image, &envelope]);
+        }
+        Ok(module)
+    }
+
+    fn compile_bounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         engine.module_limits.check(wasm, engine.inner.compiles())?;
         Module::compile_unbounded(engine, wasm)
     }
@@ -34,7 +56,40 @@ impl Module {
 
     fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, declarations: Declarations) -> Arc<Module> {
         engine.module_made();
-        Arc::new(Module { engine: engine.clone(), inner, declarations })
+        let name = Mutex::new(declarations.module_name().map(|name| name.as_bytes().into()));
+        Arc::new(Module { engine: engine.clone(), inner, declarations, name })
+    }
+
+    /// Returns the module's name, if it has one.
+    pub fn name(&self) -> Option<Box<[u8]>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_name(&self, name: Option<&[u8]>) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name.map(Box::from);
+    }
+
+    /// Returns a smallest set of the engine's proposals with which a module is valid.
+    pub fn required_proposals(engine: &Engine, wasm: &[u8]) -> Result<Vec<Proposal>> {
+        preamble::check(wasm)?;
+        engine.module_limits.check(wasm, engine.inner.compiles())?;
+        let mut options = Options::default();
+        let all = || Proposal::all().filter(|proposal| engine.backend.has(*proposal));
+        all().for_each(|proposal| options.set_proposal(proposal, true));
+        let valid = |options: &Options| engine.backend.new_engine(options)?.validate(wasm);
+        valid(&options).map_err(|error| located(wasm, error))?;
+        let mut required = Vec::new();
+        // Backwards, because later proposals are built on earlier ones. An engine that cannot do without one of these
+        // while it has others cannot be made; then the module needs it for these.
+        for proposal in all().collect::<Vec<_>>().into_iter().rev() {
+            options.set_proposal(proposal, false);
+            if valid(&options).is_err() {
+                options.set_proposal(proposal, true);
+                required.push(proposal);
+            }
+        }
+        required.reverse();
+        Ok(required)
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
@@ -53,13 +108,51 @@ impl Module {
     /// `bytes` came from [`Module::serialize`], or at least from a source that is as trustworthy as the program
     /// itself: an artifact holds machine code, and its checksum protects against damage, not against malice.
     pub unsafe fn deserialize(engine: &Arc<Engine>, bytes: &[u8]) -> Result<Arc<Module>> {
-        let (outline, payload) = artifact::read(&maker(engine), bytes)?;
+        let Contents { outline, image, rest } = artifact::read(&maker(engine), bytes)?;
         // SAFETY: the contract says that the artifact can be trusted, and its envelope says that this version of the
         // library wrote it for an engine with these settings.
-        let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
-        let declarations = Declarations::parse(outline)?;
-        Ok(Module::new(engine, inner, declarations))
+        let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(image, rest) })?;
+        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
     }
+
+    /// Makes a module from a file that [`Module::serialize_to_file`] wrote, whose code is used in place where the
+    /// engine can do so.
+    ///
+    /// # Safety
+    /// As for [`Module::deserialize`]. Nothing changes the file while the module is in use; it may be replaced and
+    /// removed.
+    pub unsafe fn deserialize_file(engine: &Arc<Engine>, path: &Path) -> Result<Arc<Module>> {
+        // SAFETY: the contract says that the file stays as it is.
+        let mapped = unsafe { Mapped::open(path) }?;
+        // SAFETY: the same contract.
+        unsafe { Module::load(engine, &mapped) }.map_err(|error| in_file(error, path))
+    }
+
+    /// # Safety
+    /// As for [`Module::deserialize_file`].
+    unsafe fn load(engine: &Arc<Engine>, mapped: &Mapped) -> Result<Arc<Module>> {
+        let Contents { outline, image, rest } = artifact::read(&maker(engine), mapped)?;
+        // SAFETY: as for `deserialize`, and the contract says that the file stays as it is.
+        let load = || unsafe { engine.inner.deserialize_file(&mapped.file, image, rest) };
+        let inner = float_mode::with_default(load)?;
+        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
+    }
+
+    /// Compiles a module from a file.
+    pub fn compile_file(engine: &Arc<Engine>, path: &Path) -> Result<Arc<Module>> {
+        Module::compile(engine, &file::read(path)?).map_err(|error| in_file(error, path))
+    }
+
+    /// Writes a file that [`Module::deserialize_file`] reads, and also [`Module::deserialize`].
+    pub fn serialize_to_file(&self, path: &Path) -> Result<()> {
+        let [image, envelope] = self.serialize()?;
+        file::write(path, 0o666, &[&image, &envelope])
+    }
+}
+
+fn in_file(mut error: Error, path: &Path) -> Error {
+    error.message.push_str(&format!(", in the file \"{}\"", path.display()));
+    error
 }
 
 fn maker(engine: &Engine) -> Maker<'static> {
