@@ -26,7 +26,7 @@ export CARGO_TERM_QUIET := true
 .NOTPARALLEL:
 
 help:
-	@echo "make demo     build everything, run the hello example and a real module on every engine"
+	@echo "make demo     build everything, run the hello example, a real module and Python on every engine"
 	@echo "make check    what to run before each commit: formatting, lints, headers, ABI, unit tests; a minute or two"
 	@echo "make test     all tests: lints, cargo's tests for each set of engines, then ctest likewise; half an hour"
 	@echo "make setup    install what the tests use and this machine lacks"
@@ -53,6 +53,8 @@ run-demo: configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target wasmrt-examples --parallel $(JOBS) -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-hello -- --no-print-directory
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-source_map -- --no-print-directory
+	@echo "-- Python (wasmtime compiles it first, for several seconds)"
+	@$(WITH_CMAKE) cmake --build $(BUILD) --target run-python -- --no-print-directory
 
 # The inner loop: with all engines only, and nothing that links for long.
 check: lint-rust lint-texts test-headers test-rust
@@ -135,7 +137,7 @@ test-c-alone:
 	-DWASMRT_HAS_SANITIZERS=OFF >/dev/null; \
 	$(WITH_CMAKE) cmake --build build/$$engine --parallel $(JOBS) -- --no-print-directory; \
 	$(WITH_CMAKE) ctest --test-dir build/$$engine --output-on-failure --parallel $(JOBS) \
-	--label-exclude '^(asan|valgrind|package|fuzz)$$'; done
+	--label-exclude '^(asan|valgrind|package|fuzz|programs)$$'; done
 
 test-spec: build
 	@echo "-- the specification's test suite"

@@ -33,6 +33,21 @@ function(wasmrt_skipped_test name label message)
   set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77)
 endfunction()
 
+# wasmrt_fetch(NAME DIRECTORY LABEL): the target fetch-NAME and the test fetch-NAME, which get what `scripts/fetch NAME`
+# fetches into DIRECTORY. The test is skipped and the target does nothing where a registry cannot be reached. Tests that use
+# the files require the fixture NAME, and must skip themselves if there are none.
+function(wasmrt_fetch name directory label)
+  set(fetch "${CMAKE_COMMAND}" -E env "CARGO=${WASMRT_CARGO}"
+    "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/scripts/fetch" ${name} "${directory}")
+  # For a reader, who needs one line only
+  add_custom_target(fetch-${name} COMMAND sh -c "\"$@\" 2>/dev/null || test $? -eq 77" sh ${fetch} VERBATIM)
+  if(WASMRT_BUILD_TESTS)
+    add_test(NAME fetch-${name} COMMAND ${fetch})
+    set_tests_properties(fetch-${name} PROPERTIES
+      LABELS ${label} TIMEOUT 600 SKIP_RETURN_CODE 77 FIXTURES_SETUP ${name})
+  endif()
+endfunction()
+
 if(WASMRT_BUILD_EXAMPLES)
   add_custom_target(wasmrt-examples) # all of them, without the tests
 endif()

@@ -4,8 +4,8 @@
 //
 //   source_map MAPPINGS.WASM FILE.JS.MAP
 //
-// Exit status 77 if the module is missing: it is not part of this repository; fetch-source-map
-// fetches it.
+// Exit status 77 if the module is missing: it is not part of this repository;
+// `scripts/fetch source-map` fetches it.
 
 #include "example.h"
 #include "file.h"
