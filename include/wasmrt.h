@@ -414,6 +414,41 @@ bool wasmrt_config_set_cache(wasm_config_t *config,
                              uint64_t max_bytes);
 
 // -------------------------------------------------------------------------------------------------
+// Configuration: modules changed on their way in
+
+// Makes another module of `binary`.
+//
+// Returns true and sets `*out` to the new binary, own, which must not share memory with `binary`;
+// or leaves `*out` empty to keep the module as it is. Or returns false and may set `*message` to
+// the reason, own. Both are empty at first, and the library deletes them, whatever the answer.
+//
+// It runs on the thread that makes the module, possibly on several threads at once. It may call
+// the library.
+typedef bool (*wasmrt_transform_callback_t)(void *env,
+                                            const wasm_byte_vec_t *binary,
+                                            wasm_byte_vec_t *out,
+                                            wasm_message_t *message);
+
+// Adds a function that changes each module before it is validated and compiled: to instrument it,
+// to strip it, or to translate it from another form. Several are called in the order in which they
+// were added, each with the result of the one before.
+//
+// The engine sees the last result only: that is what is validated, compiled, cached, reflected and
+// serialized, and what the offsets in errors and traps refer to. If the callback fails, or the
+// engine refuses what it made, making the module fails with an error of kind
+// `WASMRT_ERROR_COMPILE` that says so. `wasm_module_validate` and `wasmrt_module_precompile` call
+// it as well; `wasm_module_deserialize` does not. The first function may get any bytes at all, not
+// only modules.
+//
+// `finalizer`, unless NULL, is called once with `env` when the configuration and the engine made
+// of it are gone; at once if this fails.
+WASM_API_EXTERN
+bool wasmrt_config_push_transform(wasm_config_t *config,
+                                  wasmrt_transform_callback_t callback,
+                                  void *env,
+                                  void (*finalizer)(void *env));
+
+// -------------------------------------------------------------------------------------------------
 // Configuration: limits on modules
 //
 // These bound what a module costs to compile. A module beyond a limit is refused before it is

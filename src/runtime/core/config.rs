@@ -2,6 +2,7 @@
 
 use super::cache::{self, Cache};
 use super::engine_traits::Backend;
+use super::module::Transform;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::log;
 use crate::runtime::base::options::{Compiler, Optimization, Options, Profiling, Setting, unsupported};
@@ -19,6 +20,7 @@ pub struct Config {
     pub module_limits: ModuleLimits,
     /// `None` if the program leaves it to the environment, `Some(None)` if there is to be none.
     pub cache: Option<Option<Cache>>,
+    pub transforms: Vec<Transform>,
     /// The environment variables whose settings [`Config::resolve`] has used.
     from_environment: Vec<&'static str>,
 }

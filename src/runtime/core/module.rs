@@ -22,8 +22,15 @@ pub struct Module {
     name: Mutex<Option<Box<[u8]>>>,
 }
 
+/// Makes another module of a module's bytes, on any thread; `None` leaves it as it is.
+pub type Transform = Box<dyn Fn(&[u8]) -> Result<Option<Vec<u8>>> + Send + Sync>;
+
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
+        with_transformed(engine, wasm, |wasm| Module::compile_transformed(engine, wasm))
+    }
+
+    fn compile_transformed(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         preamble::check(wasm)?;
         let settings = if engine.cache.is_some() { engine.inner.code_settings() } else { None };
         let (Some(cache), Some(settings)) = (&engine.cache, settings) else {
@@ -93,10 +100,12 @@ impl Module {
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        preamble::check(wasm)?;
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
-        engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
-        Declarations::parse(wasm).map(drop)
+        with_transformed(engine, wasm, |wasm| {
+            preamble::check(wasm)?;
+            engine.module_limits.check(wasm, engine.inner.compiles())?;
+            engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
+            Declarations::parse(wasm).map(drop)
+        })
     }
 
     /// Returns two pieces, which one after the other are what [`Module::deserialize`] reads.
@@ -148,6 +157,22 @@ impl Module {
         let [image, envelope] = self.serialize()?;
         file::write(path, 0o666, &[&image, &envelope])
     }
+}
+
+/// Calls `body` with what the engine's transforms make of a module.
+fn with_transformed<T>(engine: &Engine, wasm: &[u8], body: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let mut wasm = Cow::Borrowed(wasm);
+    for transform in &engine.transforms {
+        if let Some(changed) = transform(&wasm)? {
+            wasm = Cow::Owned(changed);
+        }
+    }
+    body(&wasm).map_err(|mut error| {
+        if let Cow::Owned(_) = wasm {
+            error.message.insert_str(0, "after the host's transformation of the module: ");
+        }
+        error
+    })
 }
 
 fn in_file(mut error: Error, path: &Path) -> Error {
