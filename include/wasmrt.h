@@ -447,7 +447,7 @@ bool wasmrt_config_set_module_limit(wasm_config_t *config,
                                     uint64_t value);
 
 // -------------------------------------------------------------------------------------------------
-// Engines, stores and instances
+// Engines, stores, modules and instances
 
 // Returns the name of an engine's backend. Static. Returns NULL and sets the last error for NULL.
 WASM_API_EXTERN const char *wasmrt_engine_backend_name(const wasm_engine_t *engine);
@@ -461,6 +461,12 @@ WASM_API_EXTERN bool wasmrt_engine_module_count(const wasm_engine_t *engine, siz
 // It must eventually be passed to `wasm_engine_delete`, and outlives the store and every other
 // handle of the engine.
 WASM_API_EXTERN wasm_engine_t *wasmrt_store_engine(const wasm_store_t *store);
+
+// Sets `*out` to the name of a module, own: it must be passed to `wasm_byte_vec_delete`.
+//
+// The name is that of the module's name section, empty if it has none. If `module` is NULL, it is
+// empty and the last error is set.
+WASM_API_EXTERN void wasmrt_module_name(const wasm_module_t *module, wasm_name_t *out);
 
 // Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL
 // if there is no such export. Sets the last error only if `instance` or `name` is NULL.

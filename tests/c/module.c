@@ -426,6 +426,32 @@ TEST(reflection_never_aborts) {
 
 // ------------------------------------------------------------------------------------------------
 
+TEST(module_name) {
+  fixture_t fixture = fixture_new();
+  static const struct {
+    const char *wat, *name;
+  } rows[] = {{"(module)", ""}, {"(module $a_name (func $f))", "a_name"}, {"(module (func $f))", ""}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    wasm_module_t* module = module_from_wat(fixture.store, rows[i].wat);
+    wasm_name_t name;
+    GARBAGE(name);
+    wasmrt_module_name(module, &name);
+    CHECK(name_is(&name, rows[i].name));
+    wasm_name_delete(&name);
+    // Also after it was serialized.
+    wasm_byte_vec_t bytes;
+    wasm_module_serialize(module, &bytes);
+    wasm_module_t* again = wasm_module_deserialize(fixture.store, &bytes);
+    wasmrt_module_name(again, &name);
+    CHECK(name_is(&name, rows[i].name));
+    wasm_name_delete(&name);
+    wasm_byte_vec_delete(&bytes);
+    wasm_module_delete(again);
+    wasm_module_delete(module);
+  }
+  fixture_delete(&fixture);
+}
+
 TEST(module_copy) {
   fixture_t fixture = fixture_new();
   wasm_module_t* module =

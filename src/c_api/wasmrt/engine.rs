@@ -1,11 +1,14 @@
-//! Engines, stores and instances
+//! Engines, stores, modules and instances
 
+use super::trap::write_name;
 use super::{get, static_text};
 use crate::c_api::answer;
 use crate::c_api::ffi::{Argument, give, give_handle, null};
+use crate::c_api::wasm::byte::wasm_name_t;
 use crate::c_api::wasm::engine::wasm_engine_t;
 use crate::c_api::wasm::r#extern::wasm_extern_t;
 use crate::c_api::wasm::instance::wasm_instance_t;
+use crate::c_api::wasm::module::wasm_module_t;
 use crate::c_api::wasm::store::wasm_store_t;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
@@ -33,6 +36,19 @@ pub unsafe extern "C" fn wasmrt_engine_module_count(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_engine(store: Option<&wasm_store_t>) -> Option<Box<wasm_engine_t>> {
     answer("wasmrt_store_engine", None, || Ok(give(store.required()?.engine().clone())))
+}
+
+/// Sets `*out` to the name of a module, own: it must be passed to `wasm_byte_vec_delete`.
+///
+/// The name is that of the module's name section, empty if it has none. If `module` is NULL, it is
+/// empty and the last error is set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_module_name(
+    module: Option<&wasm_module_t>,
+    out: Option<&mut MaybeUninit<wasm_name_t>>,
+) {
+    let name = answer("wasmrt_module_name", None, || Ok(module.required()?.body.declarations.name.as_deref()));
+    write_name(name, out)
 }
 
 /// Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL

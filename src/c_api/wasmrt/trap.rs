@@ -223,6 +223,6 @@ fn give(store: &Store, trap: Trap) -> *mut wasm_trap_t {
     give_handle(trap.into_handle(store))
 }
 
-fn write_name(name: Option<&str>, out: Option<&mut MaybeUninit<wasm_name_t>>) {
+pub(super) fn write_name(name: Option<&str>, out: Option<&mut MaybeUninit<wasm_name_t>>) {
     name.map_or_else(wasm_name_t::empty, |name| wasm_name_t::from_bytes(name.as_bytes())).write(out)
 }

@@ -10,7 +10,10 @@ use crate::runtime::base::types::{
     ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
 };
 use std::sync::OnceLock;
-use wasmparser::{AbstractHeapType, CompositeInnerType, ExternalKind, HeapType, Payload, TypeRef};
+use wasmparser::{
+    AbstractHeapType, BinaryReader, CompositeInnerType, ExternalKind, HeapType, Name, NameSectionReader, Payload,
+    TypeRef,
+};
 
 pub struct Declarations {
     pub imports: Vec<Import>,
@@ -22,7 +25,9 @@ pub struct Declarations {
     /// The number of memories, and of tables, that the module defines itself.
     own_memories: u64,
     own_tables: u64,
-    /// The sections of the module that this was read from, without code and data. An artifact keeps them.
+    /// The module's name in its name section.
+    pub name: Option<String>,
+    /// The sections of the module that this was read from, without code and data, and its name. An artifact keeps them.
     pub outline: Vec<u8>,
 }
 
@@ -191,7 +196,11 @@ impl Reader {
         let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
-        let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
+        let (imports, mut outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
+        let name = module_name(wasm);
+        if let Some(name) = &name {
+            write_module_name(&mut outline, name);
+        }
         Ok(Declarations {
             imports,
             exports,
@@ -199,6 +208,7 @@ impl Reader {
             shares_memory,
             own_memories,
             own_tables,
+            name,
             outline,
         })
     }
@@ -294,6 +304,37 @@ fn extern_kind(kind: ExternalKind) -> ExternKind {
     }
 }
 
+/// Returns the module's name. Steps over all other sections, also where the parser would miss one of them.
+fn module_name(wasm: &[u8]) -> Option<String> {
+    let mut sections = BinaryReader::new(wasm.get(8..)?, 8);
+    while !sections.eof() {
+        let id = sections.read_u8().ok()?;
+        let mut section = sections.read_reader().ok()?;
+        if id != 0 || section.read_string().ok()? != "name" {
+            continue;
+        }
+        // The name is the first of the subsections, which are in the order of their numbers.
+        let first = NameSectionReader::new(section).next()?.ok()?;
+        return match first {
+            Name::Module { name, .. } => Some(name.to_string()),
+            _ => None,
+        };
+    }
+    None
+}
+
+fn write_module_name(out: &mut Vec<u8>, name: &str) {
+    let mut text = Vec::new();
+    write_leb128(&mut text, name.len());
+    text.extend_from_slice(name.as_bytes());
+    let mut section = b"\x04name\x00".to_vec();
+    write_leb128(&mut section, text.len());
+    section.extend_from_slice(&text);
+    out.push(0);
+    write_leb128(out, section.len());
+    out.extend_from_slice(&section);
+}
+
 /// Writes a number in LEB128, the encoding of numbers in modules.
 pub fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
     loop {
@@ -368,6 +409,24 @@ mod tests {
             })
             .collect();
         assert_eq!(sources, ["import 1", "own 1", "own 2", "own 2", "import 0"]);
+    }
+
+    #[test]
+    fn the_name_is_that_of_the_name_section() {
+        for (text, name) in [
+            ("(module)", None),
+            ("(module $n)", Some("n")),
+            ("(module (func $f))", None),
+            ("(module $n (@custom \"other\" \"name\") (func $f) (data \"x\"))", Some("n")),
+        ] {
+            let declarations = parse(text);
+            assert_eq!(declarations.name.as_deref(), name, "{text}");
+            assert_eq!(Declarations::parse(&declarations.outline).unwrap().name.as_deref(), name, "{text}");
+        }
+        // A name section that cannot be read is no error.
+        let damaged = b"\0asm\x01\0\0\0\x00\x08\x04name\x00\x7fx";
+        assert_eq!(module_name(damaged), None);
+        assert_eq!(module_name(b"\0asm\x01\0\0\0\x0a\xff"), None);
     }
 
     #[test]
