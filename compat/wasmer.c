@@ -5,6 +5,8 @@
 #include "wasmrt-wasmer.h"
 #include <wasmrt.h>
 
+#include "operators.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <search.h>
@@ -67,6 +69,8 @@ typedef enum kind_t {
   CPU_FEATURES,
   TARGET,
   FUNCENV,
+  METERING,
+  MIDDLEWARE,
 } kind_t;
 
 static const char* const kind_names[] = {
@@ -78,6 +82,8 @@ static const char* const kind_names[] = {
     [CPU_FEATURES] = "a set of a processor's features",
     [TARGET] = "a target",
     [FUNCENV] = "a function's environment",
+    [METERING] = "a metering",
+    [MIDDLEWARE] = "a middleware",
 };
 
 // What every object begins with.
@@ -540,47 +546,98 @@ void wasmer_funcenv_delete(wasmer_funcenv_t* funcenv) {
 // -------------------------------------------------------------------------------------------------
 // Metering
 
-static void fail_metering(void) {
-  fail("points with a cost for each instruction are not supported; use wasmrt_config_set_fuel");
+struct wasmer_metering_t {
+  object_t object; // METERING, or MIDDLEWARE later
+  uint64_t points;
+  wasmer_metering_cost_function_t cost;
+};
+
+static uint64_t cost_of(void* metering, uint32_t opcode) {
+  int number = operator_of(opcode);
+  wasmer_metering_cost_function_t cost = ((wasmer_metering_t*)metering)->cost;
+  return number < 0 ? UINT64_MAX : cost((wasmer_parser_operator_t)number);
 }
 
 wasmer_metering_t* wasmer_metering_new(uint64_t initial_limit,
                                        wasmer_metering_cost_function_t cost_function) {
-  (void)initial_limit, (void)cost_function;
-  fail_metering();
-  return NULL;
-}
-
-wasmer_middleware_t* wasmer_metering_as_middleware(wasmer_metering_t* metering) {
-  (void)metering;
-  fail_metering();
-  return NULL;
+  if (!cost_function) {
+    fail("the function of costs is NULL");
+    return NULL;
+  }
+  wasmer_metering_t* metering = object_new(METERING, sizeof *metering);
+  if (!metering) return NULL;
+  metering->points = initial_limit;
+  metering->cost = cost_function;
+  return metering;
 }
 
 void wasmer_metering_delete(wasmer_metering_t* metering) {
-  if (metering) fail_metering();
+  delete_plain(metering, METERING);
+}
+
+wasmer_middleware_t* wasmer_metering_as_middleware(wasmer_metering_t* metering) {
+  if (!require(metering, METERING)) return NULL;
+  metering->object.kind = MIDDLEWARE;
+  return (wasmer_middleware_t*)metering;
 }
 
 void wasm_config_push_middleware(wasm_config_t* config, wasmer_middleware_t* middleware) {
-  (void)middleware;
-  refuse(config, "points with a cost for each instruction");
+  if (!is(middleware, MIDDLEWARE)) {
+    refuse(config, middleware ? "a middleware that was taken" : "a middleware that is NULL");
+    return;
+  }
+  retire(middleware, MIDDLEWARE);
+  wasmer_metering_t* metering = (wasmer_metering_t*)middleware;
+  if (!wasmrt_config_set_metering(config, metering->points, cost_of, metering, free))
+    refuse(config, "more than one middleware");
+}
+
+// Returns a global that a metered instance exports, own, if it has values of a kind.
+static wasm_global_t* metering_global(const wasm_instance_t* instance, const char* name,
+                                      wasm_valkind_t kind, wasm_val_t* value) {
+  wasm_extern_t* export = wasmrt_instance_export(instance, name, strlen(name));
+  const wasm_global_t* found = export ? wasm_extern_as_global(export) : NULL;
+  wasm_global_t* global = found ? wasm_global_copy(found) : NULL;
+  wasm_extern_delete(export);
+  if (global) {
+    wasm_global_get(global, value);
+    if (value->kind == kind) return global;
+    wasm_val_delete(value);
+    wasm_global_delete(global);
+  }
+  if (instance) fail("the instance is not metered; wasm_config_push_middleware configures that");
+  return NULL;
+}
+
+static const char points_name[] = "wasmrt_points", exhausted_name[] = "wasmrt_points_exhausted";
+
+bool wasmer_metering_points_are_exhausted(wasm_instance_t* instance) {
+  wasm_val_t exhausted;
+  wasm_global_t* global = metering_global(instance, exhausted_name, WASM_I32, &exhausted);
+  wasm_global_delete(global);
+  return global && exhausted.of.i32 != 0;
 }
 
 uint64_t wasmer_metering_get_remaining_points(wasm_instance_t* instance) {
-  (void)instance;
-  fail_metering();
-  return 0;
-}
-
-bool wasmer_metering_points_are_exhausted(wasm_instance_t* instance) {
-  (void)instance;
-  fail_metering();
-  return false;
+  wasm_val_t points;
+  wasm_global_t* global = metering_global(instance, points_name, WASM_I64, &points);
+  wasm_global_delete(global);
+  if (!global) return 0;
+  return wasmer_metering_points_are_exhausted(instance) ? UINT64_MAX : (uint64_t)points.of.i64;
 }
 
 void wasmer_metering_set_remaining_points(wasm_instance_t* instance, uint64_t new_limit) {
-  (void)instance, (void)new_limit;
-  fail_metering();
+  wasm_val_t old;
+  wasm_global_t* points = metering_global(instance, points_name, WASM_I64, &old);
+  if (!points) return;
+  wasm_global_t* exhausted = metering_global(instance, exhausted_name, WASM_I32, &old);
+  if (exhausted) {
+    wasm_val_t value = WASM_I64_VAL((int64_t)new_limit), no = WASM_I32_VAL(0);
+    wasm_global_set(points, &value);
+    wasm_global_set(exhausted, &no);
+  }
+  wasm_global_delete(exhausted);
+  wasm_global_delete(points);
 }
 
 // -------------------------------------------------------------------------------------------------

@@ -430,7 +430,8 @@ TEST(module_name) {
   fixture_t fixture = fixture_new();
   static const struct {
     const char *wat, *name;
-  } rows[] = {{"(module)", ""}, {"(module $a_name (func $f))", "a_name"}, {"(module (func $f))", ""}};
+  } rows[] = {
+      {"(module)", ""}, {"(module $a_name (func $f))", "a_name"}, {"(module (func $f))", ""}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     wasm_module_t* module = module_from_wat(fixture.store, rows[i].wat);
     wasm_name_t name;

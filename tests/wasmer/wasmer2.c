@@ -356,3 +356,218 @@ TEST(engines_and_compilers_are_available_or_refused) {
   CHECK_LEAVES(wasm_config_set_compiler(NULL, CRANELIFT), "NULL");
   CHECK_LEAVES(wasm_config_set_engine(NULL, UNIVERSAL), "NULL");
 }
+
+// ------------------------------------------------------------------------------------------------
+// Metering
+
+static uint64_t some_costs(wasmer_parser_operator_t kind) {
+  switch (kind) {
+    case End:
+    case LocalGet: return 1;
+    case I32Add: return 4;
+    default: return 0;
+  }
+}
+
+static uint64_t one_each(wasmer_parser_operator_t kind) {
+  (void)kind;
+  return 1;
+}
+
+static host_t metered(uint64_t points, wasmer_metering_cost_function_t cost) {
+  wasm_config_t* config = wasm_config_new();
+  wasmer_metering_t* metering = wasmer_metering_new(points, cost);
+  wasm_config_push_middleware(config, wasmer_metering_as_middleware(metering));
+  host_t host = {.engine = wasm_engine_new_with_config(config)};
+  host.store = wasm_store_new(host.engine);
+  REQUIRE(host.store);
+  return host;
+}
+
+static wasm_func_t* first_func(wasm_instance_t* instance) {
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  wasm_func_t* func = wasm_func_copy(wasm_extern_as_func(exports.data[0]));
+  wasm_extern_vec_delete(&exports);
+  return func;
+}
+
+TEST(instructions_use_points_up_at_their_costs) {
+  host_t host = metered(800000000, some_costs);
+  wasm_module_t* module = module_of(host.store,
+                                    "(module (func (export \"sum\") (param i32 i32) (result i32)"
+                                    "  (i32.add (local.get 0) (local.get 1))))");
+  wasm_instance_t* instance = wasm_instance_new(host.store, module, NULL, NULL);
+  wasm_instance_t* other = wasm_instance_new(host.store, module, NULL, NULL);
+  REQUIRE(instance && other);
+  wasm_func_t* sum = first_func(instance);
+  wasm_val_t arguments[] = {I32(37), I32(5)}, result;
+  CHECK_NULL(call(sum, arguments, 2, &result, 1));
+  CHECK_INT(result.of.i32, 42);
+  CHECK_INT(wasmer_metering_get_remaining_points(instance), 800000000 - 7);
+  CHECK_INT(wasmer_metering_get_remaining_points(other), 800000000);
+  CHECK(!wasmer_metering_points_are_exhausted(instance));
+
+  wasmer_metering_set_remaining_points(instance, 13);
+  CHECK_NULL(call(sum, arguments, 2, &result, 1));
+  CHECK_INT(wasmer_metering_get_remaining_points(instance), 6);
+  wasm_trap_t* trap = call(sum, arguments, 2, &result, 1);
+  CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_UNREACHABLE);
+  wasm_trap_delete(trap);
+  CHECK(wasmer_metering_points_are_exhausted(instance));
+  CHECK(wasmer_metering_get_remaining_points(instance) == UINT64_MAX);
+  CHECK(!wasmer_metering_points_are_exhausted(other));
+  wasmer_metering_set_remaining_points(instance, 7);
+  CHECK(!wasmer_metering_points_are_exhausted(instance));
+  CHECK_NULL(call(sum, arguments, 2, &result, 1));
+  CHECK_INT(wasmer_metering_get_remaining_points(instance), 0);
+  CHECK_INT(wasmer_last_error_length() > 0, 1); // of the trap
+  wasm_func_delete(sum);
+  wasm_instance_delete(other);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  host_delete(&host);
+}
+
+TEST(an_endless_loop_ends_when_the_points_do) {
+  host_t host = metered(100000, one_each);
+  wasm_module_t* module = module_of(host.store, "(module (func (export \"f\") (loop (br 0))))");
+  wasm_instance_t* instance = wasm_instance_new(host.store, module, NULL, NULL);
+  REQUIRE(instance);
+  wasm_func_t* func = first_func(instance);
+  wasm_trap_t* trap = call(func, NULL, 0, NULL, 0);
+  CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_UNREACHABLE);
+  wasm_trap_delete(trap);
+  CHECK(wasmer_metering_points_are_exhausted(instance));
+  wasm_func_delete(func);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  host_delete(&host);
+}
+
+static wasmer_parser_operator_t kinds[64];
+static size_t kind_count;
+static uint64_t note_kind(wasmer_parser_operator_t kind) {
+  if (kind_count < 64) kinds[kind_count++] = kind;
+  return 0;
+}
+
+TEST(kinds_of_instructions_have_their_numbers) {
+  host_t host = metered(1, note_kind);
+  kind_count = 0;
+  wasm_module_delete(module_of(
+      host.store,
+      "(module (memory 1) (table $t 1 funcref) (global (mut i64) (i64.const 0)) (func $f (local "
+      "i32)"
+      "  (block (br_if 0 (i32.const 1))) (local.set 0 (i32.const 2))"
+      "  (i64.store8 (i32.const 0) (i64.extend32_s (global.get 0)))"
+      "  (drop (f64.reinterpret_i64 (i64.trunc_sat_f64_u (f64.const 0))))"
+      "  (drop (ref.is_null (table.get 0 (i32.const 0))))"
+      "  (drop (table.grow 0 (ref.func $f) (table.size 0)))"
+      "  (table.fill 0 (i32.const 0) (ref.null func) (memory.size))"
+      "  (memory.copy (i32.const 0) (i32.const 0) (i32.const 0))"
+      "  (drop (i8x16.avgr_u (v128.load (i32.const 0)) (i16x8.q15mulr_sat_s (v128.const i64x2 0 0)"
+      "    (f32x4.demote_f64x2_zero (i32x4.splat (i32.rotr (i32.const 0) (i32.const 0)))))))"
+      "  (return) unreachable) (elem declare func $f))"));
+  static const wasmer_parser_operator_t expected[] = {Block,
+                                                      I32Const,
+                                                      BrIf,
+                                                      End,
+                                                      I32Const,
+                                                      LocalSet,
+                                                      I32Const,
+                                                      GlobalGet,
+                                                      I64Extend32S,
+                                                      I64Store8,
+                                                      F64Const,
+                                                      I64TruncSatF64U,
+                                                      F64ReinterpretI64,
+                                                      Drop,
+                                                      I32Const,
+                                                      TableGet,
+                                                      RefIsNull,
+                                                      Drop,
+                                                      RefFunc,
+                                                      TableSize,
+                                                      TableGrow,
+                                                      Drop,
+                                                      I32Const,
+                                                      RefNull,
+                                                      MemorySize,
+                                                      TableFill,
+                                                      I32Const,
+                                                      I32Const,
+                                                      I32Const,
+                                                      MemoryCopy,
+                                                      I32Const,
+                                                      V128Load,
+                                                      V128Const,
+                                                      I32Const,
+                                                      I32Const,
+                                                      I32Rotr,
+                                                      I32x4Splat,
+                                                      F32x4DemoteF64x2Zero,
+                                                      I16x8Q15MulrSatS,
+                                                      I8x16RoundingAverageU,
+                                                      Drop,
+                                                      Return,
+                                                      Unreachable,
+                                                      End};
+  enum { COUNT = sizeof expected / sizeof *expected };
+  CHECK_INT(kind_count, COUNT);
+  for (size_t i = 0; i < COUNT; i++) CHECK_INT(kinds[i], expected[i]);
+  CHECK_INT(I32Add, 99);
+  CHECK_INT(F32x4RelaxedDotBf16x8AddF32x4, 533);
+  host_delete(&host);
+}
+
+TEST(nothing_runs_unmetered_by_mistake) {
+  CHECK_MESSAGE(!wasmer_metering_new(1, NULL), "NULL");
+  CHECK_MESSAGE(!wasmer_metering_as_middleware(NULL), "NULL");
+  wasmer_metering_t* metering = wasmer_metering_new(1, one_each);
+  wasmer_metering_delete(metering);
+  CHECK_LEAVES(wasmer_metering_delete(metering), "deleted");
+  CHECK_MESSAGE(!wasmer_metering_as_middleware(metering), "deleted");
+  wasmer_metering_delete(NULL);
+  wasm_config_t* config = wasm_config_new();
+  CHECK_LEAVES(wasm_config_push_middleware(config, NULL), "NULL");
+  CHECK_NULL(wasm_engine_new_with_config(config));
+
+  metering = wasmer_metering_new(1, one_each);
+  wasmer_middleware_t* middleware = wasmer_metering_as_middleware(metering);
+  CHECK_LEAVES(wasmer_metering_delete(metering), "taken");
+  config = wasm_config_new();
+  wasm_config_push_middleware(config, middleware);
+  CHECK_LEAVES(wasm_config_push_middleware(config, middleware), "taken");
+  CHECK_NULL(wasm_engine_new_with_config(config));
+  config = wasm_config_new();
+  for (int i = 0; i < 2; i++) {
+    middleware = wasmer_metering_as_middleware(wasmer_metering_new(1, one_each));
+    wasm_config_push_middleware(config, middleware);
+  }
+  CHECK_NULL(wasm_engine_new_with_config(config));
+  middleware = wasmer_metering_as_middleware(wasmer_metering_new(1, one_each));
+  CHECK_LEAVES(wasm_config_push_middleware(NULL, middleware), "NULL");
+
+  // Instances without points, some of which pretend.
+  host_t host = host_new();
+  static const char* const texts[] = {
+      "(module)",
+      "(module (func (export \"wasmrt_points\")) (func (export \"wasmrt_points_exhausted\")))",
+      "(module (global (export \"wasmrt_points\") i32 (i32.const 1))"
+      "  (global (export \"wasmrt_points_exhausted\") externref (ref.null extern)))"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    wasm_module_t* module = module_of(host.store, texts[i]);
+    wasm_instance_t* instance = wasm_instance_new(host.store, module, NULL, NULL);
+    REQUIRE(instance);
+    CHECK_MESSAGE(wasmer_metering_get_remaining_points(instance) == 0, "not metered");
+    CHECK_MESSAGE(!wasmer_metering_points_are_exhausted(instance), "not metered");
+    CHECK_LEAVES(wasmer_metering_set_remaining_points(instance, 1), "not metered");
+    wasm_instance_delete(instance);
+    wasm_module_delete(module);
+  }
+  CHECK_MESSAGE(wasmer_metering_get_remaining_points(NULL) == 0, "NULL");
+  CHECK_MESSAGE(!wasmer_metering_points_are_exhausted(NULL), "NULL");
+  CHECK_LEAVES(wasmer_metering_set_remaining_points(NULL, 1), "NULL");
+  host_delete(&host);
+}

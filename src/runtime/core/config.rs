@@ -4,6 +4,7 @@ use super::engine_traits::Backend;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::log;
 use crate::runtime::base::options::{Compiler, Optimization, Options, Profiling, Setting, unsupported};
+use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::ffi::{CStr, c_char};
 
@@ -16,6 +17,7 @@ pub struct Config {
     backend: Option<&'static dyn Backend>,
     pub options: Options,
     pub module_limits: ModuleLimits,
+    pub metering: Option<Metering>,
     /// The environment variables whose settings [`Config::resolve`] has used.
     from_environment: Vec<&'static str>,
 }

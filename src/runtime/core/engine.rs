@@ -5,6 +5,7 @@ use super::engine_traits::{self, Backend};
 use super::trial;
 use crate::runtime::base::error::{Error, ErrorKind, Result, panic_text};
 use crate::runtime::base::options::Options;
+use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub struct Engine {
     pub inner: Box<dyn engine_traits::Engine>,
     pub options: Options,
     pub module_limits: ModuleLimits,
+    pub metering: Option<Metering>,
     modules: AtomicUsize,
 }
 
@@ -33,7 +35,8 @@ impl Engine {
     fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let inner = backend.new_engine(&config.options)?;
         let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
-        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
+        let metering = config.metering.take();
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, metering, modules: AtomicUsize::new(0) }))
     }
 
     /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the

@@ -2,12 +2,12 @@
 
 use super::engine::Engine;
 use super::engine_traits;
-use crate::runtime::base::error::Result;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::binary::artifact::{self, Maker};
 use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
-use crate::runtime::binary::preamble;
+use crate::runtime::binary::{metering, preamble};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,9 +19,16 @@ pub struct Module {
 
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
-        preamble::check(wasm)?;
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
-        Module::compile_unbounded(engine, wasm)
+        let Some(metering) = &engine.metering else {
+            preamble::check(wasm)?;
+            engine.module_limits.check(wasm, engine.inner.compiles())?;
+            return Module::compile_unbounded(engine, wasm);
+        };
+        // What is wrong with a module is said of the original.
+        Module::validate(engine, wasm)?;
+        let metered = metering.apply(wasm)?;
+        engine.module_limits.check(&metered, engine.inner.compiles())?;
+        Module::compile_unbounded(engine, &metered)
     }
 
     /// Compiles a module without checking the engine's limits of modules.
@@ -58,6 +65,11 @@ impl Module {
         // library wrote it for an engine with these settings.
         let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(payload) })?;
         let declarations = Declarations::parse(outline)?;
+        if engine.metering.is_some() && declarations.export_named(metering::POINTS.as_bytes()).is_none() {
+            let message =
+                "the module was compiled without metering, which this engine is configured with; compile it anew";
+            return Err(Error::new(ErrorKind::Artifact, message));
+        }
         Ok(Module::new(engine, inner, declarations))
     }
 }
