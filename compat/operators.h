@@ -28,23 +28,23 @@ static const struct {
   uint32_t first, last;
   int16_t number;
 } operator_ranges[] = {
-    {0x00, 0x07, 0},               // unreachable to catch
-    {0x08, 0x09, 10},              // throw, rethrow
-    {0x0b, 0x13, 13},              // end to return_call_indirect
-    {0x18, 0x18, 9},               // delegate
-    {0x19, 0x19, 8},               // catch_all
-    {0x1a, 0x1c, 22},              // drop, select
-    {0x20, 0x24, 25},              // local.get to global.set
-    {0x25, 0x26, 206},             // table.get, table.set
-    {0x28, 0x40, 30},              // i32.load to memory.grow
-    {0x41, 0x44, 55},              // i32.const to f64.const
-    {0x45, 0xc4, 62},              // i32.eqz to i64.extend32_s
-    {0xd0, 0xd2, 59},              // ref.null, ref.is_null, ref.func
-    {0xfc0000, 0xfc000e, 190},     // i32.trunc_sat_f32_s to table.copy
-    {0xfc000f, 0xfc0010, 208},     // table.grow, table.size
-    {0xfc0011, 0xfc0011, 205},     // table.fill
-    {0xfe0000, 0xfe0003, 210},     // memory.atomic.notify to atomic.fence
-    {0xfe0010, 0xfe004e, 214},     // i32.atomic.load to i64.atomic.rmw32.cmpxchg_u
+    {0x00, 0x07, 0},           // unreachable to catch
+    {0x08, 0x09, 10},          // throw, rethrow
+    {0x0b, 0x13, 13},          // end to return_call_indirect
+    {0x18, 0x18, 9},           // delegate
+    {0x19, 0x19, 8},           // catch_all
+    {0x1a, 0x1c, 22},          // drop, select
+    {0x20, 0x24, 25},          // local.get to global.set
+    {0x25, 0x26, 206},         // table.get, table.set
+    {0x28, 0x40, 30},          // i32.load to memory.grow
+    {0x41, 0x44, 55},          // i32.const to f64.const
+    {0x45, 0xc4, 62},          // i32.eqz to i64.extend32_s
+    {0xd0, 0xd2, 59},          // ref.null, ref.is_null, ref.func
+    {0xfc0000, 0xfc000e, 190}, // i32.trunc_sat_f32_s to table.copy
+    {0xfc000f, 0xfc0010, 208}, // table.grow, table.size
+    {0xfc0011, 0xfc0011, 205}, // table.fill
+    {0xfe0000, 0xfe0003, 210}, // memory.atomic.notify to atomic.fence
+    {0xfe0010, 0xfe004e, 214}, // i32.atomic.load to i64.atomic.rmw32.cmpxchg_u
 };
 
 // Returns an instruction's number, or -1 if it has none.

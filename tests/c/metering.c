@@ -108,15 +108,15 @@ TEST(instructions_cost_what_the_program_says) {
 }
 
 TEST(only_what_runs_is_paid_for) {
-  metered_t made = metered(
-      1000, same_for_all, &one,
-      "(module (func $nothing)"
-      "  (func (export \"choose\") (param i32)"
-      "    (if (local.get 0) (then (call $nothing) (call $nothing)) (else nop)))"
-      "  (func (export \"count\") (param i32)"
-      "    (loop $again"
-      "      (local.set 0 (i32.sub (local.get 0) (i32.const 1)))"
-      "      (br_if $again (local.get 0)))))");
+  metered_t made =
+      metered(1000, same_for_all, &one,
+              "(module (func $nothing)"
+              "  (func (export \"choose\") (param i32)"
+              "    (if (local.get 0) (then (call $nothing) (call $nothing)) (else nop)))"
+              "  (func (export \"count\") (param i32)"
+              "    (loop $again"
+              "      (local.set 0 (i32.sub (local.get 0) (i32.const 1)))"
+              "      (br_if $again (local.get 0)))))");
   REQUIRE(made.instance);
   // local.get, if, call, end, call, end, else, end
   CHECK_INT(run(&made, 0, (int32_t[]){1}, 1), WASMRT_TRAP_NONE);

@@ -38,11 +38,11 @@ pub unsafe extern "C" fn wasmrt_config_set_interruption(config: Option<&mut wasm
 /// Fuel is less work, and its costs are fixed. Fails if it was called for the configuration before.
 ///
 /// Modules are changed for it, and take more time to compile and to run. Each has two more exports,
-/// mutable globals of the instance: `wasmrt_points`, an i64, has the points that are left, and may be
-/// set. Instructions are paid for before they run, all up to the next branch, call, or end of a block
-/// together. If there are not enough points, `wasmrt_points_exhausted`, an i32, becomes 1, and the
-/// guest traps with `WASMRT_TRAP_UNREACHABLE`. Offsets of frames and in debug information are those
-/// of the changed module.
+/// mutable globals of the instance: `wasmrt_points`, an i64, has the points that are left, and may
+/// be set. Instructions are paid for before they run, all up to the next branch, call, or end of a
+/// block together. If there are not enough points, `wasmrt_points_exhausted`, an i32, becomes 1,
+/// and the guest traps with `WASMRT_TRAP_UNREACHABLE`. Offsets of frames and in debug information
+/// are those of the changed module.
 ///
 /// `cost` is called with `env` for each instruction of each module that is made, on the thread that
 /// makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
