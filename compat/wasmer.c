@@ -3,7 +3,6 @@
 #define _XOPEN_SOURCE 700   // tsearch, fcntl
 #define WASMRT_WASMER_ABI 0 // the functions with two forms are declared below
 #include "wasmrt-wasmer.h"
-#include <wasmrt.h>
 
 #include "operators.h"
 

@@ -16,6 +16,7 @@
 #define WASMRT_WASMER_H
 
 #include "wasm.h"
+#include "wasmrt.h"
 
 #ifndef WASMRT_WASMER_ABI
 #define WASMRT_WASMER_ABI 3
@@ -25,8 +26,21 @@
 extern "C" {
 #endif
 
+// What wasmer's header defines to say what it has been built with.
+#define WASMER_COMPILER_ENABLED
+#define WASMER_MIDDLEWARES_ENABLED
+#define WASMER_UNIVERSAL_ENABLED
+#define WASMER_WASI_ENABLED
+
 // -------------------------------------------------------------------------------------------------
 // Errors, versions, text
+
+// The version of this header, which is that of wasmrt.h.
+#define WASMER_VERSION WASMRT_VERSION
+#define WASMER_VERSION_MAJOR WASMRT_VERSION_MAJOR
+#define WASMER_VERSION_MINOR WASMRT_VERSION_MINOR
+#define WASMER_VERSION_PATCH WASMRT_VERSION_PATCH
+#define WASMER_VERSION_PRE ""
 
 // Returns the size of the message of the thread's last error, with its final zero; 0 if there is none.
 // Failures of wasm.h and wasmrt.h count, too.

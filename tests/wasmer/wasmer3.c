@@ -242,7 +242,8 @@ TEST(the_version_is_the_librarys) {
            wasmer_version_patch());
   CHECK(strncmp(wasmer_version(), version, strlen(version)) == 0);
   CHECK_STR(wasmer_version(), wasmrt_version());
-  CHECK_STR(wasmer_version_pre(), "");
+  CHECK_STR(wasmer_version(), WASMER_VERSION);
+  CHECK_STR(wasmer_version_pre(), WASMER_VERSION_PRE);
   CHECK_LEAVES(wasmer_setup_tracing(4, 1), "prints nothing");
 }
 
