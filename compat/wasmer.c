@@ -140,8 +140,21 @@ static bool retire(const void* object, kind_t kind) {
   return true;
 }
 
+// Frees an object that has been retired, but not at once: bindings delete what was taken from them once
+// more, when their garbage is collected, and must not hit what is new at the same address.
+static void release(void* object) {
+  static void* resting[256];
+  static size_t next;
+  pthread_mutex_lock(&live_lock);
+  void* oldest = resting[next];
+  resting[next] = object;
+  next = (next + 1) % (sizeof resting / sizeof *resting);
+  pthread_mutex_unlock(&live_lock);
+  free(oldest);
+}
+
 static void delete_plain(void* object, kind_t kind) {
-  if (retire(object, kind)) free(object);
+  if (retire(object, kind)) release(object);
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -364,17 +377,17 @@ wasmer_target_t* wasmer_target_new(wasmer_triple_t* triple, wasmer_cpu_features_
     target->triple = triple;
     target->features = features;
   } else {
-    if (has_triple) free(triple);
-    if (has_features) free(features);
+    if (has_triple) release(triple);
+    if (has_features) release(features);
   }
   return target;
 }
 
 void wasmer_target_delete(wasmer_target_t* target) {
   if (!retire(target, TARGET)) return;
-  free(target->triple);
-  free(target->features);
-  free(target);
+  release(target->triple);
+  release(target->features);
+  release(target);
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -479,7 +492,7 @@ void wasm_config_set_features(wasm_config_t* config, wasmer_features_t* features
     if (features->named[proposal])
       wasmrt_config_set_proposal(config, proposal, features->enabled[proposal]);
   }
-  free(features);
+  release(features);
 }
 
 void wasm_config_set_target(wasm_config_t* config, wasmer_target_t* target) {
@@ -587,7 +600,7 @@ void wasm_config_push_middleware(wasm_config_t* config, wasmer_middleware_t* mid
   }
   retire(middleware, MIDDLEWARE);
   wasmer_metering_t* metering = (wasmer_metering_t*)middleware;
-  if (!wasmrt_config_set_metering(config, metering->points, cost_of, metering, free))
+  if (!wasmrt_config_set_metering(config, metering->points, cost_of, metering, release))
     refuse(config, "more than one middleware");
 }
 
@@ -659,7 +672,7 @@ static void config_delete(wasi_config_t* config) {
   if (!retire(config, CONFIG)) return;
   wasmrt_wasi_config_delete(config->config);
   free(config->problem);
-  free(config);
+  release(config);
 }
 
 wasi_config_t* wasi_config_new(const char* program_name) {
@@ -794,7 +807,7 @@ void wasi_env_delete(wasi_env_t* env) {
   if (!retire(env, ENVIRONMENT)) return;
   wasmrt_wasi_delete(env->wasi);
   wasmrt_wasi_config_delete(env->config);
-  free(env);
+  release(env);
 }
 
 static intptr_t read_stream(wasi_env_t* env, wasmrt_wasi_stream_t stream, char* buffer,
@@ -966,7 +979,7 @@ static void named_delete(wasmer_named_extern_t* named) {
   wasm_byte_vec_delete(&named->module);
   wasm_byte_vec_delete(&named->name);
   wasm_extern_delete(named->external);
-  free(named);
+  release(named);
 }
 
 const wasm_name_t* wasmer_named_extern_module(const wasmer_named_extern_t* named) {

@@ -408,6 +408,19 @@ TEST(targets_are_compiled_for_or_refused) {
   CHECK_MESSAGE(!compiles(config, "(module)"), "target");
   wasm_name_delete(&name);
 
+  // A binding's garbage collector deletes again what was taken, and does not hit what is new.
+  triple = wasmer_triple_new_from_host();
+  features = wasmer_cpu_features_new();
+  target = wasmer_target_new(triple, features);
+  wasmer_target_delete(target);
+  wasmer_triple_t* new_triple = wasmer_triple_new_from_host();
+  wasmer_cpu_features_t* new_features = wasmer_cpu_features_new();
+  CHECK_LEAVES(wasmer_triple_delete(triple), "taken");
+  CHECK_LEAVES(wasmer_cpu_features_delete(features), "taken");
+  target = wasmer_target_new(new_triple, new_features);
+  CHECK(target);
+  wasmer_target_delete(target);
+
   static const char* const wrong[] = {"",   "x",     "-",           "a--b",  "a-",
                                       "-a", "a b-c", "a-b-c-d-e-f", "\xff-a"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
