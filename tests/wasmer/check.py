@@ -5,6 +5,7 @@
     header      compiles without a warning in every standard of C and C++, beside the other headers, in both of its forms
     symbols     the library exports exactly the functions that its header declares, and nothing that libwasmrt exports
     wasmer      programs that were linked with another libwasmer.so run with LD_LIBRARY_PATH alone, in both of its forms
+    iwasm       the same with a library that has the name of WAMR's
     wasmtime    a program that was linked with PyPI's libwasmtime, and runs with that, runs with LD_LIBRARY_PATH alone, too
 """
 
@@ -130,11 +131,22 @@ class Check:
         done = subprocess.run([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         expect(f"exit status of {program} on an engine that is not there", done.returncode, 1)
 
+    def make_stub(self, name, soname, functions):
+        """A library of that name in which nothing works."""
+        functions |= set(Header(self.include / "wasm.h").functions)
+        run(self.options.compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", self.work / name, f"-Wl,-soname,{soname}",
+            input="".join(f"void {function}(void) {{ __builtin_trap(); }}\n" for function in sorted(functions)))
+
+    def iwasm(self):
+        self.make_stub("libiwasm.so", "libiwasm.so.2", set())
+        program = self.work / "standard"
+        run(self.options.compiler, "-std=c99", *WARNINGS, f"-I{self.include}", SOURCES / "standard.c", f"-L{self.work}",
+            "-liwasm", "-o", program)
+        expect("libraries that it needs", [name for name in dynamic(program, "NEEDED") if "wasm" in name], ["libiwasm.so.2"])
+        self.runs(program, "41 after 1 call\n")
+
     def wasmer(self):
-        names = self.declared() | set(Header(self.include / "wasm.h").functions)
-        stub = self.work / "libwasmer.so"
-        run(self.options.compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", stub, "-Wl,-soname,libwasmer.so",
-            input="".join(f"void {name}(void) {{ __builtin_trap(); }}\n" for name in sorted(names)))
+        self.make_stub("libwasmer.so", "libwasmer.so", self.declared())
         for form in [2, 3]:
             program = self.work / f"program{form}"
             run(self.options.compiler, "-std=c99", *WARNINGS, f"-DWASMRT_WASMER_ABI={form}", f"-I{self.include}",
@@ -170,7 +182,7 @@ class Check:
 
 
 def main():
-    checks = [name for name in vars(Check) if not name.startswith("_") and name not in ("declared", "runs")]
+    checks = [name for name in vars(Check) if not name.startswith("_") and name not in ("declared", "make_stub", "runs")]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("check", choices=checks)
     parser.add_argument("--cmake", required=True)
