@@ -24,7 +24,9 @@ static bool add_section(void* env, const wasm_byte_vec_t* binary, wasm_byte_vec_
   return true;
 }
 
-static void count_finalized(void* env) { ((letter_t*)env)->finalized++; }
+static void count_finalized(void* env) {
+  ((letter_t*)env)->finalized++;
+}
 
 static wasm_config_t* with_letters(letter_t* letters, size_t count) {
   wasm_config_t* config = wasm_config_new();
@@ -33,8 +35,9 @@ static wasm_config_t* with_letters(letter_t* letters, size_t count) {
   return config;
 }
 
-static const char* const text = "(module (func (export \"f\") (param i32) (result i32)"
-                                "  (i32.add (local.get 0) (i32.const 1))))";
+static const char* const text =
+    "(module (func (export \"f\") (param i32) (result i32)"
+    "  (i32.add (local.get 0) (i32.const 1))))";
 
 static void check_letters(const wasm_module_t* module, const char* expected) {
   CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), strlen(expected));
@@ -222,8 +225,7 @@ TEST(several_threads) {
   wasm_engine_t* engine = wasm_engine_new_with_config(with_letters(letters, 1));
   REQUIRE(engine);
   pthread_t threads[4];
-  for (int i = 0; i < 4; ++i)
-    REQUIRE(pthread_create(&threads[i], NULL, make_modules, engine) == 0);
+  for (int i = 0; i < 4; ++i) REQUIRE(pthread_create(&threads[i], NULL, make_modules, engine) == 0);
   for (int i = 0; i < 4; ++i) pthread_join(threads[i], NULL);
   CHECK_INT(letters[0].calls, 80);
   wasm_engine_delete(engine);
