@@ -702,6 +702,14 @@ TEST(rights_can_be_given_up_and_not_taken) {
   CHECK_INT(guest_write(g, fd, "x"), E_BADF);
   CHECK_INT(W(fd_fdstat_set_rights, fd, rights, 0), E_NOTCAPABLE);
   CHECK_INT(W(fd_fdstat_set_rights, 99, 0, 0), E_BADF);
+  // To seek is also to tell, and to tell is also to seek nowhere.
+  CHECK_INT(W(fd_seek, fd, 0, 1, OUT), OK);
+  fd = guest_opened(g, 3, "file", 0, RIGHT_READ);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, 1 << 2, 0), OK);
+  CHECK_INT(W(fd_tell, fd, OUT), OK);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, 0, 0), OK);
+  CHECK_INT(W(fd_tell, fd, OUT), E_SPIPE);
+  CHECK_INT(W(fd_seek, fd, 0, 1, OUT), E_SPIPE);
   CHECK_INT(W(fd_fdstat_set_rights, 3, base, inheriting & ~RIGHT_WRITE), OK);
   CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_RW), E_NOTCAPABLE);
   CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_READ), OK);
