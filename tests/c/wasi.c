@@ -600,6 +600,13 @@ TEST(directories_are_made_listed_and_changed) {
   CHECK_INT(P(path_unlink_file, 3, "d"), E_ISDIR);
   CHECK_INT(P(path_create_directory, 3, "e"), OK);
   CHECK_INT(P(path_remove_directory, 3, "e"), OK);
+  CHECK_INT(P(path_create_directory, 3, "e"), OK);
+  CHECK_INT(SYMLINK("e", 3, "to-e"), OK);
+  CHECK_INT(P(path_remove_directory, 3, "to-e/"), E_NOTDIR);
+  CHECK_INT(P(path_remove_directory, 3, "moved/"), E_NOENT);
+  CHECK_INT(P(path_remove_directory, 3, "/"), E_PERM);
+  CHECK_INT(P(path_remove_directory, 3, "e//"), OK);
+  CHECK_INT(P(path_unlink_file, 3, "to-e"), OK);
   // What a directory is not.
   CHECK_INT(guest_read(g, dir, 10), E_BADF);
   CHECK_INT(guest_write(g, dir, "x"), E_BADF);
