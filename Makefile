@@ -146,7 +146,7 @@ test-spec: build
 FUZZ_TIME := 60
 FUZZ_SEED := $(shell date +%s)
 test-fuzz: build
-	@for engine in $(ENGINES); do for fuzzer in api bytes; do for program in tests/fuzzer tests/asan/fuzzer; do \
+	@for engine in $(ENGINES); do for fuzzer in api bytes wasi; do for program in tests/fuzzer tests/asan/fuzzer; do \
 	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
