@@ -162,7 +162,7 @@ test-differential: build
 # What tests/wasi/suite expects, from wasmtime's own WASI again. The package comes from PyPI.
 test-wasi-oracle: build
 	@echo "-- the suite of WASI on wasmtime"
-	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade \
+	@python3 -m pip install --quiet --quiet --disable-pip-version-check --upgrade \
 	--target $(BUILD)/wasi-oracle wasmtime==48.0.0
 	@for program in $(BUILD)/tests/wasi-libc/suite/*.preview1.wasm; do \
 	python3 tests/wasi/suite/suite.py $$program --oracle $(BUILD)/wasi-oracle 2>/dev/null; done
