@@ -67,6 +67,11 @@ TEST(nothing_leads_out) {
   cannot_reach(g, "d/../up/other", "link in the middle");
   CHECK_INT(SYMLINK("../../other", 3, "d/two"), OK);
   cannot_reach(g, "d/two", "link of the guest's");
+  // Not even if they lead back in.
+  CHECK_INT(SYMLINK("../in/d", 3, "around"), OK);
+  cannot_reach(g, "around", "link out and back in");
+  REQUIRE(symlink(in(base, "in/d"), in(base, "in/absolute-inside")) == 0);
+  cannot_reach(g, "absolute-inside", "absolute link that leads inside");
   cannot_reach(g, "up/", "link with a slash");
   cannot_reach(g, "absolute/", "absolute link with a slash");
   cannot_reach(g, "d/two/", "link of the guest's with a slash");
