@@ -473,6 +473,55 @@ wasm_extern_t *wasmrt_instance_export(const wasm_instance_t *instance,
                                       size_t length);
 
 // -------------------------------------------------------------------------------------------------
+// Imports and exports one by one
+//
+// What `wasm_module_imports`, `wasm_module_exports` and `wasm_instance_exports` return in vectors,
+// by its position there, which is the order in which the module declares it. An instance has an
+// export at the same position as its module, so a name need be looked up only once for all
+// instances.
+
+// Returns the number of a module's imports. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_module_import_count(const wasm_module_t *module);
+
+// Returns the import of a module at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL. It must eventually be passed to `wasm_importtype_delete`.
+WASM_API_EXTERN
+wasm_importtype_t *wasmrt_module_import_at(const wasm_module_t *module,
+                                           size_t position);
+
+// Returns the number of a module's exports, which is that of each of its instances. Returns 0 and
+// sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_module_export_count(const wasm_module_t *module);
+
+// Returns the export of a module at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL. It must eventually be passed to `wasm_exporttype_delete`.
+WASM_API_EXTERN
+wasm_exporttype_t *wasmrt_module_export_at(const wasm_module_t *module,
+                                           size_t position);
+
+// Gets the position of the export whose name is the `length` bytes at `name`.
+//
+// Returns false and leaves `*out` alone if there is no such export. Sets the last error only if an
+// argument is NULL.
+WASM_API_EXTERN
+bool wasmrt_module_export_index(const wasm_module_t *module,
+                                const char *name,
+                                size_t length,
+                                size_t *out);
+
+// Returns the number of an instance's exports. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_instance_export_count(const wasm_instance_t *instance);
+
+// Returns the export of an instance at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL.
+//
+// It is the object that is among `wasm_instance_exports`, and must eventually be passed to
+// `wasm_extern_delete`.
+WASM_API_EXTERN
+wasm_extern_t *wasmrt_instance_export_at(const wasm_instance_t *instance,
+                                         size_t position);
+
+// -------------------------------------------------------------------------------------------------
 // Linking by name
 //
 // A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its

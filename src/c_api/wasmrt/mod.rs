@@ -32,6 +32,7 @@ pub mod version;
 pub mod backend;
 pub mod config;
 pub mod engine;
+pub mod items;
 pub mod linker;
 pub mod fuel;
 pub mod timeouts;
