@@ -552,6 +552,7 @@ impl MockStore {
             self.apply(&instance, segment)?;
         }
         if let Some(start) = start {
+            self.owner.get().before_start(Entity::new(place));
             self.call_func(instance.funcs[start as usize], Vec::new())?;
         }
         Ok(place)

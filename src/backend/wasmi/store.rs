@@ -286,6 +286,7 @@ impl Store for WasmiStore {
             self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;
         }
         if let Some(start) = &module.names.start {
+            self.owner().before_start(Entity::new(instance));
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
             // SAFETY: it is a function of this store, and start functions have neither parameters nor results.

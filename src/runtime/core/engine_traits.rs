@@ -188,6 +188,27 @@ pub trait Store {
     /// requires.
     unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>>;
 
+    /// Whether the engine tells which instance calls a host function that [knows its caller](Func::knows_caller): it
+    /// makes such a call in [`RuntimeStore::called_by`]. Otherwise it calls [`RuntimeStore::before_start`].
+    fn tells_callers(&self) -> bool {
+        false
+    }
+
+    /// What tells an instance from the others of the store. Only used if the engine [tells callers](Store::tells_callers).
+    unsafe fn instance_key(&self, _instance: &Entity) -> usize {
+        0
+    }
+
+    /// Returns [`Module::identity`] of an instance's module. Only used if the engine tells callers.
+    unsafe fn instance_module(&self, _instance: &Entity) -> usize {
+        0
+    }
+
+    /// Collects what guests no longer refer to, if the engine has a heap for that.
+    fn collect_garbage(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The name of the implementing type, which debug builds compare with the type that the runtime expects.
     fn type_name(&self) -> &'static str {
         std::any::type_name::<Self>()

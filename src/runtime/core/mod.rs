@@ -3,6 +3,7 @@
 
 pub mod arity;
 pub mod backtrace;
+pub mod caller;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;
