@@ -11,7 +11,7 @@ use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::core::engine_traits::{
-    Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store,
+    Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store,
 };
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func as FuncObject, invoke_host};
@@ -596,7 +596,12 @@ impl MockStore {
 }
 
 impl Store for MockStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        _prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>> {
         let module = (module as &dyn Any).downcast_ref::<MockModule>().expect("a module of this backend");
         let instance = self.instantiate_module(&module.0, imports);
         instance

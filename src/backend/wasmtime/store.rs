@@ -12,10 +12,11 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::binary::declarations::Import;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::caller::Calling;
-use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store};
 use crate::runtime::core::entry::{Entry, engine_entry, enter_any};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
@@ -29,7 +30,8 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, GcHeapOutOfMemory, OutOfMemory, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw,
+    AsContextMut, Caller, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
+    UpdateDeadline, ValRaw,
 };
 use wasmtime_environ::{HostPtr, PtrSize};
 
@@ -452,7 +454,12 @@ fn call_reference_host(
 }
 
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
@@ -464,9 +471,15 @@ impl Store for WasmtimeStore {
             true => _ = self.sites.borrow_mut().remove(&identity(code)),
             false => _ = self.sites.borrow_mut().insert(identity(code), module.sites.clone()),
         }
-        // SAFETY: the contract of `Store` says that imports belong to this store.
-        let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
-        let imports: Vec<_> = imports.iter().map(engine_form).collect();
+        let make = || match prepared.and_then(|prepared| prepared.downcast_ref::<InstancePre<Owner>>()) {
+            Some(prepared) => prepared.instantiate(self.context()),
+            None => {
+                // SAFETY: the contract of `Store` says that imports belong to this store.
+                let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
+                let imports: Vec<_> = imports.iter().map(engine_form).collect();
+                wasmtime::Instance::new(self.context(), code, &imports)
+            }
+        };
         let begin = || {
             let (guest, limit) = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
             let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
@@ -474,9 +487,7 @@ impl Store for WasmtimeStore {
             Ok::<_, Stopped>(unsafe { stack::LimitedGuest::new((guest, limit), place) })
         };
         let overdrawn = self.is_overdrawn();
-        let instance = begin()
-            .map_err(wasmtime::Error::from)
-            .and_then(|_guest| wasmtime::Instance::new(self.context(), code, &imports));
+        let instance = begin().map_err(wasmtime::Error::from).and_then(|_guest| make());
         match instance {
             Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
@@ -490,6 +501,23 @@ impl Store for WasmtimeStore {
                 Err(Box::new(if ran { failure } else { failure.of_instantiation(messages::is_about_imports) }))
             }
         }
+    }
+
+    unsafe fn prepare(&self, module: &dyn Module, names: &[Import], imports: &[Retained]) -> Option<Prepared> {
+        let Code::Module(code) = &(module as &dyn Any).downcast_ref::<WasmtimeModule>()?.code else { return None };
+        let mut linker = wasmtime::Linker::<Owner>::new(code.engine());
+        // Of several imports with one name, the linker knows one thing only.
+        let mut by_name = FxHashMap::default();
+        for (Import { module, name, .. }, import) in names.iter().zip(imports) {
+            if *by_name.entry((module, name)).or_insert(import.as_ptr()) != import.as_ptr() {
+                return None;
+            }
+            // SAFETY: the contract of `Store` says that imports belong to this store.
+            let item = unsafe { to_extern(import) }?;
+            linker.allow_shadowing(true).define(self.context(), module, name, item).ok()?;
+        }
+        let prepared = linker.instantiate_pre(code).ok()?;
+        Some(Box::new(prepared))
     }
 
     fn tells_callers(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Instances: linking, and their exports.
 
 use super::caller::Link;
-use super::engine_traits::{Entity, Failure};
+use super::engine_traits::{Entity, Failure, Prepared};
 use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
@@ -68,30 +68,47 @@ impl Linked {
         others.for_each(|(position, object)| imports[position] = Retained::new(&object));
         Linked::new(store, imports)
     }
+
+    /// What the engine prepares for instances with these imports, if each gets the same.
+    pub fn prepare(&self, store: &Store, module: &Module) -> Option<Prepared> {
+        if self.linked {
+            return None;
+        }
+        // SAFETY: `link` has checked that the imports are of this store, and fit the module.
+        unsafe { store.backend().prepare(&*module.inner, &module.declarations.imports, &self.imports) }
+    }
 }
 
 /// Instantiates `module`. If that fails, returns a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
     let linked = check_room(store, module).and_then(|()| link_in_order(store, module, imports));
-    start(store, module, linked.map_err(|error| store.error_trap(error))?)
+    start(store, module, linked.map_err(|error| store.error_trap(error))?, None)
 }
 
 /// Instantiates `module` with imports that [`link`] has checked for it.
-pub fn instantiate_linked(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, Handle> {
+///
+/// `prepared` is what [`Linked::prepare`] made of them.
+pub fn instantiate_linked(
+    store: &Store,
+    module: &Arc<Module>,
+    linked: Linked,
+    prepared: Option<&Prepared>,
+) -> Result<Handle, Handle> {
     check_room(store, module).map_err(|error| store.error_trap(error))?;
-    start(store, module, linked)
+    start(store, module, linked, prepared)
 }
 
-fn start(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, Handle> {
+fn start(store: &Store, module: &Arc<Module>, linked: Linked, prepared: Option<&Prepared>) -> Result<Handle, Handle> {
     // What runs below may delete the module object.
     let module = module.clone();
-    store.run(|store| instantiate_running(store, module, linked))
+    store.run(|store| instantiate_running(store, module, linked, prepared))
 }
 
 fn instantiate_running(
     store: &Store,
     module: Arc<Module>,
     Linked { imports, announced, linked }: Linked,
+    prepared: Option<&Prepared>,
 ) -> Result<Handle, Handle> {
     let announce = |instance| match announced {
         true => {
@@ -108,7 +125,7 @@ fn instantiate_running(
     let links = links.as_deref();
     let birth = Birth { module: &module, imports: &imports, links, instance: OnceCell::new(), outer: Cell::new(None) };
     let begun = birth.begin(store);
-    let entity = instantiate_supervised(store, &module, links.unwrap_or(&imports));
+    let entity = instantiate_supervised(store, &module, links.unwrap_or(&imports), prepared);
     drop(begun);
     let entity = entity.map_err(|failure| {
         let trap = store.trap(*failure, None);
@@ -208,7 +225,12 @@ pub fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
 
-fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+fn instantiate_supervised(
+    store: &Store,
+    module: &Module,
+    imports: &[Retained],
+    prepared: Option<&Prepared>,
+) -> Result<Entity, Box<Failure>> {
     let supervised = store.supervisor().map(|supervisor| supervisor.begin_call()).transpose();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
@@ -221,7 +243,7 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     }
     // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
     // requires.
-    let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
+    let instance = unsafe { store.backend().instantiate(&*module.inner, imports, prepared) }.map_err(|failure| {
         let (refused, failure) = match *failure {
             Failure::NotInstantiated(error) => match limits.denied() {
                 Some((code, refusal)) => (true, Failure::Limit(code, refusal)),

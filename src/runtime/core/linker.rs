@@ -1,6 +1,7 @@
 //! Linking by name: what a store has to offer to the imports of modules.
 
 use super::caller::CallbackWithCaller;
+use super::engine_traits;
 use super::func::{Callback, Func, carried};
 use super::global::Global;
 use super::instance::{self, Linked};
@@ -192,7 +193,7 @@ impl Linker {
     pub fn instantiate(&self, module: &Arc<Module>) -> Result<Handle, Handle> {
         let linked = instance::check_room(&self.store, module).and_then(|()| self.link(module));
         match linked {
-            Ok((linked, _)) => instance::instantiate_linked(&self.store, module, linked),
+            Ok((linked, _)) => instance::instantiate_linked(&self.store, module, linked, None),
             Err(error) => Err(self.store.error_trap(error)),
         }
     }
@@ -200,7 +201,8 @@ impl Linker {
     /// Checks the imports of a module once, to instantiate it often.
     pub fn prepare(&self, module: &Arc<Module>) -> Result<Prepared> {
         let (linked, provided) = self.link(module)?;
-        Ok(Prepared { linked, provided, module: module.clone(), store: StoreHandle::new(&self.store) })
+        let engine = if provided.is_none() { linked.prepare(&self.store, module) } else { None };
+        Ok(Prepared { linked, engine, provided, module: module.clone(), store: StoreHandle::new(&self.store) })
     }
 
     /// Sets what makes functions for imports that are defined nowhere.
@@ -349,6 +351,8 @@ struct Provided {
 /// A module whose imports have been found and checked.
 pub struct Prepared {
     linked: Linked,
+    /// What the engine has prepared.
+    engine: Option<engine_traits::Prepared>,
     provided: Option<Provided>,
     module: Arc<Module>,
     /// Dropped last: what is linked belongs to it.
@@ -362,11 +366,12 @@ impl Prepared {
 
     pub fn instantiate(&self) -> Result<Handle, Handle> {
         let Some(Provided { provider, positions }) = &self.provided else {
-            return instance::instantiate_linked(&self.store, &self.module, self.linked.clone());
+            let (linked, engine) = (self.linked.clone(), self.engine.as_ref());
+            return instance::instantiate_linked(&self.store, &self.module, linked, engine);
         };
         let mut made = provider.imports(&self.store, &self.module).map_err(|error| self.store.error_trap(error))?;
         let made = positions.iter().filter_map(|position| Some((*position, made[*position].take()?)));
-        instance::instantiate_linked(&self.store, &self.module, self.linked.with(&self.store, made))
+        instance::instantiate_linked(&self.store, &self.module, self.linked.with(&self.store, made), None)
     }
 }
 
