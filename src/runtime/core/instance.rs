@@ -56,9 +56,11 @@ pub struct Linked {
 
 impl Linked {
     fn new(store: &Store, imports: Vec<Retained>) -> Linked {
-        let any = |is: fn(&Func) -> bool| imports.iter().any(|import| import.as_func().is_some_and(is));
-        let announced = any(|func| func.importable().is_some());
-        let linked = !store.backend().tells_callers() && any(Func::knows_caller);
+        let (mut announced, mut linked) = (false, false);
+        for func in imports.iter().filter_map(|import| import.as_func()) {
+            announced |= func.importable().is_some();
+            linked |= func.knows_caller() && !store.backend().tells_callers();
+        }
         Linked { imports: Imports::new(imports), announced, linked }
     }
 
@@ -110,13 +112,11 @@ fn instantiate_running(
     Linked { imports, announced, linked }: Linked,
     prepared: Option<&Prepared>,
 ) -> Result<Handle, Handle> {
-    let announce = |instance| match announced {
-        true => {
-            announce(&Linking { module: &module, imports: &imports, instance }).map_err(|error| store.error_trap(error))
-        }
+    let announce = |module: &Module, imports: &[Retained], instance| match announced {
+        true => announce(&Linking { module, imports, instance }).map_err(|error| store.error_trap(error)),
         false => Ok(()),
     };
-    announce(None)?;
+    announce(&module, &imports, None)?;
     // What the engine gets for the imports, where that differs.
     let links = linked.then(|| {
         let link = |import: &Retained| Link::make(store, import).unwrap_or_else(|| import.clone());
@@ -132,10 +132,32 @@ fn instantiate_running(
         store.settle();
         trap
     })?;
-    let instance = Handle::new(birth.instance(store, entity));
-    let announced = announce(Some(&instance));
+    let instance = match birth.instance.into_inner() {
+        Some(born) => Handle::new(&born),
+        None => Handle::new(&create(store, module, imports, entity, links)),
+    };
+    let announced = match instance.as_instance() {
+        Some(Instance { module, imports, .. }) => announce(module, imports, Some(&instance)),
+        None => Ok(()),
+    };
     store.settle();
     announced.map(|()| instance)
+}
+
+/// Makes the object of a new instance. The engine got the `links` instead of the imports, if there are any.
+fn create(
+    store: &Store,
+    module: Arc<Module>,
+    imports: Imports,
+    entity: Entity,
+    links: Option<&[Retained]>,
+) -> Retained {
+    let instance = Instance { module, imports, entity, exports: OnceCell::new() };
+    let object = Object::create_retained(store, Body::Instance(instance));
+    store.retain(object.clone());
+    let links = links.into_iter().flatten();
+    links.filter_map(|link| link.as_func()?.link()).for_each(|link| link.bind(object.as_ptr()));
+    object
 }
 
 /// An instantiation that is under way. The instance has no object before it is complete, unless its start function calls a
@@ -168,15 +190,8 @@ impl Birth<'_> {
 
     /// Returns the instance's object, which is made the first time.
     fn instance(&self, store: &Store, entity: Entity) -> &Retained {
-        self.instance.get_or_init(|| {
-            let (module, imports) = (self.module.clone(), self.imports.clone());
-            let instance = Instance { module, imports, entity, exports: OnceCell::new() };
-            let object = Object::create_retained(store, Body::Instance(instance));
-            store.retain(object.clone());
-            let links = self.links.into_iter().flatten();
-            links.filter_map(|link| link.as_func()?.link()).for_each(|link| link.bind(object.as_ptr()));
-            object
-        })
+        let make = || create(store, self.module.clone(), self.imports.clone(), entity, self.links);
+        self.instance.get_or_init(make)
     }
 
     /// The instantiations that are under way, the innermost first.
