@@ -626,6 +626,53 @@ wasm_instance_t *wasmrt_instance_pre_instantiate(const wasmrt_instance_pre_t *pr
 WASM_API_EXTERN void wasmrt_instance_pre_delete(wasmrt_instance_pre_t *pre);
 
 // -------------------------------------------------------------------------------------------------
+// Calls for many rows
+//
+// A function is called for each row of a table whose columns are arrays: a column of values for each
+// of its parameters, and one for each of its results. That takes a fraction of the time of as many
+// calls of `wasm_func_call`, and does the same.
+
+// The values of one parameter or result, one for each row.
+typedef struct wasmrt_column_t {
+  // What `data` is an array of.
+  wasm_valkind_t kind;
+  // The number of values that the array has, or has room for: at least that of the rows.
+  size_t size;
+  // An array of `int32_t`, `int64_t`, `float`, `double` or `wasm_ref_t*`, at any address.
+  void *data;
+} wasmrt_column_t;
+
+// Calls a function for each of `rows` rows, in order. Returns whether all of them were done.
+//
+// `args` has a column for each parameter, and `results` one for each result, with the kinds of the
+// function's type. The `data` of a column of results may be NULL if they are not wanted. References
+// in `args` are not taken; those in `results` are own, and what was there before is not read. A
+// column of results may have the same array as one of `args` whose values are as wide; otherwise
+// the arrays must not overlap. Nothing else may use them during the call.
+//
+// If a row traps, no later one is called: returns false and sets `*trap`, own. If the columns do
+// not match the function, no row is called: returns false, sets the last error, and `*trap` to
+// NULL, as it also is on success. `*rows_done` is the number of rows that were done before: their
+// results are written, and no others. Either pointer may be NULL.
+//
+// Fuel is used as by single calls. A timeout for calls counts for the batch as a whole, and an
+// interrupt stops it. A function may be called in this way by a host function that it has called.
+//
+// Large batches of a function of WebAssembly are called from inside the engine, unless the type has
+// references or the engine has fuel or a pool. What the engine needs for that is made once for a
+// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB of
+// memory, for at most 32 types. Limits of the store do not count it.
+WASM_API_EXTERN
+bool wasmrt_func_call_batch(const wasm_func_t *func,
+                            size_t rows,
+                            const wasmrt_column_t *args,
+                            size_t arg_count,
+                            const wasmrt_column_t *results,
+                            size_t result_count,
+                            size_t *rows_done,
+                            wasm_trap_t **trap);
+
+// -------------------------------------------------------------------------------------------------
 // Fuel
 //
 // Fuel bounds how much work the guests of a store do. These functions fail for a store whose engine

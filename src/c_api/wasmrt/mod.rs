@@ -33,6 +33,7 @@ pub mod backend;
 pub mod config;
 pub mod engine;
 pub mod linker;
+pub mod batch;
 pub mod fuel;
 pub mod timeouts;
 pub mod store_limits;

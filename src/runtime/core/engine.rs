@@ -1,5 +1,6 @@
 //! Engines.
 
+use super::batch;
 use super::config::{Config, Registry};
 use super::engine_traits::{self, Backend};
 use super::trial;
@@ -17,6 +18,7 @@ pub struct Engine {
     pub options: Options,
     pub module_limits: ModuleLimits,
     modules: AtomicUsize,
+    pub(super) call_loops: batch::CallLoops,
 }
 
 impl Engine {
@@ -33,7 +35,8 @@ impl Engine {
     fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let inner = backend.new_engine(&config.options)?;
         let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
-        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules: AtomicUsize::new(0) }))
+        let (modules, call_loops) = (AtomicUsize::new(0), batch::CallLoops::default());
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, modules, call_loops }))
     }
 
     /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the

@@ -195,7 +195,7 @@ fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle 
 
 /// # Safety
 /// Values of a reference kind in `args` hold null or live handles.
-unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
+pub(super) unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
     let store = object.store();
     let Some(func) = object.as_func() else { return Err(without_body(store)) };
     // SAFETY: references in `args` are null or live, as the contract says.
@@ -233,7 +233,7 @@ unsafe fn call_dropping_results(
 
 /// # Safety
 /// The arguments fit the function's type, and there is room for exactly its results.
-unsafe fn call_checked(
+pub(super) unsafe fn call_checked(
     object: &Object,
     func: &Func,
     args: &[Val],

@@ -3,6 +3,7 @@
 
 pub mod arity;
 pub mod backtrace;
+pub mod batch;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;

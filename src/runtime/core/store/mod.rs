@@ -12,6 +12,7 @@ mod traps;
 use self::index::Index;
 use self::lifetime::Lifetime;
 pub use self::lifetime::{Running, StoreHandle};
+use super::batch;
 use super::engine::Engine;
 use super::engine_traits;
 use super::interruption::Supervisor;
@@ -39,6 +40,7 @@ pub struct StoreData {
     /// Only for stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
     fuel: fuel::Account,
+    pub(super) call_loops: batch::StoreLoops,
     /// A number that changes whenever a memory may have grown.
     pub(super) memory_growths: Cell<usize>,
     /// The host's floating-point mode while a guest runs in another mode; otherwise the default mode.
@@ -79,6 +81,7 @@ impl Store {
             limits: StoreLimits::default(),
             supervisor,
             fuel: fuel::Account::default(),
+            call_loops: batch::StoreLoops::default(),
             memory_growths: Cell::new(0),
             host_float_mode: Cell::default(),
         };
