@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 wasm_functions_t wasm;
+wasmrt_functions_t wasmrt;
 void *(*floor_prepare)(const char *row, uint64_t parameter);
 void (*floor_run)(void *prepared, uint64_t count);
 
@@ -35,6 +36,9 @@ void load(const library_t *library) {
   }
 #define RESOLVE(name) resolve(handle, "wasm_" #name, &wasm.name);
   FUNCTIONS(RESOLVE)
+#undef RESOLVE
+#define RESOLVE(name) resolve(handle, "wasmrt_" #name, &wasmrt.name);
+  EXTENSIONS(RESOLVE)
   if (dlsym(handle, "floor_prepare") != NULL) {
     resolve(handle, "floor_prepare", &floor_prepare);
     resolve(handle, "floor_run", &floor_run);

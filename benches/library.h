@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "wasm.h"
+#include "wasmrt.h"
 
 // Exit statuses of a process that measures.
 enum {
@@ -24,6 +25,9 @@ enum {
   X(functype_new) X(functype_delete) X(valtype_new) X(valtype_vec_new)                         \
   X(global_get) X(global_set) X(memory_data) X(memory_data_size)                               \
   X(table_get) X(table_set) X(ref_delete)
+
+// Those of wasmrt.h, which other libraries lack.
+#define EXTENSIONS(X) X(func_call_unchecked) X(func_new_unchecked) X(func_call_batch)
 // clang-format on
 
 #define DECLARE(name) __typeof__(wasm_##name) *name;
@@ -31,8 +35,14 @@ typedef struct {
   FUNCTIONS(DECLARE)
 } wasm_functions_t;
 #undef DECLARE
+#define DECLARE(name) __typeof__(wasmrt_##name) *name;
+typedef struct {
+  EXTENSIONS(DECLARE)
+} wasmrt_functions_t;
+#undef DECLARE
 
 extern wasm_functions_t wasm;
+extern wasmrt_functions_t wasmrt;
 
 // A library may measure something other than wasm.h under the names of the rows, as the floors in
 // peers/ do. It then has these two functions, which are NULL otherwise. The first returns NULL if

@@ -673,6 +673,58 @@ bool wasmrt_func_call_batch(const wasm_func_t *func,
                             wasm_trap_t **trap);
 
 // -------------------------------------------------------------------------------------------------
+// Unchecked calls
+//
+// The fastest way to call functions one by one, and to be called: values are passed as they are,
+// without their kinds, and nothing is checked. The caller is trusted to know the type; a value of
+// another kind, or an array that is too small, is undefined behaviour. The thread must be in the
+// floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and what
+// a host function may do are as with `wasm_func_call`.
+//
+// Types with references are refused. Vectors of the type v128 can be passed.
+
+// A value without its kind. The bytes of a narrower one that are not part of it have no meaning.
+typedef union wasmrt_raw_t {
+  int32_t i32;
+  int64_t i64;
+  float f32;
+  double f64;
+  // In little-endian order on every machine.
+  uint8_t v128[16];
+} wasmrt_raw_t;
+
+// A host function that is trusted. Returns NULL, or an owned trap, which becomes the result of the
+// call.
+//
+// `values` has the arguments, and room for the results, which must all be written over them. `env`
+// is what `wasmrt_func_new_unchecked` was given. What `wasm_func_callback_t` says about calls back
+// and about exceptions applies. The floating-point mode must be left as it was.
+typedef wasm_trap_t *(*wasmrt_func_unchecked_callback_t)(void *env, union wasmrt_raw_t *values);
+
+// Calls a function. Returns NULL, or a trap, own.
+//
+// `values` has the arguments, and room for the results, which are written over them: as many
+// elements as the type has parameters or results, whichever are more. It may be NULL if that is
+// none. After a trap it has no meaning.
+//
+// If the type has references, returns a trap and nothing has run. If `func` is NULL or was deleted,
+// nothing runs either: returns NULL and sets the last error.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_func_call_unchecked(const wasm_func_t *func,
+                                        union wasmrt_raw_t *values);
+
+// Creates a host function that is trusted, own. Does not take `ty`.
+//
+// Otherwise as `wasm_func_new_with_env`. Refuses types with references. The function can be called
+// and imported like any other.
+WASM_API_EXTERN
+wasm_func_t *wasmrt_func_new_unchecked(wasm_store_t *store,
+                                       const wasm_functype_t *ty,
+                                       wasmrt_func_unchecked_callback_t callback,
+                                       void *env,
+                                       void (*finalizer)(void *arg1));
+
+// -------------------------------------------------------------------------------------------------
 // Fuel
 //
 // Fuel bounds how much work the guests of a store do. These functions fail for a store whose engine

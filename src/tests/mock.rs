@@ -17,7 +17,7 @@ use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func as FuncObject, invoke_host};
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
-use crate::runtime::core::value::{Val, with_room};
+use crate::runtime::core::value::{Raw, Val, with_room};
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -729,6 +729,15 @@ impl Store for MockStore {
 
 impl CallNumeric for MockStore {
     type Error = Box<Failure>;
+
+    fn has_raw_numeric(ty: &FuncType) -> bool {
+        ty.numeric
+    }
+
+    unsafe fn call_raw_numeric(&self, func: &FuncObject, values: NonNull<Raw>) -> Result<(), Box<Failure>> {
+        // SAFETY: both functions have the contract of `Store`.
+        unsafe { self.call_raw(func, values) }
+    }
 
     unsafe fn call_numeric(
         &self,

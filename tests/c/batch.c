@@ -81,15 +81,15 @@ TEST(mixed_kinds_and_several_results) {
       floats[i] = (float)i / 4;
       doubles[i] = (double)i / 8;
     }
-    wasmrt_column_t arguments[] = {
-        COLUMN(WASM_I32, MANY, room[0] + 1), COLUMN(WASM_I64, MANY, room[1] + 3),
-        COLUMN(WASM_F32, MANY, floats), COLUMN(WASM_F64, MANY, doubles)};
+    wasmrt_column_t arguments[] = {COLUMN(WASM_I32, MANY, room[0] + 1),
+                                   COLUMN(WASM_I64, MANY, room[1] + 3),
+                                   COLUMN(WASM_F32, MANY, floats), COLUMN(WASM_F64, MANY, doubles)};
     wasmrt_column_t results[] = {
         COLUMN(WASM_F64, MANY, room[2] + 5), COLUMN(WASM_F32, MANY, room[3] + 1),
         COLUMN(WASM_I64, MANY, room[4] + 7), COLUMN(WASM_I32, MANY, room[5] + 2)};
     size_t done = 0, wrong = 0;
-    CHECK(wasmrt_func_call_batch(fixture_func(&fixture, MIX), rows, arguments, 4, results, 4,
-                                 &done, NULL));
+    CHECK(wasmrt_func_call_batch(fixture_func(&fixture, MIX), rows, arguments, 4, results, 4, &done,
+                                 NULL));
     CHECK_INT(done, rows);
     for (size_t i = 0; i < rows; i++) {
       double f64;
@@ -100,8 +100,8 @@ TEST(mixed_kinds_and_several_results) {
       memcpy(&f32, room[3] + 1 + i * 4, 4);
       memcpy(&i64, room[4] + 7 + i * 8, 8);
       memcpy(&i32, room[5] + 2 + i * 4, 4);
-      wrong += f64 != doubles[i] + 0.5 || f32 != floats[i] * 2 ||
-               i64 != ((int64_t)i << 33) - 1 || i32 != ~(int32_t)i;
+      wrong += f64 != doubles[i] + 0.5 || f32 != floats[i] * 2 || i64 != ((int64_t)i << 33) - 1 ||
+               i32 != ~(int32_t)i;
     }
     CHECK_INT(wrong, 0);
     // Neither before the arrays nor after the rows.
@@ -124,12 +124,11 @@ TEST(results_that_are_not_wanted) {
     size_t rows = round == 1 ? MANY : 100, wrong = 0;
     for (size_t i = 0; i < rows; i++) wide[i] = (int64_t)i;
     wasmrt_column_t arguments[] = {COLUMN(WASM_I32, rows, ints), COLUMN(WASM_I64, rows, wide),
-                                   COLUMN(WASM_F32, rows, floats),
-                                   COLUMN(WASM_F64, rows, doubles)};
+                                   COLUMN(WASM_F32, rows, floats), COLUMN(WASM_F64, rows, doubles)};
     wasmrt_column_t results[] = {COLUMN(0, 0, NULL), COLUMN(77, 0, NULL),
                                  COLUMN(WASM_I64, rows, results_wide), COLUMN(0, 0, NULL)};
-    CHECK(wasmrt_func_call_batch(fixture_func(&fixture, MIX), rows, arguments, 4, results, 4,
-                                 NULL, NULL));
+    CHECK(wasmrt_func_call_batch(fixture_func(&fixture, MIX), rows, arguments, 4, results, 4, NULL,
+                                 NULL));
     for (size_t i = 0; i < rows; i++) wrong += results_wide[i] != (int64_t)i - 1;
     CHECK_INT(wrong, 0);
   }
@@ -159,8 +158,8 @@ TEST(without_parameters_or_results) {
   for (int round = 0; round < 3; round++) {
     size_t rows = round == 1 ? MANY : 100, done = 0, wrong = 0;
     expected += (int32_t)rows;
-    CHECK(wasmrt_func_call_batch(fixture_func(&fixture, COUNT), rows, NULL, 0, NULL, 0, &done,
-                                 NULL));
+    CHECK(
+        wasmrt_func_call_batch(fixture_func(&fixture, COUNT), rows, NULL, 0, NULL, 0, &done, NULL));
     CHECK_INT(done, rows);
     wasm_val_t calls;
     wasm_global_get(fixture_global(&fixture, CALLS), &calls);
@@ -181,8 +180,8 @@ TEST(bits_of_floats_stay) {
   static uint32_t narrow[MANY], narrow_results[MANY];
   static uint64_t wide[MANY], wide_results[MANY];
   for (uint32_t i = 0; i < MANY; i++) {
-    narrow[i] = 0x7f800001u + i * 3;                  // signalling and quiet NaNs
-    wide[i] = UINT64_C(0xfff0000000000001) + i * 5u;  // with a sign
+    narrow[i] = 0x7f800001u + i * 3;                 // signalling and quiet NaNs
+    wide[i] = UINT64_C(0xfff0000000000001) + i * 5u; // with a sign
   }
   wasmrt_column_t arguments[] = {COLUMN(WASM_F32, MANY, narrow), COLUMN(WASM_F64, MANY, wide)};
   wasmrt_column_t results[] = {COLUMN(WASM_F64, MANY, wide_results),
@@ -256,8 +255,8 @@ TEST(many_functions_of_one_type) {
   for (int i = 0; i < FUNCTIONS; i++) {
     length += (size_t)sprintf(
         text + length,
-        "(func (export \"%d\") (param i32) (result i32) (i32.add (local.get 0) (i32.const %d)))",
-        i, i);
+        "(func (export \"%d\") (param i32) (result i32) (i32.add (local.get 0) (i32.const %d)))", i,
+        i);
   }
   sprintf(text + length, ")");
   fixture_t fixture = fixture_from_wat(text);
@@ -344,8 +343,8 @@ TEST(the_stack_runs_out) {
 typedef struct host_t {
   fixture_t* fixture;
   wasm_func_t* func;
-  int32_t rows;     // that were called
-  int32_t stop_at;  // the row that traps, or does something else
+  int32_t rows;    // that were called
+  int32_t stop_at; // the row that traps, or does something else
   wasm_trap_t* trap;
   wasmrt_interrupt_t* interrupt;
   bool saw_results;
@@ -727,18 +726,18 @@ TEST(an_interrupt_stops_a_batch) {
 // ------------------------------------------------------------------------------------------------
 // Bad input
 
-#define CHECK_NOT_STARTED(call, text)                     \
-  do {                                                    \
-    size_t done = 77;                                     \
-    wasm_trap_t* trap = (wasm_trap_t*)&done;              \
-    CHECK_FAILS_WITH(!(call), WASMRT_ERROR_MISUSE);       \
-    CHECK_CONTAINS(wasmrt_last_error_message(), (text));  \
-    CHECK_INT(done, 0);                                   \
-    CHECK_NULL(trap);                                     \
+#define CHECK_NOT_STARTED(call, text)                    \
+  do {                                                   \
+    size_t done = 77;                                    \
+    wasm_trap_t* trap = (wasm_trap_t*)&done;             \
+    CHECK_FAILS_WITH(!(call), WASMRT_ERROR_MISUSE);      \
+    CHECK_CONTAINS(wasmrt_last_error_message(), (text)); \
+    CHECK_INT(done, 0);                                  \
+    CHECK_NULL(trap);                                    \
   } while (0)
 
-#define BATCH(func, rows, args, results)                                                        \
-  wasmrt_func_call_batch((func), (rows), (args), sizeof(args) / sizeof(*(args)), (results),     \
+#define BATCH(func, rows, args, results)                                                    \
+  wasmrt_func_call_batch((func), (rows), (args), sizeof(args) / sizeof(*(args)), (results), \
                          sizeof(results) / sizeof(*(results)), &done, &trap)
 
 TEST(columns_that_do_not_match) {
@@ -799,9 +798,9 @@ TEST(v128_is_refused) {
     wasm_instance_exports(fixture.instance, &fixture.exports);
     char bytes[32] = {0};
     wasmrt_column_t column = COLUMN(WASMRT_V128, 1, bytes);
-    CHECK_FAILS_WITH(!wasmrt_func_call_batch(fixture_func(&fixture, 0), 1, &column, 1, &column, 1,
-                                             NULL, NULL),
-                     WASMRT_ERROR_UNSUPPORTED);
+    CHECK_FAILS_WITH(
+        !wasmrt_func_call_batch(fixture_func(&fixture, 0), 1, &column, 1, &column, 1, NULL, NULL),
+        WASMRT_ERROR_UNSUPPORTED);
   }
   fixture_delete(&fixture);
 }

@@ -34,6 +34,7 @@ pub mod config;
 pub mod engine;
 pub mod linker;
 pub mod batch;
+pub mod unchecked;
 pub mod fuel;
 pub mod timeouts;
 pub mod store_limits;

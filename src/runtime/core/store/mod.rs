@@ -15,6 +15,7 @@ pub use self::lifetime::{Running, StoreHandle};
 use super::batch;
 use super::engine::Engine;
 use super::engine_traits;
+use super::entry::{RawEntry, enter_raw_any};
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -39,6 +40,8 @@ pub struct StoreData {
     limits: StoreLimits,
     /// Only for stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
+    /// How C calls functions with raw values.
+    pub(super) raw_entry: RawEntry,
     fuel: fuel::Account,
     pub(super) call_loops: batch::StoreLoops,
     /// A number that changes whenever a memory may have grown.
@@ -71,6 +74,7 @@ impl Store {
                 return Err(error);
             }
         };
+        let raw_entry = if supervisor.is_some() { enter_raw_any } else { backend.raw_entry() };
         let data = StoreData {
             backend,
             engine,
@@ -80,6 +84,7 @@ impl Store {
             pending_trap: Cell::new(None),
             limits: StoreLimits::default(),
             supervisor,
+            raw_entry,
             fuel: fuel::Account::default(),
             call_loops: batch::StoreLoops::default(),
             memory_growths: Cell::new(0),
