@@ -58,7 +58,7 @@ static void check_next(const wasm_func_t* func, size_t rows) {
 TEST(few_and_many_rows) {
   fixture_t fixture = fixture_from_wat(simple);
   // First one by one, and after the largest from inside the engine.
-  const size_t numbers[] = {0, 1, 2, 15, 16, 17, 2047, MANY, 2048, 2049, 4096, 17, 16, 15, 1, 0};
+  const size_t numbers[] = {0, 1, 2, 7, 8, 9, 2047, MANY, 2048, 2049, 4096, 9, 8, 7, 1, 0};
   for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
     check_next(fixture_func(&fixture, NEXT), numbers[i]);
   fixture_delete(&fixture);

@@ -10,20 +10,21 @@
 
 use super::engine::Engine;
 use super::engine_traits::{self, Entity, Failure, RawFrame};
-use super::entry::{call_any, call_checked};
+use super::entry::{call_any, call_raw};
 use super::func::Func;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object};
 use super::store::Store;
-use super::value::{Val, ValUnion, with_room};
+use super::value::{Raw, Val, ValUnion, with_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::trap_code::TrapCode;
-use crate::runtime::base::types::{ExternKind, FuncType, Limits, TableType, ValKind, ValType};
+use crate::runtime::base::types::{ExternKind, FuncType, FuncTypeData, Limits, TableType, ValKind, ValType};
 use crate::runtime::binary::call_loop::{self, Layout, width};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -176,39 +177,63 @@ impl Batch<'_> {
 
     /// Calls the rows that are left, one by one.
     fn run_rows(&mut self, store: &Store) -> Result<(), Handle> {
-        let (func, ty) = (self.func, &self.func.ty);
-        with_room(ty.param_kinds.len(), |args| {
-            with_room(ty.result_kinds.len(), |results| {
-                while self.done < self.rows {
-                    // Calls of host functions are not supervised by themselves.
-                    if func.is_host()
-                        && let Some(code) = store.supervisor().and_then(Supervisor::check)
-                    {
-                        return Err(self.trap(store, Failure::Trap(code, Vec::new())));
-                    }
-                    for ((slot, column), kind) in args.iter_mut().zip(self.args).zip(&ty.param_kinds) {
-                        // SAFETY: `check` has found that the column has a value for this row.
-                        unsafe { column.read(self.done, *kind, slot) };
-                    }
-                    // SAFETY: the loop above has initialised all arguments. If all types are numbers, they have been
-                    // checked; and there is room for exactly the results.
-                    unsafe {
-                        let args = &*(std::ptr::from_ref::<[_]>(args) as *const [Val]);
-                        match ty.numeric {
-                            true => call_checked(self.object, func, args, results)?,
-                            false => call_any(self.object, args, results)?,
-                        }
-                    }
-                    for ((value, column), kind) in results.iter_mut().zip(self.results).zip(&ty.result_kinds) {
-                        // SAFETY: the call has initialised the results, which own their references; `check` has found
-                        // that the column has room for this row.
-                        unsafe { column.write(self.done, *kind, value.assume_init_mut()) };
-                    }
-                    self.done += 1;
-                }
-                Ok(())
-            })
-        })
+        let FuncTypeData { param_kinds, result_kinds, numeric, .. } = &*self.func.ty;
+        match *numeric {
+            true => with_room(param_kinds.len().max(result_kinds.len()), |values| {
+                self.run_each(store, |batch| batch.run_row_of_numbers(values))
+            }),
+            false => with_room(param_kinds.len(), |args| {
+                with_room(result_kinds.len(), |results| self.run_each(store, |batch| batch.run_row(args, results)))
+            }),
+        }
+    }
+
+    fn run_each(&mut self, store: &Store, mut run: impl FnMut(&Self) -> Result<(), Handle>) -> Result<(), Handle> {
+        while self.done < self.rows {
+            // Calls of host functions are not supervised by themselves.
+            if self.func.is_host()
+                && let Some(code) = store.supervisor().and_then(Supervisor::check)
+            {
+                return Err(self.trap(store, Failure::Trap(code, Vec::new())));
+            }
+            run(self)?;
+            self.done += 1;
+        }
+        Ok(())
+    }
+
+    /// Calls the next row of a function whose types are numbers. There is room for all of its parameters and results.
+    fn run_row_of_numbers(&self, values: &mut [MaybeUninit<Raw>]) -> Result<(), Handle> {
+        let ty = &self.func.ty;
+        for ((slot, column), kind) in values.iter_mut().zip(self.args).zip(&ty.param_kinds) {
+            // SAFETY: `check` has found that the column has a value for this row.
+            slot.write(unsafe { column.read_number(self.done, *kind) });
+        }
+        let place = NonNull::from(&mut *values).cast();
+        // SAFETY: the loop above has written all arguments, and there is room for the results.
+        unsafe { call_raw(self.object, self.func, place) }?;
+        for ((value, column), kind) in values.iter().zip(self.results).zip(&ty.result_kinds) {
+            // SAFETY: the call has written the results; `check` has found that the column has room for this row.
+            unsafe { column.write_number(self.done, *kind, value.assume_init_ref()) };
+        }
+        Ok(())
+    }
+
+    /// Calls the next row. There is room for exactly the parameters and results.
+    fn run_row(&self, args: &mut [MaybeUninit<Val>], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
+        let ty = &self.func.ty;
+        for ((slot, column), kind) in args.iter_mut().zip(self.args).zip(&ty.param_kinds) {
+            // SAFETY: `check` has found that the column has a value for this row.
+            unsafe { column.read(self.done, *kind, slot) };
+        }
+        // SAFETY: the loop above has initialised all arguments; references in columns are null or live handles.
+        unsafe { call_any(self.object, &*(std::ptr::from_ref::<[_]>(args) as *const [Val]), results)? };
+        for ((value, column), kind) in results.iter_mut().zip(self.results).zip(&ty.result_kinds) {
+            // SAFETY: the call has initialised the results, which own their references; `check` has found that the
+            // column has room for this row.
+            unsafe { column.write(self.done, *kind, value.assume_init_mut()) };
+        }
+        Ok(())
     }
 }
 
@@ -221,44 +246,67 @@ impl Column {
     }
 
     /// # Safety
-    /// The column is of this kind, and there is a value of this row.
-    unsafe fn read(&self, row: usize, kind: ValKind, slot: &mut MaybeUninit<Val>) {
+    /// The column is of this kind, which is a number's, and there is a value of this row.
+    unsafe fn read_number(&self, row: usize, kind: ValKind) -> Raw {
         // SAFETY: the contract is the same, and each kind is read in its width.
         unsafe {
             let place = self.at(row, kind);
-            if kind.is_reference() {
-                let of = ValUnion { r#ref: place.cast::<*mut Object>().read_unaligned() };
-                slot.write(Val { kind: kind as u8, of });
-            } else if kind.is_narrow() {
-                Val::write_bits(slot, kind, place.cast::<u32>().read_unaligned().into());
-            } else {
-                Val::write_bits(slot, kind, place.cast::<u64>().read_unaligned());
+            match kind.is_narrow() {
+                true => Raw { u32: place.cast::<u32>().read_unaligned() },
+                false => Raw { u64: place.cast::<u64>().read_unaligned() },
             }
         }
     }
 
     /// # Safety
-    /// The value is of `kind`, which is the column's, and owns its reference, which is given up. There is room for it in this row.
-    unsafe fn write(&self, row: usize, kind: ValKind, value: &mut Val) {
+    /// The column and the value are of this kind, which is a number's, and there is room for this row, unless there is no
+    /// array.
+    unsafe fn write_number(&self, row: usize, kind: ValKind, value: &Raw) {
+        if self.data.is_null() {
+            return;
+        }
         // SAFETY: the contract is the same, and each kind is written in its width.
         unsafe {
-            if self.data.is_null() {
-                return value.release();
-            }
             let place = self.at(row, kind);
-            if kind.is_reference() {
-                place.cast::<*mut Object>().write_unaligned(value.of.r#ref);
-            } else if kind.is_narrow() {
-                place.cast::<u32>().write_unaligned(value.bits(true) as u32);
+            match kind.is_narrow() {
+                true => place.cast::<u32>().write_unaligned(value.u32),
+                false => place.cast::<u64>().write_unaligned(value.u64),
+            }
+        }
+    }
+
+    /// # Safety
+    /// The column is of this kind, and there is a value of this row.
+    unsafe fn read(&self, row: usize, kind: ValKind, slot: &mut MaybeUninit<Val>) {
+        // SAFETY: the contract is the same.
+        unsafe {
+            if !kind.is_reference() {
+                return Val::write_bits(slot, kind, self.read_number(row, kind).bits(kind));
+            }
+            let of = ValUnion { r#ref: self.at(row, kind).cast::<*mut Object>().read_unaligned() };
+            slot.write(Val { kind: kind as u8, of });
+        }
+    }
+
+    /// # Safety
+    /// The value is of this kind, which is the column's, and owns its reference, which is given up. There is room for this
+    /// row, unless there is no array.
+    unsafe fn write(&self, row: usize, kind: ValKind, value: &mut Val) {
+        // SAFETY: the contract is the same.
+        unsafe {
+            if !kind.is_reference() {
+                self.write_number(row, kind, &Raw::of_bits(kind, value.bits(false)));
+            } else if self.data.is_null() {
+                value.release();
             } else {
-                place.cast::<u64>().write_unaligned(value.bits(false));
+                self.at(row, kind).cast::<*mut Object>().write_unaligned(value.of.r#ref);
             }
         }
     }
 }
 
 /// With fewer rows, it costs more to prepare the loop for a call than it saves.
-const FEWEST_ROWS: usize = 16;
+const FEWEST_ROWS: usize = 8;
 
 /// How many rows are called one by one before a loop is made that would have called them faster. So the time to make it
 /// is never more than what has been spent already, about.

@@ -2,7 +2,7 @@
 
 use super::arity::{ByArity, by_arity};
 use super::engine_traits::{CallNumeric, Failure, with_numbers};
-use super::func::{Func, check_value};
+use super::func::{Func, check_raw, check_value};
 use super::interruption::Supervisor;
 use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
@@ -201,21 +201,26 @@ pub unsafe extern "C" fn enter_raw_engine<S: CallNumeric>(object: &Object, value
 /// # Safety
 /// As for [`RawEntry`].
 pub unsafe extern "C" fn enter_raw_any(object: &Object, values: NonNull<Raw>) -> *mut Object {
-    // SAFETY: the object is a function, and the rest is the contract.
-    let call = |_: &Store| unsafe { call_raw_any(object, object.as_func().unwrap_unchecked(), values) };
+    let call = |store: &Store| {
+        // SAFETY: the object is a function.
+        let func = unsafe { object.as_func().unwrap_unchecked() };
+        check_raw(&func.ty).map_err(|error| store.error_trap(error))?;
+        // SAFETY: there are no references, and the rest is the contract.
+        unsafe { call_raw(object, func, values) }
+    };
     guarded(object, call, |_, trap| trap)
 }
 
+/// Calls a function whose type has no references.
+///
 /// # Safety
-/// As for [`RawEntry`].
-#[inline(never)]
-unsafe fn call_raw_any(object: &Object, func: &Func, values: NonNull<Raw>) -> Result<(), Handle> {
+/// As for [`RawEntry`]; and `func` is the object's body.
+pub(super) unsafe fn call_raw(object: &Object, func: &Func, values: NonNull<Raw>) -> Result<(), Handle> {
     let store = object.store();
     if func.is_raw_host() {
         // SAFETY: it is such a function, and the values are as the contract says.
         return unsafe { func.invoke_raw(object, values.as_ptr()) }.map_err(|trap| host_trap(object, trap));
     }
-    super::func::check_raw(&func.ty).map_err(|error| store.error_trap(error))?;
     if func.is_host() {
         // SAFETY: there is a value for each parameter and room for each result; other host functions than those above
         // have no vectors.
@@ -304,7 +309,7 @@ unsafe fn call_dropping_results(
 
 /// # Safety
 /// The arguments fit the function's type, and there is room for exactly its results.
-pub(super) unsafe fn call_checked(
+unsafe fn call_checked(
     object: &Object,
     func: &Func,
     args: &[Val],
