@@ -136,9 +136,8 @@ static wasm_trap_t* down(void* env, wasmrt_raw_t* values) {
   return values[0].i32 > 0 ? wasmrt_func_call_unchecked(host->func, values) : NULL;
 }
 
-static wasm_func_t* unchecked_func(wasm_store_t* store, const char* parameters,
-                                   const char* results, wasmrt_func_unchecked_callback_t callback,
-                                   void* env) {
+static wasm_func_t* unchecked_func(wasm_store_t* store, const char* parameters, const char* results,
+                                   wasmrt_func_unchecked_callback_t callback, void* env) {
   wasm_functype_t* type = functype(parameters, results);
   wasm_func_t* func = wasmrt_func_new_unchecked(store, type, callback, env, NULL);
   wasm_functype_delete(type);
@@ -300,8 +299,8 @@ TEST(the_finalizer_runs_once) {
   CHECK_INT(finalized, 0);
   wasm_func_delete(func);
   CHECK_INT(finalized, 1);
-  CHECK_FAILS(wasmrt_func_new_unchecked(fixture.store, NULL, twice, &finalized,
-                                        count_finalizer) == NULL);
+  CHECK_FAILS(wasmrt_func_new_unchecked(fixture.store, NULL, twice, &finalized, count_finalizer) ==
+              NULL);
   CHECK_INT(finalized, 2);
   wasm_functype_delete(type);
   fixture_delete(&fixture);
@@ -340,10 +339,8 @@ TEST(vectors) {
     wasmrt_raw_t values[2];
     GARBAGE(values);
     for (int i = 0; i < 16; i++) values[0].v128[i] = (uint8_t)(i * 3);
-    CHECK_NO_TRAP(
-        wasmrt_func_call_unchecked(direct ? func : fixture_func(&fixture, 0), values));
-    for (int i = 0; i < 16; i++)
-      CHECK_INT(values[0].v128[i], (15 - i) * 3 + (direct ? 0 : 1));
+    CHECK_NO_TRAP(wasmrt_func_call_unchecked(direct ? func : fixture_func(&fixture, 0), values));
+    for (int i = 0; i < 16; i++) CHECK_INT(values[0].v128[i], (15 - i) * 3 + (direct ? 0 : 1));
     CHECK_INT(values[1].i32, 123);
     // Not with wasm_val_t.
     wasm_val_t argument = {.kind = WASMRT_V128, .of = {.i64 = 0}}, result[2];
@@ -383,8 +380,7 @@ TEST(timeouts_and_interrupts) {
                                    "(module (func (export \"f\") (loop (br 0)))"
                                    "  (func (export \"g\") (param i32) (result i32) local.get 0))");
   CHECK(wasmrt_store_set_call_timeout(fixture.store, 20000000));
-  CHECK_TRAP_CODE(wasmrt_func_call_unchecked(fixture_func(&fixture, 0), NULL),
-                  WASMRT_TRAP_TIMEOUT);
+  CHECK_TRAP_CODE(wasmrt_func_call_unchecked(fixture_func(&fixture, 0), NULL), WASMRT_TRAP_TIMEOUT);
   CHECK(wasmrt_store_set_call_timeout(fixture.store, WASMRT_NO_TIMEOUT));
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
   wasmrt_interrupt_trigger(interrupt);
