@@ -628,9 +628,9 @@ WASM_API_EXTERN void wasmrt_instance_pre_delete(wasmrt_instance_pre_t *pre);
 // -------------------------------------------------------------------------------------------------
 // Calls for many rows
 //
-// A function is called for each row of a table whose columns are arrays: a column of values for each
-// of its parameters, and one for each of its results. That takes a fraction of the time of as many
-// calls of `wasm_func_call`, and does the same.
+// A function is called for each row of a table whose columns are arrays: a column of values for
+// each of its parameters, and one for each of its results. That takes a fraction of the time of as
+// many calls of `wasm_func_call`, and does the same.
 
 // The values of one parameter or result, one for each row.
 typedef struct wasmrt_column_t {
@@ -660,8 +660,8 @@ typedef struct wasmrt_column_t {
 //
 // Large batches of a function of WebAssembly are called from inside the engine, unless the type has
 // references or the engine has fuel or a pool. What the engine needs for that is made once for a
-// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB of
-// memory, for at most 32 types. Limits of the store do not count it.
+// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB
+// of memory, for at most 32 types. Limits of the store do not count it.
 WASM_API_EXTERN
 bool wasmrt_func_call_batch(const wasm_func_t *func,
                             size_t rows,
@@ -678,8 +678,8 @@ bool wasmrt_func_call_batch(const wasm_func_t *func,
 // The fastest way to call functions one by one, and to be called: values are passed as they are,
 // without their kinds, and nothing is checked. The caller is trusted to know the type; a value of
 // another kind, or an array that is too small, is undefined behaviour. The thread must be in the
-// floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and what
-// a host function may do are as with `wasm_func_call`.
+// floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and
+// what a host function may do are as with `wasm_func_call`.
 //
 // Types with references are refused. Vectors of the type v128 can be passed.
 

@@ -38,17 +38,10 @@ pub unsafe fn call(
     unsafe { call_counted(store, func, param_count, result_count, arg, result) }
 }
 
-/// Whether [`call_raw`] can call functions of a type.
-#[inline(always)]
-pub fn has_few(ty: &FuncType) -> bool {
-    ty.numeric && ty.param_kinds.len() <= MAX_PARAMS && ty.result_kinds.len() <= MAX_RESULTS
-}
-
-/// Calls a function for which [`has_few`] is true.
+/// Calls a function whose arguments and results are raw.
 ///
 /// # Safety
-/// The function belongs to `store`'s engine. The arguments are in `values` and match its type, and there is room for its
-/// results.
+/// As for [`call`]; the arguments are in `values`, and there is room for the results.
 #[inline(always)]
 pub unsafe fn call_raw(store: &WasmiStore, func: &FuncObject, values: NonNull<Raw>) -> Result<(), Error> {
     let ty = &func.ty;

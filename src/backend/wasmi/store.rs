@@ -523,11 +523,6 @@ impl CallNumeric for WasmiStore {
     type Error = wasmi::Error;
 
     #[inline(always)]
-    fn has_raw_numeric(ty: &FuncType) -> bool {
-        calls::has_few(ty)
-    }
-
-    #[inline(always)]
     unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> Result<(), wasmi::Error> {
         let (_guest, _) = Guest::begin_in_default_mode(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
         // SAFETY: the contract is that of `calls::call_raw`.

@@ -1,8 +1,8 @@
 //! Calls for many rows
 //!
-//! A function is called for each row of a table whose columns are arrays: a column of values for each
-//! of its parameters, and one for each of its results. That takes a fraction of the time of as many
-//! calls of `wasm_func_call`, and does the same.
+//! A function is called for each row of a table whose columns are arrays: a column of values for
+//! each of its parameters, and one for each of its results. That takes a fraction of the time of as
+//! many calls of `wasm_func_call`, and does the same.
 
 use crate::c_api::answer;
 use crate::c_api::ffi::{CType, give_handle, null};
@@ -50,8 +50,8 @@ const _: () = assert!(
 ///
 /// Large batches of a function of WebAssembly are called from inside the engine, unless the type has
 /// references or the engine has fuel or a pool. What the engine needs for that is made once for a
-/// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB of
-/// memory, for at most 32 types. Limits of the store do not count it.
+/// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB
+/// of memory, for at most 32 types. Limits of the store do not count it.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments)] // columns, and where to put what happened
 pub unsafe extern "C" fn wasmrt_func_call_batch(

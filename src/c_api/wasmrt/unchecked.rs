@@ -3,8 +3,8 @@
 //! The fastest way to call functions one by one, and to be called: values are passed as they are,
 //! without their kinds, and nothing is checked. The caller is trusted to know the type; a value of
 //! another kind, or an array that is too small, is undefined behaviour. The thread must be in the
-//! floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and what
-//! a host function may do are as with `wasm_func_call`.
+//! floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and
+//! what a host function may do are as with `wasm_func_call`.
 //!
 //! Types with references are refused. Vectors of the type v128 can be passed.
 

@@ -101,3 +101,37 @@ fn text(ty: &FuncType, Layout { step, params, results, .. }: &Layout) -> String 
     );
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::base::types::ValType;
+
+    #[test]
+    fn columns_fit_and_do_not_overlap() {
+        use ValKind::{F32, F64, I32, I64};
+        let cases: [(&[ValKind], &[ValKind]); 6] = [
+            (&[], &[]),
+            (&[I32], &[I32]),
+            (&[I32, I64, F32, F64], &[F64, F32, I64, I32]),
+            (&[I64], &[]),
+            (&[F32; 999], &[I64; 1000]),
+            (&[F64; 1000], &[F64; 1000]),
+        ];
+        for (params, results) in cases {
+            let types = |kinds: &[ValKind]| kinds.iter().map(|kind| ValType::new(*kind)).collect::<Vec<_>>();
+            let (wasm, layout) = make(&FuncType::new(types(params), types(results))).expect("valid text");
+            let declarations = crate::runtime::binary::declarations::Declarations::parse(&wasm).expect("a module");
+            assert!(declarations.imports.is_empty());
+            assert!(declarations.exports.iter().map(|export| &*export.name).eq(EXPORTS));
+            assert!(layout.rows > 0);
+            let mut end = COUNTER;
+            let columns = params.iter().zip(&layout.params).chain(results.iter().zip(&layout.results));
+            for (kind, start) in columns {
+                assert!(*start >= end && start.is_multiple_of(width(*kind)));
+                end = start + layout.rows * width(*kind);
+            }
+            assert!(end <= MEMORY);
+        }
+    }
+}

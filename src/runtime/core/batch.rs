@@ -130,34 +130,36 @@ impl Batch<'_> {
         if unsafe { store.backend().table_set(&looped.table, &table_type(), 0, Some(self.object)) }.is_err() {
             return Ok(());
         }
-        // SAFETY: the memory is of this store. It cannot grow, so its bytes stay where they are.
-        let memory = unsafe { store.backend().memory_bytes(&looped.memory) }.cast::<u8>();
+        // SAFETY: the memory is of this store.
+        let memory = || unsafe { store.backend().memory_bytes(&looped.memory) }.cast::<u8>();
         while self.done < self.rows {
             let count = (self.rows - self.done).min(*most);
+            let bytes = memory();
             for ((column, kind), offset) in self.args.iter().zip(&self.func.ty.param_kinds).zip(params) {
                 // SAFETY: `check` has found that the column has so many values. The layout is one within the memory,
                 // to which nothing else has access.
                 unsafe {
-                    let (from, bytes) = (column.at(self.done, *kind), count * width(*kind));
-                    std::ptr::copy_nonoverlapping(from, memory.add(*offset), bytes);
+                    let (from, length) = (column.at(self.done, *kind), count * width(*kind));
+                    std::ptr::copy_nonoverlapping(from, bytes.add(*offset), length);
                 }
             }
             // SAFETY: the memory begins with the counter.
-            unsafe { memory.cast::<u32>().write(0) };
+            unsafe { bytes.cast::<u32>().write(0) };
             let end = Val::i32((count * step) as i32);
             // SAFETY: the function is of this store's engine, and has one parameter, of type i32, and no result.
             let answer = unsafe { store.backend().call(&looped.func, &[end], &mut []) };
+            let bytes = memory();
             let ran = match answer {
                 Ok(()) => count,
                 // SAFETY: the memory begins with the counter.
-                Err(_) => (unsafe { memory.cast::<u32>().read() } as usize / step).min(count),
+                Err(_) => (unsafe { bytes.cast::<u32>().read() } as usize / step).min(count),
             };
             for ((column, kind), offset) in self.results.iter().zip(&self.func.ty.result_kinds).zip(results) {
                 if !column.data.is_null() {
                     // SAFETY: as for the arguments.
                     unsafe {
-                        let (to, bytes) = (column.at(self.done, *kind), ran * width(*kind));
-                        std::ptr::copy_nonoverlapping(memory.add(*offset), to, bytes);
+                        let (to, length) = (column.at(self.done, *kind), ran * width(*kind));
+                        std::ptr::copy_nonoverlapping(bytes.add(*offset), to, length);
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! do differently (identity, host info, finalizers, foreign objects, link errors, the envelope of artifacts, the
 //! texts of traps) is done once, in the runtime.
 
+use super::arity;
 use super::entry::{Entry, RawEntry};
 use super::func::Func;
 use super::object::{Handle, Object, Retained};
@@ -325,14 +326,20 @@ pub trait CallNumeric: Store {
     ) -> Result<(), Self::Error>;
 
     /// Whether [`CallNumeric::call_raw_numeric`] can call functions of a type.
-    fn has_raw_numeric(ty: &FuncType) -> bool;
+    #[inline(always)]
+    fn has_raw_numeric(ty: &FuncType) -> bool {
+        arity::supports(ty)
+    }
 
-    /// Calls a function like [`Store::call_raw`]. The thread is in the default
-    /// floating-point mode, and guests of the store must not be subject to interruption.
+    /// Calls a function like [`Store::call_raw`]. The thread is in the default floating-point mode, and guests of the
+    /// store must not be subject to interruption.
     ///
     /// # Safety
     /// As for all methods of [`Store`].
-    unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Self::Error>;
+    unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Self::Error> {
+        // SAFETY: the contract is the same, and `has_raw_numeric` is true.
+        unsafe { with_numbers(func, values, |args, results| self.call_numeric(func, args, results, false)) }
+    }
 
     fn explain(&self, error: Self::Error) -> Failure;
 
