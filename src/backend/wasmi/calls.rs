@@ -44,15 +44,16 @@ pub unsafe fn call(
 /// As for [`call`]; the arguments are in `values`, and there is room for the results.
 #[inline(always)]
 pub unsafe fn call_raw(store: &WasmiStore, func: &FuncObject, values: NonNull<Raw>) -> Result<(), Error> {
-    let ty = &func.ty;
-    // SAFETY: `call_counted` asks for positions of parameters and results, for which there are places.
-    let arg = |position: usize| unsafe { values.add(position).as_ref().bits(ty.param_kinds[position]) };
-    // SAFETY: as above.
+    let (params, results) = (func.ty.param_kinds.len(), func.ty.result_kinds.len());
+    // SAFETY: `call_counted` asks for positions of parameters, for which there are values.
+    let arg =
+        |position: usize| unsafe { values.add(position).as_ref().bits(func.param_kind(results, position, false)) };
+    // SAFETY: `call_counted` asks for positions of results, for which there is room.
     let result = |position: usize, bits: u64| unsafe {
-        values.add(position).write(Raw::of_bits(ty.result_kinds[position], bits))
+        values.add(position).write(Raw::of_bits(func.result_kind(position, false), bits));
     };
     // SAFETY: the numbers are those of the type, and the rest is the contract.
-    unsafe { call_counted(store, func, ty.param_kinds.len(), ty.result_kinds.len(), arg, result) }
+    unsafe { call_counted(store, func, params, results, arg, result) }
 }
 
 /// Calls a function with the arguments that `arg` returns the bits of, and passes the bits of its results to `result`.
