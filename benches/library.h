@@ -40,7 +40,8 @@ extern wasm_functions_t wasm;
 #define WASMRT_FUNCTIONS(X)                                                                    \
   X(linker_new) X(linker_delete) X(linker_define_func_with_caller) X(linker_instantiate)       \
   X(linker_prepare) X(instance_pre_instantiate) X(instance_pre_delete)                         \
-  X(instance_export) X(instance_export_at) X(caller_memory)
+  X(instance_export) X(instance_export_at) X(caller_memory)                                    \
+  X(func_call_unchecked) X(func_new_unchecked) X(func_call_batch)
 // clang-format on
 
 #define DECLARE(name) __typeof__(wasmrt_##name) *name;

@@ -230,14 +230,18 @@ static void callback_loop(uint64_t count) {
   }
 }
 
-static void prepare_callback(void) {
+static void prepare_callback_of(wasm_func_t *(*make)(void)) {
   new_engine_and_store();
   static wasm_extern_t *import[1];
-  import[0] = wasm.func_as_extern(new_host_function());
+  import[0] = wasm.func_as_extern(make());
   imports = import;
   import_count = 1;
   instantiate(module_with_callback_loop(parameters, results));
   function = wasm.extern_as_func(exports.data[0]);
+}
+
+static void prepare_callback(void) {
+  prepare_callback_of(new_host_function);
 }
 
 static void prepare_callback_nothing(uint64_t parameter) {
@@ -257,6 +261,86 @@ static void prepare_callback_arguments(uint64_t count) {
   prepare_callback();
 }
 
+// -----------------------------------------------------------------------------------------------
+// Rows: the same with functions of wasmrt.h
+
+static void call_unchecked_nothing(uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) no_trap(wasmrt.func_call_unchecked(function, NULL));
+}
+
+static void call_unchecked_i32(uint64_t count) {
+  wasmrt_raw_t values[1];
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    values[0].i32 = (int32_t)i;
+    no_trap(wasmrt.func_call_unchecked(function, values));
+    sum += (uint32_t)values[0].i32;
+  }
+  sink = sum;
+}
+
+static void call_unchecked_mixed(uint64_t count) {
+  wasmrt_raw_t values[4];
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    values[0].i32 = (int32_t)i;
+    values[1].i64 = (int64_t)i;
+    values[2].f32 = 1.5F;
+    values[3].f64 = 2.5;
+    no_trap(wasmrt.func_call_unchecked(function, values));
+    sum += (uint64_t)values[0].i64;
+  }
+  sink = sum;
+}
+
+static wasm_trap_t *increment_unchecked(void *env, wasmrt_raw_t *values) {
+  (void)env;
+  values[0].i32++;
+  return NULL;
+}
+
+static wasm_func_t *new_unchecked_host_function(void) {
+  wasm_functype_t *type = new_function_type();
+  wasm_func_t *host = wasmrt.func_new_unchecked(store, type, increment_unchecked, NULL, NULL);
+  wasm.functype_delete(type);
+  require(host != NULL);
+  return host;
+}
+
+// Columns of the batches. An operation is a row.
+enum { BATCH = 2000 };
+static int32_t column_i32[BATCH];
+static int64_t column_i64[BATCH], result_i64[BATCH];
+static float column_f32[BATCH];
+static double column_f64[BATCH];
+static int32_t result_i32[BATCH];
+
+static void call_batches(uint64_t count, const wasmrt_column_t *args, size_t arg_count,
+                         const wasmrt_column_t *result) {
+  for (size_t rows; count > 0; count -= rows) {
+    rows = count < BATCH ? (size_t)count : BATCH;
+    require(wasmrt.func_call_batch(function, rows, args, arg_count, result, 1, NULL, NULL));
+  }
+}
+
+static void batch_i32(uint64_t count) {
+  wasmrt_column_t args[] = {{WASM_I32, BATCH, column_i32}};
+  wasmrt_column_t result = {WASM_I32, BATCH, result_i32};
+  call_batches(count, args, 1, &result);
+}
+
+static void batch_mixed(uint64_t count) {
+  wasmrt_column_t args[] = {{WASM_I32, BATCH, column_i32},
+                            {WASM_I64, BATCH, column_i64},
+                            {WASM_F32, BATCH, column_f32},
+                            {WASM_F64, BATCH, column_f64}};
+  wasmrt_column_t result = {WASM_I64, BATCH, result_i64};
+  call_batches(count, args, 4, &result);
+}
+
+// So many rows that what the library makes for the function's type pays.
+enum { ROWS_THAT_PAY = 100000 };
+
 static void prepare_host_call(uint64_t parameter) {
   (void)parameter;
   set_types("i", "i");
@@ -264,6 +348,38 @@ static void prepare_host_call(uint64_t parameter) {
   function = new_host_function();
   call_i32(11);
   require(sink == 66);
+}
+
+static void prepare_unchecked_i32(uint64_t parameter) {
+  prepare_call_i32(parameter);
+  call_unchecked_i32(11);
+  require(sink == 55);
+}
+
+static void prepare_unchecked_mixed(uint64_t parameter) {
+  prepare_call_mixed(parameter);
+  call_unchecked_mixed(11);
+  require(sink == 55);
+}
+
+static void prepare_unchecked_callback_i32(uint64_t parameter) {
+  (void)parameter;
+  set_types("i", "i");
+  prepare_callback_of(new_unchecked_host_function);
+}
+
+static void prepare_batch_i32(uint64_t parameter) {
+  prepare_call_i32(parameter);
+  for (int32_t i = 0; i < BATCH; i++) column_i32[i] = i;
+  batch_i32(ROWS_THAT_PAY);
+  require(result_i32[BATCH - 1] == BATCH - 1);
+}
+
+static void prepare_batch_mixed(uint64_t parameter) {
+  prepare_call_mixed(parameter);
+  for (int32_t i = 0; i < BATCH; i++) column_i64[i] = i;
+  batch_mixed(ROWS_THAT_PAY);
+  require(result_i64[BATCH - 1] == BATCH - 1);
 }
 
 // -----------------------------------------------------------------------------------------------
@@ -484,6 +600,12 @@ static const row_t rows[] = {
     {"callback_i32", 0, false, 2000, prepare_callback_i32, callback_loop},
     {"callback_arguments", 16, false, 200, prepare_callback_arguments, callback_loop},
     {"host_call", 0, false, 2000, prepare_host_call, call_i32},
+    {"unchecked_nothing", 0, false, 2000, prepare_call_nothing, call_unchecked_nothing},
+    {"unchecked_i32", 0, false, 2000, prepare_unchecked_i32, call_unchecked_i32},
+    {"unchecked_mixed", 0, false, 2000, prepare_unchecked_mixed, call_unchecked_mixed},
+    {"unchecked_callback_i32", 0, false, 2000, prepare_unchecked_callback_i32, callback_loop},
+    {"batch_i32", 0, false, 100000, prepare_batch_i32, batch_i32},
+    {"batch_mixed", 0, false, 100000, prepare_batch_mixed, batch_mixed},
     {"global_get", 0, false, 2000, prepare_objects, get_global},
     {"global_set", 0, false, 2000, prepare_objects, set_global},
     {"memory_data", 0, false, 2000, prepare_objects, look_at_memory},

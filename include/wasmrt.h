@@ -983,6 +983,105 @@ wasm_instance_t *wasmrt_instance_pre_instantiate(const wasmrt_instance_pre_t *pr
 WASM_API_EXTERN void wasmrt_instance_pre_delete(wasmrt_instance_pre_t *pre);
 
 // -------------------------------------------------------------------------------------------------
+// Calls for many rows
+//
+// A function is called for each row of a table whose columns are arrays: a column of values for
+// each of its parameters, and one for each of its results. That takes a fraction of the time of as
+// many calls of `wasm_func_call`, and does the same.
+
+// The values of one parameter or result, one for each row.
+typedef struct wasmrt_column_t {
+  // What `data` is an array of.
+  wasm_valkind_t kind;
+  // The number of values that the array has, or has room for: at least that of the rows.
+  size_t size;
+  // An array of `int32_t`, `int64_t`, `float`, `double` or `wasm_ref_t*`, at any address.
+  void *data;
+} wasmrt_column_t;
+
+// Calls a function for each of `rows` rows, in order. Returns whether all of them were done.
+//
+// `args` has a column for each parameter, and `results` one for each result, with the kinds of the
+// function's type. The `data` of a column of results may be NULL if they are not wanted. References
+// in `args` are not taken; those in `results` are own, and what was there before is not read. A
+// column of results may have the same array as one of `args` whose values are as wide; otherwise
+// the arrays must not overlap. Nothing else may use them during the call.
+//
+// If a row traps, no later one is called: returns false and sets `*trap`, own. If the columns do
+// not match the function, no row is called: returns false, sets the last error, and `*trap` to
+// NULL, as it also is on success. `*rows_done` is the number of rows that were done before: their
+// results are written, and no others. Either pointer may be NULL.
+//
+// Fuel is used as by single calls. A timeout for calls counts for the batch as a whole, and an
+// interrupt stops it. A function may be called in this way by a host function that it has called.
+//
+// Large batches of a function of WebAssembly are called from inside the engine, unless the type has
+// references or the engine has fuel or a pool. What the engine needs for that is made once for a
+// type of functions, when enough rows have been called, and kept until the store is deleted: 64 KB
+// of memory, for at most 32 types. Limits of the store do not count it.
+WASM_API_EXTERN
+bool wasmrt_func_call_batch(const wasm_func_t *func,
+                            size_t rows,
+                            const wasmrt_column_t *args,
+                            size_t arg_count,
+                            const wasmrt_column_t *results,
+                            size_t result_count,
+                            size_t *rows_done,
+                            wasm_trap_t **trap);
+
+// -------------------------------------------------------------------------------------------------
+// Unchecked calls
+//
+// The fastest way to call functions one by one, and to be called: values are passed as they are,
+// without their kinds, and nothing is checked. The caller is trusted to know the type; a value of
+// another kind, or an array that is too small, is undefined behaviour. The thread must be in the
+// floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and
+// what a host function may do are as with `wasm_func_call`.
+//
+// Types with references are refused. Vectors of the type v128 can be passed.
+
+// A value without its kind. The bytes of a narrower one that are not part of it have no meaning.
+typedef union wasmrt_raw_t {
+  int32_t i32;
+  int64_t i64;
+  float f32;
+  double f64;
+  // In little-endian order on every machine.
+  uint8_t v128[16];
+} wasmrt_raw_t;
+
+// A host function that is trusted. Returns NULL, or an owned trap, which becomes the result of the
+// call.
+//
+// `values` has the arguments, and room for the results, which must all be written over them. `env`
+// is what `wasmrt_func_new_unchecked` was given. What `wasm_func_callback_t` says about calls back
+// and about exceptions applies. The floating-point mode must be left as it was.
+typedef wasm_trap_t *(*wasmrt_func_unchecked_callback_t)(void *env, union wasmrt_raw_t *values);
+
+// Calls a function. Returns NULL, or a trap, own.
+//
+// `values` has the arguments, and room for the results, which are written over them: as many
+// elements as the type has parameters or results, whichever are more. It may be NULL if that is
+// none. After a trap it has no meaning.
+//
+// If the type has references, returns a trap and nothing has run. If `func` is NULL or was deleted,
+// nothing runs either: returns NULL and sets the last error.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_func_call_unchecked(const wasm_func_t *func,
+                                        union wasmrt_raw_t *values);
+
+// Creates a host function that is trusted, own. Does not take `ty`.
+//
+// Otherwise as `wasm_func_new_with_env`. Refuses types with references. The function can be called
+// and imported like any other.
+WASM_API_EXTERN
+wasm_func_t *wasmrt_func_new_unchecked(wasm_store_t *store,
+                                       const wasm_functype_t *ty,
+                                       wasmrt_func_unchecked_callback_t callback,
+                                       void *env,
+                                       void (*finalizer)(void *arg1));
+
+// -------------------------------------------------------------------------------------------------
 // Fuel
 //
 // Fuel bounds how much work the guests of a store do. These functions fail for a store whose engine

@@ -31,7 +31,9 @@ pub use crate::c_api::wasm::tagtype::{wasm_tagtype_t, wasm_tagtype_vec_t};
 pub use crate::c_api::wasm::trap::wasm_trap_t;
 pub use crate::c_api::wasm::val::wasm_val_vec_t;
 pub use crate::c_api::wasm::valtype::{wasm_valtype_t, wasm_valtype_vec_t};
+pub use crate::c_api::wasmrt::batch::wasmrt_column_t;
 pub use crate::c_api::wasmrt::caller::{wasmrt_caller_t, wasmrt_func_callback_with_caller_t};
+pub use crate::c_api::wasmrt::unchecked::{wasmrt_func_unchecked_callback_t, wasmrt_raw_t};
 use crate::runtime::base::types::Limits;
 use crate::runtime::core::config::Config;
 use crate::runtime::core::value::Val;
@@ -173,6 +175,24 @@ unsafe extern "C" {
     pub fn wasm_shared_module_delete(shared: *mut wasm_shared_module_t);
     pub fn wasm_func_as_extern(handle: *mut wasm_func_t) -> *mut wasm_extern_t;
     pub fn wasm_func_as_ref(handle: *mut wasm_func_t) -> *mut wasm_ref_t;
+    pub fn wasmrt_func_call_batch(
+        func: *const wasm_func_t,
+        rows: usize,
+        args: *const wasmrt_column_t,
+        arg_count: usize,
+        results: *const wasmrt_column_t,
+        result_count: usize,
+        rows_done: *mut usize,
+        trap: *mut *mut wasm_trap_t,
+    ) -> bool;
+    pub fn wasmrt_func_call_unchecked(func: *const wasm_func_t, values: *mut wasmrt_raw_t) -> *mut wasm_trap_t;
+    pub fn wasmrt_func_new_unchecked(
+        store: *mut wasm_store_t,
+        ty: *const wasm_functype_t,
+        callback: wasmrt_func_unchecked_callback_t,
+        env: *mut c_void,
+        finalizer: Finalizer,
+    ) -> *mut wasm_func_t;
     pub fn wasm_func_call(
         func: *const wasm_func_t,
         args: *const wasm_val_vec_t,

@@ -1,8 +1,8 @@
 //! A backend for tests: a small engine in plain Rust, without unsafe tricks of its own. If a test with it fails, the
 //! runtime or the C layer is at fault; and tools that see only Rust (Miri, sanitizers) see everything.
 //!
-//! It interprets straight-line code: constants, locals, globals, tables, memories, calls. That is enough for objects,
-//! references and re-entrancy. It has no loops, and no arithmetic except addition.
+//! It interprets constants, locals, globals, tables, memories, calls and simple loops. That is enough for objects,
+//! references, re-entrancy and batches. It has no blocks, and hardly any arithmetic.
 
 use crate::backend::common::{Arguments, HostObject, Owner};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::core::engine_traits::{
     Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store,
 };
-use crate::runtime::core::entry::{Entry, engine_entry};
+use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_raw_engine};
 use crate::runtime::core::func::{Func as FuncObject, invoke_host};
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -371,6 +371,8 @@ impl MockStore {
         offset: &mut usize,
     ) -> Result<Vec<Value>, Box<Failure>> {
         let mut stack: Vec<Value> = Vec::new();
+        let mut loops = Vec::new();
+        let bits = |value: u64| Value::Number(value);
         while !operators.eof() {
             let (operator, at) = operators.read_with_offset().map_err(malformed)?;
             *offset = at;
@@ -381,9 +383,32 @@ impl MockStore {
                 Operator::I32Add => {
                     Value::Number(u64::from((pop().number() as u32).wrapping_add(pop().number() as u32)))
                 }
+                Operator::I32Shl => {
+                    let (by, value) = (pop().number() as u32, pop().number() as u32);
+                    bits(u64::from(value.wrapping_shl(by)))
+                }
+                Operator::I32LtU => {
+                    let (other, one) = (pop().number() as u32, pop().number() as u32);
+                    bits(u64::from(one < other))
+                }
+                Operator::Loop { .. } => {
+                    loops.push(operators.clone());
+                    continue;
+                }
+                Operator::BrIf { relative_depth: 0 } => {
+                    if pop().number() as u32 != 0 {
+                        operators = loops.last().expect("a loop").clone();
+                    }
+                    continue;
+                }
                 Operator::Drop => {
                     pop();
                     continue;
+                }
+                Operator::LocalTee { local_index } => {
+                    let value = pop();
+                    locals[local_index as usize] = value.clone();
+                    value
                 }
                 Operator::LocalGet { local_index } => locals[local_index as usize].clone(),
                 Operator::LocalSet { local_index } => {
@@ -425,6 +450,22 @@ impl MockStore {
                     let former = (memory.bytes.len() / PAGE) as u64;
                     Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
                 }
+                Operator::I32Load { memarg } | Operator::F32Load { memarg } => {
+                    bits(u64::from(u32::from_le_bytes(self.load(instance, memarg, pop().number())?)))
+                }
+                Operator::I64Load { memarg } | Operator::F64Load { memarg } => {
+                    bits(u64::from_le_bytes(self.load(instance, memarg, pop().number())?))
+                }
+                Operator::I32Store { memarg } | Operator::F32Store { memarg } => {
+                    let (value, address) = (pop().number() as u32, pop().number());
+                    self.store(instance, memarg, address, value.to_le_bytes())?;
+                    continue;
+                }
+                Operator::I64Store { memarg } | Operator::F64Store { memarg } => {
+                    let (value, address) = (pop().number(), pop().number());
+                    self.store(instance, memarg, address, value.to_le_bytes())?;
+                    continue;
+                }
                 Operator::I32Load8U { memarg } => {
                     let address = pop().number() as usize + memarg.offset as usize;
                     let things = self.things.borrow();
@@ -449,12 +490,49 @@ impl MockStore {
                     continue;
                 }
                 Operator::Unreachable => return Err(trap(TrapCode::Unreachable)),
-                Operator::End => continue,
+                Operator::End => {
+                    loops.pop();
+                    continue;
+                }
                 other => panic!("the mock engine has no {other:?}"),
             };
             stack.push(result);
         }
         Ok(stack)
+    }
+
+    /// Runs `access` on as many bytes as it wants at an address.
+    fn access<R, const SIZE: usize>(
+        &self,
+        instance: &Instance,
+        memarg: wasmparser::MemArg,
+        address: u64,
+        access: impl FnOnce(&mut [u8; SIZE]) -> R,
+    ) -> Result<R, Box<Failure>> {
+        let start = address as usize + memarg.offset as usize;
+        let mut things = self.things.borrow_mut();
+        let bytes = &mut things.memories[instance.memories[memarg.memory as usize]].bytes;
+        let place = bytes.get_mut(start..).and_then(|bytes| bytes.first_chunk_mut());
+        place.map(access).ok_or_else(|| trap(TrapCode::MemoryOutOfBounds))
+    }
+
+    fn load<const SIZE: usize>(
+        &self,
+        instance: &Instance,
+        memarg: wasmparser::MemArg,
+        address: u64,
+    ) -> Result<[u8; SIZE], Box<Failure>> {
+        self.access(instance, memarg, address, |place| *place)
+    }
+
+    fn store<const SIZE: usize>(
+        &self,
+        instance: &Instance,
+        memarg: wasmparser::MemArg,
+        address: u64,
+        bytes: [u8; SIZE],
+    ) -> Result<(), Box<Failure>> {
+        self.access(instance, memarg, address, |place| *place = bytes)
     }
 
     fn call_from_stack(&self, stack: &mut Vec<Value>, func: usize) -> Result<(), Box<Failure>> {
@@ -643,6 +721,10 @@ impl Store for MockStore {
 
     fn entry(&self, ty: &FuncType) -> Entry {
         engine_entry::<MockStore>(ty)
+    }
+
+    fn raw_entry(&self) -> RawEntry {
+        enter_raw_engine::<MockStore>
     }
 
     unsafe fn call(

@@ -1350,3 +1350,69 @@ fn callbacks_find_their_callers_while_these_start_and_when_all_handles_are_gone(
         assert_eq!(finalized.get(), 1);
     }
 }
+
+/// Doubles its argument, counts, and traps at the number 4,444.
+unsafe extern "C" fn double(env: *mut c_void, values: *mut wasmrt_raw_t) -> *mut wasm_trap_t {
+    unsafe {
+        let world = &*env.cast::<World>();
+        if (*values).i32 == 4444 {
+            return world.trap("no further");
+        }
+        (*values).i32 *= 2;
+    }
+    null_mut()
+}
+
+#[test]
+fn many_rows_and_unchecked_calls() {
+    let world = World::new();
+    const F64: u8 = ValKind::F64 as u8;
+    unsafe {
+        let ty = functype(&[I32], &[I32]);
+        let func = wasmrt_func_new_unchecked(world.store, ty, Some(double), (&raw const world).cast_mut().cast(), None);
+        wasm_functype_delete(ty);
+        let instance = world.instance(
+            "(module (import \"\" \"f\" (func $f (param i32) (result i32)))
+                (func (export \"g\") (param i32 f64) (result f64 i32)
+                    local.get 1 (i32.add (call $f (local.get 0)) (i32.const 1)))
+                (func (export \"h\") (param i32) (result i32) (i32.add (local.get 0) (i32.const 3))))",
+            &[wasm_func_as_extern(func)],
+        );
+        let exports = Exports::of(instance);
+
+        const ROWS: usize = 4500;
+        let mut numbers: Vec<i32> = (0..ROWS as i32).collect();
+        let mut halves: Vec<f64> = (0..ROWS).map(|row| row as f64 / 2.0).collect();
+        let (mut same, mut doubled) = (vec![0.0; ROWS], vec![0; ROWS]);
+        let column = |kind, data: *mut c_void| wasmrt_column_t { kind, size: ROWS, data };
+        let args = [column(I32, numbers.as_mut_ptr().cast()), column(F64, halves.as_mut_ptr().cast())];
+        let results = [column(F64, same.as_mut_ptr().cast()), column(I32, doubled.as_mut_ptr().cast())];
+        // So many rows that the engine is given a loop for them, few that it calls in one go, and very few.
+        for rows in [ROWS, 100, 3] {
+            let (mut done, mut trap) = (0, null_mut());
+            let (a, r) = (args.as_ptr(), results.as_ptr());
+            let whole = wasmrt_func_call_batch(exports.func(0), rows, a, 2, r, 2, &mut done, &mut trap);
+            assert_eq!((whole, done), (rows < ROWS, rows.min(4444)));
+            assert!((0..done).all(|row| doubled[row] == 2 * row as i32 + 1 && same[row] == row as f64 / 2.0));
+            assert!(rows < ROWS || doubled[4444..].iter().all(|result| *result == 0));
+            if !trap.is_null() {
+                let mut frames = wasm_frame_vec_t::empty();
+                wasm_trap_trace(trap, &mut frames);
+                assert_eq!(frames.elements().len(), 1, "the loop's frame is not the guest's");
+                wasm_frame_vec_delete(&mut frames);
+                assert_eq!(message_of(trap), "no further");
+            }
+            doubled.fill(0);
+            same.fill(0.0);
+        }
+        let mut values = [wasmrt_raw_t { i32: 20 }];
+        assert!(wasmrt_func_call_unchecked(exports.func(1), values.as_mut_ptr()).is_null());
+        assert_eq!(values[0].i32, 23);
+        assert!(wasmrt_func_call_unchecked(func, values.as_mut_ptr()).is_null());
+        assert_eq!(values[0].i32, 46);
+        drop(exports);
+        wasm_instance_delete(instance);
+        wasm_func_delete(func);
+        world.delete();
+    }
+}

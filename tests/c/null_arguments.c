@@ -538,6 +538,9 @@ TEST(engines_and_stores_of_null) {
   CHECK_FAILS(wasmrt_linker_prepare(NULL, NULL) == NULL);
   CHECK_FAILS(wasmrt_instance_pre_instantiate(NULL, NULL) == NULL);
   wasmrt_instance_pre_delete(NULL);
+  CHECK_FAILS(!wasmrt_func_call_batch(NULL, 0, NULL, 0, NULL, 0, NULL, NULL));
+  CHECK_FAILS(wasmrt_func_call_unchecked(NULL, NULL) == NULL);
+  CHECK_FAILS(wasmrt_func_new_unchecked(NULL, NULL, NULL, NULL, NULL) == NULL);
   CHECK_FAILS(wasmrt_interrupt_new(NULL) == NULL);
   CHECK_LEAVES_ERROR(wasmrt_interrupt_trigger(NULL));
   CHECK_LEAVES_ERROR(wasmrt_interrupt_clear(NULL));

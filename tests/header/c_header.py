@@ -57,8 +57,8 @@ def members(body):
             for path, type_name in members(nested.group(1)):
                 yield f"{nested.group(2)}.{path}", type_name
         else:
-            type_name, name = re.fullmatch(r"(.*?)\s*(\w+)\s*;", declaration).groups()
-            yield name, type_name
+            type_name, name, array = re.fullmatch(r"(.*?)\s*(\w+)((?:\[\d+\])*)\s*;", declaration).groups()
+            yield name, type_name + array
 
 
 class Header:

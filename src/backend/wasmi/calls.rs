@@ -1,13 +1,14 @@
 //! Calls functions of common signatures, in both directions, through the engine's typed interface. The untyped one
 //! checks types again while holding a lock, and allocates for each call of a host function.
 
-use super::store::{Context, WasmiStore, engine_func, invoke};
+use super::store::{Context, WasmiStore, engine_func, invoke, invoke_raw};
 use crate::backend::common::{HostObject, Owner};
 use crate::runtime::base::types::{FuncType, ValKind};
 use crate::runtime::core::arity::{MAX_PARAMS, MAX_RESULTS};
 use crate::runtime::core::func::Func as FuncObject;
-use crate::runtime::core::value::{LentRoom, Val, ValUnion};
+use crate::runtime::core::value::{LentRoom, Raw, Val, ValUnion};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use wasmi::{Caller, Error, F32, F64, Func, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
 
 // `call` has match arms for exactly these numbers of parameters and results.
@@ -26,30 +27,68 @@ pub unsafe fn call(
     results: &mut [MaybeUninit<Val>],
     only_i32: bool,
 ) -> Result<(), Error> {
-    // SAFETY: each arm asks for positions below `args.len()`, which it has matched.
+    let (param_count, result_count) = (args.len(), results.len());
+    // SAFETY: `call_counted` asks for positions below the number of arguments, and the contract says that they match.
     let arg = |position: usize| unsafe { args.get_unchecked(position).bits(only_i32) };
-    // SAFETY: each arm asks for positions below the number of results, which it has matched.
-    let kind = |position: usize| unsafe { func.result_kind(position, only_i32) };
+    // SAFETY: `call_counted` asks for positions below the number of results.
+    let result = |position: usize, bits: u64| unsafe {
+        Val::write_bits(results.get_unchecked_mut(position), func.result_kind(position, only_i32), bits);
+    };
+    // SAFETY: the numbers are those of the type, and the rest is the contract.
+    unsafe { call_counted(store, func, param_count, result_count, arg, result) }
+}
+
+/// Calls a function whose arguments and results are raw.
+///
+/// # Safety
+/// As for [`call`]; the arguments are in `values`, and there is room for the results.
+#[inline(always)]
+pub unsafe fn call_raw(store: &WasmiStore, func: &FuncObject, values: NonNull<Raw>) -> Result<(), Error> {
+    let (params, results) = (func.ty.param_kinds.len(), func.ty.result_kinds.len());
+    // SAFETY: `call_counted` asks for positions of parameters, for which there are values.
+    let arg =
+        |position: usize| unsafe { values.add(position).as_ref().bits(func.param_kind(results, position, false)) };
+    // SAFETY: `call_counted` asks for positions of results, for which there is room.
+    let result = |position: usize, bits: u64| unsafe {
+        values.add(position).write(Raw::of_bits(func.result_kind(position, false), bits));
+    };
+    // SAFETY: the numbers are those of the type, and the rest is the contract.
+    unsafe { call_counted(store, func, params, results, arg, result) }
+}
+
+/// Calls a function with the arguments that `arg` returns the bits of, and passes the bits of its results to `result`.
+///
+/// # Safety
+/// The function belongs to `store`'s engine, has so many parameters and results, and `by_arity` has a case for its type.
+#[inline(always)]
+unsafe fn call_counted(
+    store: &WasmiStore,
+    func: &FuncObject,
+    params: usize,
+    results: usize,
+    arg: impl Fn(usize) -> u64,
+    mut result: impl FnMut(usize, u64),
+) -> Result<(), Error> {
     // SAFETY: an entity of a function in a store of wasmi was made from a `wasmi::Func`.
     let callee = unsafe { engine_func(func) };
     macro_rules! arms {
         ($($count:literal: $($position:literal)*;)*) => {
-            match (args.len(), results) {
+            match (params, results) {
                 $(
                     // SAFETY: the arm has matched the number of parameters and results, and the contract says that
                     // all are numbers.
-                    ($count, []) => unsafe { call_typed(store, callee, ($(arg($position),)*)) },
-                    ($count, [one]) => {
+                    ($count, 0) => unsafe { call_typed(store, callee, ($(arg($position),)*)) },
+                    ($count, 1) => {
                         // SAFETY: the numbers of parameters and results are matched, and all of them are numbers.
                         let bits: u64 = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
-                        Val::write_bits(one, kind(0), bits);
+                        result(0, bits);
                         Ok(())
                     }
-                    ($count, [one, other]) => {
+                    ($count, 2) => {
                         // SAFETY: the numbers of parameters and results are matched, and all of them are numbers.
                         let bits: (u64, u64) = unsafe { call_typed(store, callee, ($(arg($position),)*))? };
-                        Val::write_bits(one, kind(0), bits.0);
-                        Val::write_bits(other, kind(1), bits.1);
+                        result(0, bits.0);
+                        result(1, bits.1);
                         Ok(())
                     }
                 )*
@@ -91,17 +130,25 @@ unsafe fn call_typed<Params: WasmParams, Results: WasmResults>(
 
 /// A numeric type in the signature of a host function.
 trait Number: WasmTy + Copy + 'static {
+    const KIND: ValKind;
     fn into_val(self) -> Val;
+    fn into_raw(self) -> Raw;
     fn from_bits(bits: u64) -> Self;
 }
 
 macro_rules! number {
     ($ty:ty, $kind:ident, $field:ident, $value:ident => $into:expr, $bits:ident => $from:expr) => {
         impl Number for $ty {
+            const KIND: ValKind = ValKind::$kind;
             #[inline(always)]
             fn into_val(self) -> Val {
                 let $value = self;
                 Val { kind: ValKind::$kind as u8, of: ValUnion { $field: $into } }
+            }
+            #[inline(always)]
+            fn into_raw(self) -> Raw {
+                let $value = self;
+                Raw::of_bits(ValKind::$kind, $into as u64)
             }
             #[inline(always)]
             fn from_bits($bits: u64) -> Self {
@@ -127,12 +174,17 @@ where
     /// # Safety
     /// All places of the room are initialised with values of this type's kind.
     unsafe fn from_room(room: &mut Self::Room) -> Self;
+
+    /// # Safety
+    /// A result of this type's kind is at the beginning of `values`.
+    unsafe fn from_raw(values: *const Raw) -> Self;
 }
 
 impl HostResult for () {
     type Room = LentRoom<0>;
     const ROOM: Self::Room = LentRoom::UNINIT;
     unsafe fn from_room(_room: &mut Self::Room) {}
+    unsafe fn from_raw(_values: *const Raw) {}
 }
 
 impl<N: Number> HostResult for N {
@@ -143,11 +195,17 @@ impl<N: Number> HostResult for N {
         // SAFETY: the room has one place, which is initialised, as the contract says.
         N::from_bits(unsafe { room.as_mut()[0].assume_init_ref().bits(false) })
     }
+    #[inline(always)]
+    unsafe fn from_raw(values: *const Raw) -> N {
+        // SAFETY: the contract says that there is a result.
+        N::from_bits(unsafe { (*values).bits(N::KIND) })
+    }
 }
 
 /// The parameters of a host function.
 trait HostParams {
-    fn wrap<R: HostResult>(context: Context, host: HostObject) -> Func
+    /// Makes a host function, whose callback gets raw values if `RAW`.
+    fn wrap<R: HostResult, const RAW: bool>(context: Context, host: HostObject) -> Func
     where
         Result<R, Error>: WasmRet;
 }
@@ -156,11 +214,21 @@ macro_rules! host_params {
     ($($name:ident)*) => {
         impl<$($name: Number),*> HostParams for ($($name,)*) {
             #[allow(non_snake_case)]
-            fn wrap<R: HostResult>(context: Context, host: HostObject) -> Func
+            fn wrap<R: HostResult, const RAW: bool>(context: Context, host: HostObject) -> Func
             where
                 Result<R, Error>: WasmRet,
             {
                 Func::wrap(context, move |caller: Caller<'_, Owner>, $($name: $name),*| -> Result<R, Error> {
+                    if RAW {
+                        // With room for the result.
+                        let mut values = [$($name.into_raw(),)* Raw { u64: 0 }];
+                        // SAFETY: the engine calls this with arguments of the function's type, and there is room for one
+                        // result, which `invoke_raw` writes.
+                        return unsafe {
+                            invoke_raw(host.get(), caller, values.as_mut_ptr())?;
+                            Ok(R::from_raw(values.as_ptr()))
+                        };
+                    }
                     let mut room = R::ROOM;
                     // SAFETY: the engine calls this with arguments of the function's type, and the room has a place
                     // for each result. When `invoke` succeeds it has initialised all of them.
@@ -185,7 +253,7 @@ host_params!(A B C D E F G H);
 
 /// Makes a host function if its signature is a common one: at most one result, and up to two parameters of any
 /// numeric type or up to eight of type i32.
-pub fn host_func(context: Context, host: HostObject, ty: &FuncType) -> Option<Func> {
+pub fn host_func<const RAW: bool>(context: Context, host: HostObject, ty: &FuncType) -> Option<Func> {
     use ValKind::I32;
     // Chooses a Rust type for a kind. Used inside itself where two types have to be chosen.
     macro_rules! choose {
@@ -214,8 +282,8 @@ pub fn host_func(context: Context, host: HostObject, ty: &FuncType) -> Option<Fu
     macro_rules! wrap {
         ($params:ty) => {
             match &*ty.result_kinds {
-                [] => <$params>::wrap::<()>(context, host),
-                [kind] => choose!(*kind, R, <$params>::wrap::<R>(context, host)),
+                [] => <$params>::wrap::<(), RAW>(context, host),
+                [kind] => choose!(*kind, R, <$params>::wrap::<R, RAW>(context, host)),
                 _ => return None,
             }
         };

@@ -2,7 +2,9 @@
 
 use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
-use super::types::{from_engine, from_extern, from_func_type, from_ref, func_type, ref_type, to_extern, to_number};
+use super::types::{
+    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, ref_type, to_extern, to_number, to_raw,
+};
 use super::{WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -10,12 +12,12 @@ use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
 use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, Store};
-use crate::runtime::core::entry::{Entry, engine_entry};
-use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
+use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_raw_engine};
+use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
 use crate::runtime::core::guest::Guest;
 use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
-use crate::runtime::core::value::{Val, with_lent_room, with_room};
+use crate::runtime::core::value::{Raw, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -223,6 +225,32 @@ fn call_host(
     })
 }
 
+/// Calls a host function that gets raw values, which are converted.
+fn call_raw_host(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    params: &[wasmi::Val],
+    results: &mut [wasmi::Val],
+) -> Result<(), wasmi::Error> {
+    let Some(func) = object.as_func() else { return Err(wasmi::Error::host(HostTrapped)) };
+    let _nested = nest(object, &mut caller);
+    with_room(params.len().max(results.len()), |values| {
+        // What the callback does not write is zero.
+        values.iter_mut().for_each(|slot| _ = slot.write(Raw { v128: [0; 16] }));
+        values.iter_mut().zip(params).for_each(|(slot, param)| _ = slot.write(to_raw(param)));
+        // SAFETY: the engine gives arguments of the function's type, and `values` has a place for each result.
+        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast()) }.map_err(host_trapped)?;
+        for ((slot, value), kind) in results.iter_mut().zip(values).zip(&func.ty.result_kinds) {
+            // SAFETY: all values are initialised, and those of the results are of their kinds.
+            *slot = unsafe { from_raw(*kind, value.assume_init_ref()) };
+        }
+        match object.store().supervisor().and_then(|supervisor| supervisor.check()) {
+            Some(code) => Err(stopped(code)),
+            None => Ok(()),
+        }
+    })
+}
+
 /// Makes a host function's context the innermost until the answer is dropped.
 #[inline(always)]
 fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
@@ -248,6 +276,17 @@ pub unsafe fn invoke(
     let _nested = nest(object, &mut caller);
     // SAFETY: the contract is that of `invoke_host` for a numeric type.
     unsafe { invoke_host::<true>(object, args, results, false) }.map_err(host_trapped)
+}
+
+/// Calls a host function that gets raw values, with its context as the innermost.
+///
+/// # Safety
+/// `object` is such a function; `values` has its arguments, and room for its results.
+#[inline(always)]
+pub unsafe fn invoke_raw(object: &Object, mut caller: Caller<'_, Owner>, values: *mut Raw) -> Result<(), wasmi::Error> {
+    let _nested = nest(object, &mut caller);
+    // SAFETY: the contract is the same.
+    unsafe { invoke_raw_host(object, values) }.map_err(host_trapped)
 }
 
 #[cold]
@@ -309,12 +348,21 @@ impl Store for WasmiStore {
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
         let host = HostObject(func);
+        let raw = host.get().as_func().is_some_and(Func::is_raw_host);
         // An interruptible guest must also be stopped after a slow host function, which slices do not measure: see
         // `call_host`.
-        if self.slices.is_none()
-            && let Some(func) = calls::host_func(self.context(), host, ty)
-        {
+        let typed = match raw {
+            _ if self.slices.is_some() => None,
+            true => calls::host_func::<true>(self.context(), host, ty),
+            false => calls::host_func::<false>(self.context(), host, ty),
+        };
+        if let Some(func) = typed {
             return Entity::new(func);
+        }
+        if raw {
+            return Entity::new(wasmi::Func::new(self.context(), func_type(ty), move |caller, params, results| {
+                call_raw_host(host.get(), caller, params, results)
+            }));
         }
         Entity::new(wasmi::Func::new(self.context(), func_type(ty), move |caller, params, results| {
             call_host(host.get(), caller, params, results)
@@ -341,6 +389,37 @@ impl Store for WasmiStore {
         // SAFETY: the contract says that `func` is a function of this store's engine, so it has an entity, and that
         // the arguments and the room fit it.
         unsafe { self.call_any(engine_func(func), &func.ty, args, results) }
+    }
+
+    fn raw_entry(&self) -> RawEntry {
+        enter_raw_engine::<WasmiStore>
+    }
+
+    unsafe fn call_raw(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Box<Failure>> {
+        with_room(func.ty.param_kinds.len(), |params| {
+            with_room(func.ty.result_kinds.len(), |results| {
+                for (position, (slot, kind)) in params.iter_mut().zip(&func.ty.param_kinds).enumerate() {
+                    // SAFETY: the contract says that there is a value of its kind for each parameter.
+                    slot.write(unsafe { from_raw(*kind, values.add(position).as_ref()) });
+                }
+                results.iter_mut().for_each(|slot| _ = slot.write(wasmi::Val::I32(0)));
+                // SAFETY: both loops above have initialised all elements, and the contract says that the function is of
+                // this store's engine.
+                let (callee, params, results) = unsafe {
+                    (
+                        engine_func(func),
+                        &*(std::ptr::from_ref::<[_]>(params) as *const [wasmi::Val]),
+                        &mut *(std::ptr::from_mut::<[_]>(results) as *mut [wasmi::Val]),
+                    )
+                };
+                self.call_values(callee, params, results)?;
+                for (position, result) in results.iter().enumerate() {
+                    // SAFETY: there is room for each result.
+                    unsafe { values.add(position).write(to_raw(result)) };
+                }
+                Ok(())
+            })
+        })
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -448,6 +527,13 @@ impl Store for WasmiStore {
 
 impl CallNumeric for WasmiStore {
     type Error = wasmi::Error;
+
+    #[inline(always)]
+    unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> Result<(), wasmi::Error> {
+        let (_guest, _) = Guest::begin_in_default_mode(self.owner(), MAX_NESTED_STACK).map_err(stopped)?;
+        // SAFETY: the contract is that of `calls::call_raw`.
+        unsafe { calls::call_raw(self, func, values) }
+    }
 
     #[inline(always)]
     unsafe fn call_numeric(
@@ -617,6 +703,20 @@ impl WasmiStore {
         }
     }
 
+    /// Calls a function with values of the engine.
+    fn call_values(
+        &self,
+        func: wasmi::Func,
+        params: &[wasmi::Val],
+        results: &mut [wasmi::Val],
+    ) -> Result<(), Box<Failure>> {
+        let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
+        match &self.slices {
+            None => func.call(self.context(), params, results).map_err(|error| self.failure(error)),
+            Some(slices) => self.call_sliced(slices, func, params, results),
+        }
+    }
+
     /// Calls a function of any type through the engine's untyped interface.
     ///
     /// # Safety
@@ -648,11 +748,7 @@ impl WasmiStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmi::Val]),
                     )
                 };
-                let _guest = self.begin_guest().map_err(|error| self.failure(error))?;
-                match &self.slices {
-                    None => func.call(self.context(), params, values).map_err(|error| self.failure(error))?,
-                    Some(slices) => self.call_sliced(slices, func, params, values)?,
-                }
+                self.call_values(func, params, values)?;
                 for (slot, value) in results.iter_mut().zip(values) {
                     slot.write(from_engine(self.context(), self.owner(), value));
                 }

@@ -4,7 +4,7 @@ use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
-use crate::runtime::core::value::{Val, ValUnion};
+use crate::runtime::core::value::{Raw, Val, ValUnion};
 use wasmi::{AsContext, Extern, F32, F64, Nullable, Ref, RefType};
 
 /// Converts a type to the engine's form. The engine has only these types, all of which are nullable and exact.
@@ -61,6 +61,35 @@ pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmi::Val {
             ValKind::F64 => wasmi::Val::F64(F64::from_bits(value.of.i64 as u64)),
             _ => wasmi::Val::I64(value.of.i64),
         }
+    }
+}
+
+/// Converts a raw value to the engine's form.
+///
+/// # Safety
+/// The value is of the kind, which is a number's or a vector's.
+pub unsafe fn from_raw(kind: ValKind, value: &Raw) -> wasmi::Val {
+    // SAFETY: the contract says which field was written.
+    unsafe {
+        match kind {
+            ValKind::I32 => wasmi::Val::I32(value.u32 as i32),
+            ValKind::F32 => wasmi::Val::F32(F32::from_bits(value.u32)),
+            ValKind::F64 => wasmi::Val::F64(F64::from_bits(value.u64)),
+            ValKind::V128 => wasmi::Val::V128(u128::from_le_bytes(value.v128).into()),
+            _ => wasmi::Val::I64(value.u64 as i64),
+        }
+    }
+}
+
+/// Converts a number or a vector of the engine to a raw value.
+pub fn to_raw(value: &wasmi::Val) -> Raw {
+    match value {
+        wasmi::Val::I32(value) => Raw { u32: *value as u32 },
+        wasmi::Val::I64(value) => Raw { u64: *value as u64 },
+        wasmi::Val::F32(value) => Raw { u32: value.to_bits() },
+        wasmi::Val::F64(value) => Raw { u64: value.to_bits() },
+        wasmi::Val::V128(value) => Raw { v128: value.as_u128().to_le_bytes() },
+        _ => Raw { u64: 0 },
     }
 }
 

@@ -16,13 +16,15 @@ use crate::runtime::binary::declarations::Import;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::caller::Calling;
-use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store};
-use crate::runtime::core::entry::{Entry, engine_entry, enter_any};
-use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
-use crate::runtime::core::guest::Guest;
+use crate::runtime::core::engine_traits::{
+    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store, call_as_numbers,
+};
+use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, enter_raw_any, enter_raw_engine};
+use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
+use crate::runtime::core::guest::{Guest, StackLimit};
 use crate::runtime::core::object::{Handle, Object, Retained};
 use crate::runtime::core::store::Store as RuntimeStore;
-use crate::runtime::core::value::{LentRoom, Room, Val, with_lent_room, with_room};
+use crate::runtime::core::value::{LentRoom, Raw, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -172,8 +174,17 @@ impl WasmtimeStore {
     /// Must be called before `func` is, and its answer kept while `func` runs.
     #[inline(always)]
     fn begin_guest(&self, func: wasmtime::Func) -> wasmtime::Result<stack::LimitedGuest<'_>> {
+        self.begin_guest_by(func, Guest::begin)
+    }
+
+    #[inline(always)]
+    fn begin_guest_by<'a>(
+        &'a self,
+        func: wasmtime::Func,
+        begin: impl FnOnce(&'a RuntimeStore, usize) -> Result<(Guest<'a>, StackLimit), TrapCode>,
+    ) -> wasmtime::Result<stack::LimitedGuest<'a>> {
         let place = self.stack_limit.of_call(self.context(), func)?;
-        let guest = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
+        let guest = begin(self.owner(), self.stack).map_err(Stopped)?;
         // SAFETY: the place belongs to this store, and the guest runs in it.
         Ok(unsafe { stack::LimitedGuest::new(guest, place) })
     }
@@ -200,6 +211,28 @@ impl WasmtimeStore {
                     })
                 })
             })
+        }
+    }
+
+    /// Calls a function with values that are the engine's, after `begin`.
+    ///
+    /// # Safety
+    /// As for [`Store::call_raw`].
+    #[inline(always)]
+    unsafe fn call_raw_by<'a>(
+        &'a self,
+        func: &Func,
+        values: NonNull<Raw>,
+        begin: impl FnOnce(&'a RuntimeStore, usize) -> Result<(Guest<'a>, StackLimit), TrapCode>,
+    ) -> wasmtime::Result<()> {
+        let room = func.ty.param_kinds.len().max(func.ty.result_kinds.len());
+        let values = std::ptr::slice_from_raw_parts_mut(values.as_ptr().cast::<ValRaw>(), room);
+        // SAFETY: the contract says that `func` is a function of this store's engine, that its type has no references,
+        // which need rooting, and that there are values for the parameters and room for the results.
+        unsafe {
+            let callee = engine_func(func);
+            let _guest = self.begin_guest_by(callee, begin)?;
+            callee.call_unchecked(self.context(), values)
         }
     }
 
@@ -287,6 +320,10 @@ fn store_of(object: &Object) -> &WasmtimeStore {
     // belongs to that store.
     unsafe { object.store().backend_as() }
 }
+
+/// Whether the engine's raw values, which are in little-endian order, are the runtime's.
+const SAME_RAW: bool = cfg!(target_endian = "little");
+const _: () = assert!(size_of::<ValRaw>() == size_of::<Raw>() && align_of::<ValRaw>() == align_of::<Raw>());
 
 /// Room for a value that is written later.
 const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
@@ -414,6 +451,24 @@ unsafe fn engine_func(func: &Func) -> wasmtime::Func {
     // SAFETY: the contract says that there is an entity, and this backend makes those of functions from a
     // `wasmtime::Func`.
     unsafe { func.entity.get().unwrap_unchecked().get() }
+}
+
+/// Calls a host function that gets raw values, which are the engine's.
+///
+/// # Safety
+/// `object` is such a function, and the engine has written its arguments to `values`, which has room for its results.
+#[inline(always)]
+unsafe fn call_raw_host(
+    object: &Object,
+    mut caller: Caller<'_, Owner>,
+    values: &mut [MaybeUninit<ValRaw>],
+) -> wasmtime::Result<()> {
+    {
+        let _nested = nest(object, &mut caller);
+        // SAFETY: the contract is the same.
+        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast())? };
+    }
+    go_on_after(object)
 }
 
 /// Calls a host function whose type has references, through the engine's checked values.
@@ -557,7 +612,16 @@ impl Store for WasmtimeStore {
         if host.get().as_func().is_some_and(Func::knows_caller) {
             return Entity::new(self.new_func_with_caller(host, engine_type, ty));
         }
-        if !ty.numeric {
+        let raw = host.get().as_func().is_some_and(Func::is_raw_host);
+        if raw && SAME_RAW {
+            // SAFETY: the closure reads and writes raw values of the type that it is declared with.
+            return Entity::new(unsafe {
+                wasmtime::Func::new_unchecked(&mut context, engine_type, move |caller, values| {
+                    call_raw_host(host.get(), caller, values)
+                })
+            });
+        }
+        if raw || !ty.numeric {
             return Entity::new(wasmtime::Func::new(&mut context, engine_type, move |caller, params, results| {
                 call_reference_host(host.get(), caller, params, results)
             }));
@@ -650,6 +714,24 @@ impl Store for WasmtimeStore {
                 Ok(())
             })
         })
+    }
+
+    fn raw_entry(&self) -> RawEntry {
+        // As for `entry`.
+        if self.reserve.is_some() || !SAME_RAW { enter_raw_any } else { enter_raw_engine::<WasmtimeStore> }
+    }
+
+    unsafe fn call_raw(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Box<Failure>> {
+        if !SAME_RAW {
+            // SAFETY: the contract is the same.
+            return unsafe { call_as_numbers(self, func, values) };
+        }
+        // SAFETY: the contract is the same.
+        unsafe { self.call_raw_by(func, values, Guest::begin) }.map_err(|error| self.failure(error))?;
+        match self.is_overdrawn() {
+            true => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
+            false => Ok(()),
+        }
     }
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
@@ -778,6 +860,17 @@ impl Store for WasmtimeStore {
 
 impl CallNumeric for WasmtimeStore {
     type Error = wasmtime::Error;
+
+    #[inline(always)]
+    fn has_raw_numeric(ty: &FuncType) -> bool {
+        ty.numeric
+    }
+
+    #[inline(always)]
+    unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> wasmtime::Result<()> {
+        // SAFETY: the contract is the same.
+        unsafe { self.call_raw_by(func, values, Guest::begin_in_default_mode) }
+    }
 
     #[inline(always)]
     unsafe fn call_numeric(

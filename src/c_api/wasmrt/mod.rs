@@ -36,6 +36,8 @@ pub mod module;
 pub mod items;
 pub mod caller;
 pub mod linker;
+pub mod batch;
+pub mod unchecked;
 pub mod fuel;
 pub mod timeouts;
 pub mod store_limits;

@@ -25,6 +25,12 @@ pub fn for_guest(host: &Cell<Mode>) {
     }
 }
 
+/// Whether the host has another mode, which is kept in `host`.
+#[inline(always)]
+pub fn is_kept(host: &Cell<Mode>) -> bool {
+    host.get() != DEFAULT
+}
+
 /// Switches back to the host's mode.
 #[inline(always)]
 pub fn for_host(host: &Cell<Mode>) {

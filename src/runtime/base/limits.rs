@@ -55,6 +55,8 @@ pub struct StoreLimits {
     /// The last growth, if it was denied.
     denial: Cell<Option<Denial>>,
     warned: Cell<bool>,
+    /// Whether what is made now is not the guests', see [`StoreLimits::uncounted`].
+    uncounted: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -80,6 +82,7 @@ impl Default for StoreLimits {
             last: Cell::new((Resource::MemoryBytes, 0)),
             denial: Cell::new(None),
             warned: Cell::new(false),
+            uncounted: Cell::new(false),
         }
     }
 }
@@ -108,6 +111,19 @@ impl StoreLimits {
     /// Adding nothing is always allowed, even where a limit was lowered below what is in use.
     fn is_room(&self, resource: Resource, more: u64) -> bool {
         more == 0 || self.used(resource).saturating_add(more) <= self.get(resource)
+    }
+
+    /// Runs `body`, which makes something that does not belong to the guests: it is neither limited nor counted.
+    pub fn uncounted<R>(&self, body: impl FnOnce() -> R) -> R {
+        struct Counted<'a>(&'a Cell<bool>);
+        impl Drop for Counted<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        self.uncounted.set(true);
+        let _counted = Counted(&self.uncounted);
+        body()
     }
 
     pub fn add(&self, resource: Resource, more: u64) {
@@ -154,7 +170,7 @@ impl StoreLimits {
         let more = desired.saturating_sub(current) as u64;
         self.last.set((resource, 0));
         self.denial.set(None);
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if self.uncounted.get() || maximum.is_some_and(|maximum| desired > maximum) {
             return Growth::Allowed;
         }
         if !self.is_room(resource, more) {

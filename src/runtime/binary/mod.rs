@@ -1,6 +1,8 @@
-//! Readers of binaries: what a module's bytes are, declare and cost; metering; and the envelope of serialized modules.
+//! Readers of binaries: what a module's bytes are, declare and cost; metering; the envelope of serialized modules; and
+//! the module that calls a function for many rows.
 
 pub mod artifact;
+pub mod call_loop;
 pub mod compile_cost;
 pub mod compile_error;
 pub mod declarations;

@@ -36,3 +36,9 @@ macro_rules! arities {
     };
 }
 arities!(0 1 2 3 4 5 6);
+
+/// Whether [`by_arity`] makes something for a type.
+#[inline(always)]
+pub fn supports(ty: &FuncType) -> bool {
+    ty.numeric && ty.param_kinds.len() <= MAX_PARAMS && ty.result_kinds.len() <= MAX_RESULTS
+}

@@ -1,5 +1,6 @@
 //! Engines.
 
+use super::batch;
 use super::cache::Cache;
 use super::config::{Config, Registry};
 use super::engine_traits::{self, Backend};
@@ -23,6 +24,7 @@ pub struct Engine {
     pub transforms: Vec<Transform>,
     pub metering: Option<Metering>,
     modules: AtomicUsize,
+    pub(super) call_loops: batch::CallLoops,
 }
 
 impl Engine {
@@ -41,8 +43,19 @@ impl Engine {
         let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
         let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
         let metering = config.metering.take();
+        let call_loops = batch::CallLoops::default();
         let transforms = std::mem::take(&mut config.transforms);
-        Ok(Arc::new(Engine { backend, inner, options, module_limits, cache, transforms, metering, modules }))
+        Ok(Arc::new(Engine {
+            backend,
+            inner,
+            options,
+            module_limits,
+            cache,
+            transforms,
+            metering,
+            modules,
+            call_loops,
+        }))
     }
 
     /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the

@@ -4,11 +4,12 @@
 //! do differently (identity, host info, finalizers, foreign objects, link errors, the envelope of artifacts, the
 //! texts of traps) is done once, in the runtime.
 
-use super::entry::Entry;
+use super::arity;
+use super::entry::{Entry, RawEntry};
 use super::func::Func;
 use super::object::{Handle, Object, Retained};
 use super::store::Store as RuntimeStore;
-use super::value::Val;
+use super::value::{Raw, Val, with_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
@@ -274,6 +275,21 @@ pub trait Store {
     /// success.
     unsafe fn call(&self, func: &Func, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Box<Failure>>;
 
+    /// Chooses how C calls functions with raw values, if guests are not subject to interruption. A store that implements
+    /// [`CallNumeric`] returns [`super::entry::enter_raw_engine`] of its own type, which makes calls with numbers only
+    /// faster.
+    fn raw_entry(&self) -> RawEntry {
+        super::entry::enter_raw_any
+    }
+
+    /// Calls `func`, a function of the engine whose type has no references: numbers, or vectors if the engine has them.
+    /// The arguments are in `values`, and the results are written there. Types of numbers only do without an
+    /// implementation.
+    unsafe fn call_raw(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Box<Failure>> {
+        // SAFETY: the contract says that there is a value of its kind for each parameter, and room for each result.
+        unsafe { call_as_numbers(self, func, values) }
+    }
+
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity>;
     /// Writes to `out` on success only.
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
@@ -302,6 +318,51 @@ pub trait Store {
     fn set_fuel(&self, fuel: u64);
 }
 
+/// Converts the values of [`Store::call_raw`] for [`Store::call`], and back.
+///
+/// # Safety
+/// As for [`Store::call_raw`].
+pub unsafe fn call_as_numbers<S: Store + ?Sized>(
+    store: &S,
+    func: &Func,
+    values: NonNull<Raw>,
+) -> Result<(), Box<Failure>> {
+    if let Some(ty) = func.ty.uncarried() {
+        let message = format!("this backend cannot pass a {ty} between WebAssembly and the host");
+        return Err(Box::new(Failure::Error(Error::new(ErrorKind::Unsupported, message))));
+    }
+    // SAFETY: the contract is the same, and the types are numbers.
+    unsafe { with_numbers(func, values, |args, results| store.call(func, args, results)) }
+}
+
+/// Runs `call` with a function's raw arguments as values of their kinds, and with room for its results, which are made
+/// raw again.
+///
+/// # Safety
+/// `values` has an argument for each parameter, all of which are numbers, and room for each result. `call` initialises
+/// the results on success.
+pub unsafe fn with_numbers<E>(
+    func: &Func,
+    values: NonNull<Raw>,
+    call: impl FnOnce(&[Val], &mut [MaybeUninit<Val>]) -> Result<(), E>,
+) -> Result<(), E> {
+    with_room(func.ty.param_kinds.len(), |args| {
+        with_room(func.ty.result_kinds.len(), |results| {
+            // SAFETY: the loop initialises all arguments before the call, which initialises all results.
+            unsafe {
+                for (position, (slot, kind)) in args.iter_mut().zip(&func.ty.param_kinds).enumerate() {
+                    Val::write_bits(slot, *kind, values.add(position).as_ref().bits(*kind));
+                }
+                call(&*(std::ptr::from_ref::<[_]>(args) as *const [Val]), results)?;
+                for (position, (result, kind)) in results.iter().zip(&func.ty.result_kinds).enumerate() {
+                    values.add(position).write(Raw::of_bits(*kind, result.assume_init_ref().bits(false)));
+                }
+            }
+            Ok(())
+        })
+    })
+}
+
 /// How functions of numeric types are called. [`super::entry::engine_entry`] compiles this into each entry.
 pub trait CallNumeric: Store {
     /// The engine's answer when a call does not finish.
@@ -319,6 +380,22 @@ pub trait CallNumeric: Store {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), Self::Error>;
+
+    /// Whether [`CallNumeric::call_raw_numeric`] can call functions of a type.
+    #[inline(always)]
+    fn has_raw_numeric(ty: &FuncType) -> bool {
+        arity::supports(ty)
+    }
+
+    /// Calls a function like [`Store::call_raw`]. The thread is in the default floating-point mode, and guests of the
+    /// store must not be subject to interruption.
+    ///
+    /// # Safety
+    /// As for all methods of [`Store`].
+    unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> Result<(), Self::Error> {
+        // SAFETY: the contract is the same, and `has_raw_numeric` is true.
+        unsafe { with_numbers(func, values, |args, results| self.call_numeric(func, args, results, false)) }
+    }
 
     fn explain(&self, error: Self::Error) -> Failure;
 

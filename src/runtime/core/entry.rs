@@ -1,18 +1,19 @@
 //! Entry points through which C calls functions: the host's own and the engine's.
 
 use super::arity::{ByArity, by_arity};
-use super::engine_traits::{CallNumeric, Failure};
-use super::func::{Func, check_value};
+use super::engine_traits::{CallNumeric, Failure, with_numbers};
+use super::func::{Func, check_raw, check_value};
 use super::interruption::Supervisor;
 use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
-use super::value::{ExactValues, LentRoom, Val, ValVec, heap_room, with_lent_room};
+use super::value::{ExactValues, LentRoom, Raw, Val, ValVec, heap_room, with_lent_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{FuncType, ValKind};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 
 /// How C calls an object: one of the functions below. The caller keeps its arguments. Results are written over
 /// whatever was there; those for which there is no room are released. If the call traps, the trap is returned, owned,
@@ -25,6 +26,7 @@ pub type Entry = unsafe extern "C" fn(&Object, *const ValVec, *mut ValVec) -> *m
 /// Chooses the entry of an object of `store`.
 pub fn entry(store: &Store, body: &Body) -> Entry {
     match body {
+        Body::Func(func) if func.is_raw_host() => enter_any,
         Body::Func(func) if func.is_host() => host_entry(&func.ty),
         Body::Func(_) if store.supervisor().is_some() => enter_any,
         Body::Func(func) => store.backend().entry(&func.ty),
@@ -159,6 +161,80 @@ pub unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results
     guarded(object, call, |_, trap| trap)
 }
 
+/// How C calls functions of a store with raw values: one of the two below. The arguments are in `values`, and the results
+/// are written there. If the call traps, the trap is returned, owned.
+///
+/// The object must be a function, and `values` has an argument of its kind for each parameter, and room for each result.
+pub type RawEntry = unsafe extern "C" fn(&Object, NonNull<Raw>) -> *mut Object;
+
+/// Calls an object with raw values, if it is a function.
+///
+/// # Safety
+/// As for [`RawEntry`], except that it may be any object.
+#[inline(always)]
+pub unsafe fn enter_raw(object: &Object, values: NonNull<Raw>) -> *mut Object {
+    match object.as_func() {
+        // SAFETY: the object is a function of this store, and the rest is the contract.
+        Some(_) => unsafe { (object.store().raw_entry)(object, values) },
+        None => enter_nothing(object, std::ptr::null(), std::ptr::null_mut()),
+    }
+}
+
+/// The entry in stores of type `S` whose guests are not subject to interruption.
+///
+/// # Safety
+/// As for [`RawEntry`].
+pub unsafe extern "C" fn enter_raw_engine<S: CallNumeric>(object: &Object, values: NonNull<Raw>) -> *mut Object {
+    // SAFETY: the object is a function.
+    let func = unsafe { object.as_func().unwrap_unchecked() };
+    if func.is_host() || !S::has_raw_numeric(&func.ty) {
+        // SAFETY: the contract is the same.
+        return unsafe { enter_raw_any(object, values) };
+    }
+    // SAFETY: the function is of an engine whose stores are `S`, and of a type that they can call so.
+    let call = |store: &Store| unsafe { store.backend_as::<S>().call_raw_numeric(func, values) };
+    guarded(object, call, engine_trap::<S>)
+}
+
+/// The entry in all other stores.
+///
+/// # Safety
+/// As for [`RawEntry`].
+pub unsafe extern "C" fn enter_raw_any(object: &Object, values: NonNull<Raw>) -> *mut Object {
+    let call = |store: &Store| {
+        // SAFETY: the object is a function.
+        let func = unsafe { object.as_func().unwrap_unchecked() };
+        check_raw(&func.ty).map_err(|error| store.error_trap(error))?;
+        // SAFETY: there are no references, and the rest is the contract.
+        unsafe { call_raw(object, func, values) }
+    };
+    guarded(object, call, |_, trap| trap)
+}
+
+/// Calls a function whose type has no references.
+///
+/// # Safety
+/// As for [`RawEntry`]; and `func` is the object's body.
+pub(super) unsafe fn call_raw(object: &Object, func: &Func, values: NonNull<Raw>) -> Result<(), Handle> {
+    let store = object.store();
+    if func.is_raw_host() {
+        // SAFETY: it is such a function, and the values are as the contract says.
+        return unsafe { func.invoke_raw(object, values.as_ptr()) }.map_err(|trap| host_trap(object, trap));
+    }
+    if func.is_host() {
+        // SAFETY: there is a value for each parameter and room for each result; other host functions than those above
+        // have no vectors.
+        return unsafe { with_numbers(func, values, |args, results| call_checked(object, func, args, results)) };
+    }
+    let supervised = store.supervisor().map(Supervisor::begin_call).transpose();
+    let answer = match supervised {
+        // SAFETY: the function is of this store's engine, and the values are as the contract says.
+        Ok(_supervised) => unsafe { store.backend().call_raw(func, values) },
+        Err(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+    };
+    answer.map_err(|failure| store.trap(*failure, func.origin()))
+}
+
 /// Runs `call` in the object's store. An error becomes a trap through `trap`. A panic becomes a trap as well: a call
 /// that did not finish must not look as if it had.
 #[inline(always)]
@@ -195,7 +271,7 @@ fn trap_of_panic(store: &Store, panic: Box<dyn std::any::Any + Send>) -> Handle 
 
 /// # Safety
 /// Values of a reference kind in `args` hold null or live handles.
-unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
+pub(super) unsafe fn call_any(object: &Object, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<(), Handle> {
     let store = object.store();
     let Some(func) = object.as_func() else { return Err(without_body(store)) };
     // SAFETY: references in `args` are null or live, as the contract says.

@@ -5,7 +5,7 @@ use super::engine_traits::Entity;
 use super::module::Module;
 use super::object::{Body, Handle, Object, Retained, Typed};
 use super::store::Store;
-use super::value::{Val, ValVec, free_data};
+use super::value::{Raw, Val, ValVec, free_data, with_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
@@ -17,6 +17,9 @@ use std::ptr::NonNull;
 
 pub type CallbackPlain = unsafe extern "C" fn(*const ValVec, *mut ValVec) -> *mut Object;
 pub type CallbackWithEnv = unsafe extern "C" fn(*mut c_void, *const ValVec, *mut ValVec) -> *mut Object;
+
+/// A host function that gets its arguments, and leaves its results, as they are.
+pub type CallbackRaw = unsafe extern "C" fn(*mut c_void, *mut Raw) -> *mut Object;
 
 /// The largest number of parameters, and of results, of a function: the limit that engines and the web agree on.
 const MAX_ARITY: usize = 1000;
@@ -61,6 +64,7 @@ pub struct Func {
 /// Where the function's code is.
 enum Implementation {
     Host(Callback, HostData),
+    RawHost(CallbackRaw, HostData),
     Engine(Origin),
 }
 
@@ -75,7 +79,11 @@ impl Func {
     }
 
     pub fn is_host(&self) -> bool {
-        matches!(self.implementation, Implementation::Host(..))
+        !matches!(self.implementation, Implementation::Engine(_))
+    }
+
+    pub fn is_raw_host(&self) -> bool {
+        matches!(self.implementation, Implementation::RawHost(..))
     }
 
     /// What wants to know which instances import the function.
@@ -103,14 +111,14 @@ impl Func {
     /// A host function's environment.
     pub fn environment(&self) -> Option<NonNull<c_void>> {
         match &self.implementation {
-            Implementation::Host(_, env) => NonNull::new(env.pointer),
+            Implementation::Host(_, env) | Implementation::RawHost(_, env) => NonNull::new(env.pointer),
             Implementation::Engine(_) => None,
         }
     }
 
     pub fn origin(&self) -> Origin {
         match self.implementation {
-            Implementation::Host(..) => None,
+            Implementation::Host(..) | Implementation::RawHost(..) => None,
             Implementation::Engine(origin) => origin,
         }
     }
@@ -145,6 +153,21 @@ impl Func {
 
     /// Makes a host function, which owns `env`.
     pub fn new_host(store: &Store, ty: FuncType, callback: Callback, env: HostData) -> Result<Handle> {
+        if let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| !carried(**ty)) {
+            let message =
+                format!("a host function cannot receive or return values of type {ty}: wasm_val_t cannot carry them");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Func::new_host_of(store, ty, Implementation::Host(callback, env))
+    }
+
+    /// Makes a host function that gets raw values and owns `env`. Its type has no references.
+    pub fn new_raw_host(store: &Store, ty: FuncType, callback: CallbackRaw, env: HostData) -> Result<Handle> {
+        check_raw(&ty)?;
+        Func::new_host_of(store, ty, Implementation::RawHost(callback, env))
+    }
+
+    fn new_host_of(store: &Store, ty: FuncType, implementation: Implementation) -> Result<Handle> {
         if ty.params.len().max(ty.results.len()) > MAX_ARITY {
             let (params, results) = (ty.params.len(), ty.results.len());
             let message = format!(
@@ -152,13 +175,8 @@ impl Func {
             );
             return Err(Error::new(ErrorKind::Limit, message));
         }
-        if let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| !carried(**ty)) {
-            let message =
-                format!("a host function cannot receive or return values of type {ty}: wasm_val_t cannot carry them");
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
         let kinds = first_kinds(&ty);
-        let func = Func { kinds, ty, entity: OnceCell::new(), implementation: Implementation::Host(callback, env) };
+        let func = Func { kinds, ty, entity: OnceCell::new(), implementation };
         Ok(Object::create(store, Body::Func(func)))
     }
 }
@@ -173,6 +191,14 @@ fn first_kinds(ty: &FuncType) -> [ValKind; KINDS_AT_HAND] {
 pub fn carried(ty: ValType) -> bool {
     use crate::runtime::base::types::ValKind::*;
     ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
+}
+
+/// Fails if a type has references, which have no raw form.
+pub fn check_raw(ty: &FuncType) -> Result<()> {
+    let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| ty.kind.is_reference()) else { return Ok(()) };
+    let message =
+        format!("the function's type has a {ty}: references cannot be passed unchecked, only numbers and vectors");
+    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 /// Fails if values of a type cannot pass through C.
@@ -230,7 +256,7 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
 ///
 /// # Safety
 /// `object` is a host function, the arguments fit its type, and `results` has room for exactly its results. `NUMERIC`
-/// and `only_i32` may only be true if all of its types are numbers, or i32.
+/// and `only_i32` may only be true if all of its types are numbers, or i32; `NUMERIC` also not if it gets raw values.
 #[inline(always)]
 pub unsafe fn invoke_host<const NUMERIC: bool>(
     object: &Object,
@@ -253,6 +279,28 @@ pub unsafe fn invoke_host<const NUMERIC: bool>(
     })
 }
 
+/// Calls a host function that gets raw values on behalf of WebAssembly. On failure the trap becomes the store's pending
+/// one.
+///
+/// # Safety
+/// `object` is such a function, and `values` has its arguments and room for its results.
+#[inline(always)]
+pub unsafe fn invoke_raw_host(object: &Object, values: *mut Raw) -> Result<(), HostTrapped> {
+    let host_float_mode = &object.store().host_float_mode;
+    let changes = float_mode::is_kept(host_float_mode);
+    float_mode::for_host(host_float_mode);
+    // SAFETY: `object` is a function, and the rest of the contract is that of `invoke_raw`.
+    let answer = unsafe { object.as_func().unwrap_unchecked().invoke_raw(object, values) };
+    // The callback has left the mode as it was.
+    if changes {
+        float_mode::for_guest(host_float_mode);
+    }
+    answer.map_err(|trap| {
+        object.store().set_pending_trap(trap);
+        HostTrapped
+    })
+}
+
 /// A host function trapped. Its trap is the store's pending one.
 #[derive(Debug)]
 pub struct HostTrapped;
@@ -266,6 +314,53 @@ impl std::fmt::Display for HostTrapped {
 impl std::error::Error for HostTrapped {}
 
 impl Func {
+    /// Calls the host function `object`, which gets raw values.
+    ///
+    /// # Safety
+    /// `object` is the object whose body is `self`; otherwise the contract of [`invoke_raw_host`].
+    #[inline(always)]
+    pub unsafe fn invoke_raw(&self, object: &Object, values: *mut Raw) -> Result<(), Handle> {
+        // SAFETY: the contract says that this is such a function.
+        let Implementation::RawHost(callback, env) = &self.implementation else {
+            unsafe { std::hint::unreachable_unchecked() }
+        };
+        // SAFETY: C passed the callback when it made the function, and says that it keeps to the type.
+        match NonNull::new(unsafe { callback(env.pointer, values) }) {
+            None => Ok(()),
+            // SAFETY: the callback has given up the trap's handle.
+            Some(trap) => Err(unsafe { taken_trap(object.store(), &self.ty, &mut [], trap) }),
+        }
+    }
+
+    /// Calls the host function `object`, which gets raw values, with arguments that have their kinds.
+    ///
+    /// # Safety
+    /// As for [`Func::invoke`].
+    #[inline(never)]
+    unsafe fn invoke_raw_by_values(
+        &self,
+        object: &Object,
+        args: &ValVec,
+        results: &mut [MaybeUninit<Val>],
+    ) -> Result<(), Handle> {
+        with_room(args.size.max(results.len()), |values| {
+            // SAFETY: the arguments fit the function's type, whose types are numbers if there are such values, so their
+            // bits can be read; `values` has a place for each of them and each result.
+            unsafe {
+                for ((slot, arg), kind) in values.iter_mut().zip(args.values()).zip(&self.ty.param_kinds) {
+                    slot.write(Raw::of_bits(*kind, arg.bits(false)));
+                }
+                // What the callback does not write is zero.
+                values[args.size..].iter_mut().for_each(|slot| _ = slot.write(Raw { u64: 0 }));
+                self.invoke_raw(object, values.as_mut_ptr().cast())?;
+                for ((slot, value), kind) in results.iter_mut().zip(values).zip(&self.ty.result_kinds) {
+                    Val::write_bits(slot, *kind, value.assume_init_ref().bits(*kind));
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Calls the host function `object`.
     ///
     /// # Safety
@@ -278,7 +373,11 @@ impl Func {
         results: &mut [MaybeUninit<Val>],
         only_i32: bool,
     ) -> Result<(), Handle> {
-        // SAFETY: the contract says that this is a host function.
+        if !NUMERIC && self.is_raw_host() {
+            // SAFETY: the contract is the same.
+            return unsafe { self.invoke_raw_by_values(object, args, results) };
+        }
+        // SAFETY: the contract says that this is a host function, and of which kind.
         let Implementation::Host(callback, env) = &self.implementation else {
             unsafe { std::hint::unreachable_unchecked() }
         };

@@ -69,6 +69,14 @@ impl<'a> Guest<'a> {
     /// they are used up.
     #[inline(always)]
     pub fn begin(store: &'a Store, most: usize) -> Result<(Guest<'a>, StackLimit), TrapCode> {
+        let begun = Guest::begin_in_default_mode(store, most)?;
+        float_mode::for_guest(&store.host_float_mode);
+        Ok(begun)
+    }
+
+    /// The same for a thread that is in the default floating-point mode.
+    #[inline(always)]
+    pub fn begin_in_default_mode(store: &'a Store, most: usize) -> Result<(Guest<'a>, StackLimit), TrapCode> {
         let here = stack_pointer();
         let place = THREAD.with(|thread| NonNull::from(thread));
         // SAFETY: `THREAD` is the calling thread's and has no destructor, so it lives as long as the thread.
@@ -87,7 +95,6 @@ impl<'a> Guest<'a> {
         }
         // SAFETY: `THREAD` is used by its own thread only, and no reference into the cell exists.
         unsafe { (*thread.stack.as_ptr()).base = base };
-        float_mode::for_guest(&store.host_float_mode);
         Ok((Guest { store, thread: place, former }, StackLimit { limit, floor }))
     }
 }

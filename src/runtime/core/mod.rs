@@ -3,6 +3,7 @@
 
 pub mod arity;
 pub mod backtrace;
+pub mod batch;
 pub mod cache;
 pub mod caller;
 pub mod config;

@@ -157,6 +157,31 @@ fn pointer(object: Option<Handle>) -> *mut Object {
     object.map_or(std::ptr::null_mut(), Handle::into_raw)
 }
 
+/// A value without its kind, in the layout of `wasmrt_raw_t`. A vector is in little-endian order, a narrower value at the
+/// beginning.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub union Raw {
+    pub u32: u32,
+    pub u64: u64,
+    pub v128: [u8; 16],
+}
+
+impl Raw {
+    #[inline(always)]
+    pub fn of_bits(kind: ValKind, bits: u64) -> Raw {
+        if kind.is_narrow() && cfg!(target_endian = "big") { Raw { u32: bits as u32 } } else { Raw { u64: bits } }
+    }
+
+    /// # Safety
+    /// The value is of this kind, which is a number's.
+    #[inline(always)]
+    pub unsafe fn bits(&self, kind: ValKind) -> u64 {
+        // SAFETY: the contract says which field was written.
+        unsafe { if kind.is_narrow() { self.u32.into() } else { self.u64 } }
+    }
+}
+
 /// A `wasm_val_vec_t`: the arguments and results of callbacks.
 #[repr(C)]
 pub struct ValVec {

@@ -51,12 +51,14 @@ fn instances(text: &str, imports: u64, of_a_store: u64) -> Floor {
 
 pub fn prepare(row: &str, parameter: u64) -> Option<Floor> {
     Some(match row {
-        "call_nothing" => call::<(), ()>(CALL_NOTHING, |_| ()),
-        "call_i32" => call::<i32, i32>(CALL_I32, |i| i as i32),
-        "call_mixed" => call::<(i32, i64, f32, f64), i64>(CALL_MIXED, |i| (i as i32, i as i64, 1.5, 2.5)),
+        "call_nothing" | "unchecked_nothing" => call::<(), ()>(CALL_NOTHING, |_| ()),
+        "call_i32" | "unchecked_i32" => call::<i32, i32>(CALL_I32, |i| i as i32),
+        "call_mixed" | "unchecked_mixed" => call::<(i32, i64, f32, f64), i64>(CALL_MIXED, |i| (i as i32, i as i64, 1.5, 2.5)),
         "call_pair" => call::<(), (i32, i64)>(CALL_PAIR, |_| ()),
         "callback_nothing" => callback(CALLBACK_NOTHING, |store| Func::wrap(store, |_: Caller<'_, ()>| {})),
-        "callback_i32" => callback(CALLBACK_I32, |store| Func::wrap(store, |_: Caller<'_, ()>, n: i32| n.wrapping_add(1))),
+        "callback_i32" | "unchecked_callback_i32" => {
+            callback(CALLBACK_I32, |store| Func::wrap(store, |_: Caller<'_, ()>, n: i32| n.wrapping_add(1)))
+        }
         "global_get" | "global_set" | "memory_data" | "table_get" | "table_set" => {
             let Objects { mut store, instance } = objects(OBJECTS, None);
             let global = instance.get_global(&store, "global").unwrap();

@@ -2,7 +2,7 @@
 
 use crate::*;
 use std::hint::black_box;
-use wasmtime::{Caller, Engine, Func, Instance, Linker, Module, Store, Val, ValRaw};
+use wasmtime::{Caller, Engine, Func, FuncType, Instance, Linker, Module, Store, Val, ValRaw, ValType};
 
 struct Objects {
     store: Store<()>,
@@ -58,14 +58,26 @@ fn instances(text: &str, imports: u64, of_a_store: u64) -> Floor {
 
 pub fn prepare(row: &str, parameter: u64) -> Option<Floor> {
     Some(match row {
-        "call_nothing" => call::<0>(CALL_NOTHING, |_| []),
-        "call_i32" => call(CALL_I32, |i| [ValRaw::i32(i as i32)]),
-        "call_mixed" => call(CALL_MIXED, |i| {
+        "call_nothing" | "unchecked_nothing" => call::<0>(CALL_NOTHING, |_| []),
+        "call_i32" | "unchecked_i32" => call(CALL_I32, |i| [ValRaw::i32(i as i32)]),
+        "call_mixed" | "unchecked_mixed" => call(CALL_MIXED, |i| {
             [ValRaw::i32(i as i32), ValRaw::i64(i as i64), ValRaw::f32(1.5f32.to_bits()), ValRaw::f64(2.5f64.to_bits())]
         }),
         "call_pair" => call(CALL_PAIR, |_| [ValRaw::i32(0), ValRaw::i64(0)]),
         "callback_nothing" => callback(CALLBACK_NOTHING, |store| Func::wrap(store, |_: Caller<'_, ()>| {})),
         "callback_i32" => callback(CALLBACK_I32, |store| Func::wrap(store, |_: Caller<'_, ()>, n: i32| n.wrapping_add(1))),
+        "unchecked_callback_i32" => callback(CALLBACK_I32, |store| {
+            let i32 = || std::iter::once(ValType::I32);
+            let ty = FuncType::new(store.engine(), i32(), i32());
+            // SAFETY: the closure reads and writes values of this type.
+            unsafe {
+                Func::new_unchecked(store, ty, |_, values| {
+                    let number = values[0].assume_init_ref().get_i32();
+                    values[0].write(ValRaw::i32(number.wrapping_add(1)));
+                    Ok(())
+                })
+            }
+        }),
         "global_get" | "global_set" | "memory_data" | "table_get" | "table_set" => {
             let Objects { mut store, instance } = objects(OBJECTS, None);
             let global = instance.get_global(&mut store, "global").unwrap();

@@ -12,9 +12,11 @@ mod traps;
 use self::index::Index;
 use self::lifetime::Lifetime;
 pub use self::lifetime::{Running, StoreHandle};
+use super::batch;
 use super::caller::Calling;
 use super::engine::Engine;
 use super::engine_traits::{self, Entity};
+use super::entry::{RawEntry, enter_raw_any};
 use super::instance::Birth;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
@@ -47,7 +49,10 @@ pub struct StoreData {
     limits: StoreLimits,
     /// Only for stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
+    /// How C calls functions with raw values.
+    pub(super) raw_entry: RawEntry,
     fuel: fuel::Account,
+    pub(super) call_loops: batch::StoreLoops,
     /// A number that changes whenever a memory may have grown.
     pub(super) memory_growths: Cell<usize>,
     /// The host's floating-point mode while a guest runs in another mode; otherwise the default mode.
@@ -78,6 +83,7 @@ impl Store {
                 return Err(error);
             }
         };
+        let raw_entry = if supervisor.is_some() { enter_raw_any } else { backend.raw_entry() };
         let data = StoreData {
             backend,
             engine,
@@ -90,7 +96,9 @@ impl Store {
             data: Cell::new(HostData::NONE),
             limits: StoreLimits::default(),
             supervisor,
+            raw_entry,
             fuel: fuel::Account::default(),
+            call_loops: batch::StoreLoops::default(),
             memory_growths: Cell::new(0),
             host_float_mode: Cell::default(),
         };

@@ -36,6 +36,7 @@ impl Store {
                 }
             },
         };
+        let frames = self.call_loops.without_their_frames(frames);
         self.pass_on(trap, |body| {
             body.set_frames(|| backtrace::locate(self, frames, origin.map(|(instance, _)| instance)));
         })
