@@ -7,6 +7,10 @@
 #include <unistd.h>
 
 wasm_functions_t wasm;
+wasmrt_functions_t wasmrt;
+wasmtime_functions_t wasmtime;
+wasmtime_wasi_functions_t wasmtime_wasi;
+bool has_wasmtimes_wasi;
 void *(*floor_prepare)(const char *row, uint64_t parameter);
 void (*floor_run)(void *prepared, uint64_t count);
 
@@ -35,6 +39,16 @@ void load(const library_t *library) {
   }
 #define RESOLVE(name) resolve(handle, "wasm_" #name, &wasm.name);
   FUNCTIONS(RESOLVE)
+#undef RESOLVE
+#define RESOLVE(name) resolve(handle, "wasmrt_" #name, &wasmrt.name);
+  WASMRT_FUNCTIONS(RESOLVE)
+#undef RESOLVE
+#define RESOLVE(name) resolve(handle, "wasmtime_" #name, &wasmtime.name);
+  WASMTIME_FUNCTIONS(RESOLVE)
+#undef RESOLVE
+#define RESOLVE(name) resolve(handle, "wasi_" #name, &wasmtime_wasi.name);
+  WASMTIME_WASI_FUNCTIONS(RESOLVE)
+  has_wasmtimes_wasi = dlsym(handle, "wasmtime_linker_define_wasi") != NULL;
   if (dlsym(handle, "floor_prepare") != NULL) {
     resolve(handle, "floor_prepare", &floor_prepare);
     resolve(handle, "floor_run", &floor_run);

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include "wasm.h"
+#include "wasmrt.h"
+#include "wasmtime.h"
+#include "wasmrt.h"
 
 // Exit statuses of a process that measures.
 enum {
@@ -24,6 +27,17 @@ enum {
   X(functype_new) X(functype_delete) X(valtype_new) X(valtype_vec_new)                         \
   X(global_get) X(global_set) X(memory_data) X(memory_data_size)                               \
   X(table_get) X(table_set) X(ref_delete)
+
+// Those of wasmrt.h and of wasmtime's own headers, for WASI.
+#define WASMRT_FUNCTIONS(X)                                                                    \
+  X(wat2wasm) X(wasi_config_new) X(wasi_config_file) X(wasi_config_preopen) X(wasi_new)        \
+  X(wasi_imports) X(wasi_start)
+#define WASMTIME_FUNCTIONS(X)                                                                  \
+  X(wat2wasm) X(module_new) X(store_new) X(store_context) X(context_set_wasi) X(linker_new)    \
+  X(linker_define_wasi) X(linker_instantiate) X(instance_export_get) X(func_call)              \
+  X(error_exit_status)
+#define WASMTIME_WASI_FUNCTIONS(X)                                                             \
+  X(config_new) X(config_set_stdout_file) X(config_preopen_dir)
 // clang-format on
 
 #define DECLARE(name) __typeof__(wasm_##name) *name;
@@ -32,7 +46,29 @@ typedef struct {
 } wasm_functions_t;
 #undef DECLARE
 
+#define DECLARE(name) __typeof__(wasmrt_##name) *name;
+typedef struct {
+  WASMRT_FUNCTIONS(DECLARE)
+} wasmrt_functions_t;
+#undef DECLARE
+
+#define DECLARE(name) __typeof__(wasmtime_##name) *name;
+typedef struct {
+  WASMTIME_FUNCTIONS(DECLARE)
+} wasmtime_functions_t;
+#undef DECLARE
+
+#define DECLARE(name) __typeof__(wasi_##name) *name;
+typedef struct {
+  WASMTIME_WASI_FUNCTIONS(DECLARE)
+} wasmtime_wasi_functions_t;
+#undef DECLARE
+
 extern wasm_functions_t wasm;
+extern wasmrt_functions_t wasmrt;
+extern wasmtime_functions_t wasmtime;
+extern wasmtime_wasi_functions_t wasmtime_wasi;
+extern bool has_wasmtimes_wasi;
 
 // A library may measure something other than wasm.h under the names of the rows, as the floors in
 // peers/ do. It then has these two functions, which are NULL otherwise. The first returns NULL if
