@@ -81,8 +81,8 @@ static void call_loop(int32_t count) {
   if (has_wasmtimes_wasi) {
     wasmtime_val_t argument = {.kind = 0, .of = {.i32 = count}};
     wasm_trap_t *trap = NULL;
-    require(wasmtime.func_call(wasmtime.store_context(their_store), &their_loop.of.func, &argument, 1, NULL, 0,
-                               &trap) == NULL);
+    require(wasmtime.func_call(wasmtime.store_context(their_store), &their_loop.of.func, &argument,
+                               1, NULL, 0, &trap) == NULL);
     require(trap == NULL);
   } else {
     wasm_val_t argument = {.kind = WASM_I32, .of = {.i32 = count}};
@@ -102,15 +102,16 @@ void call_wasi(uint64_t count) {
 static void prepare_guest(const char *imports, const char *data, const char *first,
                           const char *body) {
   char text[4096];
-  int length = snprintf(text, sizeof text,
-                        "(module %s\n"
-                        "  (memory (export \"memory\") 4) (data (i32.const 0) \"%s\")\n"
-                        "  (func (export \"loop\") (param $n i32)\n"
-                        "    %s\n"
-                        "    (loop $again\n"
-                        "      (if %s (then unreachable))\n"
-                        "      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))",
-                        imports, data, first, body);
+  int length =
+      snprintf(text, sizeof text,
+               "(module %s\n"
+               "  (memory (export \"memory\") 4) (data (i32.const 0) \"%s\")\n"
+               "  (func (export \"loop\") (param $n i32)\n"
+               "    %s\n"
+               "    (loop $again\n"
+               "      (if %s (then unreachable))\n"
+               "      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))",
+               imports, data, first, body);
   require(length > 0 && (size_t)length < sizeof text);
   wasm_byte_vec_t binary = binary_of(text);
   start(&binary);
@@ -127,8 +128,8 @@ static void prepare_guest(const char *imports, const char *data, const char *fir
   call_loop(1);
 }
 
-#define IMPORT(name, parameters)                                                                   \
-  "(import \"wasi_snapshot_preview1\" \"" name "\" (func $" name " (param " parameters             \
+#define IMPORT(name, parameters)                                                       \
+  "(import \"wasi_snapshot_preview1\" \"" name "\" (func $" name " (param " parameters \
   ") (result i32)))"
 
 void prepare_wasi_clock(uint64_t parameter) {

@@ -42,7 +42,8 @@ wasi_config_t *wasi_config_new(void);
 bool wasi_config_set_stdout_file(wasi_config_t *, const char *path);
 bool wasi_config_preopen_dir(wasi_config_t *, const char *host, const char *guest, bool writable);
 wasmtime_error_t *wasmtime_wat2wasm(const char *text, size_t size, wasm_byte_vec_t *out);
-wasmtime_error_t *wasmtime_module_new(wasm_engine_t *, const uint8_t *, size_t, wasmtime_module_t **);
+wasmtime_error_t *wasmtime_module_new(wasm_engine_t *, const uint8_t *, size_t,
+                                      wasmtime_module_t **);
 wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *data, void (*finalizer)(void *));
 wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *);
 wasmtime_error_t *wasmtime_context_set_wasi(wasmtime_context_t *, wasi_config_t *);
