@@ -21,7 +21,7 @@ export CARGO_TERM_QUIET := true
 
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
-.PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-tools build configure clean
+.PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
 .PHONY: bench bench-guard bench-program
 .NOTPARALLEL:
 
@@ -38,6 +38,7 @@ help:
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
+	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
@@ -147,7 +148,7 @@ test-spec: build
 FUZZ_TIME := 60
 FUZZ_SEED := $(shell date +%s)
 test-fuzz: build
-	@for engine in $(ENGINES); do for fuzzer in api bytes; do for program in tests/fuzzer tests/asan/fuzzer; do \
+	@for engine in $(ENGINES); do for fuzzer in api bytes wasi; do for program in tests/fuzzer tests/asan/fuzzer; do \
 	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
@@ -159,6 +160,14 @@ test-differential: build
 	@echo "-- differential runs"
 	@target/quick/wasmrt-differential --library $(BUILD)/lib/libwasmrt.so --seed $(SEED) --count $(COUNT) \
 	--output $(BUILD)/differences
+
+# What tests/wasi/suite expects, from wasmtime's own WASI again. The package comes from PyPI.
+test-wasi-oracle: build
+	@echo "-- the suite of WASI on wasmtime"
+	@python3 -m pip install --quiet --quiet --disable-pip-version-check --upgrade \
+	--target $(BUILD)/wasi-oracle wasmtime==48.0.0
+	@for program in $(BUILD)/tests/wasi-libc/suite/*.preview1.wasm; do \
+	python3 tests/wasi/suite/suite.py $$program --oracle $(BUILD)/wasi-oracle 2>/dev/null; done
 
 test-tools:
 	@scripts/setup --tests

@@ -90,6 +90,15 @@ char* output_path(const words_t* words, const char* path, const char* extension)
 // Returns an engine on the backend of this name, or on the default one for NULL. Takes `config`.
 wasm_engine_t* new_engine(const words_t* words, wasm_config_t* config, const char* backend);
 
+// Takes the flag that lifts the limits of modules. Returns whether it was there.
+bool take_no_limits(words_t* words);
+
+// Lifts the limits of modules.
+void lift_limits(wasm_config_t* config);
+
+// Ends the program because of the module in the file `path`, for the library's reason.
+_Noreturn void fail_on_module(const char* path);
+
 // Replaces WebAssembly text by the binary. Leaves anything else as it is.
 void text_to_binary(const char* path, wasm_byte_vec_t* bytes);
 

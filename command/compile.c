@@ -7,9 +7,12 @@
 
 int validate_command(words_t* words) {
   const char *backend = NULL, *value;
+  wasm_config_t* config = wasm_config_new();
   while (at_option(words)) {
     if ((value = take_option(words, "--backend")))
       backend = value;
+    else if (take_no_limits(words))
+      lift_limits(config);
     else
       unknown_option(words);
   }
@@ -18,10 +21,10 @@ int validate_command(words_t* words) {
 
   wasm_byte_vec_t bytes;
   read_input(words, path, &bytes);
-  wasm_engine_t* engine = new_engine(words, wasm_config_new(), backend);
+  wasm_engine_t* engine = new_engine(words, config, backend);
   wasm_store_t* store = wasm_store_new(engine);
   text_to_binary(path, &bytes);
-  if (!wasm_module_validate(store, &bytes)) fail("%s: %s", path, reason());
+  if (!wasm_module_validate(store, &bytes)) fail_on_module(path);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
   wasm_byte_vec_delete(&bytes);
@@ -31,6 +34,7 @@ int validate_command(words_t* words) {
 int compile_command(words_t* words) {
   const char *backend = NULL, *output = NULL, *value;
   bool with_fuel = false, with_timeout = false;
+  wasm_config_t* config = wasm_config_new();
   while (at_option(words)) {
     if ((value = take_option(words, "-o")))
       output = value;
@@ -42,6 +46,8 @@ int compile_command(words_t* words) {
       with_fuel = true;
     else if (take_flag(words, "--timeout"))
       with_timeout = true;
+    else if (take_no_limits(words))
+      lift_limits(config);
     else
       unknown_option(words);
   }
@@ -51,7 +57,6 @@ int compile_command(words_t* words) {
 
   wasm_byte_vec_t bytes, artifact;
   read_input(words, path, &bytes);
-  wasm_config_t* config = wasm_config_new();
   wasmrt_config_set_fuel(config, with_fuel);
   wasmrt_config_set_interruption(config, with_timeout);
   wasm_engine_t* engine = new_engine(words, config, backend);

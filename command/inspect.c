@@ -36,11 +36,22 @@ static void print_exports(const wasm_module_t* module) {
   wasm_exporttype_vec_delete(&exports);
 }
 
+static void print_proposals(wasm_engine_t* engine, const wasm_byte_vec_t* binary) {
+  uint64_t proposals;
+  if (!wasmrt_module_required_proposals(engine, binary, &proposals)) fail("%s", reason());
+  for (wasmrt_proposal_t i = 0; i < 64; ++i) {
+    if (proposals >> i & 1) printf("proposal %s\n", wasmrt_proposal_name(i));
+  }
+}
+
 int inspect_command(words_t* words) {
   const char *backend = NULL, *value;
+  bool with_proposals = false;
   while (at_option(words)) {
     if ((value = take_option(words, "--backend")))
       backend = value;
+    else if (take_flag(words, "--proposals"))
+      with_proposals = true;
     else
       unknown_option(words);
   }
@@ -53,6 +64,7 @@ int inspect_command(words_t* words) {
   wasm_store_t* store = wasm_store_new(engine);
   wasm_module_t* module = load_module(store, path, &bytes, false);
   printf("wasi: %s\n", wasi_name(module));
+  if (with_proposals) print_proposals(engine, &bytes);
   print_imports(module);
   print_exports(module);
   wasm_module_delete(module);

@@ -38,21 +38,27 @@ static const struct {
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
      "  --allow-precompiled       take an artifact of 'wasmrt compile', which must be trusted: it\n"
      "                            may hold machine code\n"
+     "  --no-limits               take a module however much it costs to compile\n"
      "\n"
      "All words after FILE belong to the module. The exit status is the module's; 1 if it fails;\n"
      "2 if the command is used wrongly.\n"
      "\n"
-     "A binary or text need not be trusted.\n"},
-    {"inspect", inspect_command, "show what a module imports and exports", "[--backend NAME] FILE",
+     "Compiled modules are kept in the directory that the environment variable WASMRT_CACHE_DIR\n"
+     "names, if it does, and start faster the next time.\n"
+     "\n"
+     "A binary or text need not be trusted, except with --no-limits.\n"},
+    {"inspect", inspect_command, "show what a module imports and exports", "[OPTIONS] FILE",
      "Shows which WASI a module needs, then its imports and exports with their types, one in each\n"
      "line. Does not run it.\n"
      "\n"
-     "  --backend NAME            the engine: 'wasmrt backends' lists them\n"},
-    {"validate", validate_command, "check whether a module is valid", "[--backend NAME] FILE",
+     "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
+     "  --proposals               show which proposals of WebAssembly it needs as well\n"},
+    {"validate", validate_command, "check whether a module is valid", "[OPTIONS] FILE",
      "Checks whether a module is valid. Prints nothing if it is; otherwise says what is wrong and\n"
      "exits with 1.\n"
      "\n"
-     "  --backend NAME            the engine, which decides what it supports\n"},
+     "  --backend NAME            the engine, which decides what it supports\n"
+     "  --no-limits               take a module however much it costs to compile\n"},
     {"compile", compile_command, "compile a module ahead of time", "[OPTIONS] FILE",
      "Compiles a module and writes an artifact, which 'wasmrt run --allow-precompiled' takes in\n"
      "place of the module and starts faster. It works with the version and the engine that made "
@@ -63,7 +69,8 @@ static const struct {
      "                            directory\n"
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
      "  --fuel                    make an artifact for 'run --fuel'\n"
-     "  --timeout                 make an artifact for 'run --timeout'\n"},
+     "  --timeout                 make an artifact for 'run --timeout'\n"
+     "  --no-limits               take a module however much it costs to compile\n"},
     {"backends", backends_command, "list the engines and what they support", "",
      "Lists the engines that the library has: the name and version of each, which settings of\n"
      "wasmrt.h it has, and which proposals of WebAssembly. The first is the default; the\n"

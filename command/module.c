@@ -74,6 +74,24 @@ wasm_engine_t* new_engine(const words_t* words, wasm_config_t* config, const cha
   return engine;
 }
 
+bool take_no_limits(words_t* words) {
+  return take_flag(words, "--no-limits");
+}
+
+void lift_limits(wasm_config_t* config) {
+  for (wasmrt_module_limit_t limit = 0; wasmrt_config_set_module_limit(config, limit, UINT64_MAX);)
+    ++limit;
+}
+
+void fail_on_module(const char* path) {
+  const char* message = reason();
+  // The library names its function, and the command its option.
+  const char* advice = strstr(message, "; wasmrt_config_set_module_limit");
+  if (!advice) fail("%s: %s", path, message);
+  fail("%s: %.*s; --no-limits accepts it, if it can be trusted", path, (int)(advice - message),
+       message);
+}
+
 static bool is_text(const wasm_byte_vec_t* bytes) {
   size_t first = bytes->size >= 3 && memcmp(bytes->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
   while (first < bytes->size && strchr(" \t\r\n", bytes->data[first]) && bytes->data[first])
@@ -104,6 +122,6 @@ wasm_module_t* load_module(wasm_store_t* store, const char* path, wasm_byte_vec_
          path);
   wasm_module_t* module =
       artifact ? wasm_module_deserialize(store, bytes) : wasm_module_new(store, bytes);
-  if (!module) fail("%s: %s", path, reason());
+  if (!module) fail_on_module(path);
   return module;
 }

@@ -9,7 +9,7 @@
 typedef struct settings_t {
   const char* backend;
   const char* invoke;
-  bool allow_precompiled;
+  bool allow_precompiled, no_limits;
   bool has_fuel, has_timeout, has_max_memory;
   uint64_t fuel, timeout, max_memory;
 } settings_t;
@@ -78,6 +78,8 @@ static settings_t read_options(words_t* words, wasmrt_wasi_config_t* wasi) {
                   value);
     } else if (take_flag(words, "--allow-precompiled")) {
       settings.allow_precompiled = true;
+    } else if (take_no_limits(words)) {
+      settings.no_limits = true;
     } else {
       unknown_option(words);
     }
@@ -90,6 +92,7 @@ static wasm_store_t* new_store(const words_t* words, const settings_t* settings)
   if ((settings->has_fuel && !wasmrt_config_set_fuel(config, true)) ||
       (settings->has_timeout && !wasmrt_config_set_interruption(config, true)))
     fail("%s", reason());
+  if (settings->no_limits) lift_limits(config);
   wasm_engine_t* engine = new_engine(words, config, settings->backend);
   wasm_store_t* store = wasm_store_new(engine);
   wasm_engine_delete(engine); // the store keeps it

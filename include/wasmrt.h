@@ -254,12 +254,38 @@ WASM_API_EXTERN const char *wasmrt_proposal_name(wasmrt_proposal_t proposal);
 //
 // These are off by default, because they make code slower: docs/wasmrt.md says by how much.
 
+// Returns what one instruction costs. `opcode` is its number in the binary format: one byte, or a
+// prefix and a number, such as 0xfc0008 for `memory.init`.
+typedef uint64_t (*wasmrt_cost_callback_t)(void *env, uint32_t opcode);
+
 // Makes WebAssembly consume fuel: see `wasmrt_store_set_fuel`.
 WASM_API_EXTERN bool wasmrt_config_set_fuel(wasm_config_t *config, bool enabled);
 
 // Allows running WebAssembly to be stopped: see `wasmrt_store_set_timeout`,
 // `wasmrt_store_set_call_timeout` and `wasmrt_interrupt_new`.
 WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool enabled);
+
+// Gives each instance `points`, which its instructions use up, at costs that the program chooses.
+// Fuel is less work, and its costs are fixed. Fails if it was called for the configuration before.
+//
+// Modules are changed for it, and take more time to compile and to run. Each has two more exports,
+// mutable globals of the instance: `wasmrt_points`, an i64, has the points that are left, and may
+// be set. Instructions are paid for before they run, all up to the next branch, call, or end of a
+// block together. If there are not enough points, `wasmrt_points_exhausted`, an i32, becomes 1,
+// and the guest traps with `WASMRT_TRAP_UNREACHABLE`. Offsets of frames and in debug information
+// are those of the changed module.
+//
+// `cost` is called with `env` for each instruction of each module that is made, on the thread that
+// makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
+// neither the configuration nor the engine needs it any more; at once if this function fails.
+// Serialized modules are metered as they were compiled: an engine with metering refuses those that
+// are not.
+WASM_API_EXTERN
+bool wasmrt_config_set_metering(wasm_config_t *config,
+                                uint64_t points,
+                                wasmrt_cost_callback_t cost,
+                                void *env,
+                                void (*finalizer)(void *arg1));
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: stack and memories
@@ -412,6 +438,41 @@ WASM_API_EXTERN
 bool wasmrt_config_set_cache(wasm_config_t *config,
                              const char *directory,
                              uint64_t max_bytes);
+
+// -------------------------------------------------------------------------------------------------
+// Configuration: modules changed on their way in
+
+// Makes another module of `binary`.
+//
+// Returns true and sets `*out` to the new binary, own, which must not share memory with `binary`;
+// or leaves `*out` empty to keep the module as it is. Or returns false and may set `*message` to
+// the reason, own. Both are empty at first, and the library deletes them, whatever the answer.
+//
+// It runs on the thread that makes the module, possibly on several threads at once. It may call
+// the library.
+typedef bool (*wasmrt_transform_callback_t)(void *env,
+                                            const wasm_byte_vec_t *binary,
+                                            wasm_byte_vec_t *out,
+                                            wasm_message_t *message);
+
+// Adds a function that changes each module before it is validated and compiled: to instrument it,
+// to strip it, or to translate it from another form. Several are called in the order in which they
+// were added, each with the result of the one before.
+//
+// The engine sees the last result only: that is what is validated, compiled, cached, reflected and
+// serialized, and what the offsets in errors and traps refer to. If the callback fails, or the
+// engine refuses what it made, making the module fails with an error of kind
+// `WASMRT_ERROR_COMPILE` that says so. `wasm_module_validate` and `wasmrt_module_precompile` call
+// it as well; `wasm_module_deserialize` does not. The first function may get any bytes at all, not
+// only modules.
+//
+// `finalizer`, unless NULL, is called once with `env` when the configuration and the engine made
+// of it are gone; at once if this fails.
+WASM_API_EXTERN
+bool wasmrt_config_push_transform(wasm_config_t *config,
+                                  wasmrt_transform_callback_t callback,
+                                  void *env,
+                                  void (*finalizer)(void *env));
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: limits on modules

@@ -62,6 +62,7 @@ fn record_in(function: &str, mut error: Error) {
             Advice::Compile => "; compile it with wasm_module_new instead",
             Advice::Deserialize => "; load it with wasm_module_deserialize instead",
             Advice::ConvertText => "; convert it with wasmrt_wat2wasm first",
+            Advice::RaiseModuleLimit => "; wasmrt_config_set_module_limit raises it, for modules that can be trusted",
             Advice::ConfigureFuel => "; call wasmrt_config_set_fuel on the configuration before the engine is made",
         });
     }

@@ -351,21 +351,23 @@ pub fn fd_seek(call: Call, fd: u32, offset: u64, from: u32, out: u32, version: V
     let descriptor = call.descriptor(fd)?;
     call.memory().range(out, 8)?;
     let from = whence(from, version)?(offset as i64)?;
-    let position = seek(&descriptor, rights::FD_SEEK, from)?;
+    let position = seek(&descriptor, from)?;
     Ok(call.memory().write_u64(out, position)?)
 }
 
 pub fn fd_tell(call: Call, fd: u32, out: u32) -> Answer {
     let descriptor = call.descriptor(fd)?;
     call.memory().range(out, 8)?;
-    let position = seek(&descriptor, rights::FD_TELL, SeekFrom::Current(0))?;
+    let position = seek(&descriptor, SeekFrom::Current(0))?;
     Ok(call.memory().write_u64(out, position)?)
 }
 
-fn seek(descriptor: &Descriptor, right: u64, to: SeekFrom) -> Result<u64, Errno> {
+fn seek(descriptor: &Descriptor, to: SeekFrom) -> Result<u64, Errno> {
+    // To tell is to seek nowhere, and the right to seek is one to do that.
+    let tells = to == SeekFrom::Current(0) && descriptor.has(rights::FD_TELL);
     match &descriptor.kind {
         Kind::Directory(_) | Kind::Virtual(_) => Err(Errno::BadF),
-        Kind::File(file) if descriptor.has(right) => Ok(rustix::fs::seek(file, to)?),
+        Kind::File(file) if tells || descriptor.has(rights::FD_SEEK) => Ok(rustix::fs::seek(file, to)?),
         _ => Err(Errno::SeekPipe),
     }
 }

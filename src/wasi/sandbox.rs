@@ -184,7 +184,9 @@ pub fn create_directory(dir: &File, path: &str) -> Result<()> {
 }
 
 pub fn remove_directory(dir: &File, path: &str) -> Result<()> {
-    Ok(cap::remove_dir(dir, Path::new(path))?)
+    // cap-primitives takes `name/` for `name/.`, which cannot be removed.
+    let name = path.trim_end_matches('/');
+    Ok(cap::remove_dir(dir, Path::new(if name.is_empty() { path } else { name }))?)
 }
 
 pub fn remove_file(dir: &File, path: &str) -> Result<()> {

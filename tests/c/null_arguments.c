@@ -578,6 +578,10 @@ TEST(traps_and_errors_of_null) {
   GARBAGE(name);
   CHECK_LEAVES_ERROR(wasmrt_frame_module_name(NULL, &name));
   CHECK_EMPTY(name);
+  GARBAGE(name);
+  CHECK_LEAVES_ERROR(wasmrt_module_name(NULL, &name));
+  CHECK_EMPTY(name);
+  wasmrt_module_name(NULL, NULL);
   wasmrt_frame_func_name(NULL, NULL);
   wasmrt_frame_module_name(NULL, NULL);
   CHECK(!wasmrt_last_error_offset(NULL));

@@ -1,6 +1,7 @@
 // WASI preview 1: every function in success and in its errors, and the C interface around it.
 #include "wasi.h"
 
+#include <limits.h>
 #include <sys/wait.h>
 
 // ------------------------------------------------------------------------------------------------
@@ -627,6 +628,13 @@ TEST(directories_are_made_listed_and_changed) {
   CHECK_INT(P(path_unlink_file, 3, "d"), E_ISDIR);
   CHECK_INT(P(path_create_directory, 3, "e"), OK);
   CHECK_INT(P(path_remove_directory, 3, "e"), OK);
+  CHECK_INT(P(path_create_directory, 3, "e"), OK);
+  CHECK_INT(SYMLINK("e", 3, "to-e"), OK);
+  CHECK_INT(P(path_remove_directory, 3, "to-e/"), E_NOTDIR);
+  CHECK_INT(P(path_remove_directory, 3, "moved/"), E_NOENT);
+  CHECK_INT(P(path_remove_directory, 3, "/"), E_PERM);
+  CHECK_INT(P(path_remove_directory, 3, "e//"), OK);
+  CHECK_INT(P(path_unlink_file, 3, "to-e"), OK);
   // What a directory is not.
   CHECK_INT(guest_read(g, dir, 10), E_BADF);
   CHECK_INT(guest_write(g, dir, "x"), E_BADF);
@@ -729,6 +737,14 @@ TEST(rights_can_be_given_up_and_not_taken) {
   CHECK_INT(guest_write(g, fd, "x"), E_BADF);
   CHECK_INT(W(fd_fdstat_set_rights, fd, rights, 0), E_NOTCAPABLE);
   CHECK_INT(W(fd_fdstat_set_rights, 99, 0, 0), E_BADF);
+  // To seek is also to tell, and to tell is also to seek nowhere.
+  CHECK_INT(W(fd_seek, fd, 0, 1, OUT), OK);
+  fd = guest_opened(g, 3, "file", 0, RIGHT_READ);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, 1 << 2, 0), OK);
+  CHECK_INT(W(fd_tell, fd, OUT), OK);
+  CHECK_INT(W(fd_fdstat_set_rights, fd, 0, 0), OK);
+  CHECK_INT(W(fd_tell, fd, OUT), E_SPIPE);
+  CHECK_INT(W(fd_seek, fd, 0, 1, OUT), E_SPIPE);
   CHECK_INT(W(fd_fdstat_set_rights, 3, base, inheriting & ~RIGHT_WRITE), OK);
   CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_RW), E_NOTCAPABLE);
   CHECK_INT(guest_open(g, 3, "file", 0, RIGHT_READ), OK);
@@ -942,6 +958,97 @@ TEST(a_million_subscriptions_are_refused) {
   // As many as there is room for.
   CHECK_INT(W(poll_oneoff, 0, 0, 64 * 65536 / 48, OUT), E_INVAL);
   guest_delete(g);
+}
+
+// In a memory of 4 GiB, all lengths that a guest can name are inside.
+TEST(lengths_that_are_inside_a_large_memory_cost_nothing_either) {
+  if (under_valgrind()) return;
+  char directory[256];
+  scratch(directory);
+  host_write(in(directory, "file"), "text");
+  wasm_config_t* configuration = wasm_config_new();
+  CHECK(wasmrt_config_set_interruption(configuration, true));
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  CHECK(wasmrt_wasi_config_capture(config, WASMRT_WASI_STDOUT, 100));
+  CHECK(wasmrt_wasi_config_stdin_bytes(config, "input", 5));
+  CHECK(wasmrt_wasi_config_preopen(config, directory, "/w", WASMRT_WASI_READ_WRITE));
+  guest_t guest = guest_with(wasm_engine_new_with_config(configuration), config,
+                             "wasi_snapshot_preview1", 65536),
+          *g = &guest;
+  CHECK_INT(wasm_memory_size(g->memory), 65536);
+  // Paths.
+  int64_t all = UINT32_MAX;
+  CHECK_INT(W(path_open, 3, 1, 0, all, 0, RIGHT_READ, 0, 0, OUT), E_NAMETOOLONG);
+  CHECK_INT(W(path_open, 3, 1, 0, 4096, 0, RIGHT_READ, 0, 0, OUT), E_NAMETOOLONG);
+  CHECK_INT(W(path_filestat_get, 3, 0, 0, all, OUT), E_NAMETOOLONG);
+  CHECK_INT(W(path_filestat_set_times, 3, 0, 0, all, 0, 0, 1), E_NAMETOOLONG);
+  CHECK_INT(W(path_create_directory, 3, 0, all), E_NAMETOOLONG);
+  CHECK_INT(W(path_remove_directory, 3, 0, all), E_NAMETOOLONG);
+  CHECK_INT(W(path_unlink_file, 3, 0, all), E_NAMETOOLONG);
+  CHECK_INT(W(path_readlink, 3, 0, all, 0, all, OUT), E_NAMETOOLONG);
+  int64_t size = guest_text(g, PATH, "file");
+  CHECK_INT(W(path_rename, 3, 0, all, 3, PATH, size), E_NAMETOOLONG);
+  CHECK_INT(W(path_rename, 3, PATH, size, 3, 0, all), E_NAMETOOLONG);
+  CHECK_INT(W(path_link, 3, 0, 0, all, 3, PATH, size), E_NAMETOOLONG);
+  CHECK_INT(W(path_link, 3, 0, PATH, size, 3, 0, all), E_NAMETOOLONG);
+  CHECK_INT(W(path_symlink, 0, all, 3, PATH, size), E_NAMETOOLONG);
+  CHECK_INT(W(path_symlink, PATH, size, 3, 0, all), E_NAMETOOLONG);
+  // Buffers: as many as there is room for, and one that is all of the memory.
+  CHECK_INT(W(fd_write, 1, DATA, UINT32_MAX / 8 - DATA / 8, OUT), OK);
+  CHECK_INT(W(fd_write, 1, DATA, UINT32_MAX / 8 + 1, OUT), E_FAULT);
+  guest_vector(g, 0, UINT32_MAX);
+  CHECK_INT(W(fd_write, 1, VECTORS, 1, OUT), OK);
+  CHECK_INT(guest_u32(g, OUT), 100);
+  guest_vector(g, DATA, UINT32_MAX - DATA);
+  CHECK_INT(W(fd_read, 0, VECTORS, 1, OUT), OK);
+  CHECK(guest_has(g, "input"));
+  int64_t fd = guest_opened(g, 3, "file", 0, RIGHT_READ);
+  CHECK_INT(W(fd_read, fd, VECTORS, 1, OUT), OK);
+  CHECK(guest_has(g, "text"));
+  CHECK_INT(W(fd_pread, fd, VECTORS, 1, 2, OUT), OK);
+  CHECK(guest_has(g, "xt"));
+  CHECK_INT(W(fd_readdir, 3, DATA, UINT32_MAX - DATA, 0, OUT), OK);
+  CHECK(guest_u32(g, OUT) > 24 && guest_u32(g, OUT) < 4096);
+  CHECK_INT(SYMLINK("file", 3, "link"), OK);
+  CHECK_INT(READLINK(3, "link", UINT32_MAX - DATA), OK);
+  CHECK(guest_has(g, "file"));
+  CHECK_INT(W(fd_prestat_dir_name, 3, OUT, UINT32_MAX - OUT), OK);
+  // Things to wait for.
+  CHECK_INT(W(poll_oneoff, 0, 0, 1000000, OUT), E_INVAL);
+  CHECK_INT(W(poll_oneoff, 0, 0, UINT32_MAX / 48, OUT), E_INVAL);
+  // Random bytes for all of it take long: until the time is over.
+  CHECK(wasmrt_store_set_call_timeout(g->store, 20 * 1000000));
+  CHECK_INT(W(random_get, 0, all), -1);
+  CHECK_INT(wasmrt_trap_code(g->trap), WASMRT_TRAP_TIMEOUT);
+  guest_delete(g);
+  remove_tree(directory);
+}
+
+// ------------------------------------------------------------------------------------------------
+// What nobody asked for
+
+TEST(nothing_is_given_unasked) {
+  for (int root = 0; root < 2; root++) {
+    wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+    if (root) CHECK(wasmrt_wasi_config_virtual_root(config, true));
+    guest_t guest = guest_new(config), *g = &guest;
+    for (int64_t fd = 3 + root; fd < 40; fd++) {
+      CHECK_INT(W(fd_prestat_get, fd, OUT), E_BADF);
+      CHECK_INT(W(fd_fdstat_get, fd, OUT), E_BADF);
+      CHECK_INT(guest_open(g, fd, ".", AS_DIRECTORY, RIGHT_READ), E_BADF);
+    }
+    // A root that has nothing in it leads nowhere.
+    CHECK_INT(guest_open(g, 3, "etc", 0, RIGHT_READ), root ? E_NOENT : E_BADF);
+    CHECK_INT(guest_open(g, 3, "tmp", AS_CREATE, RIGHT_RW), root ? E_NOENT : E_BADF);
+    CHECK_INT(guest_open(g, 3, "..", AS_DIRECTORY, RIGHT_READ), root ? E_PERM : E_BADF);
+    CHECK_INT(W(args_sizes_get, OUT, OUT + 4), OK);
+    CHECK_INT(guest_u64(g, OUT), 0);
+    CHECK_INT(W(environ_sizes_get, OUT, OUT + 4), OK);
+    CHECK_INT(guest_u64(g, OUT), 0);
+    CHECK_INT(guest_read(g, 0, 10), OK);
+    CHECK(guest_has(g, ""));
+    guest_delete(g);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -1338,6 +1445,96 @@ TEST(null_is_refused) {
   wasmrt_wasi_config_delete(config);
   wasmrt_wasi_delete(wasi);
   fixture_delete(&fixture);
+}
+
+TEST(callbacks_that_are_refused_are_finalized) {
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  finalized = 0;
+  CHECK_FAILS(!wasmrt_wasi_config_reader(NULL, read_three, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_writer(NULL, WASMRT_WASI_STDOUT, take, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_writer(config, WASMRT_WASI_STDOUT, NULL, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_writer(config, 3, take, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_clock(NULL, 0, fixed_clock, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_clock(config, 0, NULL, NULL, count_finalized));
+  CHECK_FAILS(!wasmrt_wasi_config_random(NULL, no_random, NULL, count_finalized));
+  CHECK_INT(finalized, 7);
+  wasmrt_wasi_config_delete(config);
+}
+
+TEST(what_does_not_fit_is_refused) {
+  wasmrt_wasi_config_t* config = wasmrt_wasi_config_new();
+  int fd = open("/", O_RDONLY | O_DIRECTORY), null = open("/dev/null", O_RDWR);
+  char name[5000];
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = 0;
+  CHECK_FAILS(!wasmrt_wasi_config_preopen(config, "/", name, WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen(config, "/", "\xff", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen(config, "", "/", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen(config, name, "/", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(NULL, fd, "/", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, fd, name, WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, fd, "", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, fd, "/", 0));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, fd, "/", 3));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, INT_MAX, "/", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, INT_MIN, "/", WASMRT_WASI_READ_ONLY));
+  // None of these has taken the name.
+  CHECK(wasmrt_wasi_config_preopen_fd(config, fd, "/", WASMRT_WASI_READ_ONLY));
+  CHECK_FAILS(!wasmrt_wasi_config_preopen_fd(config, fd, "/", WASMRT_WASI_READ_ONLY));
+  for (wasmrt_wasi_stream_t stream = 3; stream != 0; stream = stream == 3 ? UINT32_MAX : 0) {
+    CHECK_FAILS(!wasmrt_wasi_config_inherit(config, stream));
+    CHECK_FAILS(!wasmrt_wasi_config_file(config, stream, "/dev/null", false));
+    CHECK_FAILS(!wasmrt_wasi_config_fd(config, stream, null));
+    CHECK_FAILS(!wasmrt_wasi_config_capture(config, stream, 1));
+  }
+  CHECK_FAILS(!wasmrt_wasi_config_file(config, WASMRT_WASI_STDOUT, "/", false));
+  CHECK_FAILS(!wasmrt_wasi_config_file(config, WASMRT_WASI_STDOUT, "/not/there", false));
+  CHECK_FAILS(!wasmrt_wasi_config_file(config, WASMRT_WASI_STDIN, "", false));
+  CHECK_FAILS(!wasmrt_wasi_config_limit(config, UINT32_MAX, 1));
+  CHECK(wasmrt_wasi_config_limit(config, WASMRT_WASI_LIMIT_DESCRIPTORS, UINT64_MAX));
+  CHECK(wasmrt_wasi_config_limit(config, WASMRT_WASI_LIMIT_FILE_BYTES, UINT64_MAX));
+  CHECK_INT(fcntl(fd, F_GETFD) | fcntl(null, F_GETFD), 0);
+  close(fd);
+  close(null);
+  // And what was refused is not there.
+  guest_t guest = guest_new(config), *g = &guest;
+  CHECK_INT(W(fd_prestat_get, 3, OUT), OK);
+  CHECK_INT(W(fd_prestat_get, 4, OUT), E_BADF);
+  CHECK_INT(guest_write(g, 1, "discarded"), OK);
+  CHECK_FAILS(!wasmrt_wasi_read(g->wasi, WASMRT_WASI_STDOUT, name, 1, &(size_t){0}));
+  CHECK_FAILS(!wasmrt_wasi_read(NULL, WASMRT_WASI_STDOUT, name, 1, &(size_t){0}));
+  guest_delete(g);
+}
+
+TEST(objects_of_other_stores_are_refused) {
+  fixture_t mine = fixture_new(), other = fixture_new();
+  wasmrt_wasi_t* wasi = capturing(mine.store);
+  wasm_module_t* module =
+      module_from_wat(other.store, "(module " EXIT "(func (export \"_start\")))");
+  wasm_extern_vec_t imports;
+  wasmrt_wasi_t* others = capturing(other.store);
+  REQUIRE(wasmrt_wasi_imports(others, module, &imports));
+  wasm_instance_t* instance = instantiate(other.store, module, imports.data, imports.size);
+  int32_t status = 99;
+  wasm_trap_t* trap = wasmrt_wasi_start(wasi, instance, &status);
+  CHECK_TRAP_CONTAINS(trap, "store");
+  CHECK_INT(status, 99);
+  CHECK(!wasmrt_wasi_exit_status(wasi, &status));
+  // Functions of one store for an instance of another.
+  wasm_module_t* here = module_from_wat(mine.store, "(module " EXIT "(func (export \"_start\")))");
+  trap = NULL;
+  CHECK_FAILS(wasm_instance_new(mine.store, here, &imports, &trap) == NULL);
+  wasm_trap_delete(trap);
+  CHECK_NO_TRAP(wasmrt_wasi_start(others, instance, &status));
+  CHECK_INT(status, 0);
+  wasm_extern_vec_delete(&imports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_module_delete(here);
+  wasmrt_wasi_delete(wasi);
+  wasmrt_wasi_delete(others);
+  fixture_delete(&other);
+  fixture_delete(&mine);
 }
 
 TEST(directories_can_be_descriptors) {

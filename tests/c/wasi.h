@@ -118,7 +118,7 @@ typedef struct guest_t {
   wasm_trap_t* trap; // of the last call
 } guest_t;
 
-static inline char* wasi_guest_text(const char* version, size_t rows) {
+static inline char* wasi_guest_text(const char* version, size_t rows, unsigned pages) {
   size_t room = 64 * 1024;
   char* wat = malloc(room);
   size_t used = 0;
@@ -142,15 +142,15 @@ static inline char* wasi_guest_text(const char* version, size_t rows) {
       PUT(pass == 0 ? "))" : ")");
     }
   }
-  PUT("(memory (export \"memory\") %d 64))", PAGES);
+  PUT("(memory (export \"memory\") %u %u))", pages, pages > 64 ? pages : 64);
 #undef PUT
   REQUIRE(used < room);
   return wat;
 }
 
 // Takes ownership of the engine, if one is given, and of the configuration.
-static inline guest_t guest_of(wasm_engine_t* engine, wasmrt_wasi_config_t* config,
-                               const char* version) {
+static inline guest_t guest_with(wasm_engine_t* engine, wasmrt_wasi_config_t* config,
+                                 const char* version, unsigned pages) {
   guest_t guest = {.engine = engine ? engine : wasm_engine_new()};
   REQUIRE(guest.engine);
   guest.store = wasm_store_new(guest.engine);
@@ -159,7 +159,7 @@ static inline guest_t guest_of(wasm_engine_t* engine, wasmrt_wasi_config_t* conf
   wasmrt_wasi_config_delete(config);
   REQUIRE(guest.wasi);
   guest.rows = WASI_ROWS - (strcmp(version, "wasi_unstable") == 0);
-  char* wat = wasi_guest_text(version, guest.rows);
+  char* wat = wasi_guest_text(version, guest.rows, pages);
   guest.module = module_from_wat(guest.store, wat);
   free(wat);
   wasm_extern_vec_t imports;
@@ -171,6 +171,11 @@ static inline guest_t guest_of(wasm_engine_t* engine, wasmrt_wasi_config_t* conf
   guest.memory = wasm_extern_as_memory(guest.exports.data[guest.rows]);
   REQUIRE(guest.memory);
   return guest;
+}
+
+static inline guest_t guest_of(wasm_engine_t* engine, wasmrt_wasi_config_t* config,
+                               const char* version) {
+  return guest_with(engine, config, version, PAGES);
 }
 
 static inline guest_t guest_new(wasmrt_wasi_config_t* config) {

@@ -208,9 +208,9 @@ static size_t read_input(const char* path, uint8_t* input) {
 
 static _Noreturn void usage(void) {
   fputs(
-      "fuzzer [--fuzzer api|bytes] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
+      "fuzzer [--fuzzer api|bytes|wasi] [--seed NUMBER] [--count NUMBER | --seconds NUMBER]\n"
       "     [--directory WHERE_TO_WRITE_WHAT_FAILS]\n"
-      "fuzzer [--fuzzer api|bytes] [--minimize] FILE...\n",
+      "fuzzer [--fuzzer api|bytes|wasi] [--minimize] FILE...\n",
       stderr);
   exit(EXIT_FAILURE);
 }
@@ -247,9 +247,15 @@ int main(int argument_count, char** arguments) {
     if (++i == argument_count) usage();
     const char* value = arguments[i];
     if (strcmp(option, "--fuzzer") == 0) {
-      bool bytes = strcmp(value, "bytes") == 0;
-      options.fuzzer = bytes ? fuzz_bytes : fuzz_api;
-      options.name = bytes ? "bytes" : "api";
+      static const struct {
+        const char* name;
+        fuzzer_t* fuzzer;
+      } fuzzers[] = {{"api", fuzz_api}, {"bytes", fuzz_bytes}, {"wasi", fuzz_wasi}};
+      size_t which = 0;
+      while (which < LENGTH_OF(fuzzers) && strcmp(value, fuzzers[which].name) != 0) which++;
+      if (which == LENGTH_OF(fuzzers)) usage();
+      options.fuzzer = fuzzers[which].fuzzer;
+      options.name = fuzzers[which].name;
     } else if (strcmp(option, "--seed") == 0) {
       options.seed = strtoull(value, NULL, 10);
     } else if (strcmp(option, "--count") == 0) {

@@ -544,12 +544,28 @@ static void run_something(wasm_engine_t* engine, bool fuel) {
   EXPECT_INT(modules_of(engine), 0);
 }
 
+static bool rewrite(void* env, const wasm_byte_vec_t* binary, wasm_byte_vec_t* out,
+                    wasm_message_t* message) {
+  EXPECT_INT(message->size, 0);
+  ++*(unsigned*)env;
+  wasm_byte_vec_copy(out, binary);
+  return true;
+}
+
+static void end_rewriting(void* env) {
+  *(unsigned*)env = 1000;
+}
+
 void step_configuration(void) {
   if (!one_in(run.wasmi ? 2 : 16) || run.depth > 0) return;
   configuration_t it = {.config = wasm_config_new()};
   for (unsigned i = below(5); i > 0; i--) set_option(&it);
+  unsigned rewritten = 0;
+  bool rewrites = one_in(2);
+  if (rewrites) EXPECT(wasmrt_config_push_transform(it.config, rewrite, &rewritten, end_rewriting));
   if (one_in(8)) {
     wasm_config_delete(it.config);
+    EXPECT_INT(rewritten, rewrites ? 1000 : 0);
     return;
   }
   forget_error();
@@ -558,8 +574,13 @@ void step_configuration(void) {
     expect_error(__FILE__, __LINE__, "an engine that cannot be made");
     return;
   }
-  if (!it.elsewhere) run_something(engine, it.fuel);
+  EXPECT_INT(rewritten, 0); // not the module with which an engine is tried
+  if (!it.elsewhere) {
+    run_something(engine, it.fuel);
+    EXPECT_INT(rewritten, rewrites ? 2 : 0); // validated, and made
+  }
   wasm_engine_delete(engine);
+  EXPECT_INT(rewritten, rewrites ? 1000 : 0);
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ int fuzz_api(const uint8_t* data, size_t size);
 // Mutates modules, artifacts and text as the bytes say, and hands them to whoever parses them.
 int fuzz_bytes(const uint8_t* data, size_t size);
 
+// Calls the functions of WASI as the bytes say, in a directory of its own.
+int fuzz_wasi(const uint8_t* data, size_t size);
+
 // ------------------------------------------------------------------------------------------------
 // Input: when it is used up, all numbers are 0 and the sequence ends.
 

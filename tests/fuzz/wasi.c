@@ -48,6 +48,7 @@ static const char* const names[] = {
     "sock_recv",
     "sock_send",
     "sock_shutdown",
+    "sock_accept",
 };
 
 enum { NAMES = LENGTH_OF(names), MAX_PARAMETERS = 9, LAST_ERRNO = 76, OUTPUT = 1000 };

@@ -174,10 +174,13 @@ enum Code {
 impl Engine for WasmtimeEngine {
     fn settings(&self) -> String {
         // The engine's artifacts contain what they were compiled for and with, and the engine refuses those that do
-        // not fit. But of its version it only compares the first number.
+        // not fit. But of its version it only compares the first number, and it has words of its own for fuel and
+        // interruption.
         let mut hasher = DefaultHasher::new();
         wasmtime::ModuleVersionStrategy::WasmtimeVersion.hash(&mut hasher);
-        format!("wasmtime {:016x}", hasher.finish())
+        let fuel = if self.fuel { ", fuel" } else { "" };
+        let interruption = if self.interruption { ", interruption" } else { "" };
+        format!("wasmtime {:016x}{fuel}{interruption}", hasher.finish())
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {

@@ -17,6 +17,11 @@ impl wasm_byte_vec_t {
         wasm_byte_vec_t::joined(bytes, &[])
     }
 
+    /// A vector for C to read, which is not owned.
+    pub fn lent(bytes: &[u8]) -> wasm_byte_vec_t {
+        Vector::from_parts(Parts { size: bytes.len(), data: bytes.as_ptr().cast_mut().cast() })
+    }
+
     /// Two pieces in one vector.
     pub fn joined(head: &[u8], rest: &[u8]) -> wasm_byte_vec_t {
         let size = head.len() + rest.len();

@@ -59,6 +59,8 @@ pub enum Advice {
     ConvertText,
     /// Configure the engine with fuel.
     ConfigureFuel,
+    /// Configure the engine to allow larger modules.
+    RaiseModuleLimit,
 }
 
 impl Deref for Error {

@@ -3,7 +3,7 @@
 
 use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Parser, Payload, TableInit,
@@ -223,7 +223,7 @@ impl ModuleLimits {
                     total.total(),
                     total.reason()
                 );
-                return Err(Error::new(ErrorKind::Limit, message));
+                return Err(Error::new(ErrorKind::Limit, message).with_advice(Advice::RaiseModuleLimit));
             }
         }
         Ok(())
@@ -243,7 +243,7 @@ impl ModuleLimits {
             return Ok(());
         }
         let message = format!("{} {count} {what}, but the engine's configuration allows {allowed}", who());
-        Err(Error::new(ErrorKind::Limit, message))
+        Err(Error::new(ErrorKind::Limit, message).with_advice(Advice::RaiseModuleLimit))
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::cache::{self, Cache};
 use super::engine_traits::Backend;
+use super::module::Transform;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::log;
 use crate::runtime::base::options::{Compiler, Optimization, Options, Profiling, Setting, unsupported};
+use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::ffi::{CStr, c_char};
 
@@ -19,6 +21,8 @@ pub struct Config {
     pub module_limits: ModuleLimits,
     /// `None` if the program leaves it to the environment, `Some(None)` if there is to be none.
     pub cache: Option<Option<Cache>>,
+    pub transforms: Vec<Transform>,
+    pub metering: Option<Metering>,
     /// The environment variables whose settings [`Config::resolve`] has used.
     from_environment: Vec<&'static str>,
 }

@@ -3,9 +3,11 @@
 use super::cache::Cache;
 use super::config::{Config, Registry};
 use super::engine_traits::{self, Backend};
+use super::module::Transform;
 use super::trial;
 use crate::runtime::base::error::{Error, ErrorKind, Result, panic_text};
 use crate::runtime::base::options::Options;
+use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub struct Engine {
     pub options: Options,
     pub module_limits: ModuleLimits,
     pub cache: Option<Cache>,
+    pub transforms: Vec<Transform>,
+    pub metering: Option<Metering>,
     modules: AtomicUsize,
 }
 
@@ -36,7 +40,9 @@ impl Engine {
         let inner = backend.new_engine(&config.options)?;
         let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
         let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
-        Ok(Arc::new(Engine { backend, inner, options, module_limits, cache, modules }))
+        let metering = config.metering.take();
+        let transforms = std::mem::take(&mut config.transforms);
+        Ok(Arc::new(Engine { backend, inner, options, module_limits, cache, transforms, metering, modules }))
     }
 
     /// Makes an engine and tries it, because it may be unable to run anything. That is reported as a refusal of the

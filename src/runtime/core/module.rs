@@ -2,14 +2,14 @@
 
 use super::engine::Engine;
 use super::engine_traits;
-use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::file::{self, Mapped};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::options::{Options, Proposal};
 use crate::runtime::binary::artifact::{self, Contents, Maker};
 use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
-use crate::runtime::binary::preamble;
+use crate::runtime::binary::{metering, preamble};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +22,22 @@ pub struct Module {
     name: Mutex<Option<Box<[u8]>>>,
 }
 
+/// Makes another module of a module's bytes, on any thread; `None` leaves it as it is.
+pub type Transform = Box<dyn Fn(&[u8]) -> Result<Option<Vec<u8>>> + Send + Sync>;
+
 impl Module {
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
+        with_transformed(engine, wasm, |wasm| {
+            let Some(metering) = &engine.metering else {
+                return Module::compile_transformed(engine, wasm);
+            };
+            // What is wrong with a module is said of the original.
+            Module::validate_transformed(engine, wasm)?;
+            Module::compile_transformed(engine, &metering.apply(wasm)?)
+        })
+    }
+
+    fn compile_transformed(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         preamble::check(wasm)?;
         let settings = if engine.cache.is_some() { engine.inner.code_settings() } else { None };
         let (Some(cache), Some(settings)) = (&engine.cache, settings) else {
@@ -93,6 +107,10 @@ impl Module {
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
+        with_transformed(engine, wasm, |wasm| Module::validate_transformed(engine, wasm))
+    }
+
+    fn validate_transformed(engine: &Engine, wasm: &[u8]) -> Result<()> {
         preamble::check(wasm)?;
         engine.module_limits.check(wasm, engine.inner.compiles())?;
         engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
@@ -112,7 +130,7 @@ impl Module {
         // SAFETY: the contract says that the artifact can be trusted, and its envelope says that this version of the
         // library wrote it for an engine with these settings.
         let inner = float_mode::with_default(|| unsafe { engine.inner.deserialize(image, rest) })?;
-        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
+        Module::loaded(engine, inner, outline)
     }
 
     /// Makes a module from a file that [`Module::serialize_to_file`] wrote, whose code is used in place where the
@@ -135,7 +153,17 @@ impl Module {
         // SAFETY: as for `deserialize`, and the contract says that the file stays as it is.
         let load = || unsafe { engine.inner.deserialize_file(&mapped.file, image, rest) };
         let inner = float_mode::with_default(load)?;
-        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
+        Module::loaded(engine, inner, outline)
+    }
+
+    fn loaded(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, outline: &[u8]) -> Result<Arc<Module>> {
+        let declarations = Declarations::parse(outline)?;
+        if engine.metering.is_some() && declarations.export_named(metering::POINTS.as_bytes()).is_none() {
+            let message =
+                "the module was compiled without metering, which this engine is configured with; compile it anew";
+            return Err(Error::new(ErrorKind::Artifact, message));
+        }
+        Ok(Module::new(engine, inner, declarations))
     }
 
     /// Compiles a module from a file.
@@ -148,6 +176,22 @@ impl Module {
         let [image, envelope] = self.serialize()?;
         file::write(path, 0o666, &[&image, &envelope])
     }
+}
+
+/// Calls `body` with what the engine's transforms make of a module.
+fn with_transformed<T>(engine: &Engine, wasm: &[u8], body: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let mut wasm = Cow::Borrowed(wasm);
+    for transform in &engine.transforms {
+        if let Some(changed) = transform(&wasm)? {
+            wasm = Cow::Owned(changed);
+        }
+    }
+    body(&wasm).map_err(|mut error| {
+        if let Cow::Owned(_) = wasm {
+            error.message.insert_str(0, "after the host's transformation of the module: ");
+        }
+        error
+    })
 }
 
 fn in_file(mut error: Error, path: &Path) -> Error {

@@ -32,7 +32,9 @@ fn main() {
         .expect("cargo runs");
     assert!(status.success(), "the library does not build");
 
-    let sources = ["model", "types", "values", "funcs", "modules", "refs", "extension", "fuzz_api", "fuzz_bytes"];
+    let sources = [
+        "model", "types", "values", "funcs", "modules", "refs", "extension", "wasi", "fuzz_api", "fuzz_bytes", "fuzz_wasi",
+    ];
     let mut fuzzers = cc::Build::new();
     for source in sources {
         let file = root.join("tests/fuzz").join(source).with_extension("c");

@@ -27,6 +27,7 @@ pub mod memory;
 pub mod pool;
 pub mod compilation;
 pub mod cache;
+pub mod transform;
 pub mod module_limits;
 
 /// Changes a configuration, and notes which function did: messages about settings that a backend does not support name it.

@@ -1,0 +1,311 @@
+//! Metering by rewriting: each instance gets a number of points, which its instructions use up. Each stretch of code
+//! that runs as a whole is paid for before it runs.
+
+use super::declarations::{import_kind, write_leb128};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::base::types::ExternKind;
+use std::ffi::c_void;
+use wasmparser::{BinaryReader, FromReader, FunctionBody, Operator, Parser, Payload, SectionLimited};
+
+pub type CostCallback = unsafe extern "C" fn(env: *mut c_void, opcode: u32) -> u64;
+
+/// What an engine's instances have, and what it costs to run them.
+pub struct Metering {
+    pub points: u64,
+    pub cost: CostCallback,
+    pub env: HostData,
+}
+
+// SAFETY: C promises that the callback may be called with its environment on any thread.
+unsafe impl Send for Metering {}
+// SAFETY: as above.
+unsafe impl Sync for Metering {}
+
+/// The exports that a metered module has more: how many points are left, and whether they did not suffice.
+pub const POINTS: &str = "wasmrt_points";
+pub const EXHAUSTED: &str = "wasmrt_points_exhausted";
+
+const GLOBALS: u8 = 6;
+const EXPORTS: u8 = 7;
+const CODE: u8 = 10;
+
+/// The order of the sections in a module, by id.
+const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, 8, 9, 12, CODE, 11];
+
+impl Metering {
+    /// Returns a module that counts points, made of a valid one.
+    pub fn apply(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+        self.rewrite(wasm).map_err(|error| {
+            let message = format!("cannot be metered: {} at offset {:#x}", error.message(), error.offset());
+            Error::new(ErrorKind::Compile, message)
+        })
+    }
+
+    fn rewrite(&self, wasm: &[u8]) -> wasmparser::Result<Vec<u8>> {
+        let (mut sections, mut bodies) = (Vec::new(), Vec::new());
+        let (mut globals, mut exports) = (Entries::default(), Entries::default());
+        let mut imported = 0;
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            sections.extend(payload.as_section());
+            match payload {
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        imported += usize::from(import_kind(&import?.ty) == ExternKind::Global);
+                    }
+                }
+                Payload::GlobalSection(section) => globals = Entries::of(&section, wasm),
+                Payload::ExportSection(section) => exports = Entries::of(&section, wasm),
+                Payload::CodeSectionEntry(body) => bodies.push(body),
+                _ => {}
+            }
+        }
+        let first = imported + globals.count;
+        let mut code = Vec::new();
+        write_leb128(&mut code, bodies.len());
+        for body in &bodies {
+            let body = self.body(body, wasm, first)?;
+            write_leb128(&mut code, body.len());
+            code.extend_from_slice(&body);
+        }
+        let added = [(GLOBALS, globals.with(&self.globals())), (EXPORTS, exports.with(&exported(first))), (CODE, code)];
+        let mut added = added.into_iter().filter(|(id, _)| *id != CODE || !bodies.is_empty()).peekable();
+        let mut out = wasm[..8].to_vec();
+        let place = |id: u8| ORDER.iter().position(|other| *other == id);
+        for (id, range) in sections {
+            // Each in its place, also if the original has no such section.
+            while let Some((new, section)) = added.next_if(|(new, _)| place(id) >= place(*new)) {
+                write_section(&mut out, new, &section);
+            }
+            if !matches!(id, GLOBALS | EXPORTS) && (id != CODE || bodies.is_empty()) {
+                write_section(&mut out, id, &wasm[range]);
+            }
+        }
+        added.for_each(|(new, section)| write_section(&mut out, new, &section));
+        Ok(out)
+    }
+
+    fn globals(&self) -> [Vec<u8>; 2] {
+        let mut points = vec![0x7e, 1, 0x42]; // mutable i64, i64.const
+        write_signed(&mut points, self.points as i64);
+        points.push(0x0b);
+        [points, vec![0x7f, 1, 0x41, 0, 0x0b]] // mutable i32, i32.const 0
+    }
+
+    /// Returns a function's body with payments in it. `points` is the index of the first added global.
+    fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize) -> wasmparser::Result<Vec<u8>> {
+        let mut reader = body.get_operators_reader()?;
+        let (mut out, mut copied, mut due) = (Vec::new(), body.range().start, 0u64);
+        while !reader.eof() {
+            let at = reader.original_position();
+            let operator = reader.read()?;
+            let mut bytes = BinaryReader::new(&wasm[at..], at);
+            let opcode = match bytes.read_u8()? {
+                prefix @ 0xfb..=0xfe => u32::from(prefix) << 16 | bytes.read_var_u32()?,
+                opcode => u32::from(opcode),
+            };
+            // SAFETY: C passed the function to be called with this environment, which `self` keeps.
+            let cost = unsafe { (self.cost)(self.env.pointer, opcode) };
+            due = due.saturating_add(cost);
+            if due > 0 && ends_stretch(&operator) {
+                out.extend_from_slice(&wasm[copied..at]);
+                write_payment(&mut out, due, points);
+                (copied, due) = (at, 0);
+            }
+        }
+        out.extend_from_slice(&wasm[copied..body.range().end]);
+        Ok(out)
+    }
+}
+
+/// Whether what follows an instruction may run without it, or not run after it.
+fn ends_stretch(operator: &Operator) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        Loop { .. }
+            | If { .. }
+            | Else
+            | End
+            | Br { .. }
+            | BrIf { .. }
+            | BrTable { .. }
+            | Return
+            | Unreachable
+            | Call { .. }
+            | CallIndirect { .. }
+            | CallRef { .. }
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+            | ReturnCallRef { .. }
+            | BrOnNull { .. }
+            | BrOnNonNull { .. }
+            | BrOnCast { .. }
+            | BrOnCastFail { .. }
+            | TryTable { .. }
+            | Throw { .. }
+            | ThrowRef
+            | Try { .. }
+            | Catch { .. }
+            | CatchAll
+            | Delegate { .. }
+            | Rethrow { .. }
+    )
+}
+
+/// Writes code that takes `due` points, or traps if there are not so many.
+fn write_payment(out: &mut Vec<u8>, due: u64, points: usize) {
+    let global = |out: &mut Vec<u8>, opcode: u8, index: usize| {
+        out.push(opcode);
+        write_leb128(out, index);
+    };
+    let due = |out: &mut Vec<u8>| {
+        out.push(0x42); // i64.const
+        write_signed(out, due as i64);
+    };
+    const GET: u8 = 0x23;
+    const SET: u8 = 0x24;
+    global(out, GET, points);
+    due(out);
+    out.extend_from_slice(&[0x54, 0x04, 0x40, 0x41, 1]); // i64.lt_u, if, i32.const 1
+    global(out, SET, points + 1);
+    out.extend_from_slice(&[0x00, 0x0b]); // unreachable, end
+    global(out, GET, points);
+    due(out);
+    out.push(0x7d); // i64.sub
+    global(out, SET, points);
+}
+
+fn exported(points: usize) -> [Vec<u8>; 2] {
+    [(POINTS, points), (EXHAUSTED, points + 1)].map(|(name, index)| {
+        let mut export = Vec::new();
+        write_leb128(&mut export, name.len());
+        export.extend_from_slice(name.as_bytes());
+        export.push(3); // a global
+        write_leb128(&mut export, index);
+        export
+    })
+}
+
+/// A section that is a list.
+#[derive(Default)]
+struct Entries<'a> {
+    count: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    fn of<T: FromReader<'a>>(section: &SectionLimited<'a, T>, wasm: &'a [u8]) -> Entries<'a> {
+        Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
+    }
+
+    /// Returns the section with more entries.
+    fn with(&self, more: &[Vec<u8>]) -> Vec<u8> {
+        let mut section = Vec::new();
+        write_leb128(&mut section, self.count + more.len());
+        section.extend_from_slice(self.bytes);
+        more.iter().for_each(|entry| section.extend_from_slice(entry));
+        section
+    }
+}
+
+fn write_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
+    out.push(id);
+    write_leb128(out, body.len());
+    out.extend_from_slice(body);
+}
+
+/// Writes a signed number in LEB128.
+fn write_signed(out: &mut Vec<u8>, mut value: i64) {
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        if (value == 0 && low & 0x40 == 0) || (value == -1 && low & 0x40 != 0) {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C" fn one_for_each(_: *mut c_void, _: u32) -> u64 {
+        1
+    }
+
+    /// `local.get` 1, `i32.add` 4, `end` and the prefixed `i32.trunc_sat_f32_s` 1000, others nothing.
+    unsafe extern "C" fn some(_: *mut c_void, opcode: u32) -> u64 {
+        match opcode {
+            0x20 => 1,
+            0x6a => 4,
+            0x0b => 1000,
+            0xfc_0000 => 1000,
+            _ => 0,
+        }
+    }
+
+    fn metered(text: &str, cost: CostCallback) -> Vec<u8> {
+        let wasm = wat::parse_str(text).unwrap();
+        Metering { points: u64::MAX, cost, env: HostData::NONE }.apply(&wasm).unwrap()
+    }
+
+    /// The payments in a module, in order.
+    fn payments(wasm: &[u8]) -> Vec<i64> {
+        let mut found = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let Payload::CodeSectionEntry(body) = payload.unwrap() else { continue };
+            let operators: Vec<_> =
+                body.get_operators_reader().unwrap().into_iter().collect::<wasmparser::Result<_>>().unwrap();
+            found.extend(operators.windows(2).filter_map(|pair| match pair {
+                [Operator::I64Const { value }, Operator::I64LtU] => Some(*value),
+                _ => None,
+            }));
+        }
+        found
+    }
+
+    #[test]
+    fn each_stretch_is_paid_for_before_it_runs() {
+        let text = "(module (func (param i32 i32) (result i32)
+            (if (local.get 0) (then nop) (else nop nop))
+            (loop (br_if 0 (local.get 0)))
+            (i32.add (local.get 0) (local.get 1))))";
+        // local.get, if | nop, else | nop, nop, end | loop | local.get, br_if | end | two local.get, i32.add, end
+        assert_eq!(payments(&metered(text, one_for_each)), [2, 2, 3, 1, 2, 1, 4]);
+        assert_eq!(
+            payments(&metered("(module (func (param i32) (result i32) (i32.add (local.get 0) (local.get 0))))", some)),
+            [1006]
+        );
+        let prefixed = "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))";
+        assert_eq!(payments(&metered(prefixed, some)), [2001]);
+    }
+
+    #[test]
+    fn metered_modules_are_valid_and_keep_what_they_had() {
+        for text in [
+            "(module)",
+            "(module (memory 1) (data \"x\"))",
+            "(module (import \"a\" \"g\" (global i32)) (func (export \"f\") (drop (global.get 0))) (global i32 (i32.const 7)))",
+            "(module (func $f unreachable) (start $f) (table 1 funcref) (elem (i32.const 0) $f))",
+            "(module (func (param i64) block br 0 local.get 0 drop end return nop))",
+            "(module (memory 1) (func (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 0))) (data \"abc\"))",
+        ] {
+            let wasm = metered(text, one_for_each);
+            wasmparser::Validator::new().validate_all(&wasm).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let text = wasm.windows(POINTS.len()).filter(|window| *window == POINTS.as_bytes()).count();
+            assert_eq!(text, 2); // one is the beginning of the other
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        for value in [0, 1, 63, 64, -1, -64, -65, 8191, 8192, i64::MAX, i64::MIN] {
+            let mut bytes = Vec::new();
+            write_signed(&mut bytes, value);
+            assert_eq!(BinaryReader::new(&bytes, 0).read_var_i64().unwrap(), value);
+        }
+    }
+}
