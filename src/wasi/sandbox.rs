@@ -3,6 +3,7 @@
 //! The work is done by cap-primitives: `openat2` with `RESOLVE_BENEATH` and `RESOLVE_NO_MAGICLINKS` where the kernel has it,
 //! otherwise a walk from directory to directory. What leads out is refused with [`Errno::Permission`]: `..` above the
 //! directory, absolute paths, symbolic links with either. The magic links of /proc are refused with it or [`Errno::Loop`].
+//! Only [`stat`] asks the system itself, about names that cannot lead out.
 
 use super::abi::{Errno, FileStat, FileType};
 use cap_primitives::fs::{
