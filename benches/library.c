@@ -8,6 +8,7 @@
 
 wasm_functions_t wasm;
 wasmrt_functions_t wasmrt;
+bool has_wasmrt;
 wasmtime_functions_t wasmtime;
 wasmtime_wasi_functions_t wasmtime_wasi;
 bool has_wasmtimes_wasi;
@@ -41,14 +42,15 @@ void load(const library_t *library) {
   FUNCTIONS(RESOLVE)
 #undef RESOLVE
 #define RESOLVE(name) resolve(handle, "wasmrt_" #name, &wasmrt.name);
+  has_wasmrt = dlsym(handle, "wasmrt_linker_new") != NULL;
   WASMRT_FUNCTIONS(RESOLVE)
 #undef RESOLVE
-#define RESOLVE(name) resolve(handle, "wasmtime_" #name, &wasmtime.name);
+#define RESOLVE(name, ...) resolve(handle, "wasmtime_" #name, &wasmtime.name);
   WASMTIME_FUNCTIONS(RESOLVE)
 #undef RESOLVE
-#define RESOLVE(name) resolve(handle, "wasi_" #name, &wasmtime_wasi.name);
-  WASMTIME_WASI_FUNCTIONS(RESOLVE)
+#define RESOLVE(name, ...) resolve(handle, "wasi_" #name, &wasmtime_wasi.name);
   has_wasmtimes_wasi = dlsym(handle, "wasmtime_linker_define_wasi") != NULL;
+  WASMTIME_WASI_FUNCTIONS(RESOLVE)
   if (dlsym(handle, "floor_prepare") != NULL) {
     resolve(handle, "floor_prepare", &floor_prepare);
     resolve(handle, "floor_run", &floor_run);

@@ -176,18 +176,30 @@ bytes_t module_with_function(const char *parameters, const char *results) {
   return finish(&module);
 }
 
-bytes_t module_with_callback_loop(const char *parameters, const char *results) {
-  module_t module = {0};
-  add_import(&module, "f", add_type(&module, parameters, results));
+static bytes_t callback_loop(module_t *module, const char *name, const char *parameters,
+                             const char *results) {
+  add_import(module, name, add_type(module, parameters, results));
   bytes_t body = {0};
   PUT(&body, LOOP, NO_RESULT);
   for (size_t i = strlen(parameters); i > 0; i--) PUT(&body, LOCAL_GET, 0);
   PUT(&body, CALL, 0);
   for (size_t i = strlen(results); i > 0; i--) PUT(&body, DROP);
   PUT(&body, LOCAL_GET, 0, I32_CONST, 1, I32_SUB, LOCAL_TEE, 0, BR_IF, 0, END);
-  size_t function = add_function(&module, add_type(&module, "i", ""), &body);
-  add_export(&module, "loop", KIND_FUNCTION, function);
-  return finish(&module);
+  size_t function = add_function(module, add_type(module, "i", ""), &body);
+  add_export(module, "loop", KIND_FUNCTION, function);
+  return finish(module);
+}
+
+bytes_t module_with_callback_loop(const char *parameters, const char *results) {
+  module_t module = {0};
+  return callback_loop(&module, "f", parameters, results);
+}
+
+bytes_t module_with_memory_and_callback_loop(void) {
+  module_t module = {0};
+  add_memory(&module, 1);
+  add_export(&module, "memory", KIND_MEMORY, 0);
+  return callback_loop(&module, "import_0", "", "");
 }
 
 bytes_t module_with_imports_and_exports(size_t imports, size_t exports) {

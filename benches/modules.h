@@ -22,6 +22,9 @@ bytes_t module_with_function(const char *parameters, const char *results);
 // -> (): calls the import that many times.
 bytes_t module_with_callback_loop(const char *parameters, const char *results);
 
+// Imports "import_0" () -> () and exports a memory "memory", and "loop" as above.
+bytes_t module_with_memory_and_callback_loop(void);
+
 // Imports `imports` functions () -> () and exports `exports` functions () -> () of its own.
 bytes_t module_with_imports_and_exports(size_t imports, size_t exports);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "extension.h"
 #include "library.h"
 #include "modules.h"
 #include "wasi.h"
@@ -498,6 +499,11 @@ static const row_t rows[] = {
     {"instance_data", 1024, false, 20, prepare_instance_with_data, make_instances},
     {"instance_imports", 100, false, 100, prepare_instance_with_imports,
      make_instances_with_imports},
+    {"link", 100, false, 1000, prepare_link, make_linked},
+    {"prepared", 100, false, 1000, prepare_link, make_prepared},
+    {"export", 100, false, 500, prepare_export, find_export},
+    {"export_at", 100, false, 500, prepare_export_at, get_export_at},
+    {"caller_memory", 0, false, 2000, prepare_caller_memory, call_for_memory},
     {"module", 1, true, 5, prepare_module, compile},
     {"module_medium", 0, true, 0, prepare_module_medium, compile},
     {"module_large", 0, true, 0, prepare_module_large, compile},

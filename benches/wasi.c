@@ -27,7 +27,7 @@ static wasm_byte_vec_t binary_of(const char *text) {
 
 static wasm_instance_t *instance;
 static wasmrt_wasi_t *context;
-static wasmtime_store_t *their_store;
+static void *their_store;
 static wasmtime_instance_t their_instance;
 
 static void start_ours(const wasm_byte_vec_t *binary) {
@@ -47,16 +47,16 @@ static void start_ours(const wasm_byte_vec_t *binary) {
 
 static void start_theirs(const wasm_byte_vec_t *binary) {
   wasm_engine_t *engine = wasm.engine_new();
-  wasmtime_module_t *module;
+  void *module;
   require(wasmtime.module_new(engine, (uint8_t *)binary->data, binary->size, &module) == NULL);
   their_store = wasmtime.store_new(engine, NULL, NULL);
-  wasi_config_t *config = wasmtime_wasi.config_new();
+  void *config = wasmtime_wasi.config_new();
   require(wasmtime_wasi.config_set_stdout_file(config, "/dev/null"));
   require(wasi_directory == NULL ||
           wasmtime_wasi.config_preopen_dir(config, wasi_directory, "/", true));
-  wasmtime_context_t *in = wasmtime.store_context(their_store);
+  void *in = wasmtime.store_context(their_store);
   require(wasmtime.context_set_wasi(in, config) == NULL);
-  wasmtime_linker_t *linker = wasmtime.linker_new(engine);
+  void *linker = wasmtime.linker_new(engine);
   require(wasmtime.linker_define_wasi(linker) == NULL);
   wasm_trap_t *trap = NULL;
   require(wasmtime.linker_instantiate(linker, in, module, &their_instance, &trap) == NULL);
@@ -81,8 +81,8 @@ static void call_loop(int32_t count) {
   if (has_wasmtimes_wasi) {
     wasmtime_val_t argument = {.kind = 0, .of = {.i32 = count}};
     wasm_trap_t *trap = NULL;
-    require(wasmtime.func_call(wasmtime.store_context(their_store), &their_loop.of.func, &argument,
-                               1, NULL, 0, &trap) == NULL);
+    require(wasmtime.func_call(wasmtime.store_context(their_store), &their_loop.of, &argument, 1,
+                               NULL, 0, &trap) == NULL);
     require(trap == NULL);
   } else {
     wasm_val_t argument = {.kind = WASM_I32, .of = {.i32 = count}};
@@ -117,7 +117,7 @@ static void prepare_guest(const char *imports, const char *data, const char *fir
   start(&binary);
   wasm.byte_vec_delete(&binary);
   if (has_wasmtimes_wasi) {
-    wasmtime_context_t *in = wasmtime.store_context(their_store);
+    void *in = wasmtime.store_context(their_store);
     require(wasmtime.instance_export_get(in, &their_instance, "loop", 4, &their_loop));
   } else {
     wasm_extern_vec_t exports;
@@ -279,11 +279,11 @@ static void serve_hello(const library_t *library, int command, int answer) {
   start(&binary);
   int status = 0;
   if (has_wasmtimes_wasi) {
-    wasmtime_context_t *in = wasmtime.store_context(their_store);
+    void *in = wasmtime.store_context(their_store);
     wasm_trap_t *trap = NULL;
     wasmtime_extern_t entry;
     require(wasmtime.instance_export_get(in, &their_instance, "_start", 6, &entry));
-    wasmtime_error_t *error = wasmtime.func_call(in, &entry.of.func, NULL, 0, NULL, 0, &trap);
+    void *error = wasmtime.func_call(in, &entry.of, NULL, 0, NULL, 0, &trap);
     require(error != NULL && wasmtime.error_exit_status(error, &status));
   } else {
     require(wasmrt.wasi_start(context, instance, &status) == NULL);

@@ -547,6 +547,33 @@ WASM_API_EXTERN bool wasmrt_engine_module_count(const wasm_engine_t *engine, siz
 // handle of the engine.
 WASM_API_EXTERN wasm_engine_t *wasmrt_store_engine(const wasm_store_t *store);
 
+// Sets the data of a store to any pointer, for the host's own use: callbacks reach it through
+// `wasmrt_caller_store` and `wasmrt_store_data`.
+//
+// Takes `data`. `finalizer`, unless NULL, is called once with `data`: when other data is set, or
+// when the store is freed, as the last of the store's finalizers and on the thread that frees it.
+// If `store` is NULL or was deleted, it is called at once, and `wasmrt_store_set_data` returns
+// false and sets the last error.
+WASM_API_EXTERN
+bool wasmrt_store_set_data(wasm_store_t *store,
+                           void *data,
+                           void (*finalizer)(void *arg1));
+
+// Returns the data of a store, borrowed; NULL if none was set. Returns NULL and sets the last error
+// for NULL.
+WASM_API_EXTERN void *wasmrt_store_data(const wasm_store_t *store);
+
+// Collects garbage in a store now, rather than when the engine needs room: references that guests
+// no longer hold are released, and finalizers run of what that frees. May be called from a
+// callback.
+//
+// wasmtime collects its heap of structures, arrays and externrefs. wasmi has no collector and keeps
+// externrefs as long as the store: there this does nothing, and returns true. Functions, instances
+// and what they export live as long as the store on every backend.
+//
+// Returns false and sets the last error for NULL, or if the engine cannot allocate what it needs.
+WASM_API_EXTERN bool wasmrt_store_gc(wasm_store_t *store);
+
 // Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL
 // if there is no such export. Sets the last error only if `instance` or `name` is NULL.
 //
@@ -571,12 +598,10 @@ typedef enum wasmrt_module_part_enum {
   WASMRT_MODULE_TABLES = 2,
   WASMRT_MODULE_MEMORIES = 3,
   WASMRT_MODULE_TAGS = 4,
-  WASMRT_MODULE_IMPORTS = 5,
-  WASMRT_MODULE_EXPORTS = 6,
-  WASMRT_MODULE_CUSTOM_SECTIONS = 7,
+  WASMRT_MODULE_CUSTOM_SECTIONS = 5,
   // The bytes that the engine keeps to run the module: machine code and what belongs to it on
   // wasmtime, the module itself on wasmi, whose own code takes about as much again.
-  WASMRT_MODULE_CODE_BYTES = 8,
+  WASMRT_MODULE_CODE_BYTES = 6,
 } wasmrt_module_part_enum;
 
 // A value of `wasmrt_module_part_enum`.
@@ -682,6 +707,116 @@ bool wasmrt_engine_cache_counts(const wasm_engine_t *engine,
                                 uint64_t *missing);
 
 // -------------------------------------------------------------------------------------------------
+// Imports and exports one by one
+//
+// What `wasm_module_imports`, `wasm_module_exports` and `wasm_instance_exports` return in vectors,
+// by its position there, which is the order in which the module declares it. An instance has an
+// export at the same position as its module, so a name need be looked up only once for all
+// instances.
+
+// Returns the number of a module's imports. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_module_import_count(const wasm_module_t *module);
+
+// Returns the import of a module at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL. It must eventually be passed to `wasm_importtype_delete`.
+WASM_API_EXTERN
+wasm_importtype_t *wasmrt_module_import_at(const wasm_module_t *module,
+                                           size_t position);
+
+// Returns the number of a module's exports, which is that of each of its instances. Returns 0 and
+// sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_module_export_count(const wasm_module_t *module);
+
+// Returns the export of a module at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL. It must eventually be passed to `wasm_exporttype_delete`.
+WASM_API_EXTERN
+wasm_exporttype_t *wasmrt_module_export_at(const wasm_module_t *module,
+                                           size_t position);
+
+// Gets the position of the export whose name is the `length` bytes at `name`.
+//
+// Returns false and leaves `*out` alone if there is no such export. Sets the last error only if an
+// argument is NULL.
+WASM_API_EXTERN
+bool wasmrt_module_export_index(const wasm_module_t *module,
+                                const char *name,
+                                size_t length,
+                                size_t *out);
+
+// Returns the number of an instance's exports. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN size_t wasmrt_instance_export_count(const wasm_instance_t *instance);
+
+// Returns the export of an instance at a position, own. Returns NULL and sets the last error beyond
+// the last one, or for NULL.
+//
+// It is the object that is among `wasm_instance_exports`, and must eventually be passed to
+// `wasm_extern_delete`.
+WASM_API_EXTERN
+wasm_extern_t *wasmrt_instance_export_at(const wasm_instance_t *instance,
+                                         size_t position);
+
+// -------------------------------------------------------------------------------------------------
+// Callers
+//
+// A host function that is made with `wasmrt_func_new_with_caller` is told which instance calls it,
+// so that one function can serve many instances and work on the memory of each.
+//
+// On wasmtime that is the instance whose code makes the call, also in a start function and through
+// a table or a reference. wasmi does not tell: there it is the instance that imports the function,
+// however the function is reached through that import. A function that WebAssembly on wasmi got
+// from the host as a reference, in a table, a global or an argument, has no known caller. Nor has,
+// on every backend, one that the host calls itself, with `wasm_func_call`.
+//
+// A `wasmrt_caller_t` is valid until the callback returns. Afterwards, as long as the function
+// exists and none of its calls is running, these functions return NULL and set the last error.
+
+// What a callback knows of its caller. Borrowed, and valid until the callback returns.
+//
+// Functions: `wasmrt_caller_instance`, `_memory`, `_store`.
+typedef struct wasmrt_caller_t wasmrt_caller_t;
+
+// A host function with an environment that knows its caller. Otherwise the same as
+// `wasm_func_callback_with_env_t`.
+typedef wasm_trap_t *(*wasmrt_func_callback_with_caller_t)(void *env,
+                                                           const wasmrt_caller_t *caller,
+                                                           const wasm_val_vec_t *args,
+                                                           wasm_val_vec_t *results);
+
+// Creates a host function, own, that is called with `env` and its caller. Takes `env`, but not
+// `ty`.
+//
+// Otherwise the same as `wasm_func_new_with_env`. See also `wasmrt_linker_define_func_with_caller`.
+WASM_API_EXTERN
+wasm_func_t *wasmrt_func_new_with_caller(wasm_store_t *store,
+                                         const wasm_functype_t *ty,
+                                         wasmrt_func_callback_with_caller_t callback,
+                                         void *env,
+                                         void (*finalizer)(void *arg1));
+
+// Returns the calling instance, borrowed until the callback returns: `wasm_instance_copy` makes a
+// handle to keep. Returns NULL and sets the last error if none is known.
+//
+// Its exports are found with `wasmrt_instance_export`, or `wasmrt_instance_export_at`. Those of an
+// instance whose start function is running are complete too.
+WASM_API_EXTERN const wasm_instance_t *wasmrt_caller_instance(const wasmrt_caller_t *caller);
+
+// Returns where the bytes of the memory are that the calling instance exports as "memory", and sets
+// `*size` to their number. Borrowed: valid until the memory grows, which it may whenever the
+// callback calls WebAssembly, or until the callback returns.
+//
+// Nothing is searched for, so this may be called each time. Returns NULL, leaves `*size` alone and
+// sets the last error if no caller is known, if it exports no such memory, or if an argument is
+// NULL.
+WASM_API_EXTERN
+wasm_byte_t *wasmrt_caller_memory(const wasmrt_caller_t *caller,
+                                  size_t *size);
+
+// Returns the store of the function that is called, borrowed until the callback returns: it must
+// not be deleted. It leads to the store's data (`wasmrt_store_data`) and to what fuel is left
+// (`wasmrt_store_fuel`). Returns NULL and sets the last error for NULL.
+WASM_API_EXTERN wasm_store_t *wasmrt_caller_store(const wasmrt_caller_t *caller);
+
+// -------------------------------------------------------------------------------------------------
 // Linking by name
 //
 // A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its
@@ -713,9 +848,9 @@ typedef struct wasmrt_instance_pre_t wasmrt_instance_pre_t;
 
 // Definitions by name, for the imports of modules.
 //
-// Functions: `wasmrt_linker_new`, `_define`, `_define_func`, `_define_instance`, `_alias`, `_get`,
-// `_set_shadowing`, `_set_unknown`, `_set_next`, `_instantiate`, `_prepare`, `_delete`. Must
-// eventually be passed to `wasmrt_linker_delete`.
+// Functions: `wasmrt_linker_new`, `_define`, `_define_func`, `_define_func_with_caller`,
+// `_define_instance`, `_alias`, `_get`, `_set_shadowing`, `_set_unknown`, `_set_next`,
+// `_instantiate`, `_prepare`, `_delete`. Must eventually be passed to `wasmrt_linker_delete`.
 typedef struct wasmrt_linker_t wasmrt_linker_t;
 
 // A value of `wasmrt_unknown_imports_enum`.
@@ -752,6 +887,19 @@ bool wasmrt_linker_define_func(wasmrt_linker_t *linker,
                                wasm_func_callback_with_env_t callback,
                                void *env,
                                void (*finalizer)(void *arg1));
+
+// Defines a new host function that knows its caller, see `wasmrt_func_new_with_caller`. Otherwise
+// the same as `wasmrt_linker_define_func`.
+WASM_API_EXTERN
+bool wasmrt_linker_define_func_with_caller(wasmrt_linker_t *linker,
+                                           const char *module,
+                                           size_t module_length,
+                                           const char *name,
+                                           size_t name_length,
+                                           const wasm_functype_t *ty,
+                                           wasmrt_func_callback_with_caller_t callback,
+                                           void *env,
+                                           void (*finalizer)(void *arg1));
 
 // Defines all exports of an instance, each by its own name, in the module `module`. Does not take
 // the instance.

@@ -31,6 +31,7 @@ pub use crate::c_api::wasm::tagtype::{wasm_tagtype_t, wasm_tagtype_vec_t};
 pub use crate::c_api::wasm::trap::wasm_trap_t;
 pub use crate::c_api::wasm::val::wasm_val_vec_t;
 pub use crate::c_api::wasm::valtype::{wasm_valtype_t, wasm_valtype_vec_t};
+pub use crate::c_api::wasmrt::caller::{wasmrt_caller_t, wasmrt_func_callback_with_caller_t};
 use crate::runtime::base::types::Limits;
 use crate::runtime::core::config::Config;
 use crate::runtime::core::value::Val;
@@ -225,6 +226,21 @@ unsafe extern "C" {
         imports: *const wasm_extern_vec_t,
         trap: *mut *mut wasm_trap_t,
     ) -> *mut wasm_instance_t;
+}
+
+unsafe extern "C" {
+    pub fn wasmrt_func_new_with_caller(
+        store: *mut wasm_store_t,
+        ty: *const wasm_functype_t,
+        callback: wasmrt_func_callback_with_caller_t,
+        env: *mut c_void,
+        finalizer: Finalizer,
+    ) -> *mut wasm_func_t;
+    pub fn wasmrt_caller_instance(caller: *const wasmrt_caller_t) -> *const wasm_instance_t;
+    pub fn wasmrt_caller_memory(caller: *const wasmrt_caller_t, size: *mut usize) -> *mut c_char;
+    pub fn wasmrt_caller_store(caller: *const wasmrt_caller_t) -> *mut wasm_store_t;
+    pub fn wasmrt_store_data(store: *const wasm_store_t) -> *mut c_void;
+    pub fn wasmrt_store_set_data(store: *mut wasm_store_t, data: *mut c_void, finalizer: Finalizer) -> bool;
 }
 
 /// A configuration that no function of C makes, as C owns it.

@@ -12,7 +12,7 @@ use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, Memo
 use crate::runtime::binary::artifact;
 use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::core::engine_traits::{
-    Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, RawFrame, Store,
+    Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store,
 };
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func as FuncObject, invoke_host};
@@ -556,6 +556,7 @@ impl MockStore {
             self.apply(&instance, segment)?;
         }
         if let Some(start) = start {
+            self.owner.get().before_start(Entity::new(place));
             self.call_func(instance.funcs[start as usize], Vec::new())?;
         }
         Ok(place)
@@ -599,7 +600,12 @@ impl MockStore {
 }
 
 impl Store for MockStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        _prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>> {
         let module = (module as &dyn Any).downcast_ref::<MockModule>().expect("a module of this backend");
         let instance = self.instantiate_module(&module.0, imports);
         instance

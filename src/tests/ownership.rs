@@ -1271,3 +1271,82 @@ fn engines_and_shared_modules_serve_many_threads() {
         world.delete();
     }
 }
+
+// Callers
+
+/// What a callback is to find: its caller's instance, by the host info that this points to, and a byte of its memory.
+struct Expected {
+    caller: *const wasmrt_caller_t,
+    instances: Vec<*mut wasm_instance_t>,
+    bytes: Vec<u8>,
+}
+
+unsafe extern "C" fn look(
+    env: *mut c_void,
+    caller: *const wasmrt_caller_t,
+    _: *const wasm_val_vec_t,
+    _: *mut wasm_val_vec_t,
+) -> *mut wasm_trap_t {
+    unsafe {
+        let store = wasmrt_caller_store(caller);
+        let seen = &mut *wasmrt_store_data(store).cast::<Expected>();
+        assert!(!env.is_null());
+        seen.caller = caller;
+        seen.instances.push(wasm_instance_copy(wasmrt_caller_instance(caller)));
+        let mut size = 0;
+        let memory = wasmrt_caller_memory(caller, &mut size);
+        if !memory.is_null() {
+            assert_eq!(size, 65_536);
+            seen.bytes.push(memory.read() as u8);
+        }
+    }
+    null_mut()
+}
+
+#[test]
+fn callbacks_find_their_callers_while_these_start_and_when_all_handles_are_gone() {
+    let (world, finalized) = (World::new(), Count::new());
+    let mut seen = Expected { caller: null(), instances: Vec::new(), bytes: Vec::new() };
+    unsafe {
+        assert!(wasmrt_store_set_data(world.store, (&raw mut seen).cast(), None));
+        let ty = functype(&[], &[]);
+        let func = wasmrt_func_new_with_caller(world.store, ty, Some(look), finalized.info(), Some(count));
+        wasm_functype_delete(ty);
+        let text = |byte: u8| {
+            format!(
+                "(module (import \"m\" \"f\" (func $f)) (memory (export \"memory\") 1)
+                    (data (i32.const 0) \"\\{byte:02x}\") (table (export \"t\") 1 funcref)
+                    (elem (i32.const 0) $f) (func $start (call $f)) (start $start)
+                    (func (export \"f\") (call_indirect (i32.const 0))))"
+            )
+        };
+        let import = [wasm_func_as_extern(func)];
+        let instances = [world.instance(&text(3), &import), world.instance(&text(4), &import)];
+        for (instance, found) in instances.iter().zip(&seen.instances) {
+            assert!(wasm_instance_same(*instance, *found));
+        }
+        assert_eq!(seen.bytes, [3, 4]);
+        // The host calls: there is no instance.
+        assert!(call::<0>(func, &[]).is_ok());
+        assert!(seen.instances[2].is_null() && seen.bytes.len() == 2);
+        // In a table it is the function itself, which comes out as the object that went in.
+        let mut exports = wasm_extern_vec_t::empty();
+        wasm_instance_exports(instances[1], &mut exports);
+        let element = wasm_table_get(wasm_extern_as_table(exports.elements()[1]), 0);
+        assert_eq!(element, wasm_func_as_ref(func));
+        wasm_ref_delete(element);
+        instances.iter().for_each(|instance| wasm_instance_delete(*instance));
+        seen.instances.drain(..).for_each(|instance| wasm_instance_delete(instance));
+        wasm_func_delete(func);
+        assert!(call::<0>(wasm_extern_as_func(exports.elements()[2]), &[]).is_ok());
+        assert_eq!(seen.bytes, [3, 4, 4]);
+        seen.instances.drain(..).for_each(|instance| wasm_instance_delete(instance));
+        // The call is over, which the caller says as long as its function exists.
+        assert!(wasmrt_caller_instance(seen.caller).is_null());
+        assert!(last_error().contains("has returned"));
+        assert_eq!(finalized.get(), 0);
+        wasm_extern_vec_delete(&mut exports);
+        world.delete();
+        assert_eq!(finalized.get(), 1);
+    }
+}

@@ -4,7 +4,9 @@ use crate::runtime::base::error::Result;
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::binary::artifact::Payload;
-use crate::runtime::core::engine_traits::{Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::core::engine_traits::{
+    Backend, CallNumeric, Engine, Entity, Failure, FuncKey, Module, Prepared, Store,
+};
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::Func;
 use crate::runtime::core::object::{Handle, Object, Retained};
@@ -65,7 +67,7 @@ impl Module for Panicking {
 }
 
 impl Store for Panicking {
-    unsafe fn instantiate(&self, _: &dyn Module, _: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(&self, _: &dyn Module, _: &[Retained], _: Option<&Prepared>) -> Result<Entity, Box<Failure>> {
         Ok(Entity::new(()))
     }
     unsafe fn export(&self, _: &Entity, _: &dyn Module, _: &str, _: ExternKind) -> Entity {

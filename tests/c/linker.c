@@ -392,6 +392,59 @@ TEST(prepared_instances) {
   wasmrt_instance_pre_delete(pre);
 }
 
+TEST(prepared_imports_of_every_kind_stay_what_they_are) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (memory (export \"n\") 1 9) (table (export \"t\") 2 9 funcref)"
+      "  (global (export \"g\") (mut i32) (i32.const 5)) (func (export \"f\") (result i32)"
+      "    (i32.const 6)))");
+  wasmrt_linker_t* linker = linker_new(fixture.store);
+  CHECK(wasmrt_linker_define_instance(linker, S("m"), fixture.instance));
+  // The same name twice, for the same thing.
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"m\" \"f\" (func $f (result i32))) (import \"m\" \"n\" (memory 1))"
+      "  (import \"m\" \"g\" (global $g (mut i32))) (import \"m\" \"t\" (table 2 funcref))"
+      "  (import \"m\" \"f\" (func $again (result i32)))"
+      "  (export \"f\" (func $again)) (export \"n\" (memory 0)) (export \"g\" (global $g))"
+      "  (export \"t\" (table 0)) (func (export \"sum\") (param i32) (result i32)"
+      "    (i32.add (i32.add (call $f) (call $again)) (i32.add (memory.size) (global.get $g)))))");
+  wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linker, module);
+  REQUIRE(pre);
+  for (int i = 0; i < 3; i++) {
+    wasm_instance_t* instance = wasmrt_instance_pre_instantiate(pre, NULL);
+    REQUIRE(instance);
+    static const char* const names[4] = {"n", "t", "g", "f"};
+    for (size_t export = 0; export < 4; export ++) {
+      wasm_extern_t* found = wasmrt_instance_export(instance, S(names[export]));
+      CHECK(wasm_extern_same(found, fixture.exports.data[export]));
+      wasm_extern_delete(found);
+    }
+    CHECK_INT(call_export(instance, "sum", 0), 6 + 6 + 1 + i + 5);
+    wasm_instance_delete(instance);
+    // The memory that was prepared has another size than when it was.
+    CHECK(wasm_memory_grow(fixture_memory(&fixture, 0), 1));
+  }
+  wasmrt_instance_pre_delete(pre);
+  wasm_module_delete(module);
+  // The same name twice, for different things.
+  CHECK(wasmrt_linker_set_unknown(linker, WASMRT_UNKNOWN_IMPORTS_DEFAULT));
+  module = module_from_wat(
+      fixture.store,
+      "(module (import \"m\" \"x\" (func $x (result i32))) (import \"m\" \"x\" (memory 3))"
+      "  (import \"m\" \"x\" (func $y (result i64))) (func (export \"f\") (param i32) (result i32)"
+      "    (i32.add (memory.size) (i32.add (call $x) (i32.wrap_i64 (call $y))))))");
+  pre = wasmrt_linker_prepare(linker, module);
+  REQUIRE(pre);
+  wasm_instance_t* instance = wasmrt_instance_pre_instantiate(pre, NULL);
+  REQUIRE(instance);
+  CHECK_INT(call_export(instance, "f", 0), 3);
+  wasm_instance_delete(instance);
+  wasmrt_instance_pre_delete(pre);
+  wasm_module_delete(module);
+  wasmrt_linker_delete(linker);
+  fixture_delete(&fixture);
+}
+
 TEST(prepared_instances_fail_as_others_do) {
   fixture_t fixture = fixture_new();
   wasmrt_linker_t* linker = linker_new(fixture.store);

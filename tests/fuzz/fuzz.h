@@ -413,7 +413,8 @@ void look_at_trap_extension(const object_t* object);
                   X(step_vectors) X(step_huge) X(step_nulls) X(step_values) X(step_look_at_all)   \
                     X(step_dead_handle) X(step_abandon) X(step_limits) X(step_linker)             \
                       X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
-                        X(step_configuration) X(step_process) X(step_wasi)
+                        X(step_configuration) X(step_process) X(step_wasi)                      \
+                          X(step_callers) X(step_items)
 // clang-format on
 
 #define DECLARE(name) void name(void);

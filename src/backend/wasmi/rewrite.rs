@@ -15,9 +15,9 @@
 //!   2.0.0 leaves the instance unfinished. Its functions can be called through that table, and read memory that is
 //!   not an instance. So all active segments of such a module become passive, and an added function does what the
 //!   engine would have done with them.
-//! - Start functions of modules that may be interrupted, or that need other work to be done first: the engine runs a
-//!   start function as a part of instantiation, where a call cannot be resumed and there is no instance yet to look
-//!   at. So it becomes an export instead, which is called after instantiation.
+//! - Start functions of modules that have imports, may be interrupted, or need other work to be done first: the engine
+//!   runs a start function as a part of instantiation, where a call cannot be resumed and there is no instance yet to
+//!   look at. So it becomes an export instead, which is called after instantiation.
 
 use crate::runtime::base::types::ExternKind;
 use crate::runtime::binary::declarations::{import_kind, write_leb128};
@@ -83,6 +83,7 @@ struct Outline<'a> {
     types: Vec<bool>,
     /// The types of the module's own functions.
     functions: Vec<u32>,
+    imports: bool,
     imported_functions: u32,
     /// For each table, the type of its elements and whether its indices have 64 bits.
     tables: Vec<(RefType, bool)>,
@@ -119,7 +120,8 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     let edits = || bodies.iter().flat_map(|body| &body.edits);
     let marks = edits().any(|edit| matches!(edit, Edit::Mark(..)));
     let segments = Segments::made_passive(&outline, wasm)?;
-    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some());
+    // A start function that may call the host has to find its instance complete.
+    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some() || outline.imports);
     let changed = bodies.iter().any(|body| body.wants_local || !body.edits.is_empty());
     if start.is_none() && segments.is_none() && !changed {
         return Ok(None);
@@ -163,6 +165,7 @@ impl<'a> Outline<'a> {
                 }
             }
             Payload::ImportSection(section) => {
+                self.imports = section.count() > 0;
                 for import in section.into_imports() {
                     let ty = import?.ty;
                     self.imported_functions += u32::from(import_kind(&ty) == ExternKind::Func);
@@ -642,7 +645,8 @@ mod tests {
             let module = wasmi::Module::new(&engine, &wasm).expect("a valid module");
             assert!(module.exports().any(|export| export.name() == name && export.ty().func().is_some()), "{text}");
             assert!(rewrite(&wasm, INTERRUPTION).is_none(), "{text}");
-            assert!(rewrite(&binary(text), FUEL).is_none_or(|rewritten| rewritten.names.start.is_none()), "{text}");
+            let called = rewrite(&binary(text), FUEL).is_some_and(|rewritten| rewritten.names.start.is_some());
+            assert_eq!(called, text.contains("import"), "{text}");
         }
         assert!(rewrite(&binary("(module (func (param i32)))"), INTERRUPTION).is_none());
         assert!(super::rewrite(b"\0asm\x01\0\0\0\x08", INTERRUPTION).is_err());

@@ -9,7 +9,7 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
-use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Store};
+use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, Store};
 use crate::runtime::core::entry::{Entry, engine_entry};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
@@ -256,7 +256,12 @@ fn host_trapped(error: HostTrapped) -> wasmi::Error {
 }
 
 impl Store for WasmiStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        _prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
@@ -286,6 +291,7 @@ impl Store for WasmiStore {
             self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;
         }
         if let Some(start) = &module.names.start {
+            self.owner().before_start(Entity::new(instance));
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
             // SAFETY: it is a function of this store, and start functions have neither parameters nor results.

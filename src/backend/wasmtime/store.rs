@@ -12,9 +12,11 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::binary::declarations::Import;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
-use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, RawFrame, Store};
+use crate::runtime::core::caller::Calling;
+use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store};
 use crate::runtime::core::entry::{Entry, engine_entry, enter_any};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
 use crate::runtime::core::guest::Guest;
@@ -28,7 +30,8 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, GcHeapOutOfMemory, OutOfMemory, RootScope, StoreContextMut, Trap, UpdateDeadline, ValRaw,
+    AsContextMut, Caller, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
+    UpdateDeadline, ValRaw,
 };
 use wasmtime_environ::{HostPtr, PtrSize};
 
@@ -173,6 +176,31 @@ impl WasmtimeStore {
         let guest = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
         // SAFETY: the place belongs to this store, and the guest runs in it.
         Ok(unsafe { stack::LimitedGuest::new(guest, place) })
+    }
+
+    /// Makes a host function whose callback knows its caller.
+    fn new_func_with_caller(&self, host: HostObject, engine_type: wasmtime::FuncType, ty: &FuncType) -> wasmtime::Func {
+        if !ty.numeric {
+            return wasmtime::Func::new(self.context(), engine_type, move |mut caller, params, results| {
+                let (host, calling) = (host.get(), calling(&mut caller));
+                host.store().called_by(calling.as_ref(), || call_reference_host(host, caller, params, results))
+            });
+        }
+        let (params, results) = (ty.params.len(), ty.results.len());
+        // SAFETY: the closure reads and writes raw values of the type that it is declared with.
+        unsafe {
+            wasmtime::Func::new_unchecked(self.context(), engine_type, move |mut caller, values| {
+                let (host, calling) = (host.get(), calling(&mut caller));
+                host.store().called_by(calling.as_ref(), || {
+                    with_room(params, |args| {
+                        with_lent_room(results, |results| {
+                            call_numeric_host(host, caller, values, args, results, false)?;
+                            go_on_after(host)
+                        })
+                    })
+                })
+            })
+        }
     }
 
     fn engine_fuel(&self) -> u64 {
@@ -336,6 +364,41 @@ impl ByArity for NumericHost<'_> {
     }
 }
 
+/// What the store is told of the instance that calls a host function.
+#[inline(always)]
+fn calling(caller: &mut Caller<'_, Owner>) -> Option<Calling> {
+    let instance = calling_instance(caller)?;
+    Some(Calling::Engine(instance_key(instance), Entity::new(instance)))
+}
+
+/// The number of an instance in its store.
+#[inline(always)]
+fn instance_key(instance: wasmtime::Instance) -> usize {
+    // SAFETY: the engine declares for its C API that an instance is a store's number of 64 bits and then its own of 32
+    // bits. Only the latter is read.
+    unsafe { (&raw const instance).cast::<u32>().add(2).read() as usize }
+}
+
+/// Returns the instance that calls. The engine has it beside the reference to the store, but shows only its exports.
+#[inline(always)]
+fn calling_instance(caller: &mut Caller<'_, Owner>) -> Option<wasmtime::Instance> {
+    const WORD: usize = size_of::<u64>();
+    const { assert!(size_of::<wasmtime::Instance>() == 2 * WORD && size_of::<usize>() == WORD) };
+    const { assert!(size_of::<Caller<'_, Owner>>() == 3 * WORD && size_of::<StoreContextMut<'_, Owner>>() == WORD) };
+    // SAFETY: a context is a reference to the engine's store, as the assertion says.
+    let store = unsafe { std::mem::transmute::<StoreContextMut<'_, Owner>, usize>(caller.as_context_mut()) };
+    let fields = std::ptr::from_ref(caller).cast::<usize>();
+    // SAFETY: a caller consists of the two, in the order that the compiler chose. Either may be first; the first word of an
+    // instance is the number of its store, which is read as a word where the reference is not.
+    unsafe {
+        match () {
+            () if fields.read() == store => Some(fields.add(1).cast::<wasmtime::Instance>().read()),
+            () if fields.add(2).read() == store => Some(fields.cast::<wasmtime::Instance>().read()),
+            () => None,
+        }
+    }
+}
+
 #[inline(always)]
 fn raw_bits(raw: &ValRaw, kind: ValKind) -> u64 {
     match kind.is_narrow() {
@@ -391,7 +454,12 @@ fn call_reference_host(
 }
 
 impl Store for WasmtimeStore {
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>> {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmtimeModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
@@ -403,9 +471,15 @@ impl Store for WasmtimeStore {
             true => _ = self.sites.borrow_mut().remove(&identity(code)),
             false => _ = self.sites.borrow_mut().insert(identity(code), module.sites.clone()),
         }
-        // SAFETY: the contract of `Store` says that imports belong to this store.
-        let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
-        let imports: Vec<_> = imports.iter().map(engine_form).collect();
+        let make = || match prepared.and_then(|prepared| prepared.downcast_ref::<InstancePre<Owner>>()) {
+            Some(prepared) => prepared.instantiate(self.context()),
+            None => {
+                // SAFETY: the contract of `Store` says that imports belong to this store.
+                let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");
+                let imports: Vec<_> = imports.iter().map(engine_form).collect();
+                wasmtime::Instance::new(self.context(), code, &imports)
+            }
+        };
         let begin = || {
             let (guest, limit) = Guest::begin(self.owner(), self.stack).map_err(Stopped)?;
             let place = self.stack_limit.of_instance(self.context(), self.stack, &limit, module.sites.has_start)?;
@@ -413,9 +487,7 @@ impl Store for WasmtimeStore {
             Ok::<_, Stopped>(unsafe { stack::LimitedGuest::new((guest, limit), place) })
         };
         let overdrawn = self.is_overdrawn();
-        let instance = begin()
-            .map_err(wasmtime::Error::from)
-            .and_then(|_guest| wasmtime::Instance::new(self.context(), code, &imports));
+        let instance = begin().map_err(wasmtime::Error::from).and_then(|_guest| make());
         match instance {
             Ok(_) if !overdrawn && self.is_overdrawn() => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             Ok(instance) => Ok(Entity::new(instance)),
@@ -429,6 +501,41 @@ impl Store for WasmtimeStore {
                 Err(Box::new(if ran { failure } else { failure.of_instantiation(messages::is_about_imports) }))
             }
         }
+    }
+
+    unsafe fn prepare(&self, module: &dyn Module, names: &[Import], imports: &[Retained]) -> Option<Prepared> {
+        let Code::Module(code, _) = &(module as &dyn Any).downcast_ref::<WasmtimeModule>()?.code else { return None };
+        let mut linker = wasmtime::Linker::<Owner>::new(code.engine());
+        // Of several imports with one name, the linker knows one thing only.
+        let mut by_name = FxHashMap::default();
+        for (Import { module, name, .. }, import) in names.iter().zip(imports) {
+            if *by_name.entry((module, name)).or_insert(import.as_ptr()) != import.as_ptr() {
+                return None;
+            }
+            // SAFETY: the contract of `Store` says that imports belong to this store.
+            let item = unsafe { to_extern(import) }?;
+            linker.allow_shadowing(true).define(self.context(), module, name, item).ok()?;
+        }
+        let prepared = linker.instantiate_pre(code).ok()?;
+        Some(Box::new(prepared))
+    }
+
+    fn tells_callers(&self) -> bool {
+        true
+    }
+
+    unsafe fn instance_key(&self, instance: &Entity) -> usize {
+        // SAFETY: this backend makes entities of instances from a `wasmtime::Instance`.
+        instance_key(unsafe { instance.get::<wasmtime::Instance>() })
+    }
+
+    unsafe fn instance_module(&self, instance: &Entity) -> usize {
+        // SAFETY: this backend makes entities of instances from a `wasmtime::Instance`.
+        identity(unsafe { instance.get::<wasmtime::Instance>() }.module(self.context()))
+    }
+
+    fn collect_garbage(&self) -> Result<()> {
+        self.context().gc(None).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
     fn frees_failed_instances(&self) -> bool {
@@ -446,6 +553,10 @@ impl Store for WasmtimeStore {
         let mut context = self.context();
         let engine_type = func_type(context.engine(), ty);
         let host = HostObject(func);
+        // Apart from the others, which are not told and lose no time.
+        if host.get().as_func().is_some_and(Func::knows_caller) {
+            return Entity::new(self.new_func_with_caller(host, engine_type, ty));
+        }
         if !ty.numeric {
             return Entity::new(wasmtime::Func::new(&mut context, engine_type, move |caller, params, results| {
                 call_reference_host(host.get(), caller, params, results)

@@ -7,7 +7,8 @@ use crate::c_api::wasm::engine::wasm_engine_t;
 use crate::c_api::wasm::r#extern::wasm_extern_t;
 use crate::c_api::wasm::instance::wasm_instance_t;
 use crate::c_api::wasm::store::wasm_store_t;
-use std::ffi::c_char;
+use crate::runtime::base::host_data::HostData;
+use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 
 /// Returns the name of an engine's backend. Static. Returns NULL and sets the last error for NULL.
@@ -33,6 +34,47 @@ pub unsafe extern "C" fn wasmrt_engine_module_count(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_engine(store: Option<&wasm_store_t>) -> Option<Box<wasm_engine_t>> {
     answer("wasmrt_store_engine", None, || Ok(give(store.required()?.engine().clone())))
+}
+
+/// Sets the data of a store to any pointer, for the host's own use: callbacks reach it through
+/// `wasmrt_caller_store` and `wasmrt_store_data`.
+///
+/// Takes `data`. `finalizer`, unless NULL, is called once with `data`: when other data is set, or
+/// when the store is freed, as the last of the store's finalizers and on the thread that frees it.
+/// If `store` is NULL or was deleted, it is called at once, and `wasmrt_store_set_data` returns
+/// false and sets the last error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_store_set_data(
+    store: Option<&mut wasm_store_t>,
+    data: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_store_set_data", false, || {
+        let data = HostData { pointer: data, finalizer };
+        store.required()?.set_data(data);
+        Ok(true)
+    })
+}
+
+/// Returns the data of a store, borrowed; NULL if none was set. Returns NULL and sets the last error
+/// for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_store_data(store: Option<&wasm_store_t>) -> *mut c_void {
+    answer("wasmrt_store_data", std::ptr::null_mut(), || Ok(store.required()?.data()))
+}
+
+/// Collects garbage in a store now, rather than when the engine needs room: references that guests
+/// no longer hold are released, and finalizers run of what that frees. May be called from a
+/// callback.
+///
+/// wasmtime collects its heap of structures, arrays and externrefs. wasmi has no collector and keeps
+/// externrefs as long as the store: there this does nothing, and returns true. Functions, instances
+/// and what they export live as long as the store on every backend.
+///
+/// Returns false and sets the last error for NULL, or if the engine cannot allocate what it needs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_store_gc(store: Option<&mut wasm_store_t>) -> bool {
+    answer("wasmrt_store_gc", false, || store.required()?.collect_garbage().map(|()| true))
 }
 
 /// Returns the export of an instance whose name is the `length` bytes at `name`, own. Returns NULL

@@ -9,6 +9,7 @@
 //! that return bool return true on success. Otherwise they return false, set the last error,
 //! and leave the linker unchanged.
 
+use super::caller::{callback_with_caller, wasmrt_func_callback_with_caller_t};
 use super::value;
 use crate::c_api::ffi::{Argument, c_type, give, give_handle, null};
 use crate::c_api::wasm::r#extern::wasm_extern_t;
@@ -28,9 +29,9 @@ use std::rc::Rc;
 c_type!(
     /// Definitions by name, for the imports of modules.
     ///
-    /// Functions: `wasmrt_linker_new`, `_define`, `_define_func`, `_define_instance`, `_alias`, `_get`,
-    /// `_set_shadowing`, `_set_unknown`, `_set_next`, `_instantiate`, `_prepare`, `_delete`. Must
-    /// eventually be passed to `wasmrt_linker_delete`.
+    /// Functions: `wasmrt_linker_new`, `_define`, `_define_func`, `_define_func_with_caller`,
+    /// `_define_instance`, `_alias`, `_get`, `_set_shadowing`, `_set_unknown`, `_set_next`,
+    /// `_instantiate`, `_prepare`, `_delete`. Must eventually be passed to `wasmrt_linker_delete`.
     wasmrt_linker_t,
     "a linker",
     Boxed,
@@ -117,6 +118,29 @@ pub unsafe extern "C" fn wasmrt_linker_define_func(
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
         let callback = crate::c_api::wasm::func::callback_with_env(callback).ok_or_else(|| null("a callback"))?;
         linker.required()?.clone().define_func(module, name, ty.required()?.clone(), callback, env).map(|()| true)
+    })
+}
+
+/// Defines a new host function that knows its caller, see `wasmrt_func_new_with_caller`. Otherwise
+/// the same as `wasmrt_linker_define_func`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_linker_define_func_with_caller(
+    linker: Option<&mut wasmrt_linker_t>,
+    module: *const c_char,
+    module_length: usize,
+    name: *const c_char,
+    name_length: usize,
+    ty: Option<&wasm_functype_t>,
+    callback: wasmrt_func_callback_with_caller_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+) -> bool {
+    answer("wasmrt_linker_define_func_with_caller", false, || {
+        let env = HostData { pointer: env, finalizer };
+        // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
+        let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
+        let (linker, ty, callback) = (linker.required()?.clone(), ty.required()?, callback_with_caller(callback)?);
+        linker.define_func_with_caller(module, name, ty.clone(), callback, env).map(|()| true)
     })
 }
 

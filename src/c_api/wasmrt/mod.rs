@@ -33,6 +33,8 @@ pub mod backend;
 pub mod config;
 pub mod engine;
 pub mod module;
+pub mod items;
+pub mod caller;
 pub mod linker;
 pub mod fuel;
 pub mod timeouts;

@@ -219,12 +219,10 @@ pub enum wasmrt_module_part_enum {
     WASMRT_MODULE_TABLES = 2,
     WASMRT_MODULE_MEMORIES = 3,
     WASMRT_MODULE_TAGS = 4,
-    WASMRT_MODULE_IMPORTS = 5,
-    WASMRT_MODULE_EXPORTS = 6,
-    WASMRT_MODULE_CUSTOM_SECTIONS = 7,
+    WASMRT_MODULE_CUSTOM_SECTIONS = 5,
     /// The bytes that the engine keeps to run the module: machine code and what belongs to it on
     /// wasmtime, the module itself on wasmi, whose own code takes about as much again.
-    WASMRT_MODULE_CODE_BYTES = 8,
+    WASMRT_MODULE_CODE_BYTES = 6,
 }
 
 /// Returns how much of something a module has. Takes the same time for every module. Returns 0 and
@@ -236,17 +234,8 @@ pub unsafe extern "C" fn wasmrt_module_count(module: Option<&wasm_module_t>, par
         let declarations = &module.declarations;
         let [functions, globals, tables, memories, tags] = declarations.definitions;
         // In the order of the enum's numbers.
-        let counts = [
-            functions,
-            globals,
-            tables,
-            memories,
-            tags,
-            declarations.imports.len(),
-            declarations.exports.len(),
-            declarations.custom_sections.len(),
-            module.inner.code_bytes(),
-        ];
+        let counts =
+            [functions, globals, tables, memories, tags, declarations.custom_sections.len(), module.inner.code_bytes()];
         value(part, "wasmrt_module_part_enum", |part| counts.get(part as usize).copied())
     })
 }

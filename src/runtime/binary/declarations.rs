@@ -18,6 +18,8 @@ pub struct Declarations {
     pub exports: Vec<Export>,
     /// The positions of the exports in the order of their names. Made when a name is first looked up.
     by_name: OnceLock<Box<[u32]>>,
+    /// The memory that is exported as "memory", the name that toolchains give it.
+    pub memory: Option<Source>,
     /// Whether the module imports or defines a shared memory.
     pub shares_memory: bool,
     /// The number of memories, and of tables, that the module defines itself.
@@ -225,6 +227,8 @@ impl Reader {
         }
         let shared = |(ty, _): &(TypeRef, _)| matches!(ty, TypeRef::Memory(ty) if ty.shared);
         let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
+        let is_memory = |export: &&Export| export.name == "memory" && export.ty.kind() == ExternKind::Memory;
+        let memory = exports.iter().find(is_memory).map(|export: &Export| export.source);
         let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
@@ -236,6 +240,7 @@ impl Reader {
             definitions,
             custom_sections: std::mem::take(&mut self.custom_sections),
             by_name: OnceLock::new(),
+            memory,
             shares_memory,
             own_memories,
             own_tables,

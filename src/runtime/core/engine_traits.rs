@@ -14,6 +14,7 @@ use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
 use crate::runtime::binary::artifact::Payload;
+use crate::runtime::binary::declarations::Import;
 use std::any::Any;
 use std::ffi::CStr;
 use std::fs::File;
@@ -194,6 +195,9 @@ pub struct RawFrame {
     pub module_name: Option<String>,
 }
 
+/// What an engine keeps of a module and its imports.
+pub type Prepared = Box<dyn Any>;
+
 /// A store of an engine. All methods take `&self`: a host function that the engine calls may call back into its
 /// store, so the backend keeps the innermost of the contexts that the engine gave out, and uses that one.
 ///
@@ -205,7 +209,40 @@ pub struct RawFrame {
 pub trait Store {
     /// Instantiates `module` and runs its start function. The imports are externs of the number and the kinds that it
     /// requires.
-    unsafe fn instantiate(&self, module: &dyn Module, imports: &[Retained]) -> Result<Entity, Box<Failure>>;
+    ///
+    /// `prepared` is what [`Store::prepare`] made of the same module and imports, if it has.
+    unsafe fn instantiate(
+        &self,
+        module: &dyn Module,
+        imports: &[Retained],
+        prepared: Option<&Prepared>,
+    ) -> Result<Entity, Box<Failure>>;
+
+    /// Prepares to instantiate a module often with the same imports, if the engine is faster then.
+    unsafe fn prepare(&self, _module: &dyn Module, _names: &[Import], _imports: &[Retained]) -> Option<Prepared> {
+        None
+    }
+
+    /// Whether the engine tells which instance calls a host function that [knows its caller](Func::knows_caller): it
+    /// makes such a call in [`RuntimeStore::called_by`]. Otherwise it calls [`RuntimeStore::before_start`].
+    fn tells_callers(&self) -> bool {
+        false
+    }
+
+    /// What tells an instance from the others of the store. Only used if the engine [tells callers](Store::tells_callers).
+    unsafe fn instance_key(&self, _instance: &Entity) -> usize {
+        0
+    }
+
+    /// Returns [`Module::identity`] of an instance's module. Only used if the engine tells callers.
+    unsafe fn instance_module(&self, _instance: &Entity) -> usize {
+        0
+    }
+
+    /// Collects what guests no longer refer to, if the engine has a heap for that.
+    fn collect_garbage(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// The name of the implementing type, which debug builds compare with the type that the runtime expects.
     fn type_name(&self) -> &'static str {

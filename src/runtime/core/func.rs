@@ -1,5 +1,6 @@
 //! Function objects, and calls of host callbacks. Calls from C are in [`super::entry`].
 
+use super::caller::Link;
 use super::engine_traits::Entity;
 use super::module::Module;
 use super::object::{Body, Handle, Object, Retained, Typed};
@@ -28,6 +29,10 @@ pub enum Callback {
     WithEnv(CallbackWithEnv),
     /// The environment begins with an [`Importable`].
     Importable(CallbackWithEnv),
+    /// The callback is told of its caller, see [`super::caller`].
+    WithCaller(CallbackWithEnv),
+    /// The environment is a [`Link`].
+    Linked(CallbackWithEnv),
 }
 
 /// The beginning of the environment of a function that wants to know which instances import it.
@@ -78,6 +83,28 @@ impl Func {
         match &self.implementation {
             Implementation::Host(Callback::Importable(_), env) => NonNull::new(env.pointer.cast()),
             _ => None,
+        }
+    }
+
+    /// Whether the callback wants to know which instance calls it.
+    pub fn knows_caller(&self) -> bool {
+        matches!(self.implementation, Implementation::Host(Callback::WithCaller(_), _))
+    }
+
+    /// The function that this one is another form of.
+    pub fn link(&self) -> Option<&Link> {
+        match &self.implementation {
+            // SAFETY: functions with this callback are made with this environment, which lives as long as they do.
+            Implementation::Host(Callback::Linked(_), env) => Some(unsafe { &*env.pointer.cast::<Link>() }),
+            _ => None,
+        }
+    }
+
+    /// A host function's environment.
+    pub fn environment(&self) -> Option<NonNull<c_void>> {
+        match &self.implementation {
+            Implementation::Host(_, env) => NonNull::new(env.pointer),
+            Implementation::Engine(_) => None,
         }
     }
 
@@ -268,7 +295,10 @@ impl Func {
         let trap = unsafe {
             match callback {
                 Callback::Plain(callback) => callback(args, &mut given),
-                Callback::WithEnv(callback) | Callback::Importable(callback) => callback(env.pointer, args, &mut given),
+                Callback::WithEnv(callback)
+                | Callback::Importable(callback)
+                | Callback::WithCaller(callback)
+                | Callback::Linked(callback) => callback(env.pointer, args, &mut given),
             }
         };
         // SAFETY: the loop above has initialised all results.

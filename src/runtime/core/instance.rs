@@ -1,6 +1,7 @@
 //! Instances: linking, and their exports.
 
-use super::engine_traits::{Entity, Failure};
+use super::caller::Link;
+use super::engine_traits::{Entity, Failure, Prepared};
 use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
@@ -11,57 +12,215 @@ use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternType;
 use crate::runtime::binary::declarations::{Export, Import, Source};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+use std::ops::Deref;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub struct Instance {
     pub module: Arc<Module>,
-    pub imports: Box<[Retained]>,
+    pub imports: Imports,
     entity: Entity,
     /// The objects of the exports, in the order of the module's exports. Both the list and each object are made when
     /// they are first used.
     exports: OnceCell<Box<[OnceCell<Retained>]>>,
 }
 
+/// What an instance was made with, in the order of the module's imports. Prepared instances have it in common.
+#[derive(Clone)]
+pub struct Imports(Option<Rc<[Retained]>>);
+
+impl Imports {
+    fn new(imports: Vec<Retained>) -> Imports {
+        Imports((!imports.is_empty()).then(|| imports.into()))
+    }
+}
+
+impl Deref for Imports {
+    type Target = [Retained];
+    fn deref(&self) -> &[Retained] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
 /// Imports of a module that were checked, in its order.
-pub type Linked = Box<[Retained]>;
+#[derive(Clone)]
+pub struct Linked {
+    imports: Imports,
+    /// Whether a function among them wants to know which instances import it.
+    announced: bool,
+    /// Whether a function among them is another one for each instance, see [`Link`].
+    linked: bool,
+}
+
+impl Linked {
+    fn new(store: &Store, imports: Vec<Retained>) -> Linked {
+        let (mut announced, mut linked) = (false, false);
+        for func in imports.iter().filter_map(|import| import.as_func()) {
+            announced |= func.importable().is_some();
+            linked |= func.knows_caller() && !store.backend().tells_callers();
+        }
+        Linked { imports: Imports::new(imports), announced, linked }
+    }
+
+    /// The same with other objects in some places.
+    pub fn with(&self, store: &Store, others: impl Iterator<Item = (usize, Handle)>) -> Linked {
+        let mut imports = self.imports.to_vec();
+        others.for_each(|(position, object)| imports[position] = Retained::new(&object));
+        Linked::new(store, imports)
+    }
+
+    /// What the engine prepares for instances with these imports, if each gets the same.
+    pub fn prepare(&self, store: &Store, module: &Module) -> Option<Prepared> {
+        if self.linked {
+            return None;
+        }
+        // SAFETY: `link` has checked that the imports are of this store, and fit the module.
+        unsafe { store.backend().prepare(&*module.inner, &module.declarations.imports, &self.imports) }
+    }
+}
 
 /// Instantiates `module`. If that fails, returns a trap.
 pub fn instantiate(store: &Store, module: &Arc<Module>, imports: &[Option<&Object>]) -> Result<Handle, Handle> {
     let linked = check_room(store, module).and_then(|()| link_in_order(store, module, imports));
-    start(store, module, linked.map_err(|error| store.error_trap(error))?)
+    start(store, module, linked.map_err(|error| store.error_trap(error))?, None)
 }
 
 /// Instantiates `module` with imports that [`link`] has checked for it.
-pub fn instantiate_linked(store: &Store, module: &Arc<Module>, linked: &Linked) -> Result<Handle, Handle> {
+///
+/// `prepared` is what [`Linked::prepare`] made of them.
+pub fn instantiate_linked(
+    store: &Store,
+    module: &Arc<Module>,
+    linked: Linked,
+    prepared: Option<&Prepared>,
+) -> Result<Handle, Handle> {
     check_room(store, module).map_err(|error| store.error_trap(error))?;
-    start(store, module, linked.clone())
+    start(store, module, linked, prepared)
 }
 
-fn start(store: &Store, module: &Arc<Module>, linked: Linked) -> Result<Handle, Handle> {
+fn start(store: &Store, module: &Arc<Module>, linked: Linked, prepared: Option<&Prepared>) -> Result<Handle, Handle> {
     // What runs below may delete the module object.
     let module = module.clone();
-    store.run(|store| instantiate_running(store, module, linked))
+    store.run(|store| instantiate_running(store, module, linked, prepared))
 }
 
-fn instantiate_running(store: &Store, module: Arc<Module>, imports: Linked) -> Result<Handle, Handle> {
-    announce(&Linking { module: &module, imports: &imports, instance: None })
-        .map_err(|error| store.error_trap(error))?;
-    let entity = instantiate_supervised(store, &module, &imports).map_err(|failure| {
+fn instantiate_running(
+    store: &Store,
+    module: Arc<Module>,
+    Linked { imports, announced, linked }: Linked,
+    prepared: Option<&Prepared>,
+) -> Result<Handle, Handle> {
+    let announce = |module: &Module, imports: &[Retained], instance| match announced {
+        true => announce(&Linking { module, imports, instance }).map_err(|error| store.error_trap(error)),
+        false => Ok(()),
+    };
+    announce(&module, &imports, None)?;
+    // What the engine gets for the imports, where that differs.
+    let links = linked.then(|| {
+        let link = |import: &Retained| Link::make(store, import).unwrap_or_else(|| import.clone());
+        imports.iter().map(link).collect::<Box<_>>()
+    });
+    let links = links.as_deref();
+    let birth = Birth { module: &module, imports: &imports, links, instance: OnceCell::new(), outer: Cell::new(None) };
+    let begun = birth.begin(store);
+    let entity = instantiate_supervised(store, &module, links.unwrap_or(&imports), prepared);
+    drop(begun);
+    let entity = entity.map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
         trap
     })?;
-    let instance = Instance { module, imports, entity, exports: OnceCell::new() };
-    let handle = Object::create(store, Body::Instance(instance));
-    store.retain(Retained::new(&handle));
-    let announced = match handle.as_instance() {
-        Some(Instance { module, imports, .. }) => announce(&Linking { module, imports, instance: Some(&handle) }),
+    let instance = match birth.instance.into_inner() {
+        Some(born) => Handle::new(&born),
+        None => Handle::new(&create(store, module, imports, entity, links)),
+    };
+    let announced = match instance.as_instance() {
+        Some(Instance { module, imports, .. }) => announce(module, imports, Some(&instance)),
         None => Ok(()),
     };
     store.settle();
-    announced.map(|()| handle).map_err(|error| store.error_trap(error))
+    announced.map(|()| instance)
+}
+
+/// Makes the object of a new instance. The engine got the `links` instead of the imports, if there are any.
+fn create(
+    store: &Store,
+    module: Arc<Module>,
+    imports: Imports,
+    entity: Entity,
+    links: Option<&[Retained]>,
+) -> Retained {
+    let instance = Instance { module, imports, entity, exports: OnceCell::new() };
+    let object = Object::create_retained(store, Body::Instance(instance));
+    store.retain(object.clone());
+    let links = links.into_iter().flatten();
+    links.filter_map(|link| link.as_func()?.link()).for_each(|link| link.bind(object.as_ptr()));
+    object
+}
+
+/// An instantiation that is under way. The instance has no object before it is complete, unless its start function calls a
+/// function that knows its caller.
+pub struct Birth<'a> {
+    module: &'a Arc<Module>,
+    imports: &'a Imports,
+    /// What the engine got instead of the imports.
+    links: Option<&'a [Retained]>,
+    instance: OnceCell<Retained>,
+    outer: Cell<Option<NonNull<Birth<'static>>>>,
+}
+
+/// Takes an instantiation out of the store's list.
+struct Begun<'s>(&'s Store, Option<NonNull<Birth<'static>>>);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.births.set(self.1);
+    }
+}
+
+impl Birth<'_> {
+    /// Makes this the store's innermost instantiation until the answer is dropped.
+    fn begin<'s>(&self, store: &'s Store) -> Begun<'s> {
+        let outer = store.births.replace(Some(NonNull::from(self).cast()));
+        self.outer.set(outer);
+        Begun(store, outer)
+    }
+
+    /// Returns the instance's object, which is made the first time.
+    fn instance(&self, store: &Store, entity: Entity) -> &Retained {
+        let make = || create(store, self.module.clone(), self.imports.clone(), entity, self.links);
+        self.instance.get_or_init(make)
+    }
+
+    /// The instantiations that are under way, the innermost first.
+    fn all(store: &Store) -> impl Iterator<Item = &Birth<'_>> {
+        // SAFETY: an instantiation takes itself out of the list before it ends, and those inside it end before.
+        let birth = |birth: Option<NonNull<Birth<'static>>>| birth.map(|birth| unsafe { birth.as_ref() });
+        std::iter::successors(birth(store.births.get()), move |inner| birth(inner.outer.get()))
+    }
+
+    /// Finds the instance whose start function calls; `None` if there are several that it may be.
+    ///
+    /// `entity` is of this store, and not one of an instance that has an object.
+    pub fn of_calling(store: &Store, entity: Entity) -> Option<NonNull<Object>> {
+        // SAFETY: the entity is an instance of this store.
+        let module = unsafe { store.backend().instance_module(&entity) };
+        let may_be = |birth: &&Birth| birth.instance.get().is_none() && birth.module.inner.identity() == module;
+        let mut candidates = Birth::all(store).filter(may_be);
+        match (candidates.next(), candidates.next()) {
+            (Some(birth), None) => Some(birth.instance(store, entity).as_ptr()),
+            _ => None,
+        }
+    }
+
+    /// Makes the object of the innermost instantiation's instance.
+    pub fn before_start(store: &Store, entity: Entity) {
+        if let Some(birth) = Birth::all(store).next() {
+            birth.instance(store, entity);
+        }
+    }
 }
 
 /// Tells the functions that are imported which want to know; those that have their environment in common once.
@@ -81,7 +240,12 @@ pub fn check_room(store: &Store, module: &Module) -> Result<()> {
     module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
 }
 
-fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) -> Result<Entity, Box<Failure>> {
+fn instantiate_supervised(
+    store: &Store,
+    module: &Module,
+    imports: &[Retained],
+    prepared: Option<&Prepared>,
+) -> Result<Entity, Box<Failure>> {
     let supervised = store.supervisor().map(|supervisor| supervisor.begin_call()).transpose();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let limits = store.limits();
@@ -94,7 +258,7 @@ fn instantiate_supervised(store: &Store, module: &Module, imports: &[Retained]) 
     }
     // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
     // requires.
-    let instance = unsafe { store.backend().instantiate(&*module.inner, imports) }.map_err(|failure| {
+    let instance = unsafe { store.backend().instantiate(&*module.inner, imports, prepared) }.map_err(|failure| {
         let (refused, failure) = match *failure {
             Failure::NotInstantiated(error) => match limits.denied() {
                 Some((code, refusal)) => (true, Failure::Limit(code, refusal)),
@@ -184,7 +348,7 @@ pub fn link<'a>(
             error
         }),
     });
-    made.collect()
+    made.collect::<Result<_>>().map(|imports| Linked::new(store, imports))
 }
 
 /// How the line about an import begins.
@@ -209,6 +373,23 @@ fn check_import<'a>(store: &Store, want: &Import, given: Option<&'a Object>) -> 
         Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
         Some(given) => Err(format!("a {given} was given")),
         None => Err(format!("a {} was given", object.body.name())),
+    }
+}
+
+impl Instance {
+    /// The engine's key for the instance, if the engine tells callers.
+    pub fn key(&self, store: &Store) -> usize {
+        // SAFETY: the store is the one that has the instance.
+        unsafe { store.backend().instance_key(&self.entity) }
+    }
+
+    /// Returns the memory that is exported as "memory", if it was looked up before.
+    #[inline(always)]
+    pub fn memory(&self) -> Option<NonNull<Object>> {
+        match self.module.declarations.memory? {
+            Source::Import(import) => Some(self.imports[import].as_ptr()),
+            Source::Own(first) => Some(self.exports.get()?[first].get()?.as_ptr()),
+        }
     }
 }
 

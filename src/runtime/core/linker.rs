@@ -1,11 +1,13 @@
 //! Linking by name: what a store has to offer to the imports of modules.
 
+use super::caller::CallbackWithCaller;
+use super::engine_traits;
 use super::func::{Callback, Func, carried};
 use super::global::Global;
 use super::instance::{self, Linked};
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Handle, Object, Retained, Typed, wrong_kind};
+use super::object::{Handle, Object, Typed, wrong_kind};
 use super::store::{Store, StoreHandle};
 use super::table::Table;
 use super::trap::{Cause, Trap};
@@ -115,6 +117,20 @@ impl Linker {
         self.define(module, name, &func)
     }
 
+    /// Defines a host function whose callback knows its caller, as [`Linker::define_func`] does.
+    pub fn define_func_with_caller(
+        &self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        callback: CallbackWithCaller,
+        env: HostData,
+    ) -> Result<()> {
+        self.check_free(module, name)?;
+        let func = Func::new_with_caller(&self.store, ty, callback, env)?;
+        self.define(module, name, &func)
+    }
+
     /// Defines all exports of an instance under the name of a module: all of them, or none on failure.
     pub fn define_instance(&self, module: &str, object: &Object) -> Result<()> {
         let Some(instance) = Typed::of(object, Object::as_instance) else {
@@ -177,7 +193,7 @@ impl Linker {
     pub fn instantiate(&self, module: &Arc<Module>) -> Result<Handle, Handle> {
         let linked = instance::check_room(&self.store, module).and_then(|()| self.link(module));
         match linked {
-            Ok((linked, _)) => instance::instantiate_linked(&self.store, module, &linked),
+            Ok((linked, _)) => instance::instantiate_linked(&self.store, module, linked, None),
             Err(error) => Err(self.store.error_trap(error)),
         }
     }
@@ -185,7 +201,8 @@ impl Linker {
     /// Checks the imports of a module once, to instantiate it often.
     pub fn prepare(&self, module: &Arc<Module>) -> Result<Prepared> {
         let (linked, provided) = self.link(module)?;
-        Ok(Prepared { linked, provided, module: module.clone(), store: StoreHandle::new(&self.store) })
+        let engine = if provided.is_none() { linked.prepare(&self.store, module) } else { None };
+        Ok(Prepared { linked, engine, provided, module: module.clone(), store: StoreHandle::new(&self.store) })
     }
 
     /// Sets what makes functions for imports that are defined nowhere.
@@ -334,6 +351,8 @@ struct Provided {
 /// A module whose imports have been found and checked.
 pub struct Prepared {
     linked: Linked,
+    /// What the engine has prepared.
+    engine: Option<engine_traits::Prepared>,
     provided: Option<Provided>,
     module: Arc<Module>,
     /// Dropped last: what is linked belongs to it.
@@ -347,16 +366,12 @@ impl Prepared {
 
     pub fn instantiate(&self) -> Result<Handle, Handle> {
         let Some(Provided { provider, positions }) = &self.provided else {
-            return instance::instantiate_linked(&self.store, &self.module, &self.linked);
+            let (linked, engine) = (self.linked.clone(), self.engine.as_ref());
+            return instance::instantiate_linked(&self.store, &self.module, linked, engine);
         };
-        let mut linked = self.linked.clone();
-        let made = provider.imports(&self.store, &self.module).map_err(|error| self.store.error_trap(error))?;
-        for position in positions {
-            if let Some(made) = &made[*position] {
-                linked[*position] = Retained::new(made);
-            }
-        }
-        instance::instantiate_linked(&self.store, &self.module, &linked)
+        let mut made = provider.imports(&self.store, &self.module).map_err(|error| self.store.error_trap(error))?;
+        let made = positions.iter().filter_map(|position| Some((*position, made[*position].take()?)));
+        instance::instantiate_linked(&self.store, &self.module, self.linked.with(&self.store, made), None)
     }
 }
 

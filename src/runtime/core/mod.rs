@@ -4,6 +4,7 @@
 pub mod arity;
 pub mod backtrace;
 pub mod cache;
+pub mod caller;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;

@@ -109,7 +109,7 @@ pub fn prepare(row: &str, parameter: u64) -> Option<Floor> {
         "engine" => Box::new(|count| (0..count).for_each(|_| drop(black_box(Engine::default())))),
         "instance" => instances(CALL_NOTHING, 0, INSTANCES_OF_A_STORE),
         "instance_data" => instances(&with_data(parameter), 0, INSTANCES_WITH_DATA_OF_A_STORE),
-        "instance_imports" => instances(&with_imports(parameter), parameter, INSTANCES_OF_A_STORE),
+        "instance_imports" | "prepared" => instances(&with_imports(parameter), parameter, INSTANCES_OF_A_STORE),
         _ => return None,
     })
 }

@@ -16,6 +16,8 @@ pub(super) struct Index {
     /// The number of retained objects that are indexed.
     indexed: usize,
     functions: FxHashMap<FuncKey, NonNull<Object>>,
+    /// The instances, by the engine's keys.
+    callers: FxHashMap<usize, NonNull<Object>>,
     /// The instances of each module, by the module's identity.
     instances: FxHashMap<usize, Vec<NonNull<Object>>>,
 }
@@ -34,10 +36,13 @@ impl Store {
     fn index_retained(&self, index: &mut Index) {
         let retained = self.retained.borrow();
         for object in &retained[index.indexed..] {
-            if let Some(known) = object.as_func().and_then(|func| func.entity.get()) {
+            let func = object.as_func();
+            if let Some(known) = func.and_then(|func| func.entity.get()) {
+                let original = func.and_then(Func::link).map_or(object.as_ptr(), |link| NonNull::from(link.original()));
                 // SAFETY: `known` is the entity of a function of this store, made by its backend.
-                index.functions.insert(unsafe { self.backend().func_key(known) }, object.as_ptr());
+                index.functions.insert(unsafe { self.backend().func_key(known) }, original);
             } else if let Some(instance) = object.as_instance() {
+                index.callers.insert(instance.key(self), object.as_ptr());
                 index.instances.entry(instance.module.inner.identity()).or_default().push(object.as_ptr());
             }
         }
@@ -91,6 +96,11 @@ impl Store {
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
         // SAFETY: the contract says that `entity` is a function of this store.
         unsafe { self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new) }
+    }
+
+    /// Returns the instance of an engine that tells callers, by its key; `None` if it is not complete.
+    pub(in crate::runtime::core) fn instance_of_key(&self, key: usize) -> Option<NonNull<Object>> {
+        self.index().callers.get(&key).copied()
     }
 
     /// Returns the only instance of a module in this store; `None` if there are several or none.

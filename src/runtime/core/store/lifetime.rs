@@ -3,6 +3,7 @@
 
 use super::Store;
 use crate::runtime::base::error::{self, Error};
+use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::log;
 use crate::runtime::base::quarantine::{self, Quarantine};
 use crate::runtime::core::object::{Object, Retained};
@@ -107,6 +108,8 @@ impl Store {
             unsafe { free_unused(deferred.objects) };
             drop((retained, released));
         }
+        // Last: the finalizers of what was in the store may use it.
+        store.set_data(HostData::NONE);
         #[cfg(test)]
         crate::runtime::base::counting::remove(&crate::runtime::base::counting::STORES);
         // SAFETY: `Store::create` made it, and the backend and all objects are gone, so at most a second delete still

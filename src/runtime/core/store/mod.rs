@@ -12,14 +12,18 @@ mod traps;
 use self::index::Index;
 use self::lifetime::Lifetime;
 pub use self::lifetime::{Running, StoreHandle};
+use super::caller::Calling;
 use super::engine::Engine;
-use super::engine_traits;
+use super::engine_traits::{self, Entity};
+use super::instance::Birth;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
+use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::limits::StoreLimits;
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -35,6 +39,11 @@ pub struct StoreData {
     retained: RefCell<Vec<Retained>>,
     index: RefCell<Index>,
     pending_trap: Cell<Option<Handle>>,
+    /// Who is about to call a host function that knows its caller.
+    calling: Cell<Option<NonNull<Calling>>>,
+    /// The innermost instantiation that is under way.
+    pub(super) births: Cell<Option<NonNull<Birth<'static>>>>,
+    data: Cell<HostData>,
     limits: StoreLimits,
     /// Only for stores whose engine has interruption.
     supervisor: Option<Box<Supervisor>>,
@@ -76,6 +85,9 @@ impl Store {
             retained: RefCell::default(),
             index: RefCell::default(),
             pending_trap: Cell::new(None),
+            calling: Cell::new(None),
+            births: Cell::new(None),
+            data: Cell::new(HostData::NONE),
             limits: StoreLimits::default(),
             supervisor,
             fuel: fuel::Account::default(),
@@ -118,6 +130,48 @@ impl Store {
     /// Keeps an object alive until the store ends.
     pub fn retain(&self, object: Retained) {
         self.retained.borrow_mut().push(object);
+    }
+
+    /// Makes a call of a host function that knows its caller, and says who calls, if that is known.
+    #[inline(always)]
+    pub fn called_by<R>(&self, calling: Option<&Calling>, call: impl FnOnce() -> R) -> R {
+        struct Told<'a>(&'a Store);
+        impl Drop for Told<'_> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                // The call may have failed before it came to the function.
+                self.0.calling.set(None);
+            }
+        }
+        self.calling.set(calling.map(NonNull::from));
+        let _told = Told(self);
+        call()
+    }
+
+    #[inline(always)]
+    pub(super) fn take_calling(&self) -> Option<NonNull<Calling>> {
+        self.calling.take()
+    }
+
+    /// Must be called by an engine that does not tell callers when an instance is complete, but before its start function runs,
+    /// if the module has imports.
+    pub fn before_start(&self, instance: Entity) {
+        Birth::before_start(self, instance);
+    }
+
+    /// Replaces the host's data, and runs the finalizer of the former data.
+    pub fn set_data(&self, data: HostData) {
+        drop(self.data.replace(data));
+    }
+
+    pub fn data(&self) -> *mut c_void {
+        // SAFETY: nothing refers to the data while it is read.
+        unsafe { (*self.data.as_ptr()).pointer }
+    }
+
+    /// Collects what guests no longer refer to, and runs the finalizers of what is freed.
+    pub fn collect_garbage(&self) -> Result<()> {
+        self.run(|store| store.backend().collect_garbage())
     }
 
     pub fn limits(&self) -> &StoreLimits {
