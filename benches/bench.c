@@ -13,6 +13,7 @@
 #include "library.h"
 #include "rows.h"
 #include "scaling.h"
+#include "wasi.h"
 
 #ifdef __has_include
 #if __has_include(<valgrind/callgrind.h>)
@@ -107,10 +108,12 @@ static int usage(void) {
           "  startup  from dlopen to the first result of a small module, and resident memory\n"
           "  memory   resident bytes of a store and of an instance, of 1, 1,000 and 100,000\n"
           "  threads  calls and instantiations per second with up to 64 threads\n"
+          "  hello    ns from a new engine to the exit of a WASI program that writes a line\n"
           "  rows     only lists the rows\n"
           "Options: --rows NAME[/PARAMETER],...   --repetitions N\n"
           "  --milliseconds N (of a repetition)   --verbose (show what libraries print)\n"
-          "  --medium FILE, --large FILE (modules to compile)\n");
+          "  --medium FILE, --large FILE (modules to compile)\n"
+          "  --directory DIRECTORY (where the rows of WASI put files, which stay)\n");
   return 2;
 }
 
@@ -134,6 +137,8 @@ int main(int argc, char **argv) {
         module_files[0] = argv[i];
       } else if (strcmp(option, "--large") == 0) {
         module_files[1] = argv[i];
+      } else if (strcmp(option, "--directory") == 0) {
+        wasi_directory = argv[i];
       } else {
         return usage();
       }
@@ -160,5 +165,6 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "startup") == 0) return startup(libraries, library_count);
   if (strcmp(argv[1], "memory") == 0) return memory_use(libraries, library_count);
   if (strcmp(argv[1], "threads") == 0) return throughput(libraries, library_count);
+  if (strcmp(argv[1], "hello") == 0) return hello(libraries, library_count);
   return usage();
 }

@@ -10,6 +10,8 @@ wasm_functions_t wasm;
 wasmrt_functions_t wasmrt;
 bool has_wasmrt;
 wasmtime_functions_t wasmtime;
+wasmtime_wasi_functions_t wasmtime_wasi;
+bool has_wasmtimes_wasi;
 void *(*floor_prepare)(const char *row, uint64_t parameter);
 void (*floor_run)(void *prepared, uint64_t count);
 
@@ -45,6 +47,10 @@ void load(const library_t *library) {
 #undef RESOLVE
 #define RESOLVE(name, ...) resolve(handle, "wasmtime_" #name, &wasmtime.name);
   WASMTIME_FUNCTIONS(RESOLVE)
+#undef RESOLVE
+#define RESOLVE(name, ...) resolve(handle, "wasi_" #name, &wasmtime_wasi.name);
+  has_wasmtimes_wasi = dlsym(handle, "wasmtime_linker_define_wasi") != NULL;
+  WASMTIME_WASI_FUNCTIONS(RESOLVE)
   if (dlsym(handle, "floor_prepare") != NULL) {
     resolve(handle, "floor_prepare", &floor_prepare);
     resolve(handle, "floor_run", &floor_run);

@@ -40,8 +40,10 @@ extern wasm_functions_t wasm;
 #define WASMRT_FUNCTIONS(X)                                                                    \
   X(linker_new) X(linker_delete) X(linker_define_func_with_caller) X(linker_instantiate)       \
   X(linker_prepare) X(instance_pre_instantiate) X(instance_pre_delete)                         \
-  X(instance_export) X(instance_export_at) X(caller_memory)                                    \
-  X(func_call_unchecked) X(func_new_unchecked) X(func_call_batch)
+  X(instance_export) X(instance_export_at) X(caller_memory) X(wat2wasm)                        \
+  X(func_call_unchecked) X(func_new_unchecked) X(func_call_batch)                              \
+  X(wasi_config_new) X(wasi_config_file) X(wasi_config_preopen) X(wasi_new) X(wasi_imports)    \
+  X(wasi_start)
 // clang-format on
 
 #define DECLARE(name) __typeof__(wasmrt_##name) *name;
@@ -99,15 +101,30 @@ typedef wasm_trap_t *(*wasmtime_callback_t)(void *env, void *caller, const void 
   X(memory_data, uint8_t *, void *, const void *)                                              \
   X(memory_data_size, size_t, void *, const void *)                                            \
   X(func_call, void *, void *, const void *, const wasmtime_val_t *, size_t, wasmtime_val_t *, \
-    size_t, wasm_trap_t **)
+    size_t, wasm_trap_t **)                                                                    \
+  X(wat2wasm, void *, const char *, size_t, wasm_byte_vec_t *)                                 \
+  X(context_set_wasi, void *, void *, void *)                                                  \
+  X(linker_define_wasi, void *, void *)                                                        \
+  X(error_exit_status, bool, const void *, int *)
+
+// The same, of its WASI.
+#define WASMTIME_WASI_FUNCTIONS(X)                      \
+  X(config_new, void *, void)                           \
+  X(config_set_stdout_file, bool, void *, const char *) \
+  X(config_preopen_dir, bool, void *, const char *, const char *, bool)
 
 #define DECLARE(name, result, ...) result (*name)(__VA_ARGS__);
 typedef struct {
   WASMTIME_FUNCTIONS(DECLARE)
 } wasmtime_functions_t;
+typedef struct {
+  WASMTIME_WASI_FUNCTIONS(DECLARE)
+} wasmtime_wasi_functions_t;
 #undef DECLARE
 
 extern wasmtime_functions_t wasmtime;
+extern wasmtime_wasi_functions_t wasmtime_wasi;
+extern bool has_wasmtimes_wasi;
 
 // A library may measure something other than wasm.h under the names of the rows, as the floors in
 // peers/ do. It then has these two functions, which are NULL otherwise. The first returns NULL if

@@ -8,6 +8,7 @@
 #include "extension.h"
 #include "library.h"
 #include "modules.h"
+#include "wasi.h"
 
 enum { MAX_VALUES = 1000 }; // of a call
 
@@ -630,6 +631,14 @@ static const row_t rows[] = {
     {"module_large", 0, true, 0, prepare_module_large, compile},
     {"serialize", 0, true, 0, prepare_serialize, serialize},
     {"deserialize", 0, true, 0, prepare_serialize, deserialize},
+    {"wasi_clock", 0, false, 1000, prepare_wasi_clock, call_wasi},
+    {"wasi_random", 8, false, 1000, prepare_wasi_random, call_wasi},
+    {"wasi_null", 1, true, 1000, prepare_wasi_null, call_wasi},
+    {"wasi_write", 1, true, 1000, prepare_wasi_write, call_wasi},
+    {"wasi_read", 1, true, 1000, prepare_wasi_read, call_wasi},
+    {"wasi_stat", 0, true, 1000, prepare_wasi_stat, call_wasi},
+    {"wasi_open", 0, true, 1000, prepare_wasi_open, call_wasi},
+    {"wasi_list", 1000, true, 10, prepare_wasi_list, call_wasi},
 };
 
 chosen_row_t chosen[MAX_ROWS];

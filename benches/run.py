@@ -107,7 +107,27 @@ GROWTH = {
 }
 GROWTH_STEPS = [1, 10, 100, 1000]
 
-PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "threads"]
+# WASI: on both engines, and in wasmtime's own C API, which is in the wheel of the same version.
+WASI_LIBRARIES = [
+    ("wasmrt-wasmtime", "wasmrt, wasmtime", ROOT / "build/lib/libwasmrt.so", "wasmtime"),
+    ("wasmrt-wasmi", "wasmrt, wasmi", ROOT / "build/lib/libwasmrt.so", "wasmi"),
+    ("wasi-wasmtime", "wasmtime 48's own (PyPI)", WORK / "wasi/_libwasmtime.so", None),
+]
+WASI_ROWS = {
+    "wasi_clock": "`clock_time_get`",
+    "wasi_random/8": "`random_get` of 8 bytes",
+    "wasi_null/1": "`fd_write` of 1 byte to /dev/null",
+    "wasi_write/1": "`fd_write` of 1 byte to a file",
+    "wasi_read/1": "`fd_read` of 1 byte of a file",
+    "wasi_write/65536": "`fd_write` of 64 KiB to a file",
+    "wasi_read/65536": "`fd_read` of 64 KiB of a file",
+    "wasi_stat": "`path_filestat_get`",
+    "wasi_open": "`path_open` and `fd_close`",
+    "wasi_list/1000": "`fd_readdir` of 1,000 entries",
+    "hello": "a program that writes a line, from engine to exit",
+}
+
+PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "threads", "wasi"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -140,10 +160,14 @@ def get_module(name):
     return path
 
 
-def prepare():
+def prepare(parts):
     WORK.mkdir(parents=True, exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     print("-- fetching and building what to compare with (minutes, the first time)", flush=True)
+    if "wasi" in parts:
+        command(ROOT / "scripts/fetch", "wasmtime", WORK / "wasi")
+    if parts == ["wasi"]:
+        return
     get_wheel()
     for name in MODULES:
         get_module(name)
@@ -158,9 +182,9 @@ def prepare():
 # Measuring: each function writes tables of results
 
 
-def arguments_of(labels=None):
+def arguments_of(labels=None, libraries=LIBRARIES):
     return [f"{label}={path}" + (f",WASMRT_BACKEND={backend}" if backend else "")
-            for label, _, path, backend in LIBRARIES if labels is None or label in labels]
+            for label, _, path, backend in libraries if labels is None or label in labels]
 
 
 def without_floors():
@@ -182,6 +206,16 @@ def measure_counts(bench):
         for label, of_library in counts.items():
             for row, figure in of_library.items():
                 print(row, label, figure if isinstance(figure, str) else round(figure), sep="\t", file=file)
+
+
+def measure_wasi(bench, repetitions):
+    print("-- wasi", flush=True)
+    rows = ",".join(row for row in WASI_ROWS if row != "hello")
+    arguments = ["--repetitions", repetitions, *arguments_of(libraries=WASI_LIBRARIES)]
+    with tempfile.TemporaryDirectory(dir=WORK) as directory, open(RESULTS / "wasi.tsv", "w") as file:
+        command(bench, "times", "--rows", rows, "--directory", directory, *arguments, stdout=file)
+    with open(RESULTS / "hello.tsv", "w") as file:
+        command(bench, "hello", *arguments, stdout=file)
 
 
 def stripped_size(path):
@@ -218,6 +252,7 @@ def measure_parts(bench, parts, repetitions):
         "startup": lambda: measure(bench, "startup", "startup", *repeated, labels=without_floors()),
         "memory": lambda: measure(bench, "memory", "memory", labels=without_floors()),
         "threads": lambda: measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors()),
+        "wasi": lambda: measure_wasi(bench, repetitions),
     }
     for part in parts:
         steps[part]()
@@ -414,6 +449,22 @@ def growth_table():
     return lines
 
 
+def wasi_table():
+    times = {(row["row"], row["library"]): (figure(row["minimum_ns"]), figure(row["median_ns"]))
+             for row in read("wasi") + read("hello")}
+    *ours, own = [label for label, _, _, _ in WASI_LIBRARIES]
+
+    def shown(row, label):
+        minimum, median = times[row, label]
+        return f"{duration(minimum)} / {duration(median)}" if isinstance(minimum, float) else minimum
+
+    header = ["operation", *(title for _, title, _, _ in WASI_LIBRARIES), "its own ÷ wasmrt, wasmtime",
+              "its own ÷ wasmrt, wasmi"]
+    return table(header, [[title, *(shown(row, label) for label in (*ours, own)),
+                           *(ratio(times[row, label][1], times[row, own][1]) for label in ours)]
+                          for row, title in WASI_ROWS.items()])
+
+
 def sizes_table():
     return table(["stripped library", "size"],
                  [[row["library"], f"{float(row['bytes']) / 1e6:.2f} MB"] for row in read("sizes")])
@@ -487,6 +538,13 @@ The first store includes its engine, and the first instance also its store and m
 each of them adds. Instances are of a module with one function, a thousand in one store."""
 
 
+WASI = """\
+Minimum / median time of one call, which a guest makes in a loop, in turns with wasmtime's own C API, from the PyPI wheel
+of its version 48. It is CPU time for the clock and for random bytes. It is wall time for what may have to wait, because
+wasmtime's own hands files to other threads and the guest waits for them; files are in the system's cache. The program
+runs in a fresh process each time, with the library loaded. A ratio in bold means that wasmrt is slower."""
+
+
 def report():
     counts = counts_by_library()
     slower = slower_rows(counts)
@@ -520,6 +578,7 @@ User instructions of one operation. A ratio in bold means that wasmrt takes more
     page += ["## Memory", "", MEMORY, "", *memory_section()]
     page += ["## Threads", "", "Each thread has its own store, in one engine. Medians.", "", *threads_section()]
     page += ["## Growth", "", "Minimum time of one operation, depending on the number in the heading.", "", *growth_table()]
+    page += ["## WASI", "", WASI, "", *wasi_table()]
     page += ["## Size", "", *sizes_table()]
     DOCS.mkdir(exist_ok=True)
     (DOCS / "performance.md").write_text("\n".join(page).rstrip() + "\n")
@@ -535,9 +594,14 @@ def main():
     options = parser.parse_args()
     parts = PARTS if options.only is None else [part for part in options.only.split(",") if part]
     if parts:
-        prepare()
+        prepare(parts)
         measure_parts(options.bench.resolve(), parts, options.repetitions)
-    report()
+    if parts == ["wasi"]:
+        print("\n".join(wasi_table()), end="")
+    if all((RESULTS / f"{part}.tsv").exists() for part in PARTS):
+        report()
+    else:
+        print("docs/performance.md is written when all parts have been measured")
 
 
 if __name__ == "__main__":

@@ -135,19 +135,7 @@ pub fn file_stat(descriptor: &Descriptor) -> Result<FileStat, Errno> {
         Kind::Directory(directory) => &directory.dir,
         _ => return Ok(FileStat::of_nothing(descriptor.filetype)),
     };
-    let stat = rustix::fs::fstat(file)?;
-    // Their widths are not the same on all machines.
-    #[allow(clippy::unnecessary_cast)]
-    Ok(FileStat {
-        dev: stat.st_dev as u64,
-        ino: stat.st_ino as u64,
-        filetype: FileType::of_mode(stat.st_mode),
-        nlink: stat.st_nlink as u64,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        atim: sandbox::nanoseconds(stat.st_atime as i64, stat.st_atime_nsec as i64),
-        mtim: sandbox::nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-        ctim: sandbox::nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-    })
+    Ok(sandbox::file_stat(&rustix::fs::fstat(file)?))
 }
 
 pub fn fd_filestat_get(call: Call, fd: u32, out: u32, version: Version) -> Answer {

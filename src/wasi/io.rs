@@ -133,6 +133,36 @@ fn gather<'a>(buffers: &Buffers, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), count) }
 }
 
+/// Reads to the pieces of memory, as the system does.
+///
+/// # Safety
+/// Nobody has a reference to them.
+unsafe fn read_parts(fd: libc::c_int, parts: &[libc::iovec]) -> isize {
+    // SAFETY: so much memory is there, as the contract says.
+    unsafe {
+        match parts {
+            // As nearly all guests have it; that is cheaper for the system.
+            [part] => libc::read(fd, part.iov_base, part.iov_len),
+            parts => libc::readv(fd, parts.as_ptr(), parts.len() as libc::c_int),
+        }
+    }
+}
+
+/// Writes the pieces of memory, as the system does.
+///
+/// # Safety
+/// Nobody changes them meanwhile.
+unsafe fn write_parts(fd: libc::c_int, parts: &[libc::iovec]) -> isize {
+    // SAFETY: so much memory is there, as the contract says.
+    unsafe {
+        match parts {
+            // As above.
+            [part] => libc::write(fd, part.iov_base, part.iov_len),
+            parts => libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int),
+        }
+    }
+}
+
 fn read_file(call: Call, descriptor: &Descriptor, file: &File, buffers: &Buffers) -> Answer<usize> {
     let nonblocking = descriptor.is_nonblocking();
     // Where nothing can stop the guest, the system waits as well.
@@ -152,7 +182,7 @@ fn read_file(call: Call, descriptor: &Descriptor, file: &File, buffers: &Buffers
             _ => {
                 let fd = descriptor.io(file).as_raw_fd();
                 // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-                unsafe { libc::readv(fd, parts.as_ptr(), parts.len() as libc::c_int) }
+                unsafe { read_parts(fd, parts) }
             }
         };
         if let Ok(count) = usize::try_from(count) {
@@ -240,18 +270,18 @@ fn limited(
 }
 
 fn write_file(file: &File, parts: &[libc::iovec], append: bool) -> Result<usize, Errno> {
-    let (fd, data, count) = (file.as_raw_fd(), parts.as_ptr(), parts.len() as libc::c_int);
+    let fd = file.as_raw_fd();
     loop {
         // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
         let mut written = match append {
-            false => unsafe { libc::writev(fd, data, count) },
-            true => unsafe { libc::pwritev2(fd, data, count, -1, libc::RWF_APPEND) },
+            false => unsafe { write_parts(fd, parts) },
+            true => unsafe { libc::pwritev2(fd, parts.as_ptr(), parts.len() as libc::c_int, -1, libc::RWF_APPEND) },
         };
         if written < 0 && append && matches!(Errno::last(), Errno::NotSupported | Errno::NoSys) {
             // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
             written = unsafe {
                 libc::lseek(fd, 0, libc::SEEK_END);
-                libc::writev(fd, data, count)
+                write_parts(fd, parts)
             };
         }
         match usize::try_from(written) {
@@ -326,11 +356,9 @@ fn write_without_signal(
             unsafe { libc::sendmsg(fd, &message(parts), flags) }
         }
         // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-        FileType::CharacterDevice => unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) },
+        FileType::CharacterDevice => unsafe { write_parts(fd, parts) },
         // SAFETY: the buffers are in the guest's memory, which stays where it is during the call.
-        _ => {
-            without_sigpipe(step.min(total), || unsafe { libc::writev(fd, parts.as_ptr(), parts.len() as libc::c_int) })
-        }
+        _ => without_sigpipe(step.min(total), || unsafe { write_parts(fd, parts) }),
     };
     usize::try_from(written).map_err(|_| Errno::last())
 }

@@ -14,6 +14,7 @@ mod files;
 mod io;
 mod memory;
 mod paths;
+mod random;
 mod sandbox;
 mod system;
 mod table;

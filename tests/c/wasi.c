@@ -2,6 +2,7 @@
 #include "wasi.h"
 
 #include <limits.h>
+#include <sys/wait.h>
 
 // ------------------------------------------------------------------------------------------------
 // Arguments, clocks, random bytes, the process
@@ -136,6 +137,31 @@ TEST(random_bytes_differ_unless_they_have_a_seed) {
   }
   CHECK(memcmp(bytes[0], bytes[1], sizeof bytes[0]) != 0);
   CHECK(memcmp(bytes[1], bytes[2], sizeof bytes[0]) == 0);
+}
+
+// A few bytes are made in advance: a child of the process must not get those of its parent.
+TEST(random_bytes_differ_in_a_child_process) {
+  guest_t guest = guest_new(wasmrt_wasi_config_new()), *g = &guest;
+  uint8_t bytes[3][16], none[16] = {0};
+  int ends[2], status;
+  CHECK_INT(W(random_get, DATA, sizeof bytes[0]), OK);
+  memcpy(bytes[0], guest_at(g, DATA), sizeof bytes[0]);
+  REQUIRE(pipe(ends) == 0);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  CHECK_INT(W(random_get, DATA, sizeof bytes[0]), OK);
+  if (child == 0)
+    _exit(write(ends[1], guest_at(g, DATA), sizeof bytes[0]) != sizeof bytes[0] || checks_failed);
+  memcpy(bytes[1], guest_at(g, DATA), sizeof bytes[0]);
+  CHECK(read(ends[0], bytes[2], sizeof bytes[0]) == sizeof bytes[0]);
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  for (int i = 0; i < 3; i++) {
+    CHECK(memcmp(bytes[i], none, sizeof none) != 0);
+    CHECK(memcmp(bytes[i], bytes[(i + 1) % 3], sizeof none) != 0);
+  }
+  close(ends[0]);
+  close(ends[1]);
+  guest_delete(g);
 }
 
 TEST(what_is_not_supported_says_so) {

@@ -252,9 +252,9 @@ host_params!(A B C D E F G);
 host_params!(A B C D E F G H);
 
 /// Makes a host function if its signature is a common one: at most one result, and up to two parameters of any
-/// numeric type or up to eight of type i32.
+/// numeric type or up to eight of type i32; or if it is that of a function of WASI that a guest may call often.
 pub fn host_func<const RAW: bool>(context: Context, host: HostObject, ty: &FuncType) -> Option<Func> {
-    use ValKind::I32;
+    use ValKind::{I32, I64};
     // Chooses a Rust type for a kind. Used inside itself where two types have to be chosen.
     macro_rules! choose {
         ($kind:expr, $name:ident, $then:expr) => {
@@ -298,6 +298,11 @@ pub fn host_func<const RAW: bool>(context: Context, host: HostObject, ty: &FuncT
         [I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32)),
         [I32, I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32, i32)),
         [I32, I32, I32, I32, I32, I32, I32, I32] => wrap!((i32, i32, i32, i32, i32, i32, i32, i32)),
+        // Clocks, seeking, and reading and writing at a position or from a cookie on.
+        _ if *ty.result_kinds != [I32] => return None,
+        [I32, I64, I32] => <(i32, i64, i32)>::wrap::<i32, RAW>(context, host),
+        [I32, I64, I32, I32] => <(i32, i64, i32, i32)>::wrap::<i32, RAW>(context, host),
+        [I32, I32, I32, I64, I32] => <(i32, i32, i32, i64, i32)>::wrap::<i32, RAW>(context, host),
         _ => return None,
     })
 }
