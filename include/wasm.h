@@ -323,7 +323,8 @@ typedef struct wasm_tabletype_vec_t {
 
 // Limits of a size: of a table in elements, of a memory in pages.
 //
-// Sizes beyond 32 bits, which 64-bit tables and memories may have, are reported as 0xffffffff.
+// Sizes beyond 32 bits, which 64-bit tables and memories and memories with small pages may have, are reported as
+// 0xffffffff.
 typedef struct wasm_limits_t {
   // The smallest size.
   uint32_t min;

@@ -817,6 +817,115 @@ wasm_byte_t *wasmrt_caller_memory(const wasmrt_caller_t *caller,
 WASM_API_EXTERN wasm_store_t *wasmrt_caller_store(const wasmrt_caller_t *caller);
 
 // -------------------------------------------------------------------------------------------------
+// Memories and tables of every kind
+//
+// wasm.h knows memories of pages of 65,536 bytes and tables, both with 32-bit indices. These
+// functions make and use those of the proposals memory64, custom-page-sizes and threads as well:
+// with sizes of 64 bits, with pages of one byte, and shared between threads. They do the same as
+// the functions of wasm.h for the memories and tables that these know, and functions of wasm.h
+// take every kind: `wasm_memory_new`, `wasm_memory_data`, `wasm_table_new` and so on. Only sizes
+// and limits that need more than 32 bits are 0xffffffff there.
+//
+// Making a memory or table fails if the engine does not have a proposal that its type needs, with
+// an error of kind `WASMRT_ERROR_UNSUPPORTED` that names the engine and the proposal. Types can be
+// made without an engine.
+
+// Creates a memory type, own: of `minimum` to `maximum` pages, or `WASMRT_UNLIMITED` for no
+// maximum; with 64-bit addresses if `is_64`; shared between threads if `is_shared`; with pages of
+// `page_size` bytes, 65,536 or 1.
+//
+// Returns NULL and sets the last error if the minimum is above the maximum, if either is more than
+// addresses reach, if a shared memory has no maximum, or for another page size. It must eventually
+// be passed to `wasm_memorytype_delete`.
+WASM_API_EXTERN
+wasm_memorytype_t *wasmrt_memorytype_new(uint64_t minimum,
+                                         uint64_t maximum,
+                                         bool is_64,
+                                         bool is_shared,
+                                         uint64_t page_size);
+
+// Returns the minimum of a memory type, in pages; that of a memory's type is its current size.
+// Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_minimum(const wasm_memorytype_t *ty);
+
+// Returns the maximum of a memory type, in pages; `WASMRT_UNLIMITED` if it has none. Returns 0 and
+// sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_maximum(const wasm_memorytype_t *ty);
+
+// Returns whether memories of a type have 64-bit addresses. Returns false and sets the last error
+// for NULL.
+WASM_API_EXTERN bool wasmrt_memorytype_is_64(const wasm_memorytype_t *ty);
+
+// Returns whether memories of a type are shared between threads. Returns false and sets the last
+// error for NULL.
+WASM_API_EXTERN bool wasmrt_memorytype_is_shared(const wasm_memorytype_t *ty);
+
+// Returns the bytes of a page of memories of a type. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_page_size(const wasm_memorytype_t *ty);
+
+// Gets the size of a memory in pages of its type.
+WASM_API_EXTERN bool wasmrt_memory_size(const wasm_memory_t *memory, uint64_t *out);
+
+// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
+//
+// Sets `*former` to the size in pages that it had before; `former` may be NULL. Returns false,
+// leaves `*former` alone and sets the last error if the memory would exceed its maximum or a limit
+// of its store, if there is too little memory, and for NULL.
+WASM_API_EXTERN bool wasmrt_memory_grow(wasm_memory_t *memory, uint64_t delta, uint64_t *former);
+
+// Creates a table type, own: of `minimum` to `maximum` elements, or `WASMRT_UNLIMITED` for no
+// maximum; with 64-bit indices if `is_64`. Takes `element`.
+//
+// Returns NULL and sets the last error if `element` is NULL or not a reference type, if the minimum
+// is above the maximum, or if either is more than indices reach. It must eventually be passed to
+// `wasm_tabletype_delete`.
+WASM_API_EXTERN
+wasm_tabletype_t *wasmrt_tabletype_new(wasm_valtype_t *element,
+                                       uint64_t minimum,
+                                       uint64_t maximum,
+                                       bool is_64);
+
+// Returns the minimum of a table type, in elements; that of a table's type is its current size.
+// Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_tabletype_minimum(const wasm_tabletype_t *ty);
+
+// Returns the maximum of a table type, in elements; `WASMRT_UNLIMITED` if it has none. Returns 0
+// and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_tabletype_maximum(const wasm_tabletype_t *ty);
+
+// Returns whether tables of a type have 64-bit indices. Returns false and sets the last error for
+// NULL.
+WASM_API_EXTERN bool wasmrt_tabletype_is_64(const wasm_tabletype_t *ty);
+
+// Returns the element of a table at `index`, own; NULL if it is the null reference.
+//
+// Returns NULL and sets the last error if the index is beyond the end, or if `table` is NULL. The
+// reference must eventually be passed to `wasm_ref_delete`.
+WASM_API_EXTERN wasm_ref_t *wasmrt_table_get(const wasm_table_t *table, uint64_t index);
+
+// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
+//
+// Returns true on success. Returns false and sets the last error if the index is beyond the end, if
+// the reference is not of the elements' type or is of another store, or if `table` is NULL.
+WASM_API_EXTERN bool wasmrt_table_set(wasm_table_t *table, uint64_t index, wasm_ref_t *value);
+
+// Gets the size of a table in elements.
+WASM_API_EXTERN bool wasmrt_table_size(const wasm_table_t *table, uint64_t *out);
+
+// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
+// reference. Returns whether it has grown.
+//
+// Sets `*former` to the size that it had before; `former` may be NULL. Returns false, leaves
+// `*former` alone and sets the last error if the table would exceed its maximum or a limit of its
+// store, if there is too little memory, if `init` is not of the elements' type or is of another
+// store, or if `table` is NULL.
+WASM_API_EXTERN
+bool wasmrt_table_grow(wasm_table_t *table,
+                       uint64_t delta,
+                       wasm_ref_t *init,
+                       uint64_t *former);
+
+// -------------------------------------------------------------------------------------------------
 // Linking by name
 //
 // A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its

@@ -3,8 +3,8 @@
 use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
 use super::types::{
-    from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
-    to_extern, to_number, to_ref, val_type,
+    from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type, table_type,
+    to_engine, to_extern, to_number, to_ref, val_type,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -772,7 +772,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
-        let engine_type = wasmtime::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
+        let engine_type = table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let table = wasmtime::Table::new(&mut scope, engine_type, init);
@@ -823,8 +823,8 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
-        let engine_type = wasmtime::MemoryType::new(ty.limits.min, ty.limits.max());
-        let memory = wasmtime::Memory::new(self.context(), engine_type);
+        let refused = |error| in_words(ErrorKind::Limit, &error);
+        let memory = wasmtime::Memory::new(self.context(), memory_type(ty).map_err(refused)?);
         memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
@@ -839,10 +839,10 @@ impl Store for WasmtimeStore {
         unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
     }
 
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
         // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
         let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
-        grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
+        grown.map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
     fn fuel(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::base::types::{FuncType, MemoryType, TableType, ValKind, ValType, saturate};
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -28,6 +28,21 @@ pub fn val_type(ty: ValType) -> wasmtime::ValType {
 pub fn ref_type(ty: ValType) -> RefType {
     let heap = if ty.kind == ValKind::FuncRef { HeapType::Func } else { HeapType::Extern };
     RefType::new(ty.nullable, heap)
+}
+
+pub fn table_type(ty: &TableType) -> wasmtime::TableType {
+    let (element, limits) = (ref_type(ty.element), ty.limits);
+    match ty.is_64_bit {
+        true => wasmtime::TableType::new64(element, limits.min(), limits.max()),
+        false => wasmtime::TableType::new(element, saturate(limits.min()), limits.max().map(saturate)),
+    }
+}
+
+pub fn memory_type(ty: &MemoryType) -> wasmtime::Result<wasmtime::MemoryType> {
+    let mut builder = wasmtime::MemoryTypeBuilder::new();
+    builder.min(ty.limits.min()).max(ty.limits.max()).memory64(ty.is_64_bit).shared(ty.shared);
+    builder.page_size_log2(ty.page_size_log2);
+    builder.build()
 }
 
 pub fn func_type(engine: &wasmtime::Engine, ty: &FuncType) -> wasmtime::FuncType {

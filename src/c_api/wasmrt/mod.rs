@@ -35,6 +35,7 @@ pub mod engine;
 pub mod module;
 pub mod items;
 pub mod caller;
+pub mod memory;
 pub mod linker;
 pub mod batch;
 pub mod unchecked;

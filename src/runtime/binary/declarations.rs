@@ -303,7 +303,7 @@ impl Reader {
                 limits: Limits::new(ty.initial, ty.maximum),
                 is_64_bit: ty.memory64,
                 shared: ty.shared,
-                page_size_log2: ty.page_size_log2.unwrap_or(16),
+                page_size_log2: ty.page_size_log2.map_or(16, |log2| log2 as u8),
             }),
             TypeRef::Global(ty) => {
                 ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })

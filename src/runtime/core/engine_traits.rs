@@ -311,7 +311,8 @@ pub trait Store {
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Returns the size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;
+    /// Returns the former size in pages.
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64>;
 
     /// Returns how much fuel is left. This and the next are only called on stores of engines with fuel.
     fn fuel(&self) -> u64;

@@ -268,8 +268,8 @@ impl Linker {
                 ty.params.iter().all(|ty| carried(*ty)) && ty.results.iter().all(null_or_zero)
             }
             (Unknown::Defaults, ExternType::Global(ty)) => null_or_zero(&ty.content),
-            (Unknown::Defaults, ExternType::Table(ty)) => null_or_zero(&ty.element) && !ty.is_64_bit,
-            (Unknown::Defaults, ExternType::Memory(ty)) => !ty.is_64_bit && !ty.shared && ty.page_size_log2 == 16,
+            (Unknown::Defaults, ExternType::Table(ty)) => null_or_zero(&ty.element),
+            (Unknown::Defaults, ExternType::Memory(_)) => true,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::engine_traits::Entity;
 use super::object::{Body, Handle, Object, Typed};
 use super::store::Store;
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::Result;
 use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{ExternType, MemoryType};
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use std::cell::Cell;
 pub struct Memory {
     pub entity: Entity,
     /// As declared. The engine knows the current size.
-    pub ty: MemoryType,
+    pub ty: Box<MemoryType>,
     /// The address and length of the bytes when they were last looked up, and the store's `memory_growths` at that
     /// time.
     bytes: Cell<(*mut [u8], usize)>,
@@ -20,13 +20,12 @@ pub struct Memory {
 impl Memory {
     pub fn new(entity: Entity, ty: MemoryType) -> Memory {
         let none = std::ptr::slice_from_raw_parts_mut(std::ptr::null_mut(), 0);
-        Memory { entity, ty, bytes: Cell::new((none, usize::MAX)) }
+        Memory { entity, ty: Box::new(ty), bytes: Cell::new((none, usize::MAX)) }
     }
 
     pub fn create(store: &Store, ty: &MemoryType) -> Result<Handle> {
-        if ty.is_64_bit || ty.shared || ty.page_size_log2 != 16 {
-            let message = format!("a {} cannot be created from C", ExternType::Memory(ty.clone()));
-            return Err(Error::new(ErrorKind::Unsupported, message));
+        for proposal in ty.proposals() {
+            store.engine().check_has(proposal, &ExternType::Memory(ty.clone()))?;
         }
         store.limits().check(Resource::Memories, 1)?;
         // SAFETY: a memory type refers to nothing that belongs to a store.
@@ -58,9 +57,10 @@ impl Typed<'_, &Memory> {
         unsafe { self.store().backend().memory_size(&self.entity) }
     }
 
-    pub fn grow(self, delta: u32) -> Result<()> {
+    /// Returns the former size in pages.
+    pub fn grow(self, delta: u64) -> Result<u64> {
         let store = self.store();
         // SAFETY: the entity belongs to the object's store.
-        store.within_limits(|| unsafe { store.backend().memory_grow(&self.entity, delta.into()) })
+        store.within_limits(|| unsafe { store.backend().memory_grow(&self.entity, delta) })
     }
 }
