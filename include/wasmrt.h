@@ -227,8 +227,8 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_WIDE_ARITHMETIC = 16,
   // Off by default.
   WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
-  // Atomic instructions. Not supported by wasmi and Pulley. A module with a shared memory can be
-  // compiled, but `wasm_instance_new` refuses it.
+  // Atomic instructions and shared memories. Not supported by wasmi and Pulley. A pool has no room
+  // for shared memories that modules define.
   WASMRT_PROPOSAL_THREADS = 18,
 } wasmrt_proposal_enum;
 
@@ -830,6 +830,13 @@ WASM_API_EXTERN wasm_store_t *wasmrt_caller_store(const wasmrt_caller_t *caller)
 // an error of kind `WASMRT_ERROR_UNSUPPORTED` that names the engine and the proposal. Types can be
 // made without an engine.
 
+// A memory that threads share, apart from any store.
+//
+// Functions: `wasmrt_memory_share`, `wasmrt_memory_obtain`, `wasmrt_shared_memory_delete`. May be
+// used from any thread, and keeps the memory. Must eventually be passed to
+// `wasmrt_shared_memory_delete`.
+typedef struct wasmrt_shared_memory_t wasmrt_shared_memory_t;
+
 // Creates a memory type, own: of `minimum` to `maximum` pages, or `WASMRT_UNLIMITED` for no
 // maximum; with 64-bit addresses if `is_64`; shared between threads if `is_shared`; with pages of
 // `page_size` bytes, 65,536 or 1.
@@ -872,6 +879,47 @@ WASM_API_EXTERN bool wasmrt_memory_size(const wasm_memory_t *memory, uint64_t *o
 // leaves `*former` alone and sets the last error if the memory would exceed its maximum or a limit
 // of its store, if there is too little memory, and for NULL.
 WASM_API_EXTERN bool wasmrt_memory_grow(wasm_memory_t *memory, uint64_t delta, uint64_t *former);
+
+// Creates a form of a memory, own, that can be taken to other threads: of one whose type is shared,
+// whether the host made it with `wasm_memory_new` or an instance exports it. What shared modules
+// are to modules (`wasm_module_share`), shared memories are to memories. Nothing is copied.
+//
+// Returns NULL and sets the last error if the memory is not shared, and for NULL.
+//
+// All stores that obtain a memory, and their guests, use the same bytes at the same time. A host
+// reads and writes them (`wasm_memory_data`) with atomic operations, or while no guest uses them.
+// The bytes never move. They may become more at any time, when any guest grows the memory, so
+// `wasm_memory_data_size` is what they are at least.
+//
+// A limit on the bytes of a store's memories counts a shared memory at its maximum, in the store
+// that made it; in those that obtain it, it counts as a memory of no bytes.
+WASM_API_EXTERN wasmrt_shared_memory_t *wasmrt_memory_share(const wasm_memory_t *memory);
+
+// Creates a memory of `store`, own, from a shared one: to import it into the store's instances, for
+// example. Does not take `shared`.
+//
+// Each call returns another object, even if the store has one of this memory. Returns NULL and sets
+// the last error if the store belongs to another engine, or may have no more memories, and for
+// NULL.
+WASM_API_EXTERN
+wasm_memory_t *wasmrt_memory_obtain(wasm_store_t *store,
+                                    const wasmrt_shared_memory_t *shared);
+
+// Deletes a shared memory. Takes ownership. Does nothing for NULL. May be called from any thread.
+//
+// The memory itself lives on in the stores that have it.
+WASM_API_EXTERN void wasmrt_shared_memory_delete(wasmrt_shared_memory_t *shared);
+
+// Wakes at most `count` guests that wait at an address of a shared memory, on any thread, as the
+// instruction `memory.atomic.notify` does. Sets `*woken` to their number, unless it is NULL.
+//
+// Returns false, leaves `*woken` alone and sets the last error if the memory is not shared, if the
+// address is not a multiple of 4 or is beyond the end, and for NULL.
+WASM_API_EXTERN
+bool wasmrt_memory_notify(const wasm_memory_t *memory,
+                          uint64_t address,
+                          uint32_t count,
+                          uint32_t *woken);
 
 // Creates a table type, own: of `minimum` to `maximum` elements, or `WASMRT_UNLIMITED` for no
 // maximum; with 64-bit indices if `is_64`. Takes `element`.
@@ -1292,7 +1340,7 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {
-  // Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
+  // Bytes of all linear memories together, of shared ones their maximum; on wasmtime also of the heap for structures and arrays.
   // An instruction that needs more heap than the limit allows traps with
   // `WASMRT_TRAP_MEMORY_LIMIT`.
   WASMRT_STORE_LIMIT_MEMORY_BYTES = 0,

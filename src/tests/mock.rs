@@ -39,7 +39,7 @@ pub struct Mock;
 const PAGE: usize = 65_536;
 
 /// A memory that cannot grow beyond this many pages gets all of its room at once and never moves.
-const RESERVED_PAGES: u32 = 4;
+const RESERVED_PAGES: u64 = 4;
 
 /// The number of nested calls at which the stack counts as exhausted.
 const MAX_DEPTH: u32 = 50;
@@ -448,8 +448,7 @@ impl MockStore {
                 Operator::MemoryGrow { mem } => {
                     self.owner.get().memory_will_grow();
                     let memory = &mut self.things.borrow_mut().memories[instance.memories[mem as usize]];
-                    let former = (memory.bytes.len() / PAGE) as u64;
-                    Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
+                    Value::Number(memory.grow(pop().number()).unwrap_or(u32::MAX.into()))
                 }
                 Operator::I32Load { memarg } | Operator::F32Load { memarg } => {
                     bits(u64::from(u32::from_le_bytes(self.load(instance, memarg, pop().number())?)))

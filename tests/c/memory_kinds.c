@@ -128,20 +128,20 @@ TEST(memories_with_64_bit_addresses) {
   wasm_memorytype_delete(type);
 
   wasm_extern_t* imports[] = {wasm_memory_as_extern(memory)};
-  fixture_load(&fixture,
-               "(module (import \"\" \"\" (memory i64 2 4))"
-               "  (func (export \"read\") (param i32) (result i32)"
-               "    (i32.load8_u (i64.extend_i32_u (local.get 0))))"
-               "  (func (export \"grow\") (result i32) (i32.wrap_i64 (memory.grow (i64.const 1)))))",
-               imports, 1);
+  fixture_load(
+      &fixture,
+      "(module (import \"\" \"\" (memory i64 2 4))"
+      "  (func (export \"read\") (param i32) (result i32)"
+      "    (i32.load8_u (i64.extend_i32_u (local.get 0))))"
+      "  (func (export \"grow\") (result i32) (i32.wrap_i64 (memory.grow (i64.const 1)))))",
+      imports, 1);
   CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 65535), 'x');
   CHECK_INT(call_i32(fixture_func(&fixture, 1)), 3);
   CHECK_INT(pages_of(memory), 4);
   CHECK_INT(wasm_memory_data_size(memory), 4 * 65536);
 
   // A memory with 32-bit addresses is another thing, and so is one that may grow further.
-  wasm_module_t* other = module_from_wat(
-      fixture.store, "(module (import \"a\" \"b\" (memory 1)))");
+  wasm_module_t* other = module_from_wat(fixture.store, "(module (import \"a\" \"b\" (memory 1)))");
   wasm_extern_vec_t given = WASM_ARRAY_VEC(imports);
   wasm_trap_t* trap = NULL;
   CHECK_FAILS(!wasm_instance_new(fixture.store, other, &given, &trap));
@@ -155,8 +155,8 @@ TEST(memories_with_64_bit_addresses) {
 // Limits that wasm.h cannot tell apart are compared as they are.
 TEST(imports_with_large_limits) {
   fixture_t fixture = fixture_new();
-  wasm_memory_t* memory = new_memory(
-      fixture.store, wasmrt_memorytype_new(1, UINT64_C(1) << 40, true, false, 65536));
+  wasm_memory_t* memory =
+      new_memory(fixture.store, wasmrt_memorytype_new(1, UINT64_C(1) << 40, true, false, 65536));
   REQUIRE(memory);
   wasm_extern_t* imports[] = {wasm_memory_as_extern(memory)};
   wasm_extern_vec_t given = WASM_ARRAY_VEC(imports);
@@ -216,7 +216,8 @@ TEST(tables_with_64_bit_indices) {
       "(module (func (export \"one\") (result i32) (i32.const 1))"
       "  (func (export \"two\") (result i32) (i32.const 2)))");
   wasm_func_t *one = fixture_func(&fixture, 0), *two = fixture_func(&fixture, 1);
-  wasm_tabletype_t* type = wasmrt_tabletype_new(wasm_valtype_new(WASM_FUNCREF), 2, UINT64_C(1) << 40, true);
+  wasm_tabletype_t* type =
+      wasmrt_tabletype_new(wasm_valtype_new(WASM_FUNCREF), 2, UINT64_C(1) << 40, true);
   CHECK(wasmrt_tabletype_minimum(type) == 2);
   CHECK(wasmrt_tabletype_maximum(type) == UINT64_C(1) << 40);
   CHECK(wasmrt_tabletype_is_64(type));
@@ -304,8 +305,7 @@ TEST(proposals_that_are_off) {
     CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_config_set_proposal");
     wasm_memorytype_delete(type);
     if (kinds[i].is_64) {
-      wasm_tabletype_t* table =
-          wasmrt_tabletype_new(wasm_valtype_new(WASM_FUNCREF), 0, 1, true);
+      wasm_tabletype_t* table = wasmrt_tabletype_new(wasm_valtype_new(WASM_FUNCREF), 0, 1, true);
       CHECK_FAILS_WITH(!wasm_table_new(fixture.store, table, NULL), WASMRT_ERROR_UNSUPPORTED);
       CHECK_CONTAINS(wasmrt_last_error_message(), "memory64");
       wasm_tabletype_delete(table);
@@ -321,8 +321,8 @@ TEST(limits_of_the_store) {
   wasm_memorytype_t* type = wasmrt_memorytype_new(3, WASMRT_UNLIMITED, true, false, 65536);
   CHECK_FAILS_WITH(!wasm_memory_new(fixture.store, type), WASMRT_ERROR_LIMIT);
   wasm_memorytype_delete(type);
-  wasm_memory_t* memory = new_memory(
-      fixture.store, wasmrt_memorytype_new(2, WASMRT_UNLIMITED, true, false, 65536));
+  wasm_memory_t* memory =
+      new_memory(fixture.store, wasmrt_memorytype_new(2, WASMRT_UNLIMITED, true, false, 65536));
   REQUIRE(memory);
   CHECK_FAILS_WITH(!wasmrt_memory_grow(memory, 1, NULL), WASMRT_ERROR_LIMIT);
   CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 2 * 65536);
@@ -332,8 +332,8 @@ TEST(limits_of_the_store) {
   type = wasmrt_memorytype_new(UINT64_C(1) << 47, WASMRT_UNLIMITED, true, false, 65536);
   CHECK_FAILS_WITH(!wasm_memory_new(fixture.store, type), WASMRT_ERROR_LIMIT);
   wasm_memorytype_delete(type);
-  wasm_tabletype_t* elements =
-      wasmrt_tabletype_new(wasm_valtype_new(WASM_EXTERNREF), UINT64_C(1) << 40, WASMRT_UNLIMITED, true);
+  wasm_tabletype_t* elements = wasmrt_tabletype_new(wasm_valtype_new(WASM_EXTERNREF),
+                                                    UINT64_C(1) << 40, WASMRT_UNLIMITED, true);
   CHECK_FAILS_WITH(!wasm_table_new(fixture.store, elements, NULL), WASMRT_ERROR_LIMIT);
   wasm_tabletype_delete(elements);
   fixture_delete(&fixture);

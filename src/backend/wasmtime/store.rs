@@ -3,8 +3,8 @@
 use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
 use super::types::{
-    from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type, table_type,
-    to_engine, to_extern, to_number, to_ref, val_type,
+    MemoryEntity, from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type,
+    table_type, to_engine, to_extern, to_number, to_ref, val_type,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -17,7 +17,7 @@ use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::caller::Calling;
 use crate::runtime::core::engine_traits::{
-    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store, call_as_numbers,
+    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, SharedMemory, Store, call_as_numbers,
 };
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, enter_raw_any, enter_raw_engine};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
@@ -32,7 +32,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
+    AsContextMut, Caller, Extern, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
     UpdateDeadline, ValRaw,
 };
 use wasmtime_environ::{HostPtr, PtrSize};
@@ -126,6 +126,9 @@ pub struct WasmtimeStore {
     reserve: Option<Cell<u64>>,
     /// The sites of modules that were instantiated in this store, by the module's identity.
     sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
+    /// The shared memories that entities refer to.
+    #[allow(clippy::vec_box)] // entities have their addresses
+    shared: RefCell<Vec<Box<wasmtime::SharedMemory>>>,
     /// Owns what `contexts` points to, and is not used otherwise.
     _store: wasmtime::Store<Owner>,
 }
@@ -153,8 +156,16 @@ impl WasmtimeStore {
         };
         let reserve = fuel.then(Cell::default);
         let stack_limit = LimitPlace::unknown(probe);
-        let store =
-            WasmtimeStore { contexts, owner, stack, stack_limit, reserve, sites: RefCell::default(), _store: store };
+        let store = WasmtimeStore {
+            contexts,
+            owner,
+            stack,
+            stack_limit,
+            reserve,
+            sites: RefCell::default(),
+            shared: RefCell::default(),
+            _store: store,
+        };
         if fuel {
             store.set_fuel(0);
         }
@@ -234,6 +245,14 @@ impl WasmtimeStore {
             let _guest = self.begin_guest_by(callee, begin)?;
             callee.call_unchecked(self.context(), values)
         }
+    }
+
+    /// Keeps a shared memory until the store ends.
+    fn keep_shared(&self, memory: wasmtime::SharedMemory) -> Entity {
+        let memory = Box::new(memory);
+        let entity = Entity::new(MemoryEntity::Shared(NonNull::from(&*memory)));
+        self.shared.borrow_mut().push(memory);
+        entity
     }
 
     fn engine_fuel(&self) -> u64 {
@@ -453,6 +472,21 @@ unsafe fn engine_func(func: &Func) -> wasmtime::Func {
     unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
+/// Returns the engine's memory, or the one that stores share.
+///
+/// # Safety
+/// The entity is a memory of a store of this backend, which is alive.
+unsafe fn engine_memory<'a>(memory: &'a Entity) -> Result<wasmtime::Memory, &'a wasmtime::SharedMemory> {
+    // SAFETY: this backend makes entities of memories from a `MemoryEntity`, and the store has kept a shared memory since
+    // then.
+    unsafe {
+        match memory.get() {
+            MemoryEntity::Own(memory) => Ok(memory),
+            MemoryEntity::Shared(memory) => Err(memory.as_ref()),
+        }
+    }
+}
+
 /// Calls a host function that gets raw values, which are the engine's.
 ///
 /// # Safety
@@ -600,8 +634,10 @@ impl Store for WasmtimeStore {
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
         // SAFETY: this backend makes entities of instances from a `wasmtime::Instance`.
         let instance = unsafe { instance.get::<wasmtime::Instance>() };
-        let export = instance.get_export(self.context(), name);
-        export.and_then(from_extern).expect("the module declares this export")
+        match instance.get_export(self.context(), name) {
+            Some(Extern::SharedMemory(memory)) => self.keep_shared(memory),
+            export => export.and_then(from_extern).expect("the module declares this export"),
+        }
     }
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
@@ -824,25 +860,66 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
         let refused = |error| in_words(ErrorKind::Limit, &error);
-        let memory = wasmtime::Memory::new(self.context(), memory_type(ty).map_err(refused)?);
-        memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+        let engine_type = memory_type(ty).map_err(refused)?;
+        if ty.shared {
+            let memory = wasmtime::SharedMemory::new(self.context().engine(), engine_type);
+            return memory.map(|memory| self.keep_shared(memory)).map_err(refused);
+        }
+        let memory = wasmtime::Memory::new(self.context(), engine_type);
+        memory.map(|memory| Entity::new(MemoryEntity::Own(memory))).map_err(refused)
     }
 
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        let memory = unsafe { memory.get::<wasmtime::Memory>() };
-        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
+        // SAFETY: the contract says that it is a memory of this store.
+        match unsafe { engine_memory(memory) } {
+            Ok(memory) => {
+                std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
+            }
+            Err(shared) => {
+                let bytes = shared.data();
+                std::ptr::slice_from_raw_parts_mut(bytes.as_ptr().cast_mut().cast(), bytes.len())
+            }
+        }
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
+        // SAFETY: the contract says that it is a memory of this store.
+        match unsafe { engine_memory(memory) } {
+            Ok(memory) => memory.size(self.context()),
+            Err(shared) => shared.size(),
+        }
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
+        // SAFETY: the contract says that it is a memory of this store.
+        let grown = match unsafe { engine_memory(memory) } {
+            Ok(memory) => memory.grow(self.context(), delta),
+            Err(shared) => shared.grow(delta),
+        };
         grown.map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn share_memory(&self, memory: &Entity) -> Result<SharedMemory> {
+        // SAFETY: the contract says that it is a shared memory of this store.
+        let shared = unsafe { engine_memory(memory) }.err().ok_or_else(|| Error::misuse("the memory is not shared"))?;
+        Ok(Box::new(shared.clone()))
+    }
+
+    fn obtain_memory(&self, memory: &SharedMemory) -> Result<Entity> {
+        match memory.downcast_ref::<wasmtime::SharedMemory>() {
+            Some(shared) => Ok(self.keep_shared(shared.clone())),
+            None => Err(Error::misuse("the memory belongs to another backend")),
+        }
+    }
+
+    unsafe fn notify_memory(&self, memory: &Entity, address: u64, count: u32) -> Result<u32> {
+        // SAFETY: the contract says that it is a shared memory of this store.
+        let shared = unsafe { engine_memory(memory) }.err().ok_or_else(|| Error::misuse("the memory is not shared"))?;
+        let refused = |_| {
+            let size = shared.data_size();
+            Error::misuse(format!("address {address} is not that of 4 aligned bytes in the memory's {size} bytes"))
+        };
+        shared.atomic_notify(address, count).map_err(refused)
     }
 
     fn fuel(&self) -> u64 {

@@ -7,6 +7,7 @@ use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
+use std::ptr::NonNull;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
 
 /// Converts a type that C can name. Only exact types of such kinds are passed here.
@@ -204,7 +205,11 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
             Body::Func(_) => Extern::Func(Typed::of(object, Object::as_func)?.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
-            Body::Memory(memory) => Extern::Memory(memory.entity.get()),
+            Body::Memory(memory) => match memory.entity.get() {
+                MemoryEntity::Own(memory) => Extern::Memory(memory),
+                // SAFETY: the store has kept it since the entity was made.
+                MemoryEntity::Shared(memory) => Extern::SharedMemory(memory.as_ref().clone()),
+            },
             Body::Tag(tag) => Extern::Tag(tag.entity.get()),
             _ => return None,
         })
@@ -216,9 +221,17 @@ pub fn from_extern(value: Extern) -> Option<Entity> {
         Extern::Func(func) => Entity::new(func),
         Extern::Global(global) => Entity::new(global),
         Extern::Table(table) => Entity::new(table),
-        Extern::Memory(memory) => Entity::new(memory),
+        Extern::Memory(memory) => Entity::new(MemoryEntity::Own(memory)),
         Extern::Tag(tag) => Entity::new(tag),
-        // The runtime refuses to instantiate modules that have one.
+        // The store has to keep it.
         Extern::SharedMemory(_) => return None,
     })
+}
+
+/// What entities of memories are made from.
+#[derive(Clone, Copy)]
+pub enum MemoryEntity {
+    Own(wasmtime::Memory),
+    /// Shared by stores. Each of them keeps it.
+    Shared(NonNull<wasmtime::SharedMemory>),
 }

@@ -12,16 +12,18 @@
 //! made without an engine.
 
 use super::get;
-use crate::c_api::answer;
-use crate::c_api::ffi::{Argument, CType, give, give_handle};
+use crate::c_api::ffi::{Argument, CType, c_type, give, give_handle};
 use crate::c_api::wasm::memory::wasm_memory_t;
 use crate::c_api::wasm::memorytype::wasm_memorytype_t;
 use crate::c_api::wasm::r#ref::wasm_ref_t;
+use crate::c_api::wasm::store::wasm_store_t;
 use crate::c_api::wasm::table::wasm_table_t;
 use crate::c_api::wasm::tabletype::{check_element, wasm_tabletype_t};
 use crate::c_api::wasm::valtype::wasm_valtype_t;
+use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::types::{ExternType, Limits, MemoryType, TableType};
+use crate::runtime::core::memory::Shared;
 use std::mem::MaybeUninit;
 
 /// Creates a memory type, own: of `minimum` to `maximum` pages, or `WASMRT_UNLIMITED` for no
@@ -111,6 +113,75 @@ pub unsafe extern "C" fn wasmrt_memory_grow(
     former: Option<&mut MaybeUninit<u64>>,
 ) -> bool {
     answer("wasmrt_memory_grow", false, || Ok(report(former, memory.required()?.grow(delta)?)))
+}
+
+c_type!(
+    /// A memory that threads share, apart from any store.
+    ///
+    /// Functions: `wasmrt_memory_share`, `wasmrt_memory_obtain`, `wasmrt_shared_memory_delete`. May be
+    /// used from any thread, and keeps the memory. Must eventually be passed to
+    /// `wasmrt_shared_memory_delete`.
+    wasmrt_shared_memory_t,
+    "a shared memory",
+    Boxed,
+    Shared
+);
+
+/// Creates a form of a memory, own, that can be taken to other threads: of one whose type is shared,
+/// whether the host made it with `wasm_memory_new` or an instance exports it. What shared modules
+/// are to modules (`wasm_module_share`), shared memories are to memories. Nothing is copied.
+///
+/// Returns NULL and sets the last error if the memory is not shared, and for NULL.
+///
+/// All stores that obtain a memory, and their guests, use the same bytes at the same time. A host
+/// reads and writes them (`wasm_memory_data`) with atomic operations, or while no guest uses them.
+/// The bytes never move. They may become more at any time, when any guest grows the memory, so
+/// `wasm_memory_data_size` is what they are at least.
+///
+/// A limit on the bytes of a store's memories counts a shared memory at its maximum, in the store
+/// that made it; in those that obtain it, it counts as a memory of no bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_memory_share(memory: Option<&wasm_memory_t>) -> Option<Box<wasmrt_shared_memory_t>> {
+    answer("wasmrt_memory_share", None, || Ok(give(memory.required()?.share()?)))
+}
+
+/// Creates a memory of `store`, own, from a shared one: to import it into the store's instances, for
+/// example. Does not take `shared`.
+///
+/// Each call returns another object, even if the store has one of this memory. Returns NULL and sets
+/// the last error if the store belongs to another engine, or may have no more memories, and for
+/// NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_memory_obtain(
+    store: Option<&mut wasm_store_t>,
+    shared: Option<&wasmrt_shared_memory_t>,
+) -> *mut wasm_memory_t {
+    answer("wasmrt_memory_obtain", std::ptr::null_mut(), || {
+        Ok(give_handle(shared.required()?.obtain(store.required()?)?))
+    })
+}
+
+/// Deletes a shared memory. Takes ownership. Does nothing for NULL. May be called from any thread.
+///
+/// The memory itself lives on in the stores that have it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_shared_memory_delete(shared: Option<Box<wasmrt_shared_memory_t>>) {
+    guard((), || drop(shared))
+}
+
+/// Wakes at most `count` guests that wait at an address of a shared memory, on any thread, as the
+/// instruction `memory.atomic.notify` does. Sets `*woken` to their number, unless it is NULL.
+///
+/// Returns false, leaves `*woken` alone and sets the last error if the memory is not shared, if the
+/// address is not a multiple of 4 or is beyond the end, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_memory_notify(
+    memory: Option<&wasm_memory_t>,
+    address: u64,
+    count: u32,
+    woken: Option<&mut MaybeUninit<u32>>,
+) -> bool {
+    answer("wasmrt_memory_notify", false, || Ok(report(woken, memory.required()?.notify(address, count)?)))
 }
 
 /// Creates a table type, own: of `minimum` to `maximum` elements, or `WASMRT_UNLIMITED` for no
@@ -223,10 +294,10 @@ fn limits(minimum: u64, maximum: u64, most: u64, what: &str) -> Result<Limits> {
     Ok(Limits::new(minimum, maximum))
 }
 
-/// Tells C how large something was before it grew, if C wants to know.
-fn report(former: Option<&mut MaybeUninit<u64>>, size: u64) -> bool {
-    if let Some(former) = former {
-        former.write(size);
+/// Tells C a number, if C wants to know it.
+fn report<T>(out: Option<&mut MaybeUninit<T>>, number: T) -> bool {
+    if let Some(out) = out {
+        out.write(number);
     }
     true
 }

@@ -22,7 +22,7 @@ pub type wasmrt_store_limit_t = u32;
 /// Limits on a store. `WASMRT_UNLIMITED` by default.
 #[repr(C)]
 pub enum wasmrt_store_limit_enum {
-    /// Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
+    /// Bytes of all linear memories together, of shared ones their maximum; on wasmtime also of the heap for structures and arrays.
     /// An instruction that needs more heap than the limit allows traps with
     /// `WASMRT_TRAP_MEMORY_LIMIT`.
     WASMRT_STORE_LIMIT_MEMORY_BYTES = 0,

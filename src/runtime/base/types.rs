@@ -359,6 +359,17 @@ impl MemoryType {
         MemoryType { limits, is_64_bit: false, shared: false, page_size_log2: 16 }
     }
 
+    /// How many bytes such a memory may grow by without the store that made it seeing that: any store that shares it may
+    /// grow it. So it counts as if it had its largest size from the beginning.
+    pub fn room_to_grow_unseen(&self) -> u64 {
+        let pages = self.limits.max().unwrap_or(self.limits.min()).saturating_sub(self.limits.min());
+        if self.shared { pages.saturating_mul(1 << self.page_size_log2) } else { 0 }
+    }
+
+    pub fn minimum_bytes(&self) -> u64 {
+        self.limits.min().saturating_mul(1 << self.page_size_log2)
+    }
+
     /// The proposals that such a memory needs.
     pub fn proposals(&self) -> impl Iterator<Item = Proposal> {
         let needed = [

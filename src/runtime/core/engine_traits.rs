@@ -196,6 +196,9 @@ pub struct RawFrame {
     pub module_name: Option<String>,
 }
 
+/// A memory that stores share, in the engine's form.
+pub type SharedMemory = Box<dyn Any + Send + Sync>;
+
 /// What an engine keeps of a module and its imports.
 pub type Prepared = Box<dyn Any>;
 
@@ -314,9 +317,27 @@ pub trait Store {
     /// Returns the former size in pages.
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64>;
 
+    // Only called for memories whose type is shared, by an engine that has the proposal threads.
+
+    /// Returns what other stores of the engine make the same memory of.
+    unsafe fn share_memory(&self, _memory: &Entity) -> Result<SharedMemory> {
+        Err(no_shared_memories())
+    }
+    fn obtain_memory(&self, _memory: &SharedMemory) -> Result<Entity> {
+        Err(no_shared_memories())
+    }
+    /// Wakes at most `count` guests that wait at an address. Returns how many.
+    unsafe fn notify_memory(&self, _memory: &Entity, _address: u64, _count: u32) -> Result<u32> {
+        Err(no_shared_memories())
+    }
+
     /// Returns how much fuel is left. This and the next are only called on stores of engines with fuel.
     fn fuel(&self) -> u64;
     fn set_fuel(&self, fuel: u64);
+}
+
+fn no_shared_memories() -> Error {
+    Error::new(ErrorKind::Unsupported, "this backend has no memories that threads share")
 }
 
 /// Converts the values of [`Store::call_raw`] for [`Store::call`], and back.

@@ -321,10 +321,6 @@ pub fn link<'a>(
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module and the store belong to different engines"));
     }
-    if module.declarations.shares_memory {
-        let message = "the module has a memory that threads share, which this library does not support";
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
     let wanted = &module.declarations.imports;
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
