@@ -1550,6 +1550,46 @@ WASM_API_EXTERN void wasmrt_frame_func_name(const wasm_frame_t *frame, wasm_name
 WASM_API_EXTERN void wasmrt_frame_module_name(const wasm_frame_t *frame, wasm_name_t *out);
 
 // -------------------------------------------------------------------------------------------------
+// Tags and exceptions
+//
+// Exceptions (of the proposal of that name) pass between guests and the host as traps. A guest that
+// does not catch an exception ends with a trap of code `WASMRT_TRAP_UNCAUGHT_EXCEPTION`, of which
+// the host reads the tag and the values. A host function that returns such a trap throws the
+// exception in the guest that called it, which may catch it: one that it made with
+// `wasmrt_exception_new`, or one that a guest has left to it, which it passes on.
+//
+// A tag is an extern of the kind `WASM_EXTERN_TAG`, to be exported and imported like others. There
+// is one object for each tag of a store, so `wasm_extern_same` compares tags.
+
+// Creates a tag, own. Does not take `ty`, whose parameters are the values of its exceptions.
+//
+// Returns NULL and sets the last error if the engine does not have the proposal exceptions, if the
+// type has results or parameters that a `wasm_val_t` cannot carry, and for NULL. It must eventually
+// be passed to `wasm_extern_delete`; the store keeps it until it ends.
+WASM_API_EXTERN wasm_extern_t *wasmrt_tag_new(wasm_store_t *store, const wasm_tagtype_t *ty);
+
+// Creates an exception as a trap, own, for a host function to return. Does not take `tag` or
+// `values`, whose number and kinds must be those of the tag; NULL for `values` means none.
+//
+// Returns NULL and sets the last error if the values do not fit, if something is of another store,
+// and for NULL.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_exception_new(wasm_store_t *store,
+                                  const wasm_extern_t *tag,
+                                  const wasm_val_vec_t *values);
+
+// Returns the tag of the exception that a trap is, own. Returns NULL for any other trap. Returns
+// NULL and sets the last error for NULL. It must eventually be passed to `wasm_extern_delete`.
+WASM_API_EXTERN wasm_extern_t *wasmrt_trap_exception_tag(const wasm_trap_t *trap);
+
+// Sets `*out` to the values of the exception that a trap is, own. They must eventually be passed to
+// `wasm_val_vec_delete`.
+//
+// Returns false and leaves `*out` alone for any other trap. Returns false and sets the last error
+// if a `wasm_val_t` cannot carry one of the values, and for NULL.
+WASM_API_EXTERN bool wasmrt_trap_exception_values(const wasm_trap_t *trap, wasm_val_vec_t *out);
+
+// -------------------------------------------------------------------------------------------------
 // Log
 //
 // The library prints nothing. It reports some events that are not errors of any call to a callback

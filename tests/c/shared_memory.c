@@ -265,9 +265,13 @@ static void check_waiting(config_switch_t option) {
   world_delete(&world);
 }
 
-TEST(wait_and_notify) { check_waiting(NULL); }
+TEST(wait_and_notify) {
+  check_waiting(NULL);
+}
 
-TEST(wait_and_notify_with_interruption) { check_waiting(wasmrt_config_set_interruption); }
+TEST(wait_and_notify_with_interruption) {
+  check_waiting(wasmrt_config_set_interruption);
+}
 
 TEST(wait_and_notify_with_fuel) {
   world_t world;
@@ -348,7 +352,8 @@ TEST(traps) {
                     WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS);
     CHECK_TRAP_CODE(call(fixture_func(&fixture, 2), NULL, 0, &result, 1),
                     WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS);
-    CHECK_TRAP(call(fixture_func(&fixture, 3), NULL, 0, &result, 1), "atomic wait on non-shared memory");
+    CHECK_TRAP(call(fixture_func(&fixture, 3), NULL, 0, &result, 1),
+               "atomic wait on non-shared memory");
   }
   fixture_delete(&fixture);
 }

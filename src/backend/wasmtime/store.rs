@@ -17,12 +17,13 @@ use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::caller::Calling;
 use crate::runtime::core::engine_traits::{
-    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, SharedMemory, Store, call_as_numbers,
+    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, SharedMemory, Store, Thrown, call_as_numbers,
 };
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, enter_raw_any, enter_raw_engine};
+use crate::runtime::core::exception::Carried;
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
 use crate::runtime::core::guest::{Guest, StackLimit};
-use crate::runtime::core::object::{Handle, Object, Retained};
+use crate::runtime::core::object::{Handle, Object, Retained, Tag};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{LentRoom, Raw, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
@@ -247,6 +248,26 @@ impl WasmtimeStore {
         }
     }
 
+    /// Takes the exception that left WebAssembly out of the engine's store, which would never free it.
+    fn take_thrown(&self) -> Option<Thrown> {
+        let mut scope = RootScope::new(self.context());
+        let exception = scope.as_context_mut().take_pending_exception()?;
+        let tag = Entity::new(exception.tag(&mut scope).ok()?);
+        let fields: Vec<_> = exception.fields(scope.as_context_mut()).ok()?.collect();
+        let mut values = Vec::with_capacity(fields.len());
+        let converted = fields.into_iter().try_for_each(|field| {
+            values.push(from_engine(&mut scope, self.owner(), field)?);
+            Ok(())
+        });
+        // SAFETY: the values own their references, which are given up here.
+        let payload = unsafe {
+            let payload = Carried::of(&values);
+            values.iter_mut().for_each(|value| value.release());
+            payload
+        };
+        Some(Thrown { tag, payload: converted.map(|()| payload) })
+    }
+
     /// Keeps a shared memory until the store ends.
     fn keep_shared(&self, memory: wasmtime::SharedMemory) -> Entity {
         let memory = Box::new(memory);
@@ -358,6 +379,40 @@ fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Co
     }
 }
 
+/// Returns the error with which a host function ends that trapped. If its trap is an exception, it is thrown. The host
+/// function's context must be the innermost.
+#[cold]
+#[inline(never)]
+fn raise(object: &Object, trapped: HostTrapped) -> wasmtime::Error {
+    let owner = object.store();
+    let Some(pending) = owner.take_pending_trap() else { return trapped.into() };
+    let exception = pending.as_trap().and_then(|trap| trap.exception()).filter(|_| owner.is(pending.store()));
+    match exception.and_then(|exception| Some((exception.tag.as_tag()?, exception.values().ok()?))) {
+        Some((tag, values)) => throw(store_of(object).context(), tag, values).err().unwrap_or_else(|| trapped.into()),
+        None => {
+            owner.set_pending_trap(pending);
+            trapped.into()
+        }
+    }
+}
+
+/// Always fails: with the error that makes the engine look for who catches the exception, if it could be made.
+fn throw(context: Context, tag: &Tag, values: &[Val]) -> wasmtime::Result<()> {
+    let mut scope = RootScope::new(context);
+    // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`.
+    let engine_tag = unsafe { tag.entity.get::<wasmtime::Tag>() };
+    let ty = wasmtime::ExnType::from_tag_type(&engine_tag.ty(&scope))?;
+    let mut fields = Vec::with_capacity(values.len());
+    for value in values {
+        let kind = ValKind::from_number(value.kind).ok_or(RuntimeError(Error::misuse("a value of an unknown kind")))?;
+        // SAFETY: the values of an exception fit its tag, and are of its store, which keeps what they refer to.
+        fields.push(unsafe { to_engine(&mut scope, kind, value) }.map_err(RuntimeError)?);
+    }
+    let allocator = wasmtime::ExnRefPre::new(&mut scope, ty);
+    let exception = wasmtime::ExnRef::new(&mut scope, &allocator, &engine_tag, &fields)?;
+    scope.as_context_mut().throw(exception)
+}
+
 /// Calls a host function of numeric type. The values are raw and on the stack, and the engine does not check them.
 ///
 /// # Safety
@@ -385,7 +440,8 @@ unsafe fn call_numeric_host(
         let _nested = nest(object, &mut caller);
         // SAFETY: the loop above has initialised the arguments, with the kinds of the function's parameters, and
         // `results` has a place for each result.
-        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
+        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32) }
+            .map_err(|trapped| raise(object, trapped))?;
     }
     for (position, result) in results.iter().enumerate() {
         // SAFETY: `invoke_host` succeeded, so the results are initialised and of their kinds; `values` has a place
@@ -500,7 +556,7 @@ unsafe fn call_raw_host(
     {
         let _nested = nest(object, &mut caller);
         // SAFETY: the contract is the same.
-        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast())? };
+        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast()) }.map_err(|trapped| raise(object, trapped))?;
     }
     go_on_after(object)
 }
@@ -522,7 +578,8 @@ fn call_reference_host(
         with_lent_room(results.len(), |room| {
             // SAFETY: the engine checks that arguments fit the function's type, and the room has a place for each
             // result.
-            unsafe { invoke_host::<false>(object, args.as_slice(), room, false)? };
+            unsafe { invoke_host::<false>(object, args.as_slice(), room, false) }
+                .map_err(|trapped| raise(object, trapped))?;
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are initialised, fit their types and own their
@@ -899,6 +956,28 @@ impl Store for WasmtimeStore {
         grown.map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
+    fn new_tag(&self, ty: &FuncType) -> Result<Entity> {
+        let mut context = self.context();
+        let ty = wasmtime::TagType::new(func_type(context.engine(), ty));
+        wasmtime::Tag::new(&mut context, &ty).map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn tag_key(&self, tag: &Entity) -> u64 {
+        const { assert!(size_of::<wasmtime::Tag>() == 24) };
+        // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`. The engine declares it as a store's number of 64
+        // bits, that of an instance of 32 bits, 32 bits of padding, and its own number of 32 bits.
+        unsafe {
+            let tag = tag.get::<wasmtime::Tag>();
+            let numbers = (&raw const tag).cast::<u32>();
+            u64::from(numbers.add(2).read()) << 32 | u64::from(numbers.add(4).read())
+        }
+    }
+
+    unsafe fn tag_type(&self, tag: &Entity) -> Result<FuncType> {
+        // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`.
+        Ok(from_func_type(unsafe { tag.get::<wasmtime::Tag>() }.ty(self.context()).ty()))
+    }
+
     unsafe fn share_memory(&self, memory: &Entity) -> Result<SharedMemory> {
         // SAFETY: the contract says that it is a shared memory of this store.
         let shared = unsafe { engine_memory(memory) }.err().ok_or_else(|| Error::misuse("the memory is not shared"))?;
@@ -988,10 +1067,7 @@ impl CallNumeric for WasmtimeStore {
             return Failure::Host(frames);
         }
         if error.is::<wasmtime::ThrownException>() {
-            // C cannot catch an exception, and if it were left in the store it would never be freed.
-            let mut scope = RootScope::new(self.context());
-            let _ = scope.as_context_mut().take_pending_exception();
-            return Failure::Trap(TrapCode::UncaughtException, frames);
+            return Failure::Exception(self.take_thrown(), frames);
         }
         if let Some(Stopped(code)) = error.downcast_ref() {
             return Failure::Trap(*code, frames);

@@ -44,6 +44,7 @@ pub mod timeouts;
 pub mod store_limits;
 pub mod error;
 pub mod trap;
+pub mod exception;
 pub mod log;
 pub mod text;
 pub mod wasi;

@@ -138,6 +138,7 @@ downcasts! {
     as_memory Memory Memory;
     as_instance Instance Instance;
     as_module Module Arc<Module>;
+    as_tag Tag Tag;
     as_trap Trap Trap;
 }
 
