@@ -1340,9 +1340,9 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {
-  // Bytes of all linear memories together, of shared ones their maximum; on wasmtime also of the heap for structures and arrays.
-  // An instruction that needs more heap than the limit allows traps with
-  // `WASMRT_TRAP_MEMORY_LIMIT`.
+  // Bytes of all linear memories together, for shared ones their maximum; on wasmtime also of the
+  // heap for structures and arrays. An instruction that needs more heap than the limit allows traps
+  // with `WASMRT_TRAP_MEMORY_LIMIT`.
   WASMRT_STORE_LIMIT_MEMORY_BYTES = 0,
   // Elements of all tables together. One table never has more than 10,000,000.
   WASMRT_STORE_LIMIT_TABLE_ELEMENTS = 1,
@@ -1470,7 +1470,7 @@ typedef enum wasmrt_trap_code_enum {
   WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS = 13,
   // A cast of a reference to a type that it does not have.
   WASMRT_TRAP_CAST_FAILURE = 14,
-  // An exception that was not caught.
+  // An exception that was not caught: see `wasmrt_trap_exception_tag`.
   WASMRT_TRAP_UNCAUGHT_EXCEPTION = 15,
   // A trap of the engine that is none of the others.
   WASMRT_TRAP_OTHER = 16,

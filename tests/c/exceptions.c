@@ -84,10 +84,10 @@ TEST(a_start_function_throws) {
   if (has_exceptions(fixture.engine)) {
     wasm_extern_t* tag = new_tag(fixture.store, "i");
     REQUIRE(tag);
-    wasm_module_t* module = module_from_wat(
-        fixture.store,
-        "(module (import \"\" \"\" (tag $e (param i32)))"
-        "  (func $start (throw $e (i32.const 5))) (start $start))");
+    wasm_module_t* module =
+        module_from_wat(fixture.store,
+                        "(module (import \"\" \"\" (tag $e (param i32)))"
+                        "  (func $start (throw $e (i32.const 5))) (start $start))");
     wasm_extern_vec_t imports = {1, &tag};
     wasm_trap_t* trap = NULL;
     CHECK_NULL(wasm_instance_new(fixture.store, module, &imports, &trap));
@@ -158,10 +158,10 @@ static void check_thrown_by_host(config_switch_t option) {
     REQUIRE(thrower.tag);
     wasm_functype_t* type = functype("i", "i");
     wasm_func_t* host =
-        kind == 0   ? wasm_func_new_with_env(fixture.store, type, plain_host, &thrower, NULL)
-        : kind == 1 ? wasmrt_func_new_unchecked(fixture.store, type, unchecked_host, &thrower, NULL)
-                    : wasmrt_func_new_with_caller(fixture.store, type, host_with_caller, &thrower,
-                                                  NULL);
+        kind == 0 ? wasm_func_new_with_env(fixture.store, type, plain_host, &thrower, NULL)
+        : kind == 1
+            ? wasmrt_func_new_unchecked(fixture.store, type, unchecked_host, &thrower, NULL)
+            : wasmrt_func_new_with_caller(fixture.store, type, host_with_caller, &thrower, NULL);
     REQUIRE(host);
     wasm_functype_delete(type);
     wasm_extern_t* imports[] = {thrower.tag, wasm_func_as_extern(host)};
@@ -176,8 +176,7 @@ static void check_thrown_by_host(config_switch_t option) {
       argument.of.i32 = 8;
       check_exception(call(fixture_func(&fixture, PASS), &argument, 1, &result, 1), thrower.tag, 8);
       // Nobody between the host and itself.
-      if (kind != 2)
-        check_exception(call(host, &argument, 1, &result, 1), thrower.tag, 8);
+      if (kind != 2) check_exception(call(host, &argument, 1, &result, 1), thrower.tag, 8);
       CHECK_INT(call_i32_i32(fixture_func(&fixture, PASS), -8), -8);
     }
     wasm_func_delete(host);
@@ -186,11 +185,17 @@ static void check_thrown_by_host(config_switch_t option) {
   }
 }
 
-TEST(a_host_throws) { check_thrown_by_host(NULL); }
+TEST(a_host_throws) {
+  check_thrown_by_host(NULL);
+}
 
-TEST(a_host_throws_with_fuel) { check_thrown_by_host(wasmrt_config_set_fuel); }
+TEST(a_host_throws_with_fuel) {
+  check_thrown_by_host(wasmrt_config_set_fuel);
+}
 
-TEST(a_host_throws_with_interruption) { check_thrown_by_host(wasmrt_config_set_interruption); }
+TEST(a_host_throws_with_interruption) {
+  check_thrown_by_host(wasmrt_config_set_interruption);
+}
 
 static wasm_trap_t* call_inner(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
   return wasm_func_call(env, args, results);
@@ -232,12 +237,12 @@ static wasm_trap_t* throw_this(void* env, const wasm_val_vec_t* args, wasm_val_v
 TEST(values_of_every_kind) {
   fixture_t fixture = fixture_new();
   if (has_exceptions(fixture.engine)) {
-    int finalized = 0;
+    size_t finalized = 0;
     wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
     wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer);
     wasm_functype_t* type = functype("", "");
-    wasm_valtype_t* kinds[] = {wasm_valtype_new(WASM_I32), wasm_valtype_new(WASM_I64),
-                               wasm_valtype_new(WASM_F32), wasm_valtype_new(WASM_F64),
+    wasm_valtype_t* kinds[] = {wasm_valtype_new(WASM_I32),       wasm_valtype_new(WASM_I64),
+                               wasm_valtype_new(WASM_F32),       wasm_valtype_new(WASM_F64),
                                wasm_valtype_new(WASM_EXTERNREF), wasm_valtype_new(WASM_FUNCREF)};
     wasm_valtype_vec_t params, results = WASM_EMPTY_VEC;
     wasm_valtype_vec_new(&params, 6, kinds);
@@ -399,7 +404,7 @@ TEST(the_trap_is_last) {
                "(module (tag $e (param externref))"
                "  (func (export \"\") (param externref) (throw $e (local.get 0))))",
                NULL, 0);
-  int finalized = 0;
+  size_t finalized = 0;
   wasm_foreign_t* foreign = wasm_foreign_new(fixture.store);
   wasm_foreign_set_host_info_with_finalizer(foreign, &finalized, count_finalizer);
   wasm_val_t argument = WASM_REF_VAL(wasm_foreign_as_ref(foreign));

@@ -532,7 +532,7 @@ unsafe fn engine_func(func: &Func) -> wasmtime::Func {
 ///
 /// # Safety
 /// The entity is a memory of a store of this backend, which is alive.
-unsafe fn engine_memory<'a>(memory: &'a Entity) -> Result<wasmtime::Memory, &'a wasmtime::SharedMemory> {
+unsafe fn engine_memory(memory: &Entity) -> Result<wasmtime::Memory, &wasmtime::SharedMemory> {
     // SAFETY: this backend makes entities of memories from a `MemoryEntity`, and the store has kept a shared memory since
     // then.
     unsafe {

@@ -30,8 +30,8 @@ pub type wasm_memory_pages_t = u32;
 
 /// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 ///
-/// Returns NULL and sets the last error if an argument is NULL, if the memory cannot be allocated, or
-/// if the engine does not have a proposal that the type needs.
+/// Returns NULL and sets the last error if an argument is NULL, if the memory cannot be allocated,
+/// or if the engine does not have a proposal that the type needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_new(
     store: Option<&mut wasm_store_t>,

@@ -31,7 +31,8 @@ pub type wasm_table_size_t = u32;
 /// [Table Instances]
 ///
 /// NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
-/// is NULL, or if `init` is not of the elements' type or is of another store.
+/// is NULL, if `init` is not of the elements' type or is of another store, or if the engine does not
+/// have a proposal that the type needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_new(
     store: Option<&mut wasm_store_t>,

@@ -252,8 +252,7 @@ impl fmt::Display for FuncType {
 
 /// Limits of a size: of a table in elements, of a memory in pages.
 ///
-/// Sizes beyond 32 bits, which 64-bit tables and memories and memories with small pages may have, are reported as
-/// 0xffffffff.
+/// Sizes beyond 32 bits, which 64-bit tables and memories may have, are reported as 0xffffffff.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct Limits32 {
