@@ -223,8 +223,9 @@ static void use_exceptions(wasm_store_t* store) {
     wasm_val_vec_t results = WASM_ARRAY_VEC(found), no_args = WASM_EMPTY_VEC;
     switch (below(3)) {
       case 0:
-        EXPECT_PTR(wasm_func_call(wasm_extern_as_func(exceptions.exports.data[0]), &no_args, &results),
-                   NULL);
+        EXPECT_PTR(
+            wasm_func_call(wasm_extern_as_func(exceptions.exports.data[0]), &no_args, &results),
+            NULL);
         EXPECT_INT(found[0].of.i32, exceptions.number);
         EXPECT_PTR(found[1].of.ref, wasm_foreign_as_ref(exceptions.foreign));
         wasm_ref_delete(found[1].of.ref);
@@ -233,9 +234,7 @@ static void use_exceptions(wasm_store_t* store) {
         trap = call_none(&exceptions, 1);
         expect_exception(&exceptions, trap, exceptions.number, exceptions.foreign);
         break;
-      default:
-        trap = call_none(&exceptions, 2);
-        expect_exception(&exceptions, trap, 3, NULL);
+      default: trap = call_none(&exceptions, 2); expect_exception(&exceptions, trap, 3, NULL);
     }
     if (trap) wasm_trap_delete(trap);
   }
