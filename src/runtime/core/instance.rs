@@ -233,6 +233,10 @@ impl Birth<'_> {
 
     /// Tells the functions that the calling instance imports of it, if it is one whose start function runs.
     pub fn while_starting(store: &Store, key: usize, entity: Entity) -> Result<()> {
+        // Usually nobody waits, and the instance gets its object when it is complete.
+        if Birth::all(store).all(|birth| birth.announced.get()) {
+            return Ok(());
+        }
         let Some(object) = store.instance_of_key(key).or_else(|| Birth::of_calling(store, entity)) else {
             return Ok(());
         };
