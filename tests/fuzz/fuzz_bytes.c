@@ -208,8 +208,9 @@ static void try_module(const bytes_t* bytes) {
 // ------------------------------------------------------------------------------------------------
 // Artifacts
 
-static uint32_t checksum_of(const uint8_t* data, size_t size) {
-  uint32_t checksum = UINT32_MAX;
+// Continues a checksum, which begins with 0.
+static uint32_t checksum_of(uint32_t checksum, const uint8_t* data, size_t size) {
+  checksum = ~checksum;
   for (size_t i = 0; i < size; i++) {
     checksum ^= data[i];
     for (int bit = 0; bit < 8; bit++) checksum = checksum >> 1 ^ (checksum & 1 ? 0xedb88320 : 0);
@@ -229,12 +230,16 @@ static void try_artifact(const bytes_t* bytes, const bytes_t* original) {
   wasm_module_delete(module);
 }
 
-// An envelope whose numbers are wrong, though its checksum is right. The machine code inside is
+// An envelope whose numbers are wrong, though its checksum is right. The machine code before it is
 // trusted, so it is not touched.
 static void try_envelope(bytes_t* bytes) {
-  enum { CHECKSUM = 8, FIRST_PART = 12 };
-  size_t at = FIRST_PART;
-  unsigned part = below(4);
+  enum { MAGIC = 8, CHECKSUM = 4, PARTS = 5, END = 8 };
+  uint64_t image;
+  memcpy(&image, bytes->data + bytes->size - END - sizeof image, sizeof image);
+  size_t checksum_at = (size_t)image + MAGIC, first_part = checksum_at + CHECKSUM;
+  size_t at = first_part;
+  // Behind the parts is the length of the image.
+  unsigned part = below(PARTS + 1);
   for (unsigned i = 0; i < part; i++) {
     uint64_t length = 0;
     memcpy(&length, bytes->data + at, sizeof length);
@@ -248,12 +253,13 @@ static void try_envelope(bytes_t* bytes) {
     // Another version, backend or configuration.
     bytes->data[at + sizeof length + next_u32() % former] ^= 1;
   } else {
+    if (length == former) return;
     memcpy(bytes->data + at, &length, sizeof length);
     if (one_in(3)) bytes->size = at + below(20);
   }
-  if (bytes->size < FIRST_PART) return;
-  uint32_t checksum = checksum_of(bytes->data + FIRST_PART, bytes->size - FIRST_PART);
-  for (int i = 0; i < 4; i++) bytes->data[CHECKSUM + i] = (uint8_t)(checksum >> 8 * i);
+  uint32_t checksum = checksum_of(0, bytes->data, (size_t)image);
+  checksum = checksum_of(checksum, bytes->data + first_part, bytes->size - first_part);
+  for (int i = 0; i < 4; i++) bytes->data[checksum_at + i] = (uint8_t)(checksum >> 8 * i);
   wasm_byte_vec_t artifact = {bytes->size, (char*)bytes->data};
   EXPECT_REFUSED(!wasm_module_deserialize(store, &artifact));
 }
