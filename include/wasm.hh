@@ -13,15 +13,15 @@
 // As everywhere in C++, a member function must not be called on a null pointer. Null arguments are
 // passed on, and give what they give in C.
 //
-// Ownership. `own<T>` is a `std::unique_ptr` that deletes with the `_delete` function of the C type.
-// It has the size of a pointer. What was moved from is null. Other pointers are borrowed.
+// Ownership. `own<T>` is a `std::unique_ptr` that deletes with the `_delete` function of the C
+// type. It has the size of a pointer. What was moved from is null. Other pointers are borrowed.
 //
-// Vectors. A `vec` has the layout of the C vector of its elements, and its array is C's. Vectors and
-// values that the library has written are used in place. This header reads and writes them as
+// Vectors. A `vec` has the layout of the C vector of its elements, and its array is C's. Vectors
+// and values that the library has written are used in place. This header reads and writes them as
 // `vec`, `own` and `Val` only, never as C's structs, and what the functions of the library do with
-// them a compiler cannot see: so its rules on aliasing hold. Do the same if you call C functions
-// on them, see `to_c`. An invalid vector, as after an allocation that failed or a move, is false,
-// has the size 0 and no data. C takes it for an empty one.
+// them a compiler cannot see: so its rules on aliasing hold. Do the same if you call C functions on
+// them, see `to_c`. An invalid vector, as after an allocation that failed or a move, is false, has
+// the size 0 and no data. C takes it for an empty one.
 //
 // Exceptions. The library and this header throw none. Callbacks must not throw: the program ends
 // with `std::terminate`.
@@ -67,18 +67,18 @@ auto make_own(T* handle) -> own<T> {
 // -------------------------------------------------------------------------------------------------
 // C types
 //
-// `to_c` and `from_c` tell the type of a pointer in the other API: of a handle, a vector, a value or
-// limits. They pass it on unchanged, and with it what it owns: an owned C handle becomes
-// `make_own(from_c(handle))`, and an `own` becomes one by `to_c(handle.release())`.
+// `to_c` and `from_c` return a pointer under its type in the other API: a handle's, a vector's, a
+// value's or that of limits. The pointer stays the same, and so does what it owns: an owned C
+// handle becomes an `own` by `make_own(from_c(handle))`, and back by `to_c(handle.release())`.
 
-#define WASM_HH_C_TYPE(Type, c_type)                                                            \
-  inline auto to_c(Type* pointer) -> c_type* { return reinterpret_cast<c_type*>(pointer); }     \
-  inline auto to_c(const Type* pointer) -> const c_type* {                                      \
-    return reinterpret_cast<const c_type*>(pointer);                                            \
-  }                                                                                             \
-  inline auto from_c(c_type* pointer) -> Type* { return reinterpret_cast<Type*>(pointer); }     \
-  inline auto from_c(const c_type* pointer) -> const Type* {                                    \
-    return reinterpret_cast<const Type*>(pointer);                                              \
+#define WASM_HH_C_TYPE(Type, c_type)                                                      \
+  inline auto to_c(Type* pointer)->c_type* { return reinterpret_cast<c_type*>(pointer); } \
+  inline auto to_c(const Type* pointer)->const c_type* {                                  \
+    return reinterpret_cast<const c_type*>(pointer);                                      \
+  }                                                                                       \
+  inline auto from_c(c_type* pointer)->Type* { return reinterpret_cast<Type*>(pointer); } \
+  inline auto from_c(const c_type* pointer)->const Type* {                                \
+    return reinterpret_cast<const Type*>(pointer);                                        \
   }
 
 #define WASM_HH_HANDLE(Class, c_type) \
@@ -145,7 +145,8 @@ inline auto to_c(const vec<Extern*>* vector) -> const wasm_extern_vec_t* {
 
 namespace detail {
 
-// How the array of a `vec<T>` is made, freed and copied. Here: of elements that have no vector in C.
+// How the array of a `vec<T>` is made, freed and copied. Here: of elements that have no vector in
+// C.
 template <class T>
 struct elements {
   static void make(vec<T>& out, size_t size) {
@@ -164,16 +165,16 @@ struct elements {
 };
 
 // Of elements that have one. What is new is all zeros: a null pointer, or a value that is 0.
-#define WASM_HH_ELEMENTS(T, name)                                                    \
-  template <>                                                                        \
-  struct elements<T> {                                                               \
-    static void make(vec<T>& out, size_t size) {                                     \
-      wasm_##name##_vec_new_uninitialized(to_c(&out), size);                         \
-    }                                                                                \
-    static void free(vec<T>& vector) { wasm_##name##_vec_delete(to_c(&vector)); }    \
-    static void copy(vec<T>& out, const vec<T>& vector) {                            \
-      wasm_##name##_vec_copy(to_c(&out), to_c(&vector));                             \
-    }                                                                                \
+#define WASM_HH_ELEMENTS(T, name)                                                 \
+  template <>                                                                     \
+  struct elements<T> {                                                            \
+    static void make(vec<T>& out, size_t size) {                                  \
+      wasm_##name##_vec_new_uninitialized(to_c(&out), size);                      \
+    }                                                                             \
+    static void free(vec<T>& vector) { wasm_##name##_vec_delete(to_c(&vector)); } \
+    static void copy(vec<T>& out, const vec<T>& vector) {                         \
+      wasm_##name##_vec_copy(to_c(&out), to_c(&vector));                          \
+    }                                                                             \
   };
 
 WASM_HH_ELEMENTS(byte_t, byte)
@@ -199,7 +200,7 @@ struct all_convertible<T, U, Ts...>
     : std::integral_constant<bool, std::is_convertible<U, T>::value &&
                                        all_convertible<T, Ts...>::value> {};
 
-}  // namespace detail
+} // namespace detail
 
 // A vector that owns its array, and the elements if they are owned.
 template <class T>
@@ -290,7 +291,8 @@ class vec {
     return copy.size_ == size_ ? std::move(copy) : invalid();
   }
 
-  // Makes a vector of `size` elements, for the caller to assign. It is invalid if there is no memory.
+  // Makes a vector of `size` elements, for the caller to assign. It is invalid if there is no
+  // memory.
   static auto make_uninitialized(size_t size = 0) -> vec {
     vec made(0, nullptr);
     if (size != 0) detail::elements<T>::make(made, size);
@@ -321,8 +323,8 @@ class vec {
   static auto make() -> vec { return vec(0, nullptr); }
 
   // Makes a vector of the arguments.
-  template <class... Ts, class = typename std::enable_if<
-                             detail::all_convertible<T, Ts&&...>::value>::type>
+  template <class... Ts,
+            class = typename std::enable_if<detail::all_convertible<T, Ts&&...>::value>::type>
   static auto make(Ts&&... args) -> vec {
     T init[] = {std::forward<Ts>(args)...};
     return make(sizeof...(Ts), init);
@@ -360,7 +362,7 @@ auto vector_from(void (*function)(const Object*, C*), const Object* object) -> v
   return out;
 }
 
-}  // namespace detail
+} // namespace detail
 
 // -------------------------------------------------------------------------------------------------
 // Runtime environment
@@ -422,7 +424,7 @@ enum class ValKind : uint8_t {
   F64 = WASM_F64,
   EXTERNREF = WASM_EXTERNREF,
   FUNCREF = WASM_FUNCREF,
-  ANYREF = EXTERNREF,  // its name in older versions of the standard
+  ANYREF = EXTERNREF, // its name in older versions of the standard
 };
 
 inline bool is_num(ValKind kind) { return kind < ValKind::EXTERNREF; }
@@ -488,7 +490,9 @@ class ExternType {
   auto memory() const -> const MemoryType* {
     return from_c(wasm_externtype_as_memorytype_const(to_c(this)));
   }
-  auto tag() const -> const TagType* { return from_c(wasm_externtype_as_tagtype_const(to_c(this))); }
+  auto tag() const -> const TagType* {
+    return from_c(wasm_externtype_as_tagtype_const(to_c(this)));
+  }
 };
 
 class FuncType : public ExternType {
@@ -520,8 +524,8 @@ class GlobalType : public ExternType {
 
  public:
   static auto make(own<ValType>&& content, Mutability mutability) -> own<GlobalType> {
-    return make_own(from_c(wasm_globaltype_new(to_c(content.release()),
-                                               static_cast<wasm_mutability_t>(mutability))));
+    return make_own(from_c(
+        wasm_globaltype_new(to_c(content.release()), static_cast<wasm_mutability_t>(mutability))));
   }
   auto copy() const -> own<GlobalType> {
     return make_own(from_c(wasm_globaltype_copy(to_c(this))));
@@ -587,10 +591,10 @@ class ImportType {
 
   // Takes both names and the type.
   static auto make(Name&& module, Name&& name, own<ExternType>&& type) -> own<ImportType> {
-    wasm_importtype_t* import = wasm_importtype_new(to_c(&module), to_c(&name), to_c(type.release()));
+    wasm_importtype_t* made = wasm_importtype_new(to_c(&module), to_c(&name), to_c(type.release()));
     module.release();
     name.release();
-    return make_own(from_c(import));
+    return make_own(from_c(made));
   }
   auto copy() const -> own<ImportType> {
     return make_own(from_c(wasm_importtype_copy(to_c(this))));
@@ -645,8 +649,8 @@ class Ref {
 
 // A value: C's `wasm_val_t`. It owns the reference that it has.
 //
-// References are made with the kind EXTERNREF, also those of functions: the library takes them where
-// a funcref is expected, too.
+// References are made with the kind EXTERNREF, also those of functions: the library takes them
+// where a funcref is expected, too.
 class Val {
   // C's two fields, in C's order.
   ValKind kind_;
@@ -807,7 +811,7 @@ inline auto Val::get<Ref*>() const -> Ref* {
 // -------------------------------------------------------------------------------------------------
 // Traps
 
-using Message = vec<byte_t>;  // ends in a zero
+using Message = vec<byte_t>; // ends in a zero
 
 class Frame {
   friend class destroyer;
@@ -937,8 +941,8 @@ class Extern : public Ref {
 
 namespace detail {
 
-// A callback with its environment. C has room for one pointer, and a callback here, which returns an
-// `own`, cannot be the C callback itself.
+// A callback with its environment. C has room for one pointer, and a callback here, which returns
+// an `own`, cannot be the C callback itself.
 template <class Callback>
 struct closure {
   Callback callback;
@@ -959,19 +963,35 @@ struct closure {
   }
 };
 
-}  // namespace detail
+using callback = auto(*)(const vec<Val>&, vec<Val>&) -> own<Trap>;
+using callback_with_env = auto(*)(void*, const vec<Val>&, vec<Val>&) -> own<Trap>;
+
+// The C callbacks that call them.
+inline auto call_plain(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) noexcept
+    -> wasm_trap_t* {
+  auto called = reinterpret_cast<callback>(env);
+  return to_c(called(*from_c(args), *from_c(results)).release());
+}
+
+inline auto call_with_env(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) noexcept
+    -> wasm_trap_t* {
+  auto called = static_cast<closure<callback_with_env>*>(env);
+  return to_c(called->callback(called->env, *from_c(args), *from_c(results)).release());
+}
+
+} // namespace detail
 
 class Func : public Extern {
   friend class destroyer;
   void destroy() { wasm_func_delete(to_c(this)); }
 
  public:
-  using callback = auto (*)(const vec<Val>&, vec<Val>&) -> own<Trap>;
-  using callback_with_env = auto (*)(void*, const vec<Val>&, vec<Val>&) -> own<Trap>;
+  using callback = detail::callback;
+  using callback_with_env = detail::callback_with_env;
 
   static auto make(Store* store, const FuncType* type, callback function) -> own<Func> {
     return make_own(from_c(wasm_func_new_with_env(to_c(store), to_c(type),
-                                                  function ? call_plain : nullptr,
+                                                  function ? detail::call_plain : nullptr,
                                                   reinterpret_cast<void*>(function), nullptr)));
   }
   // Takes `env`: `finalizer` is called with it once, at once if this fails.
@@ -981,7 +1001,7 @@ class Func : public Extern {
     closure* made = closure::make(function, env, finalizer);
     if (!made) return nullptr;
     return make_own(from_c(wasm_func_new_with_env(to_c(store), to_c(type),
-                                                  function ? call_with_env : nullptr, made,
+                                                  function ? detail::call_with_env : nullptr, made,
                                                   closure::finalize)));
   }
   auto copy() const -> own<Func> { return make_own(from_c(wasm_func_copy(to_c(this)))); }
@@ -993,18 +1013,6 @@ class Func : public Extern {
   // Calls it. Returns null, or the trap.
   auto call(const vec<Val>& args, vec<Val>& results) const -> own<Trap> {
     return make_own(from_c(wasm_func_call(to_c(this), to_c(&args), to_c(&results))));
-  }
-
- private:
-  static auto call_plain(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) noexcept
-      -> wasm_trap_t* {
-    auto function = reinterpret_cast<callback>(env);
-    return to_c(function(*from_c(args), *from_c(results)).release());
-  }
-  static auto call_with_env(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) noexcept
-      -> wasm_trap_t* {
-    auto called = static_cast<detail::closure<callback_with_env>*>(env);
-    return to_c(called->callback(called->env, *from_c(args), *from_c(results)).release());
   }
 };
 
@@ -1088,8 +1096,8 @@ class Instance : public Ref {
   static auto make(Store* store, const Module* module, const vec<Extern*>& imports,
                    own<Trap>* trap = nullptr) -> own<Instance> {
     wasm_trap_t* trapped = nullptr;
-    wasm_instance_t* instance = wasm_instance_new(to_c(store), to_c(module), to_c(&imports),
-                                                  trap ? &trapped : nullptr);
+    wasm_instance_t* instance =
+        wasm_instance_new(to_c(store), to_c(module), to_c(&imports), trap ? &trapped : nullptr);
     if (trap) *trap = make_own(from_c(trapped));
     return make_own(from_c(instance));
   }
@@ -1111,6 +1119,6 @@ static_assert(sizeof(Val) == sizeof(wasm_val_t), "a value has C's layout");
 static_assert(sizeof(Limits) == sizeof(wasm_limits_t), "limits have C's layout");
 static_assert(std::is_empty<Func>::value, "a handle has no data");
 
-}  // namespace wasm
+} // namespace wasm
 
-#endif  // WASM_HH
+#endif // WASM_HH
