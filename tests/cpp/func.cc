@@ -64,9 +64,9 @@ TEST(a_failure_finalizes_at_once) {
               WASMRT_ERROR_MISUSE, "NULL");
   CHECK_EQUAL(finalized, 1);
   Func::callback_with_env none_with_env = nullptr;
-  CHECK_ERROR(!Func::make(fixture.store, functype("", "").get(), none_with_env, &finalized,
-                          test::count),
-              WASMRT_ERROR_MISUSE, "callback");
+  CHECK_ERROR(
+      !Func::make(fixture.store, functype("", "").get(), none_with_env, &finalized, test::count),
+      WASMRT_ERROR_MISUSE, "callback");
   CHECK_EQUAL(finalized, 2);
   Func::callback none = nullptr;
   CHECK_ERROR(!Func::make(fixture.store, functype("", "").get(), none), WASMRT_ERROR_MISUSE,

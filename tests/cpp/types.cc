@@ -64,11 +64,10 @@ TEST(tag_types) {
 }
 
 TEST(extern_types_are_views) {
-  own<wasm::ExternType> types[] = {functype("", ""),
-                                   wasm::GlobalType::make(test::valtype('i'), Mutability::VAR),
-                                   wasm::TableType::make(test::valtype('p'), Limits(0)),
-                                   wasm::MemoryType::make(Limits(0)),
-                                   wasm::TagType::make(functype("", ""))};
+  own<wasm::ExternType> types[] = {
+      functype("", ""), wasm::GlobalType::make(test::valtype('i'), Mutability::VAR),
+      wasm::TableType::make(test::valtype('p'), Limits(0)), wasm::MemoryType::make(Limits(0)),
+      wasm::TagType::make(functype("", ""))};
   for (size_t i = 0; i < 5; ++i) {
     wasm::ExternType* type = types[i].get();
     const wasm::ExternType* constant = type;
@@ -101,8 +100,7 @@ TEST(import_and_export_types) {
   CHECK_EQUAL(text_of(copy->name()), "name");
   CHECK_EQUAL(copy->type()->func()->params().size(), 1u);
 
-  auto exported =
-      wasm::ExportType::make(wasm::Name::make("x"), wasm::MemoryType::make(Limits(9)));
+  auto exported = wasm::ExportType::make(wasm::Name::make("x"), wasm::MemoryType::make(Limits(9)));
   CHECK_EQUAL(text_of(exported->copy()->name()), "x");
   CHECK_EQUAL(exported->type()->memory()->limits().min, 9u);
 }

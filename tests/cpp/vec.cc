@@ -109,8 +109,7 @@ TEST(an_invalid_vector_is_an_empty_one_to_c) {
 
 TEST(owned_elements_are_copied_with_what_they_own) {
   auto names = ownvec<wasm::ExportType>::make(
-      wasm::ExportType::make(vec<byte_t>::make("one"),
-                             wasm::MemoryType::make(wasm::Limits(1))),
+      wasm::ExportType::make(vec<byte_t>::make("one"), wasm::MemoryType::make(wasm::Limits(1))),
       own<wasm::ExportType>());
   auto copy = names.deep_copy();
   CHECK_EQUAL(copy.size(), 2u);
@@ -137,9 +136,12 @@ TEST(every_vector_of_c_is_made_copied_and_freed) {
   CHECK_EQUAL(tagtypes.deep_copy()[0]->functype()->params().size(), 1u);
   auto externtypes = ownvec<wasm::ExternType>::make(own<wasm::ExternType>(functype("", "")));
   CHECK_EQUAL(externtypes.deep_copy()[0]->kind(), wasm::ExternKind::FUNC);
-  auto importtypes = ownvec<wasm::ImportType>::make(wasm::ImportType::make(
-      vec<byte_t>::make("m"), vec<byte_t>::make("n"), functype("", "")));
+  auto importtypes = ownvec<wasm::ImportType>::make(
+      wasm::ImportType::make(vec<byte_t>::make("m"), vec<byte_t>::make("n"), functype("", "")));
   CHECK_EQUAL(text_of(importtypes.deep_copy()[0]->module()), "m");
+  auto frames = ownvec<wasm::Frame>::make_uninitialized(2);
+  CHECK_EQUAL(frames.deep_copy().size(), 2u);
+  CHECK(!frames[1]);
   auto values = vec<Val>::make(Val::i32(7), Val::f64(0.5));
   CHECK_EQUAL(values.deep_copy()[1].f64(), 0.5);
   auto bytes = vec<byte_t>::make("b");
