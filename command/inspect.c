@@ -94,6 +94,7 @@ static const struct {
     {WASMRT_SETTING_DETERMINISTIC, "deterministic"},
     {WASMRT_SETTING_TARGET, "target"},
     {WASMRT_SETTING_CPU_FEATURE, "cpu-feature"},
+    {WASMRT_SETTING_MEMORY_CREATOR, "memory-creator"},
 };
 
 int backends_command(words_t* words) {

@@ -90,6 +90,7 @@ typedef enum wasmrt_setting_enum {
   WASMRT_SETTING_TARGET = 14,
   // `wasmrt_config_enable_cpu_feature`.
   WASMRT_SETTING_CPU_FEATURE = 15,
+  WASMRT_SETTING_MEMORY_CREATOR = 16,
 } wasmrt_setting_enum;
 
 // A value of `wasmrt_setting_enum`.
@@ -285,7 +286,7 @@ bool wasmrt_config_set_metering(wasm_config_t *config,
                                 uint64_t points,
                                 wasmrt_cost_callback_t cost,
                                 void *env,
-                                void (*finalizer)(void *arg1));
+                                void (*finalizer)(void *env));
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: stack and memories
@@ -318,9 +319,64 @@ WASM_API_EXTERN bool wasmrt_config_set_memory_guard_size(wasm_config_t *config, 
 //
 // Images take a file descriptor for each memory with data, as long as the module or an instance of
 // it exists. When fewer than a quarter of the descriptors that the process may have are free,
-// modules are compiled without images, and each instance copies the data. A serialized module keeps
-// what it was compiled with.
+// modules are compiled without images, and each instance copies the data. A serialized module
+// keeps what it was compiled with.
 WASM_API_EXTERN bool wasmrt_config_set_memory_copy_on_write(wasm_config_t *config, bool enabled);
+
+// -------------------------------------------------------------------------------------------------
+// Configuration: memories of the host
+
+// Returns the address of a memory, which begins with a page: `size` bytes that are all zeros, then
+// address space for which each access faults, up to `reserved + guard` bytes from the address.
+// Returns NULL if there is no room; making the memory fails then.
+typedef void *(*wasmrt_memory_reserve_callback_t)(void *env,
+                                                  size_t size,
+                                                  size_t reserved,
+                                                  size_t guard);
+
+// Makes a memory of `size` bytes one of `new_size` bytes, of which the new ones are zeros. Returns
+// its address, which has to be the former one unless `new_size` is more than `reserved`; then it
+// has to have `new_size + guard` bytes of address space, and the former memory is gone. Returns
+// NULL to leave the memory as it is; growing it fails then.
+typedef void *(*wasmrt_memory_grow_callback_t)(void *env,
+                                               void *memory,
+                                               size_t size,
+                                               size_t new_size,
+                                               size_t reserved,
+                                               size_t guard);
+
+// Frees a memory, which is not used any more. `reserved` is what it was reserved with, or its size
+// if it has outgrown that.
+typedef void (*wasmrt_memory_free_callback_t)(void *env,
+                                              void *memory,
+                                              size_t size,
+                                              size_t reserved,
+                                              size_t guard);
+
+// Functions of the host that provide memories. All are needed. They are called with the `env` of
+// `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the library.
+typedef struct wasmrt_memory_creator_t {
+  wasmrt_memory_reserve_callback_t reserve;
+  wasmrt_memory_grow_callback_t grow;
+  wasmrt_memory_free_callback_t free;
+} wasmrt_memory_creator_t;
+
+// Lets the host provide the memories that modules define: to place them, to count them, or to
+// share them with something else. Not supported by wasmi, and not together with pooling or
+// copy-on-write. What `wasm_memory_new` makes is the engine's.
+//
+// The host must be exact: a guest's accesses are kept within its memory by what `reserve` and
+// `grow` promise. The numbers follow from `wasmrt_config_set_memory_reservation` and
+// `wasmrt_config_set_memory_guard_size`. Data is copied into such memories, not mapped. Takes a
+// copy of `*creator`.
+//
+// `finalizer`, unless NULL, is called once with `env` when the configuration, the engine and all
+// its memories are gone; at once if this fails.
+WASM_API_EXTERN
+bool wasmrt_config_set_memory_creator(wasm_config_t *config,
+                                      const wasmrt_memory_creator_t *creator,
+                                      void *env,
+                                      void (*finalizer)(void *env));
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: pool of instances
@@ -1451,8 +1507,8 @@ WASM_API_EXTERN bool wasmrt_wat2wasm(const char *text, size_t length, wasm_byte_
 //
 // Each set of imports is for one instance: when the instance is made, its memory is bound to them,
 // which is the one that it exports as "memory", or else its only one. Instantiating with the same
-// imports again, with another memory, fails. While a module's own start function runs, a memory
-// that the module defines is not bound yet: functions that need one return `EFAULT` to it.
+// imports again, with another memory, fails. The memory is bound when a module's own start function
+// calls WASI.
 //
 // The functions that return bool return true on success. Otherwise they return false, set the last
 // error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files and

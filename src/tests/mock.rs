@@ -634,7 +634,8 @@ impl MockStore {
             self.apply(&instance, segment)?;
         }
         if let Some(start) = start {
-            self.owner.get().before_start(Entity::new(place));
+            let told = self.owner.get().before_start(Entity::new(place));
+            told.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
             self.call_func(instance.funcs[start as usize], Vec::new())?;
         }
         Ok(place)

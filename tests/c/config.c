@@ -1,6 +1,8 @@
 // Configurations: every option, on every engine that has it, and the refusal of those that do not.
+#define _GNU_SOURCE
 #include "configured.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 static bool on_wasmi(void) {
@@ -234,6 +236,33 @@ static void use_threads_proposal(wasm_config_t* config) {
   CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_THREADS, true));
 }
 
+// Memories that can become no larger than a few pages, and never move.
+enum { ROOM = 1 << 20 };
+
+static void* reserve_memory(void* env, size_t size, size_t reserved, size_t guard) {
+  (void)env;
+  if (size > ROOM) return NULL;
+  char* memory = mmap(NULL, reserved + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory != MAP_FAILED && mprotect(memory, ROOM, PROT_READ | PROT_WRITE) == 0 ? memory
+                                                                                     : NULL;
+}
+
+static void* grow_memory(void* env, void* memory, size_t size, size_t new_size, size_t reserved,
+                         size_t guard) {
+  (void)env, (void)size, (void)reserved, (void)guard;
+  return new_size <= ROOM ? memory : NULL;
+}
+
+static void free_memory(void* env, void* memory, size_t size, size_t reserved, size_t guard) {
+  (void)env, (void)size;
+  munmap(memory, reserved + guard);
+}
+
+static void use_memory_creator(wasm_config_t* config) {
+  static const wasmrt_memory_creator_t creator = {reserve_memory, grow_memory, free_memory};
+  CHECK(wasmrt_config_set_memory_creator(config, &creator, NULL, NULL));
+}
+
 typedef struct option_t {
   void (*use)(wasm_config_t* config);
   bool wasmtime, wasmi;
@@ -259,6 +288,7 @@ static const option_t options[] = {
     {use_no_profiling, true, true, "profiling", 0},
     {use_target, true, false, "target", WASMRT_SETTING_TARGET},
     {use_feature, true, false, "cpu_feature", WASMRT_SETTING_CPU_FEATURE},
+    {use_memory_creator, true, false, "memory_creator", WASMRT_SETTING_MEMORY_CREATOR},
     {use_cranelift, true, false, "cranelift", 0},
     {use_winch, true, false, "winch", 0},
     {use_pulley, true, false, "pulley", 0},
@@ -299,7 +329,7 @@ TEST(every_option_alone) {
 TEST(what_a_backend_supports_is_what_it_does_not_refuse) {
   bool wasmi = on_wasmi();
   const char* backend = wasmi ? "wasmi" : "wasmtime";
-  bool seen[WASMRT_SETTING_CPU_FEATURE + 1] = {true};
+  bool seen[WASMRT_SETTING_MEMORY_CREATOR + 1] = {true};
   wasmrt_last_error_clear();
   for (size_t i = 0; i < OPTIONS; i++) {
     if (options[i].setting == 0) continue;
@@ -343,6 +373,8 @@ static const struct {
     {use_pulley, use_feature, "pulley"},
     {use_pulley, use_threads_proposal, "pulley"},
     {use_pulley, use_debug_info, "pulley"},
+    {use_memory_creator, use_pooling, "memories of the host together with pooling"},
+    {use_memory_creator, use_copy_on_write, "memories of the host together with copy-on-write"},
     {use_lazy, use_fuel, "lazy"},
     {use_lazy, use_interruption, "lazy"},
     {use_lazy_translation, use_fuel, "lazy-translation"},

@@ -1251,6 +1251,99 @@ TEST(start_functions_write_to_memory_that_is_imported) {
   fixture_delete(&fixture);
 }
 
+// The memory is bound although there is no instance yet that the host could know.
+TEST(start_functions_write_to_memory_of_their_own) {
+  fixture_t fixture = fixture_new();
+  wasmrt_wasi_t* wasi = capturing(fixture.store);
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module " IMPORT "(memory (export \"memory\") 1) " VECTOR
+      "(func $s (if (call $w (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0))"
+      "  (then unreachable)))"
+      "(start $s) (export \"again\" (func $s)))");
+  wasm_extern_vec_t imports;
+  for (int round = 0; round < 2; ++round) {
+    REQUIRE(wasmrt_wasi_imports(wasi, module, &imports));
+    wasm_instance_t* instance = instantiate(fixture.store, module, imports.data, imports.size);
+    CHECK(captured(wasi, "hi"));
+    wasm_extern_vec_t exports;
+    wasm_instance_exports(instance, &exports);
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    CHECK_NO_TRAP(wasm_func_call(wasm_extern_as_func(exports.data[1]), &none, &none));
+    CHECK(captured(wasi, "hi"));
+    // The imports are bound to this instance's memory.
+    wasm_trap_t* trap = NULL;
+    CHECK_FAILS(!wasm_instance_new(fixture.store, module, &imports, &trap));
+    wasm_trap_delete(trap);
+    CHECK(captured(wasi, ""));
+    wasm_extern_vec_delete(&exports);
+    wasm_instance_delete(instance);
+    wasm_extern_vec_delete(&imports);
+  }
+  // Prepared: each instance gets imports of its own.
+  wasmrt_linker_t* linker = wasmrt_linker_new(fixture.store);
+  CHECK(wasmrt_linker_define_wasi(linker, wasi));
+  wasmrt_instance_pre_t* pre = wasmrt_linker_prepare(linker, module);
+  REQUIRE(pre);
+  for (int round = 0; round < 3; ++round) {
+    wasm_instance_t* instance = wasmrt_instance_pre_instantiate(pre, NULL);
+    REQUIRE(instance);
+    CHECK(captured(wasi, "hi"));
+    wasm_instance_delete(instance);
+  }
+  wasmrt_instance_pre_delete(pre);
+  wasmrt_linker_delete(linker);
+  wasm_module_delete(module);
+  wasmrt_wasi_delete(wasi);
+  fixture_delete(&fixture);
+}
+
+typedef struct inner_t {
+  wasm_store_t* store;
+  wasm_module_t* module;
+  wasmrt_wasi_t* wasi;
+  int depth;
+} inner_t;
+
+static wasm_trap_t* instantiate_another(void* env, const wasm_val_vec_t* arguments,
+                                        wasm_val_vec_t* results) {
+  (void)arguments, (void)results;
+  inner_t* inner = env;
+  if (inner->depth-- == 0) return NULL;
+  wasm_extern_vec_t imports;
+  REQUIRE(wasmrt_wasi_imports(inner->wasi, inner->module, &imports));
+  wasm_functype_t* type = wasm_functype_new_0_0();
+  wasm_func_t* func = wasm_func_new_with_env(inner->store, type, instantiate_another, inner, NULL);
+  wasm_functype_delete(type);
+  imports.data[1] = wasm_func_as_extern(func);
+  wasm_instance_t* instance = instantiate(inner->store, inner->module, imports.data, imports.size);
+  wasm_instance_delete(instance);
+  wasm_extern_vec_delete(&imports);
+  return NULL;
+}
+
+// Start functions that make instances of the same module, whose start functions do so, before any of
+// them uses its memory.
+TEST(start_functions_inside_start_functions) {
+  fixture_t fixture = fixture_new();
+  wasmrt_wasi_t* wasi = capturing(fixture.store);
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module " IMPORT
+      "(import \"env\" \"more\" (func $more))"
+      "(memory (export \"memory\") 1) " VECTOR
+      "(func $s (call $more)"
+      "  (if (call $w (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)) (then unreachable)))"
+      "(start $s))");
+  inner_t inner = {fixture.store, module, wasi, 3};
+  wasm_trap_t* trap = instantiate_another(&inner, NULL, NULL);
+  CHECK_NO_TRAP(trap);
+  CHECK(captured(wasi, "hihihi"));
+  wasm_module_delete(module);
+  wasmrt_wasi_delete(wasi);
+  fixture_delete(&fixture);
+}
+
 TEST(memory_can_be_bound_by_hand) {
   fixture_t fixture = fixture_new();
   wasmrt_wasi_t* wasi = capturing(fixture.store);

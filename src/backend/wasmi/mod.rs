@@ -47,7 +47,8 @@ impl Backend for Wasmi {
             | Setting::Profiling
             | Setting::Deterministic
             | Setting::Target
-            | Setting::CpuFeatures => false,
+            | Setting::CpuFeatures
+            | Setting::MemoryCreator => false,
         }
     }
 

@@ -330,7 +330,8 @@ impl Store for WasmiStore {
             self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;
         }
         if let Some(start) = &module.names.start {
-            self.owner().before_start(Entity::new(instance));
+            let told = self.owner().before_start(Entity::new(instance));
+            told.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
             let start =
                 instance.get_func(self.context(), start).expect("the start function was exported under this name");
             // SAFETY: it is a function of this store, and start functions have neither parameters nor results.

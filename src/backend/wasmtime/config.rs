@@ -1,9 +1,11 @@
 //! Converts the runtime's options to the engine's configuration.
 
+use super::creator::Creator;
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::core::engine_traits::Backend;
+use std::sync::Arc;
 use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
@@ -23,6 +25,7 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         memory_reservation: _,
         memory_guard: _,
         copy_on_write: _,
+        memory_creator: _,
         pooling: _,
         parallel_compilation: _,
         debug_info: _,
@@ -57,6 +60,16 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
     }
     if let Some(enabled) = options.parallel_compilation {
         config.parallel_compilation(enabled);
+    }
+    if let Some(creator) = &options.memory_creator {
+        if options.pooling.is_some() {
+            return Err(unsupported(backend.name(), "memories of the host together with pooling"));
+        }
+        if options.copy_on_write == Some(true) {
+            return Err(unsupported(backend.name(), "memories of the host together with copy-on-write initialisation"));
+        }
+        // The engine can only map images into memories of its own.
+        config.memory_init_cow(false).with_host_memory(Arc::new(Creator(creator.clone())));
     }
     if let Some(pooling) = &options.pooling {
         config.allocation_strategy(pool(backend, pooling)?);

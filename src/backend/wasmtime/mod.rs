@@ -2,6 +2,7 @@
 
 mod beyond;
 mod config;
+mod creator;
 mod images;
 mod messages;
 mod meter;
@@ -64,7 +65,8 @@ impl Backend for Wasmtime {
             | Setting::Profiling
             | Setting::Deterministic
             | Setting::Target
-            | Setting::CpuFeatures => true,
+            | Setting::CpuFeatures
+            | Setting::MemoryCreator => true,
         }
     }
 
@@ -95,7 +97,7 @@ impl Backend for Wasmtime {
             probe: Arc::default(),
             foreign,
             parallel: options.parallel_compilation != Some(false),
-            images: !foreign && options.copy_on_write != Some(false) && avoidable,
+            images: !foreign && options.copy_on_write != Some(false) && options.memory_creator.is_none() && avoidable,
         }))
     }
 }

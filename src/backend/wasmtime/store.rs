@@ -330,13 +330,18 @@ const UNINIT: MaybeUninit<Val> = MaybeUninit::uninit();
 
 /// Makes a host function's context the innermost until the answer is dropped.
 #[inline(always)]
-fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Context> {
+fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> wasmtime::Result<Nested<'a, Context>> {
+    let starting = if object.store().is_instantiating() { calling_instance(caller) } else { None };
     // SAFETY: the caller's context outlives the answer: the functions that call this drop the answer before they use
     // `caller` again.
-    unsafe {
+    let nested = unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
         store_of(object).contexts.nest(context)
+    };
+    if let Some(instance) = starting {
+        object.store().while_instantiating(instance_key(instance), Entity::new(instance)).map_err(RuntimeError)?;
     }
+    Ok(nested)
 }
 
 /// Calls a host function of numeric type. The values are raw and on the stack, and the engine does not check them.
@@ -363,7 +368,7 @@ unsafe fn call_numeric_host(
         }
     }
     {
-        let _nested = nest(object, &mut caller);
+        let _nested = nest(object, &mut caller)?;
         // SAFETY: the loop above has initialised the arguments, with the kinds of the function's parameters, and
         // `results` has a place for each result.
         unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
@@ -464,7 +469,7 @@ unsafe fn call_raw_host(
     values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
     {
-        let _nested = nest(object, &mut caller);
+        let _nested = nest(object, &mut caller)?;
         // SAFETY: the contract is the same.
         unsafe { invoke_raw_host(object, values.as_mut_ptr().cast())? };
     }
@@ -481,7 +486,7 @@ fn call_reference_host(
     let owner = object.store();
     let Some(func) = object.as_func() else { return Err(HostTrapped.into()) };
     let store = store_of(object);
-    let _nested = nest(object, &mut caller);
+    let _nested = nest(object, &mut caller)?;
     with_room(params.len(), |args| {
         let convert = |param: &wasmtime::Val| from_engine(store.context(), owner, *param).map_err(RuntimeError);
         let args = Arguments::fill(args, params, convert)?;

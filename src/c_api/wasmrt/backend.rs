@@ -39,6 +39,7 @@ pub enum wasmrt_setting_enum {
     WASMRT_SETTING_TARGET = 14,
     /// `wasmrt_config_enable_cpu_feature`.
     WASMRT_SETTING_CPU_FEATURE = 15,
+    WASMRT_SETTING_MEMORY_CREATOR = 16,
 }
 
 /// The header's number for a setting. Every setting has one: the compiler sees to it.
@@ -60,6 +61,7 @@ fn number(setting: Setting) -> wasmrt_setting_enum {
         Setting::Deterministic => WASMRT_SETTING_DETERMINISTIC,
         Setting::Target => WASMRT_SETTING_TARGET,
         Setting::CpuFeatures => WASMRT_SETTING_CPU_FEATURE,
+        Setting::MemoryCreator => WASMRT_SETTING_MEMORY_CREATOR,
     }
 }
 

@@ -8,8 +8,8 @@
 //!
 //! Each set of imports is for one instance: when the instance is made, its memory is bound to them,
 //! which is the one that it exports as "memory", or else its only one. Instantiating with the same
-//! imports again, with another memory, fails. While a module's own start function runs, a memory
-//! that the module defines is not bound yet: functions that need one return `EFAULT` to it.
+//! imports again, with another memory, fails. The memory is bound when a module's own start function
+//! calls WASI.
 //!
 //! The functions that return bool return true on success. Otherwise they return false, set the last
 //! error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files and

@@ -1,7 +1,10 @@
 //! The options of an engine, whichever backend makes it.
 
 use super::error::{Error, ErrorKind};
-use std::ffi::CStr;
+use super::host_data::HostData;
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// What a backend is asked for. Options that are `None`, `false` or empty are left to the backend.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub struct Options {
     /// In bytes.
     pub memory_guard: Option<u64>,
     pub copy_on_write: Option<bool>,
+    pub memory_creator: Option<Arc<MemoryCreator>>,
     pub pooling: Option<Pooling>,
     pub parallel_compilation: Option<bool>,
     pub debug_info: bool,
@@ -64,6 +68,7 @@ settings! {
     Deterministic "deterministic mode",
     Target "a target",
     CpuFeatures "CPU features",
+    MemoryCreator "memories of the host",
 }
 
 /// Enumerations that have the numbers of `wasmrt.h`, and names for the environment and for messages.
@@ -159,6 +164,62 @@ pub struct Pooling {
     pub table_elements: usize,
 }
 
+/// Functions of the host that provide memories.
+pub struct MemoryCreator {
+    pub reserve: unsafe extern "C" fn(env: *mut c_void, size: usize, reserved: usize, guard: usize) -> *mut c_void,
+    pub grow: unsafe extern "C" fn(
+        env: *mut c_void,
+        memory: *mut c_void,
+        size: usize,
+        new_size: usize,
+        reserved: usize,
+        guard: usize,
+    ) -> *mut c_void,
+    pub free: unsafe extern "C" fn(env: *mut c_void, memory: *mut c_void, size: usize, reserved: usize, guard: usize),
+    pub env: HostData,
+}
+
+// SAFETY: C promises that the functions may be called with the environment on any thread, several at once.
+unsafe impl Send for MemoryCreator {}
+unsafe impl Sync for MemoryCreator {}
+
+/// How memories are aligned: to pages of the processors that there are engines for.
+const PAGE: usize = 4096;
+
+impl MemoryCreator {
+    pub fn reserve(&self, size: usize, reserved: usize, guard: usize) -> Result<NonNull<u8>, String> {
+        // SAFETY: C passed this function with this environment.
+        let memory = unsafe { (self.reserve)(self.env.pointer, size, reserved, guard) };
+        let refusal = || format!("the host did not reserve a memory of {size} bytes");
+        let memory = NonNull::new(memory).ok_or_else(refusal)?;
+        if memory.addr().get() % PAGE != 0 {
+            self.free(memory.cast(), size, reserved, guard);
+            return Err("the host reserved a memory that does not begin with a page".to_string());
+        }
+        Ok(memory.cast())
+    }
+
+    /// Returns where the memory is now.
+    pub fn grow(
+        &self,
+        memory: NonNull<u8>,
+        size: usize,
+        new_size: usize,
+        reserved: usize,
+        guard: usize,
+    ) -> Result<NonNull<u8>, String> {
+        // SAFETY: C passed this function with this environment; the memory came from it.
+        let grown = unsafe { (self.grow)(self.env.pointer, memory.as_ptr().cast(), size, new_size, reserved, guard) };
+        let grown = NonNull::new(grown).ok_or_else(|| format!("the host refused a memory of {new_size} bytes"))?;
+        Ok(grown.cast())
+    }
+
+    pub fn free(&self, memory: NonNull<u8>, size: usize, reserved: usize, guard: usize) {
+        // SAFETY: C passed this function with this environment; the memory came from it, and is not used any more.
+        unsafe { (self.free)(self.env.pointer, memory.as_ptr().cast(), size, reserved, guard) }
+    }
+}
+
 impl Options {
     /// Whether a setting asks for something that not every engine does anyway.
     fn asks_for(&self, setting: Setting) -> bool {
@@ -178,6 +239,7 @@ impl Options {
             Setting::Deterministic => self.deterministic,
             Setting::Target => self.target.is_some(),
             Setting::CpuFeatures => !self.cpu_features.is_empty(),
+            Setting::MemoryCreator => self.memory_creator.is_some(),
         }
     }
 

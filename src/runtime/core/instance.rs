@@ -123,7 +123,14 @@ fn instantiate_running(
         imports.iter().map(link).collect::<Box<_>>()
     });
     let links = links.as_deref();
-    let birth = Birth { module: &module, imports: &imports, links, instance: OnceCell::new(), outer: Cell::new(None) };
+    let birth = Birth {
+        module: &module,
+        imports: &imports,
+        links,
+        instance: OnceCell::new(),
+        announced: Cell::new(!announced),
+        outer: Cell::new(None),
+    };
     let begun = birth.begin(store);
     let entity = instantiate_supervised(store, &module, links.unwrap_or(&imports), prepared);
     drop(begun);
@@ -161,13 +168,15 @@ fn create(
 }
 
 /// An instantiation that is under way. The instance has no object before it is complete, unless its start function calls a
-/// function that knows its caller.
+/// function that knows its caller or wants to know who imports it.
 pub struct Birth<'a> {
     module: &'a Arc<Module>,
     imports: &'a Imports,
     /// What the engine got instead of the imports.
     links: Option<&'a [Retained]>,
     instance: OnceCell<Retained>,
+    /// Whether no imported function is still to be told of the instance.
+    announced: Cell<bool>,
     outer: Cell<Option<NonNull<Birth<'static>>>>,
 }
 
@@ -216,10 +225,28 @@ impl Birth<'_> {
     }
 
     /// Makes the object of the innermost instantiation's instance.
-    pub fn before_start(store: &Store, entity: Entity) {
-        if let Some(birth) = Birth::all(store).next() {
-            birth.instance(store, entity);
+    pub fn before_start(store: &Store, entity: Entity) -> Result<()> {
+        let Some(birth) = Birth::all(store).next() else { return Ok(()) };
+        let instance = Handle::new(birth.instance(store, entity));
+        birth.announce(&instance)
+    }
+
+    /// Tells the functions that the calling instance imports of it, if it is one whose start function runs.
+    pub fn while_starting(store: &Store, key: usize, entity: Entity) -> Result<()> {
+        let Some(object) = store.instance_of_key(key).or_else(|| Birth::of_calling(store, entity)) else {
+            return Ok(());
+        };
+        let is_its = |birth: &&Birth| birth.instance.get().is_some_and(|instance| instance.as_ptr() == object);
+        let Some(birth) = Birth::all(store).find(is_its) else { return Ok(()) };
+        // SAFETY: the store retains its instances.
+        birth.announce(&Handle::new(unsafe { object.as_ref() }))
+    }
+
+    fn announce(&self, instance: &Handle) -> Result<()> {
+        if self.announced.replace(true) {
+            return Ok(());
         }
+        announce(&Linking { module: self.module, imports: self.imports, instance: Some(&**instance) })
     }
 }
 

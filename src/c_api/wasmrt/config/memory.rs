@@ -52,8 +52,8 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_guard_size(config: Option<&mut
 ///
 /// Images take a file descriptor for each memory with data, as long as the module or an instance of
 /// it exists. When fewer than a quarter of the descriptors that the process may have are free,
-/// modules are compiled without images, and each instance copies the data. A serialized module keeps
-/// what it was compiled with.
+/// modules are compiled without images, and each instance copies the data. A serialized module
+/// keeps what it was compiled with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_memory_copy_on_write(
     config: Option<&mut wasm_config_t>,

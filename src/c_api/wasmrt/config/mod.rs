@@ -24,6 +24,7 @@ pub mod compiler;
 pub mod proposals;
 pub mod stopping;
 pub mod memory;
+pub mod memory_creator;
 pub mod pool;
 pub mod compilation;
 pub mod cache;

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn wasmrt_config_set_metering(
     points: u64,
     cost: wasmrt_cost_callback_t,
     env: *mut c_void,
-    finalizer: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
+    finalizer: Option<unsafe extern "C" fn(env: *mut c_void)>,
 ) -> bool {
     let env = HostData { pointer: env, finalizer };
     change("wasmrt_config_set_metering", config, |config| {

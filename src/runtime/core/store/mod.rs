@@ -163,8 +163,21 @@ impl Store {
 
     /// Must be called by an engine that does not tell callers when an instance is complete, but before its start function runs,
     /// if the module has imports.
-    pub fn before_start(&self, instance: Entity) {
-        Birth::before_start(self, instance);
+    pub fn before_start(&self, instance: Entity) -> Result<()> {
+        Birth::before_start(self, instance)
+    }
+
+    /// Whether an instantiation is under way.
+    #[inline(always)]
+    pub fn is_instantiating(&self) -> bool {
+        self.births.get().is_some()
+    }
+
+    /// Must be called by an engine that tells callers, while an instantiation is under way, when an instance calls any host
+    /// function. So of those that have no object yet, only the innermost can be calling.
+    #[cold]
+    pub fn while_instantiating(&self, key: usize, instance: Entity) -> Result<()> {
+        Birth::while_starting(self, key, instance)
     }
 
     /// Replaces the host's data, and runs the finalizer of the former data.
