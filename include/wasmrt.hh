@@ -196,6 +196,11 @@ inline auto config_set_memory_guard_size(Config* config, uint64_t bytes) -> bool
 inline auto config_set_memory_copy_on_write(Config* config, bool enabled) -> bool {
   return wasmrt_config_set_memory_copy_on_write(to_c(config), enabled);
 }
+inline auto config_set_memory_creator(Config* config, const wasmrt_memory_creator_t* creator,
+                                      void* env = nullptr, void (*finalizer)(void*) = nullptr)
+    -> bool {
+  return wasmrt_config_set_memory_creator(to_c(config), creator, env, finalizer);
+}
 inline auto config_set_pooling(Config* config, bool enabled) -> bool {
   return wasmrt_config_set_pooling(to_c(config), enabled);
 }

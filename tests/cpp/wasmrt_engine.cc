@@ -1,6 +1,7 @@
 // wasmrt.hh: version, backends, configuration, modules.
 #include "test.hh"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const char* const SMALL =
@@ -81,6 +82,49 @@ TEST(metering_calls_the_cost) {
     CHECK_EQUAL(points->global()->get().i64(), 100);
     CHECK_EQUAL(finalized, 0);
   }
+  CHECK_EQUAL(finalized, 1);
+}
+
+static int memories;
+
+static void* reserve(void*, size_t size, size_t reserved, size_t guard) {
+  void* memory = mmap(nullptr, reserved + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  if (size && mprotect(memory, size, PROT_READ | PROT_WRITE) != 0) return nullptr;
+  ++memories;
+  return memory;
+}
+
+static void* grow(void*, void* memory, size_t, size_t new_size, size_t reserved, size_t) {
+  if (new_size > reserved) return nullptr;
+  return mprotect(memory, new_size, PROT_READ | PROT_WRITE) == 0 ? memory : nullptr;
+}
+
+static void release(void*, void* memory, size_t, size_t reserved, size_t guard) {
+  munmap(memory, reserved + guard);
+  --memories;
+}
+
+TEST(the_host_provides_memories) {
+  const wasmrt_memory_creator_t creator = {reserve, grow, release};
+  int finalized = 0;
+  {
+    auto config = wasm::Config::make();
+    CHECK(wasmrt::config_set_memory_creator(config.get(), &creator, &finalized, test::count));
+    CHECK(wasmrt::config_set_memory_copy_on_write(config.get(), false));
+    CHECK(wasmrt::config_set_memory_reservation(config.get(), 1 << 20));
+    if (!Fixture().on("wasmtime")) {
+      CHECK_ERROR(!wasm::Engine::make(std::move(config)), WASMRT_ERROR_UNSUPPORTED, "wasmi");
+    } else {
+      Fixture fixture(std::move(config));
+      auto instance = fixture.instance("(module (memory (export \"memory\") 1))");
+      CHECK_EQUAL(memories, 1);
+      auto memory = wasmrt::instance_export(instance.get(), "memory");
+      CHECK(memory->memory()->grow(2));
+      memory->memory()->data()[0x20000] = 'x';
+    }
+  }
+  CHECK_EQUAL(memories, 0);
   CHECK_EQUAL(finalized, 1);
 }
 
