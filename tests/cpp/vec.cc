@@ -185,7 +185,7 @@ TEST(imports_are_borrowed) {
 }
 
 TEST(too_much_memory_gives_an_invalid_vector) {
-  size_t size = SIZE_MAX / sizeof(Val);
+  size_t size = SIZE_MAX / 4 / sizeof(Val);
   CHECK_ERROR(!vec<Val>::make_uninitialized(size), WASMRT_ERROR_LIMIT, "memory");
   CHECK(!vec<byte_t>::make_uninitialized(SIZE_MAX));
 }
