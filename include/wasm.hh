@@ -213,9 +213,9 @@ class vec {
 
   vec(size_t size, T* data) : size_(size), data_(data) {}
 
-  // The data of an invalid vector: an address that no array has, and that C does not look at, as
-  // the size is 0.
-  static auto nowhere() -> T* { return reinterpret_cast<T*>(UINTPTR_MAX); }
+  // The data of an invalid vector: an address that no array has. C does not read from it, as the
+  // size is 0, and does not free it, as it is not one of `malloc`, which aligns more.
+  static auto nowhere() -> T* { return reinterpret_cast<T*>(~uintptr_t{sizeof(void*) - 1}); }
 
   void free_data() {
     if (data_ && *this) detail::elements<T>::free(*this);

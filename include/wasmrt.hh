@@ -625,7 +625,7 @@ class WasiConfig {
 
   static auto make() -> own<WasiConfig> { return make_own(from_c(wasmrt_wasi_config_new())); }
 
-  auto arg(const char* arg) -> bool { return wasmrt_wasi_config_arg(to_c(this), arg); }
+  auto arg(const char* value) -> bool { return wasmrt_wasi_config_arg(to_c(this), value); }
   auto env(const char* name, const char* value) -> bool {
     return wasmrt_wasi_config_env(to_c(this), name, value);
   }
@@ -636,19 +636,19 @@ class WasiConfig {
   auto file(wasmrt_wasi_stream_t stream, const char* path, bool append = false) -> bool {
     return wasmrt_wasi_config_file(to_c(this), stream, path, append);
   }
-  auto fd(wasmrt_wasi_stream_t stream, int fd) -> bool {
-    return wasmrt_wasi_config_fd(to_c(this), stream, fd);
+  auto fd(wasmrt_wasi_stream_t stream, int open) -> bool {
+    return wasmrt_wasi_config_fd(to_c(this), stream, open);
   }
   auto stdin_bytes(const void* bytes, size_t size) -> bool {
     return wasmrt_wasi_config_stdin_bytes(to_c(this), bytes, size);
   }
-  auto reader(wasmrt_wasi_reader_t reader, void* env = nullptr, void (*finalizer)(void*) = nullptr)
-      -> bool {
-    return wasmrt_wasi_config_reader(to_c(this), reader, env, finalizer);
-  }
-  auto writer(wasmrt_wasi_stream_t stream, wasmrt_wasi_writer_t writer, void* env = nullptr,
+  auto reader(wasmrt_wasi_reader_t callback, void* env = nullptr,
               void (*finalizer)(void*) = nullptr) -> bool {
-    return wasmrt_wasi_config_writer(to_c(this), stream, writer, env, finalizer);
+    return wasmrt_wasi_config_reader(to_c(this), callback, env, finalizer);
+  }
+  auto writer(wasmrt_wasi_stream_t stream, wasmrt_wasi_writer_t callback, void* env = nullptr,
+              void (*finalizer)(void*) = nullptr) -> bool {
+    return wasmrt_wasi_config_writer(to_c(this), stream, callback, env, finalizer);
   }
   auto capture(wasmrt_wasi_stream_t stream, size_t size) -> bool {
     return wasmrt_wasi_config_capture(to_c(this), stream, size);
@@ -662,9 +662,9 @@ class WasiConfig {
   auto virtual_root(bool enabled) -> bool {
     return wasmrt_wasi_config_virtual_root(to_c(this), enabled);
   }
-  auto clock(wasmrt_wasi_clock_t clock, wasmrt_wasi_clock_callback_t callback, void* env = nullptr,
+  auto clock(wasmrt_wasi_clock_t which, wasmrt_wasi_clock_callback_t callback, void* env = nullptr,
              void (*finalizer)(void*) = nullptr) -> bool {
-    return wasmrt_wasi_config_clock(to_c(this), clock, callback, env, finalizer);
+    return wasmrt_wasi_config_clock(to_c(this), which, callback, env, finalizer);
   }
   auto random(wasmrt_wasi_random_callback_t callback, void* env = nullptr,
               void (*finalizer)(void*) = nullptr) -> bool {
