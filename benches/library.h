@@ -17,7 +17,7 @@ enum {
 // The functions of wasm.h that are used, without the prefix.
 // clang-format off
 #define FUNCTIONS(X)                                                                           \
-  X(byte_vec_delete) X(engine_new) X(engine_delete) X(store_new) X(store_delete)               \
+  X(byte_vec_delete) X(config_new) X(engine_new_with_config) X(engine_new) X(engine_delete) X(store_new) X(store_delete)               \
   X(module_new) X(module_delete) X(module_serialize) X(module_deserialize)                     \
   X(instance_new) X(instance_delete) X(instance_exports) X(extern_vec_delete) X(extern_delete) \
   X(extern_as_func) X(extern_as_global) X(extern_as_memory) X(extern_as_table)                 \
@@ -41,6 +41,7 @@ extern wasm_functions_t wasm;
   X(linker_new) X(linker_delete) X(linker_define_func_with_caller) X(linker_instantiate)       \
   X(linker_prepare) X(instance_pre_instantiate) X(instance_pre_delete)                         \
   X(instance_export) X(instance_export_at) X(caller_memory) X(wat2wasm)                        \
+  X(config_set_cache) X(module_deserialize_file)                                               \
   X(func_call_unchecked) X(func_new_unchecked) X(func_call_batch)                              \
   X(wasi_config_new) X(wasi_config_file) X(wasi_config_preopen) X(wasi_new) X(wasi_imports)    \
   X(wasi_start)
@@ -82,6 +83,8 @@ typedef wasm_trap_t *(*wasmtime_callback_t)(void *env, void *caller, const void 
 // Functions that return a pointer return an error, or NULL.
 #define WASMTIME_FUNCTIONS(X)                                                                  \
   X(module_new, void *, wasm_engine_t *, const uint8_t *, size_t, void **)                     \
+  X(module_deserialize_file, void *, wasm_engine_t *, const char *, void **)                   \
+  X(module_delete, void, void *)                                                               \
   X(store_new, void *, wasm_engine_t *, void *, void (*)(void *))                              \
   X(store_delete, void, void *)                                                                \
   X(store_context, void *, void *)                                                             \

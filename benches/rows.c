@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "extension.h"
@@ -588,6 +589,43 @@ static void deserialize(uint64_t count) {
   }
 }
 
+static char artifact_path[32];
+
+static void prepare_mapped(uint64_t parameter) {
+  prepare_serialize(parameter);
+  int file = memfd_create("artifact", 0); // has a path, and is gone when the process ends
+  require(file >= 0);
+  require(write(file, artifact.data, artifact.size) == (ssize_t)artifact.size);
+  snprintf(artifact_path, sizeof artifact_path, "/proc/self/fd/%d", file);
+}
+
+static void map(uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) {
+    if (has_wasmrt) {
+      wasm_module_t *mapped = wasmrt.module_deserialize_file(store, artifact_path);
+      require(mapped != NULL);
+      wasm.module_delete(mapped);
+    } else {
+      void *mapped = NULL;
+      require(wasmtime.module_deserialize_file(engine, artifact_path, &mapped) == NULL);
+      wasmtime.module_delete(mapped);
+    }
+  }
+}
+
+static void prepare_cached(uint64_t parameter) {
+  if (!has_wasmrt) _exit(STATUS_MISSING);
+  prepare_module_large(parameter);
+  char directory[64]; // with the same few megabytes each time
+  snprintf(directory, sizeof directory, "/tmp/wasmrt-bench-cache-%u", (unsigned)getuid());
+  wasm_config_t *config = wasm.config_new();
+  require(wasmrt.config_set_cache(config, directory, 0));
+  engine = wasm.engine_new_with_config(config);
+  require(engine != NULL);
+  store = wasm.store_new(engine);
+  compile(1);
+}
+
 // -----------------------------------------------------------------------------------------------
 // The rows
 
@@ -631,6 +669,8 @@ static const row_t rows[] = {
     {"module_large", 0, true, 0, prepare_module_large, compile},
     {"serialize", 0, true, 0, prepare_serialize, serialize},
     {"deserialize", 0, true, 0, prepare_serialize, deserialize},
+    {"mapped", 0, true, 0, prepare_mapped, map},
+    {"cached", 0, true, 0, prepare_cached, compile},
     {"wasi_clock", 0, false, 1000, prepare_wasi_clock, call_wasi},
     {"wasi_random", 8, false, 1000, prepare_wasi_random, call_wasi},
     {"wasi_null", 1, true, 1000, prepare_wasi_null, call_wasi},

@@ -2036,7 +2036,8 @@ const struct wasm_table_t *wasm_extern_as_table_const(const struct wasm_extern_t
 // [Table Instances]
 //
 // NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
-// is NULL, or if `init` is not of the elements' type or is of another store.
+// is NULL, if `init` is not of the elements' type or is of another store, or if the engine does not
+// have a proposal that the type needs.
 WASM_API_EXTERN
 struct wasm_table_t *wasm_table_new(struct wasm_store_t *store,
                                     const struct wasm_tabletype_t *ty,
@@ -2170,8 +2171,8 @@ const struct wasm_memory_t *wasm_extern_as_memory_const(const struct wasm_extern
 
 // Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 //
-// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
-// allocated.
+// Returns NULL and sets the last error if an argument is NULL, if the memory cannot be allocated,
+// or if the engine does not have a proposal that the type needs.
 WASM_API_EXTERN
 struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
                                       const struct wasm_memorytype_t *ty);

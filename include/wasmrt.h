@@ -228,8 +228,8 @@ typedef enum wasmrt_proposal_enum {
   WASMRT_PROPOSAL_WIDE_ARITHMETIC = 16,
   // Off by default.
   WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17,
-  // Atomic instructions. Not supported by wasmi and Pulley. A module with a shared memory can be
-  // compiled, but `wasm_instance_new` refuses it.
+  // Atomic instructions and shared memories. Not supported by wasmi and Pulley. A pool has no room
+  // for shared memories that modules define.
   WASMRT_PROPOSAL_THREADS = 18,
 } wasmrt_proposal_enum;
 
@@ -873,6 +873,163 @@ wasm_byte_t *wasmrt_caller_memory(const wasmrt_caller_t *caller,
 WASM_API_EXTERN wasm_store_t *wasmrt_caller_store(const wasmrt_caller_t *caller);
 
 // -------------------------------------------------------------------------------------------------
+// Memories and tables of every kind
+//
+// wasm.h knows memories of pages of 65,536 bytes and tables, both with 32-bit indices. These
+// functions make and use those of the proposals memory64, custom-page-sizes and threads as well:
+// with sizes of 64 bits, with pages of one byte, and shared between threads. They do the same as
+// the functions of wasm.h for the memories and tables that these know, and functions of wasm.h
+// take every kind: `wasm_memory_new`, `wasm_memory_data`, `wasm_table_new` and so on. Only sizes
+// and limits that need more than 32 bits are 0xffffffff there.
+//
+// Making a memory or table fails if the engine does not have a proposal that its type needs, with
+// an error of kind `WASMRT_ERROR_UNSUPPORTED` that names the engine and the proposal. Types can be
+// made without an engine.
+
+// A memory that threads share, apart from any store.
+//
+// Functions: `wasmrt_memory_share`, `wasmrt_memory_obtain`, `wasmrt_shared_memory_delete`. May be
+// used from any thread, and keeps the memory. Must eventually be passed to
+// `wasmrt_shared_memory_delete`.
+typedef struct wasmrt_shared_memory_t wasmrt_shared_memory_t;
+
+// Creates a memory type, own: of `minimum` to `maximum` pages, or `WASMRT_UNLIMITED` for no
+// maximum; with 64-bit addresses if `is_64`; shared between threads if `is_shared`; with pages of
+// `page_size` bytes, 65,536 or 1.
+//
+// Returns NULL and sets the last error if the minimum is above the maximum, if either is more than
+// addresses reach, if a shared memory has no maximum, or for another page size. It must eventually
+// be passed to `wasm_memorytype_delete`.
+WASM_API_EXTERN
+wasm_memorytype_t *wasmrt_memorytype_new(uint64_t minimum,
+                                         uint64_t maximum,
+                                         bool is_64,
+                                         bool is_shared,
+                                         uint64_t page_size);
+
+// Returns the minimum of a memory type, in pages; that of a memory's type is its current size.
+// Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_minimum(const wasm_memorytype_t *ty);
+
+// Returns the maximum of a memory type, in pages; `WASMRT_UNLIMITED` if it has none. Returns 0 and
+// sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_maximum(const wasm_memorytype_t *ty);
+
+// Returns whether memories of a type have 64-bit addresses. Returns false and sets the last error
+// for NULL.
+WASM_API_EXTERN bool wasmrt_memorytype_is_64(const wasm_memorytype_t *ty);
+
+// Returns whether memories of a type are shared between threads. Returns false and sets the last
+// error for NULL.
+WASM_API_EXTERN bool wasmrt_memorytype_is_shared(const wasm_memorytype_t *ty);
+
+// Returns the bytes of a page of memories of a type. Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_memorytype_page_size(const wasm_memorytype_t *ty);
+
+// Gets the size of a memory in pages of its type.
+WASM_API_EXTERN bool wasmrt_memory_size(const wasm_memory_t *memory, uint64_t *out);
+
+// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
+//
+// Sets `*former` to the size in pages that it had before; `former` may be NULL. Returns false,
+// leaves `*former` alone and sets the last error if the memory would exceed its maximum or a limit
+// of its store, if there is too little memory, and for NULL.
+WASM_API_EXTERN bool wasmrt_memory_grow(wasm_memory_t *memory, uint64_t delta, uint64_t *former);
+
+// Creates a form of a memory, own, that can be taken to other threads: of one whose type is shared,
+// whether the host made it with `wasm_memory_new` or an instance exports it. What shared modules
+// are to modules (`wasm_module_share`), shared memories are to memories. Nothing is copied.
+//
+// Returns NULL and sets the last error if the memory is not shared, and for NULL.
+//
+// All stores that obtain a memory, and their guests, use the same bytes at the same time. A host
+// reads and writes them (`wasm_memory_data`) with atomic operations, or while no guest uses them.
+// The bytes never move. They may become more at any time, when any guest grows the memory, so
+// `wasm_memory_data_size` is what they are at least.
+//
+// A limit on the bytes of a store's memories counts a shared memory at its maximum, in the store
+// that made it; in those that obtain it, it counts as a memory of no bytes.
+WASM_API_EXTERN wasmrt_shared_memory_t *wasmrt_memory_share(const wasm_memory_t *memory);
+
+// Creates a memory of `store`, own, from a shared one: to import it into the store's instances, for
+// example. Does not take `shared`.
+//
+// Each call returns another object, even if the store has one of this memory. Returns NULL and sets
+// the last error if the store belongs to another engine, or may have no more memories, and for
+// NULL.
+WASM_API_EXTERN
+wasm_memory_t *wasmrt_memory_obtain(wasm_store_t *store,
+                                    const wasmrt_shared_memory_t *shared);
+
+// Deletes a shared memory. Takes ownership. Does nothing for NULL. May be called from any thread.
+//
+// The memory itself lives on in the stores that have it.
+WASM_API_EXTERN void wasmrt_shared_memory_delete(wasmrt_shared_memory_t *shared);
+
+// Wakes at most `count` guests that wait at an address of a shared memory, on any thread, as the
+// instruction `memory.atomic.notify` does. Sets `*woken` to their number, unless it is NULL.
+//
+// Returns false, leaves `*woken` alone and sets the last error if the memory is not shared, if the
+// address is not a multiple of 4 or is beyond the end, and for NULL.
+WASM_API_EXTERN
+bool wasmrt_memory_notify(const wasm_memory_t *memory,
+                          uint64_t address,
+                          uint32_t count,
+                          uint32_t *woken);
+
+// Creates a table type, own: of `minimum` to `maximum` elements, or `WASMRT_UNLIMITED` for no
+// maximum; with 64-bit indices if `is_64`. Takes `element`.
+//
+// Returns NULL and sets the last error if `element` is NULL or not a reference type, if the minimum
+// is above the maximum, or if either is more than indices reach. It must eventually be passed to
+// `wasm_tabletype_delete`.
+WASM_API_EXTERN
+wasm_tabletype_t *wasmrt_tabletype_new(wasm_valtype_t *element,
+                                       uint64_t minimum,
+                                       uint64_t maximum,
+                                       bool is_64);
+
+// Returns the minimum of a table type, in elements; that of a table's type is its current size.
+// Returns 0 and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_tabletype_minimum(const wasm_tabletype_t *ty);
+
+// Returns the maximum of a table type, in elements; `WASMRT_UNLIMITED` if it has none. Returns 0
+// and sets the last error for NULL.
+WASM_API_EXTERN uint64_t wasmrt_tabletype_maximum(const wasm_tabletype_t *ty);
+
+// Returns whether tables of a type have 64-bit indices. Returns false and sets the last error for
+// NULL.
+WASM_API_EXTERN bool wasmrt_tabletype_is_64(const wasm_tabletype_t *ty);
+
+// Returns the element of a table at `index`, own; NULL if it is the null reference.
+//
+// Returns NULL and sets the last error if the index is beyond the end, or if `table` is NULL. The
+// reference must eventually be passed to `wasm_ref_delete`.
+WASM_API_EXTERN wasm_ref_t *wasmrt_table_get(const wasm_table_t *table, uint64_t index);
+
+// Sets the element of a table at `index`. Does not take `value`; NULL is the null reference.
+//
+// Returns true on success. Returns false and sets the last error if the index is beyond the end, if
+// the reference is not of the elements' type or is of another store, or if `table` is NULL.
+WASM_API_EXTERN bool wasmrt_table_set(wasm_table_t *table, uint64_t index, wasm_ref_t *value);
+
+// Gets the size of a table in elements.
+WASM_API_EXTERN bool wasmrt_table_size(const wasm_table_t *table, uint64_t *out);
+
+// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
+// reference. Returns whether it has grown.
+//
+// Sets `*former` to the size that it had before; `former` may be NULL. Returns false, leaves
+// `*former` alone and sets the last error if the table would exceed its maximum or a limit of its
+// store, if there is too little memory, if `init` is not of the elements' type or is of another
+// store, or if `table` is NULL.
+WASM_API_EXTERN
+bool wasmrt_table_grow(wasm_table_t *table,
+                       uint64_t delta,
+                       wasm_ref_t *init,
+                       uint64_t *former);
+
+// -------------------------------------------------------------------------------------------------
 // Linking by name
 //
 // A `wasmrt_linker_t` maps names to externs. An import is found by the name of its module and its
@@ -1239,9 +1396,9 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {
-  // Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
-  // An instruction that needs more heap than the limit allows traps with
-  // `WASMRT_TRAP_MEMORY_LIMIT`.
+  // Bytes of all linear memories together, for shared ones their maximum; on wasmtime also of the
+  // heap for structures and arrays. An instruction that needs more heap than the limit allows traps
+  // with `WASMRT_TRAP_MEMORY_LIMIT`.
   WASMRT_STORE_LIMIT_MEMORY_BYTES = 0,
   // Elements of all tables together. One table never has more than 10,000,000.
   WASMRT_STORE_LIMIT_TABLE_ELEMENTS = 1,
@@ -1369,7 +1526,7 @@ typedef enum wasmrt_trap_code_enum {
   WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS = 13,
   // A cast of a reference to a type that it does not have.
   WASMRT_TRAP_CAST_FAILURE = 14,
-  // An exception that was not caught.
+  // An exception that was not caught: see `wasmrt_trap_exception_tag`.
   WASMRT_TRAP_UNCAUGHT_EXCEPTION = 15,
   // A trap of the engine that is none of the others.
   WASMRT_TRAP_OTHER = 16,
@@ -1447,6 +1604,46 @@ WASM_API_EXTERN void wasmrt_frame_func_name(const wasm_frame_t *frame, wasm_name
 
 // Sets `*out` to the name of a frame's module, own, as `wasmrt_frame_func_name` does for functions.
 WASM_API_EXTERN void wasmrt_frame_module_name(const wasm_frame_t *frame, wasm_name_t *out);
+
+// -------------------------------------------------------------------------------------------------
+// Tags and exceptions
+//
+// Exceptions (of the proposal of that name) pass between guests and the host as traps. A guest that
+// does not catch an exception ends with a trap of code `WASMRT_TRAP_UNCAUGHT_EXCEPTION`, of which
+// the host reads the tag and the values. A host function that returns such a trap throws the
+// exception in the guest that called it, which may catch it: one that it made with
+// `wasmrt_exception_new`, or one that a guest has left to it, which it passes on.
+//
+// A tag is an extern of the kind `WASM_EXTERN_TAG`, to be exported and imported like others. There
+// is one object for each tag of a store, so `wasm_extern_same` compares tags.
+
+// Creates a tag, own. Does not take `ty`, whose parameters are the values of its exceptions.
+//
+// Returns NULL and sets the last error if the engine does not have the proposal exceptions, if the
+// type has results or parameters that a `wasm_val_t` cannot carry, and for NULL. It must eventually
+// be passed to `wasm_extern_delete`; the store keeps it until it ends.
+WASM_API_EXTERN wasm_extern_t *wasmrt_tag_new(wasm_store_t *store, const wasm_tagtype_t *ty);
+
+// Creates an exception as a trap, own, for a host function to return. Does not take `tag` or
+// `values`, whose number and kinds must be those of the tag; NULL for `values` means none.
+//
+// Returns NULL and sets the last error if the values do not fit, if something is of another store,
+// and for NULL.
+WASM_API_EXTERN
+wasm_trap_t *wasmrt_exception_new(wasm_store_t *store,
+                                  const wasm_extern_t *tag,
+                                  const wasm_val_vec_t *values);
+
+// Returns the tag of the exception that a trap is, own. Returns NULL for any other trap. Returns
+// NULL and sets the last error for NULL. It must eventually be passed to `wasm_extern_delete`.
+WASM_API_EXTERN wasm_extern_t *wasmrt_trap_exception_tag(const wasm_trap_t *trap);
+
+// Sets `*out` to the values of the exception that a trap is, own. They must eventually be passed to
+// `wasm_val_vec_delete`.
+//
+// Returns false and leaves `*out` alone for any other trap. Returns false and sets the last error
+// if a `wasm_val_t` cannot carry one of the values, and for NULL.
+WASM_API_EXTERN bool wasmrt_trap_exception_values(const wasm_trap_t *trap, wasm_val_vec_t *out);
 
 // -------------------------------------------------------------------------------------------------
 // Log

@@ -63,6 +63,7 @@ fn record_in(function: &str, mut error: Error) {
             Advice::Deserialize => "; load it with wasm_module_deserialize instead",
             Advice::ConvertText => "; convert it with wasmrt_wat2wasm first",
             Advice::RaiseModuleLimit => "; wasmrt_config_set_module_limit raises it, for modules that can be trusted",
+            Advice::TurnProposalOn => "; turn it on with wasmrt_config_set_proposal before the engine is made",
             Advice::ConfigureFuel => "; call wasmrt_config_set_fuel on the configuration before the engine is made",
         });
     }

@@ -39,7 +39,7 @@ pub struct Mock;
 const PAGE: usize = 65_536;
 
 /// A memory that cannot grow beyond this many pages gets all of its room at once and never moves.
-const RESERVED_PAGES: u32 = 4;
+const RESERVED_PAGES: u64 = 4;
 
 /// The number of nested calls at which the stack counts as exhausted.
 const MAX_DEPTH: u32 = 50;
@@ -212,7 +212,7 @@ fn trap(code: TrapCode) -> Box<Failure> {
 impl Table {
     fn grow(&mut self, delta: u64, init: &Value) -> Result<()> {
         let size = self.elements.len() + usize::try_from(delta).map_err(|_| limit("too many elements"))?;
-        if self.limits.max().is_some_and(|max| size > max as usize) {
+        if self.limits.max().is_some_and(|max| size as u64 > max) {
             return Err(limit("the table has reached its maximum"));
         }
         self.elements.resize(size, init.clone());
@@ -226,17 +226,18 @@ impl Memory {
         if let Some(max) = limits.max().filter(|max| *max <= RESERVED_PAGES) {
             bytes.reserve_exact(max as usize * PAGE);
         }
-        bytes.resize(limits.min as usize * PAGE, 0);
+        bytes.resize(limits.min() as usize * PAGE, 0);
         Memory { bytes, limits }
     }
 
-    fn grow(&mut self, delta: u64) -> Result<()> {
-        let pages = (self.bytes.len() / PAGE) as u64 + delta;
-        if pages > u64::from(self.limits.max().unwrap_or(16)) {
+    fn grow(&mut self, delta: u64) -> Result<u64> {
+        let former = (self.bytes.len() / PAGE) as u64;
+        let pages = former.saturating_add(delta);
+        if pages > self.limits.max().unwrap_or(16) {
             return Err(limit("the memory has reached its maximum"));
         }
         self.bytes.resize(pages as usize * PAGE, 0);
-        Ok(())
+        Ok(former)
     }
 }
 
@@ -447,8 +448,7 @@ impl MockStore {
                 Operator::MemoryGrow { mem } => {
                     self.owner.get().memory_will_grow();
                     let memory = &mut self.things.borrow_mut().memories[instance.memories[mem as usize]];
-                    let former = (memory.bytes.len() / PAGE) as u64;
-                    Value::Number(memory.grow(pop().number()).map_or(u64::from(u32::MAX), |()| former))
+                    Value::Number(memory.grow(pop().number()).unwrap_or(u32::MAX.into()))
                 }
                 Operator::I32Load { memarg } | Operator::F32Load { memarg } => {
                     bits(u64::from(u32::from_le_bytes(self.load(instance, memarg, pop().number())?)))
@@ -595,7 +595,7 @@ impl MockStore {
                         assert!(matches!(table.init, TableInit::RefNull), "the mock engine has no table initialisers");
                         let kind = val_kind(wasmparser::ValType::Ref(table.ty.element_type));
                         let limits = Limits::new(table.ty.initial, table.ty.maximum);
-                        let elements = vec![Value::zero(kind); limits.min as usize];
+                        let elements = vec![Value::zero(kind); limits.min() as usize];
                         let table = Table { elements, limits, kind };
                         instance.tables.push(self.push(|things| &mut things.tables, table));
                     }
@@ -762,7 +762,7 @@ impl Store for MockStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let kind = ty.element.kind;
-        let elements = vec![self.reference(kind, init); ty.limits.min as usize];
+        let elements = vec![self.reference(kind, init); ty.limits.min() as usize];
         let table = Table { elements, limits: ty.limits, kind };
         Ok(Entity::new(self.push(|things| &mut things.tables, table)))
     }
@@ -806,7 +806,7 @@ impl Store for MockStore {
         (self.things.borrow().memories[position(memory)].bytes.len() / PAGE) as u64
     }
 
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
         self.owner.get().memory_will_grow();
         self.things.borrow_mut().memories[position(memory)].grow(delta)
     }

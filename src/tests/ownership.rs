@@ -5,7 +5,7 @@
 use crate::c_api::families::vector::{Parts, Vector};
 use crate::c_api::wasmrt::error::*;
 use crate::runtime::base::error::Result;
-use crate::runtime::base::types::{Limits, ValKind};
+use crate::runtime::base::types::{Limits32, ValKind};
 use crate::runtime::core::config::Config;
 use crate::runtime::core::object::Object;
 use crate::runtime::core::value::{Val, ValUnion};
@@ -292,7 +292,7 @@ macro_rules! vector_test {
     };
 }
 
-const LIMITS: Limits = Limits { min: 1, max: 3 };
+const LIMITS: Limits32 = Limits32 { min: 1, max: 3 };
 
 fn globaltype(kind: u8, mutability: u8) -> *mut wasm_globaltype_t {
     unsafe { wasm_globaltype_new(wasm_valtype_new(kind), mutability) }
@@ -1056,8 +1056,8 @@ fn calls_through_tables_trap_otherwise_than_accesses() {
 fn memories_move_or_stay() {
     let world = World::new();
     unsafe {
-        for (max, stays) in [(3, true), (Limits::NO_MAX, false)] {
-            let ty = wasm_memorytype_new(&Limits { min: 1, max });
+        for (max, stays) in [(3, true), (Limits32::NO_MAX, false)] {
+            let ty = wasm_memorytype_new(&Limits32 { min: 1, max });
             let memory = wasm_memory_new(world.store, ty);
             wasm_memorytype_delete(ty);
             let data = wasm_memory_data(memory);

@@ -121,7 +121,7 @@ impl Store for Panicking {
     unsafe fn memory_size(&self, _: &Entity) -> u64 {
         panic!("memory_size")
     }
-    unsafe fn memory_grow(&self, _: &Entity, _: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, _: &Entity, _: u64) -> Result<u64> {
         panic!("memory_grow")
     }
     fn fuel(&self) -> u64 {

@@ -142,8 +142,16 @@ impl Wasi {
 }
 
 fn bind(place: &OnceCell<Retained>, memory: &Object) -> Result<()> {
+    if memory.as_memory().is_some_and(|memory| memory.ty.shared) {
+        return Err(shared());
+    }
     let bound = place.get_or_init(|| Retained::new(memory));
     if std::ptr::eq::<Object>(&**bound, memory) { Ok(()) } else { Err(bound_already()) }
+}
+
+/// Other threads could write to what is being looked at.
+fn shared() -> Error {
+    Error::new(ErrorKind::Link, "WASI's functions cannot work on a memory that threads share")
 }
 
 fn bound_already() -> Error {
@@ -187,6 +195,7 @@ impl ImportSet {
             (Source::Import(position), _) => bind(&self.memory, &linking.imports[position]),
             // The instance will have a memory of its own.
             (Source::Own(_), None) if self.memory.get().is_some() => Err(bound_already()),
+            (Source::Own(_), None) if matches!(&export.ty, ExternType::Memory(ty) if ty.shared) => Err(shared()),
             (Source::Own(_), None) => Ok(()),
             (Source::Own(_), Some(object)) => match Typed::of(object, Object::as_instance) {
                 Some(instance) => bind(&self.memory, &instance.export(position)),

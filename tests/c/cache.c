@@ -203,6 +203,34 @@ TEST(damaged_entries_are_compiled_again) {
   remove_tree(directory);
 }
 
+// The modules that are there are found although the host has no descriptor left for a copy.
+TEST(few_descriptors) {
+  char directory[256];
+  scratch(directory);
+  check_made(cached(directory, 0), 1, 0, 1);
+  wasm_engine_t* engine = wasm_engine_new_with_config(cached(directory, 0));
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_byte_vec_t binary = binary_of(1);
+  struct rlimit old, few;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+  int next = dup(0);
+  close(next);
+  few = old;
+  few.rlim_cur = (rlim_t)next + 1; // one for the entry, none for its copy
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  wasm_module_t* module = wasm_module_new(store, &binary);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &old) == 0);
+  CHECK(module != NULL);
+  uint64_t found, missing;
+  CHECK(wasmrt_engine_cache_counts(engine, &found, &missing));
+  CHECK_INT(found, keeps(engine));
+  wasm_module_delete(module);
+  wasm_byte_vec_delete(&binary);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+  remove_tree(directory);
+}
+
 // A module in use does not notice what happens to its entry.
 TEST(modules_in_use_outlive_their_entries) {
   char directory[256];

@@ -611,16 +611,6 @@ TEST(the_last_word_about_a_proposal_counts) {
   fixture_delete(&fixture);
 }
 
-TEST(shared_memories_are_refused) {
-  fixture_t fixture = fixture_new();
-  wasm_byte_vec_t binary = binary_from_wat("(module (memory 1 1 shared))");
-  wasm_module_t* module = wasm_module_new(fixture.store, &binary);
-  if (module) CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL);
-  wasm_module_delete(module);
-  wasm_byte_vec_delete(&binary);
-  fixture_delete(&fixture);
-}
-
 // ------------------------------------------------------------------------------------------------
 // Options that can be seen at work
 

@@ -1344,6 +1344,44 @@ TEST(start_functions_inside_start_functions) {
   fixture_delete(&fixture);
 }
 
+// Other threads could change what WASI's functions are looking at.
+TEST(shared_memories_are_refused) {
+  wasm_config_t* config = wasm_config_new();
+  CHECK(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_THREADS, true));
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  if (!engine) return; // wasmi
+  wasm_store_t* store = wasm_store_new(engine);
+  wasmrt_wasi_t* wasi = capturing(store);
+  static const char* const modules[] = {
+      "(module " IMPORT "(memory (export \"memory\") 1 1 shared) " VECTOR ")",
+      "(module (import \"env\" \"m\" (memory 1 1 shared)) " IMPORT ")",
+  };
+  for (int i = 0; i < 2; ++i) {
+    wasm_module_t* module = module_from_wat(store, modules[i]);
+    wasm_extern_vec_t imports;
+    REQUIRE(wasmrt_wasi_imports(wasi, module, &imports));
+    if (i == 1) {
+      wasm_importtype_vec_t types;
+      wasm_module_imports(module, &types);
+      wasm_memory_t* memory = wasm_memory_new(
+          store, wasm_externtype_as_memorytype_const(wasm_importtype_type(types.data[0])));
+      REQUIRE(memory);
+      CHECK_FAILS(!wasmrt_wasi_bind_memory(wasi, memory));
+      CHECK_CONTAINS(wasmrt_last_error_message(), "threads share");
+      imports.data[0] = wasm_memory_as_extern(memory);
+      wasm_importtype_vec_delete(&types);
+    }
+    wasm_trap_t* trap = NULL;
+    CHECK(!wasm_instance_new(store, module, &imports, &trap));
+    CHECK_TRAP_CONTAINS(trap, "threads share");
+    wasm_extern_vec_delete(&imports);
+    wasm_module_delete(module);
+  }
+  wasmrt_wasi_delete(wasi);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 TEST(memory_can_be_bound_by_hand) {
   fixture_t fixture = fixture_new();
   wasmrt_wasi_t* wasi = capturing(fixture.store);

@@ -414,7 +414,7 @@ void look_at_trap_extension(const object_t* object);
                     X(step_dead_handle) X(step_abandon) X(step_limits) X(step_linker)             \
                       X(step_trap_extension) X(step_metered) X(step_unmetered)                    \
                         X(step_configuration) X(step_process) X(step_wasi)                      \
-                          X(step_callers) X(step_items) X(step_batch)
+                          X(step_callers) X(step_items) X(step_batch) X(step_kinds)
 // clang-format on
 
 #define DECLARE(name) void name(void);

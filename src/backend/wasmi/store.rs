@@ -3,7 +3,8 @@
 use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
 use super::types::{
-    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, ref_type, to_extern, to_number, to_raw,
+    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, memory_type, table_type, to_extern,
+    to_number, to_raw,
 };
 use super::{WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -450,7 +451,7 @@ impl Store for WasmiStore {
     }
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
-        let engine_type = wasmi::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
+        let engine_type = table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { self.reference(ty.element.kind, init) };
         let table = wasmi::Table::new(self.context(), engine_type, init);
@@ -488,7 +489,7 @@ impl Store for WasmiStore {
     }
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
-        let engine_type = wasmi::MemoryType::new(ty.limits.min, ty.limits.max());
+        let engine_type = memory_type(ty).map_err(in_words(ErrorKind::Limit))?;
         let memory = wasmi::Memory::new(self.context(), engine_type);
         memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
@@ -504,10 +505,10 @@ impl Store for WasmiStore {
         unsafe { memory.get::<wasmi::Memory>() }.size(self.context())
     }
 
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
         // SAFETY: this backend makes entities of memories from a `wasmi::Memory`.
         let grown = unsafe { memory.get::<wasmi::Memory>() }.grow(self.context(), delta);
-        grown.map(drop).map_err(in_words(ErrorKind::Limit))
+        grown.map_err(in_words(ErrorKind::Limit))
     }
 
     fn fuel(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Converts types and values between the runtime and wasmi.
 
-use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::base::types::{FuncType, MemoryType, TableType, ValKind, ValType, saturate};
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -22,6 +22,20 @@ pub fn val_type(ty: ValType) -> wasmi::ValType {
 
 pub fn ref_type(ty: ValType) -> RefType {
     if ty.kind == ValKind::FuncRef { RefType::Func } else { RefType::Extern }
+}
+
+pub fn table_type(ty: &TableType) -> wasmi::TableType {
+    let (element, limits) = (ref_type(ty.element), ty.limits);
+    match ty.is_64_bit {
+        true => wasmi::TableType::new64(element, limits.min(), limits.max()),
+        false => wasmi::TableType::new(element, saturate(limits.min()), limits.max().map(saturate)),
+    }
+}
+
+pub fn memory_type(ty: &MemoryType) -> Result<wasmi::MemoryType, wasmi::errors::MemoryError> {
+    let mut builder = wasmi::MemoryType::builder();
+    builder.memory64(ty.is_64_bit).min(ty.limits.min()).max(ty.limits.max()).page_size_log2(ty.page_size_log2);
+    builder.build()
 }
 
 pub fn func_type(ty: &FuncType) -> wasmi::FuncType {

@@ -36,6 +36,8 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         origins: _,
     } = options;
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
+    // Whether there may be one depends on the proposal threads.
+    config.shared_memory(true);
     choose_compiler(backend, options, config)?;
     for (proposal, enabled) in &options.proposals {
         config.wasm_features(features(*proposal), *enabled);

@@ -4,6 +4,10 @@
 //! or elements is replaced by a call of a function that is added at the module's end. That function executes the
 //! instruction and then spends a unit for every 64 bytes or elements.
 //!
+//! Instructions that wait for another thread are replaced in the same way, in engines with interruption. The engine does
+//! not ask whether to go on while one waits. So the added function waits for a while, and then again, in a loop, where the
+//! engine asks.
+//!
 //! Functions keep their indices, and code its order. But a call can be longer than the instruction that it replaces,
 //! and then everything behind it lies at a higher offset than in the original; [`Places`] translates offsets back.
 
@@ -28,6 +32,18 @@ const FREE: i32 = PER_UNIT as i32;
 
 /// The largest number of functions, and of types, that the engine accepts.
 const MAX_DEFINITIONS: usize = 1_000_000;
+
+/// The longest time that a guest waits at once, in nanoseconds.
+const SLICE: i64 = 10_000_000;
+
+/// What instructions are replaced for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replaced {
+    /// Those that move bytes or elements, to be charged for that.
+    pub bulk: bool,
+    /// Those that wait, to be interrupted.
+    pub waits: bool,
+}
 
 pub struct Metered {
     pub wasm: Vec<u8>,
@@ -100,9 +116,16 @@ enum Bulk {
     ArrayCopy(u32, u32),
     ArrayInitData(u32, u32),
     ArrayInitElem(u32, u32),
+    /// Not one that moves anything: `memory.atomic.wait32`. The memory, the alignment and the offset.
+    Wait32(u32, u8, u64),
+    Wait64(u32, u8, u64),
 }
 
 impl Bulk {
+    fn is_wait(self) -> bool {
+        matches!(self, Bulk::Wait32(..) | Bulk::Wait64(..))
+    }
+
     fn of(operator: &Operator) -> Option<Bulk> {
         Some(match *operator {
             Operator::MemoryFill { mem } => Bulk::MemoryFill(mem),
@@ -130,6 +153,8 @@ impl Bulk {
             Operator::ArrayInitElem { array_type_index, array_elem_index } => {
                 Bulk::ArrayInitElem(array_type_index, array_elem_index)
             }
+            Operator::MemoryAtomicWait32 { memarg } => Bulk::Wait32(memarg.memory, memarg.align, memarg.offset),
+            Operator::MemoryAtomicWait64 { memarg } => Bulk::Wait64(memarg.memory, memarg.align, memarg.offset),
             _ => return None,
         })
     }
@@ -139,6 +164,8 @@ impl Bulk {
         const BULK: u8 = 0xfc;
         const GC: u8 = 0xfb;
         let (prefix, code, indices): (u8, u8, &[u32]) = match self {
+            Bulk::Wait32(memory, align, offset) => return encode_wait(1, memory, align, offset, out),
+            Bulk::Wait64(memory, align, offset) => return encode_wait(2, memory, align, offset, out),
             Bulk::MemoryInit(data, memory) => (BULK, 8, &[data, memory]),
             Bulk::MemoryCopy(to, from) => (BULK, 10, &[to, from]),
             Bulk::MemoryFill(memory) => (BULK, 11, &[memory]),
@@ -160,6 +187,20 @@ impl Bulk {
     }
 }
 
+fn encode_wait(code: u8, memory: u32, align: u8, offset: u64, out: &mut Vec<u8>) {
+    const ATOMIC: u8 = 0xfe;
+    /// Says that the index of a memory follows.
+    const MEMORY_FOLLOWS: u8 = 0x40;
+    match memory {
+        0 => out.extend([ATOMIC, code, align]),
+        _ => {
+            out.extend([ATOMIC, code, align | MEMORY_FOLLOWS]);
+            leb(out, memory as usize);
+        }
+    }
+    leb(out, offset as usize);
+}
+
 const I32: u8 = 0x7f;
 const I64: u8 = 0x7e;
 const NULLABLE: u8 = 0x63;
@@ -178,12 +219,14 @@ struct Module {
     /// For each table, the type of its indices and the type of its elements.
     tables: Vec<(u8, Vec<u8>)>,
     sections: Vec<(u8, Range<usize>)>,
+    /// Whether it has a memory that threads share. Only then may anything wait.
+    shared: bool,
     bodies: Vec<Range<usize>>,
     sites: Vec<(Range<usize>, Bulk)>,
 }
 
 impl Module {
-    fn parse(wasm: &[u8]) -> wasmparser::Result<Module> {
+    fn parse(wasm: &[u8], replaced: Replaced) -> wasmparser::Result<Module> {
         let mut module = Module::default();
         for payload in Parser::new(0).parse_all(wasm) {
             let payload = payload?;
@@ -205,7 +248,7 @@ impl Module {
                     for import in section.into_imports() {
                         let ty = import?.ty;
                         match ty {
-                            TypeRef::Memory(ty) => module.memories.push(index_type(ty.memory64)),
+                            TypeRef::Memory(ty) => module.memory_type(&ty),
                             TypeRef::Table(ty) => module.table(&ty),
                             _ => module.functions += usize::from(import_kind(&ty) == ExternKind::Func),
                         }
@@ -219,9 +262,10 @@ impl Module {
                 }
                 Payload::MemorySection(section) => {
                     for memory in section {
-                        module.memories.push(index_type(memory?.memory64));
+                        module.memory_type(&memory?);
                     }
                 }
+                Payload::CodeSectionStart { .. } if !replaced.bulk && !module.shared => break,
                 Payload::CodeSectionEntry(body) => {
                     module.bodies.push(body.range());
                     let mut operators = body.get_operators_reader()?;
@@ -229,7 +273,7 @@ impl Module {
                     while !operators.eof() {
                         let (operator, offset) = operators.read_with_offset()?;
                         if let Some(bulk) = Bulk::of(&operator)
-                            && !little
+                            && (if bulk.is_wait() { replaced.waits } else { replaced.bulk && !little })
                         {
                             module.sites.push((offset..operators.original_position(), bulk));
                         }
@@ -246,6 +290,11 @@ impl Module {
         self.tables.push((index_type(ty.table64), reference_type(ty.element_type)));
     }
 
+    fn memory_type(&mut self, ty: &wasmparser::MemoryType) {
+        self.memories.push(index_type(ty.memory64));
+        self.shared |= ty.shared;
+    }
+
     fn memory(&self, index: u32) -> Option<u8> {
         self.memories.get(index as usize).copied()
     }
@@ -257,6 +306,7 @@ impl Module {
         // The amount has the smaller of the two index types, as the specification says for copies.
         let both = |to: u8, from: u8| vec![vec![to], vec![from], vec![if to == I64 { from } else { I32 }]];
         let i32 = || vec![I32];
+        let wait = |memory, ty| Some((vec![vec![self.memory(memory)?], vec![ty], vec![I64]], Some(i32())));
         let (params, result) = match bulk {
             Bulk::MemoryFill(memory) => (vec![vec![self.memory(memory)?], i32(), vec![self.memory(memory)?]], None),
             Bulk::MemoryCopy(to, from) => (both(self.memory(to)?, self.memory(from)?), None),
@@ -279,6 +329,8 @@ impl Module {
             Bulk::ArrayInitData(ty, _) | Bulk::ArrayInitElem(ty, _) => {
                 (vec![array(ty, true), i32(), i32(), i32()], None)
             }
+            Bulk::Wait32(memory, ..) => wait(memory, I32)?,
+            Bulk::Wait64(memory, ..) => wait(memory, I64)?,
         };
         Some(Signature { params, result })
     }
@@ -299,8 +351,11 @@ impl Signature {
         out.extend(self.result.iter().flatten());
     }
 
-    /// Appends the body of the function, which executes the instruction and then spends fuel.
+    /// Appends the body of the function, which executes the instruction and then spends fuel, or waits.
     fn encode_body(&self, bulk: Bulk, out: &mut Vec<u8>) {
+        if bulk.is_wait() {
+            return wait_in_slices(bulk, out);
+        }
         let last = self.params.len() as u8 - 1;
         let amount = self.params[usize::from(last)][0];
         match bulk {
@@ -372,10 +427,12 @@ fn reference_type(ty: RefType) -> Vec<u8> {
     out
 }
 
-/// Returns the module with calls in place of instructions that move bytes or elements. `None` if it has no such
-/// instructions or is invalid.
-pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
-    let Ok(module) = Module::parse(wasm) else { return Ok(None) };
+/// Returns the module with calls in place of instructions. `None` if it has no such instructions or is invalid.
+pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
+    if !replaced.bulk && !replaced.waits {
+        return Ok(None);
+    }
+    let Ok(module) = Module::parse(wasm, replaced) else { return Ok(None) };
     let mut added: FxHashMap<Bulk, usize> = FxHashMap::default();
     let mut functions = Vec::new();
     for (_, bulk) in &module.sites {
@@ -391,8 +448,7 @@ pub fn rewrite(wasm: &[u8]) -> Result<Option<Metered>> {
         return Ok(None);
     }
     if module.functions.max(module.types) + functions.len() > MAX_DEFINITIONS || u32::try_from(wasm.len()).is_err() {
-        let message =
-            "the module is too large for its instructions that move bytes or elements to be paid for with fuel";
+        let message = "the module is too large for its instructions that move bytes or elements to be paid for with fuel, or for those that wait to be interrupted";
         return Err(Error::new(ErrorKind::Limit, message));
     }
     let mut rewriter = Rewriter { wasm, out: Vec::with_capacity(wasm.len() + 64 * functions.len()), shifts: vec![] };
@@ -540,11 +596,16 @@ const LOCAL_SET: u8 = 0x21;
 const LOCAL_TEE: u8 = 0x22;
 const I32_CONST: u8 = 0x41;
 const I64_CONST: u8 = 0x42;
+const I32_EQ: u8 = 0x46;
 const I32_NE: u8 = 0x47;
 const I32_LT_U: u8 = 0x49;
 const I64_NE: u8 = 0x52;
 const I64_LT_U: u8 = 0x54;
+const I64_GT_U: u8 = 0x56;
+const I64_GE_S: u8 = 0x59;
 const I32_SUB: u8 = 0x6b;
+const I32_AND: u8 = 0x71;
+const SELECT: u8 = 0x1b;
 const I64_SUB: u8 = 0x7d;
 const VOID: u8 = 0x40;
 const MINUS_ONE: u8 = 0x7f;
@@ -559,6 +620,44 @@ fn spend(local: u8, ty: u8, out: &mut Vec<u8>) {
     out.extend([less, BR_IF, 1, LOCAL_GET, local, constant]);
     signed_leb(out, ROUND * PER_UNIT);
     out.extend([minus, LOCAL_SET, local, BR, 0, END, END]);
+}
+
+/// Appends the body of a function that waits, with the parameters of the instruction: an address, the value that is
+/// expected there, and a time, which has no end if it is negative.
+///
+/// When it waits again and the value has changed meanwhile, the answer is that it was woken, as it is for a guest that has
+/// waited all the time: who changes the value wakes those who wait for it.
+fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
+    const TIME: u8 = 2;
+    const ANSWER: u8 = 3;
+    const WAITED: u8 = 4;
+    const NOT_EQUAL: u8 = 1;
+    const TIMED_OUT: u8 = 2;
+    let slice = |out: &mut Vec<u8>| {
+        out.push(I64_CONST);
+        signed_leb(out, SLICE);
+    };
+    // The two locals.
+    out.extend([1, 2, I32]);
+    out.extend([LOOP, VOID, LOCAL_GET, 0, LOCAL_GET, 1]);
+    // Compared without a sign, a time without end is longer than a slice.
+    out.extend([LOCAL_GET, TIME]);
+    slice(out);
+    out.extend([LOCAL_GET, TIME]);
+    slice(out);
+    out.extend([I64_LT_U, SELECT]);
+    wait.encode(out);
+    out.extend([LOCAL_TEE, ANSWER, I32_CONST, TIMED_OUT, I32_EQ, LOCAL_GET, TIME]);
+    slice(out);
+    out.extend([I64_GT_U, I32_AND, IF, VOID]);
+    out.extend([I32_CONST, 1, LOCAL_SET, WAITED, LOCAL_GET, TIME]);
+    slice(out);
+    out.extend([I64_CONST, 0, LOCAL_GET, TIME, I64_CONST, 0, I64_GE_S, SELECT, I64_SUB, LOCAL_SET, TIME]);
+    out.extend([BR, 1, END, END]);
+    out.extend([
+        LOCAL_GET, ANSWER, LOCAL_GET, ANSWER, I32_CONST, NOT_EQUAL, I32_EQ, LOCAL_GET, WAITED, I32_AND, I32_SUB,
+    ]);
+    out.push(END);
 }
 
 fn leb(out: &mut Vec<u8>, mut number: usize) {
@@ -590,6 +689,8 @@ fn padded_leb(out: &mut Vec<u8>, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: Replaced = Replaced { bulk: true, waits: true };
 
     const BULK: &str = "(module
         (import \"\" \"\" (func (param i32)))
@@ -652,7 +753,7 @@ mod tests {
     /// Checks that every instruction is where `places` says, up to the functions that were added.
     fn check(text: &str, small: bool) {
         let wasm = wat::parse_str(text).expect("valid text");
-        let metered = rewrite(&wasm).expect("no error").expect("something to do");
+        let metered = rewrite(&wasm, ALL).expect("no error").expect("something to do");
         let mut config = wasmtime::Config::new();
         config.wasm_gc(true).wasm_function_references(true);
         let engine = wasmtime::Engine::new(&config).expect("an engine");
@@ -687,12 +788,38 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_called() {
+        let text = "(module (memory 1 1 shared) (memory $wide i64 1 1 shared) (func (param i32 i64) (result i32)
+            (drop (memory.atomic.wait32 offset=8 (local.get 0) (local.get 0) (i64.const -1)))
+            (drop (memory.atomic.wait32 $wide offset=0x100000000 (local.get 1) (local.get 0) (i64.const 5)))
+            (drop (memory.atomic.notify (local.get 0) (i32.const 1)))
+            (memory.fill (i32.const 0) (i32.const 0) (local.get 0))
+            (memory.atomic.wait64 offset=8 (local.get 0) (local.get 1) (i64.const -1))))";
+        let wasm = wat::parse_str(text).expect("valid text");
+        let calls = |replaced| {
+            let metered = rewrite(&wasm, replaced).expect("no error");
+            let Some(Metered { wasm, .. }) = metered else { return 0 };
+            wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+                .validate_all(&wasm)
+                .expect("valid");
+            operators(&wasm).iter().filter(|(operator, _)| operator.starts_with("Call {")).count()
+        };
+        assert_eq!(calls(ALL), 4);
+        assert_eq!(calls(Replaced { bulk: false, waits: true }), 3);
+        assert_eq!(calls(Replaced { bulk: true, waits: false }), 1);
+        assert_eq!(calls(Replaced { bulk: false, waits: false }), 0);
+    }
+
+    #[test]
     fn what_needs_nothing_stays() {
-        for text in ["(module)", "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))"]
-        {
-            assert!(rewrite(&wat::parse_str(text).expect("valid text")).expect("no error").is_none());
+        for text in [
+            "(module)",
+            "(module (memory 1) (func (drop (memory.atomic.notify (i32.const 0) (i32.const 1)))))",
+            "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))",
+        ] {
+            assert!(rewrite(&wat::parse_str(text).expect("valid text"), ALL).expect("no error").is_none());
         }
-        assert!(rewrite(b"\0asm\x01\0\0\0\x0a\x05").expect("no error").is_none());
+        assert!(rewrite(b"\0asm\x01\0\0\0\x0a\x05", ALL).expect("no error").is_none());
         assert!(Places::from_bytes(&[]).is_some_and(|places| places.is_empty()));
         assert_eq!(Places::default().original(77), 77);
     }

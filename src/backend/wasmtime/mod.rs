@@ -20,7 +20,7 @@ use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::in_words;
-use meter::Places;
+use meter::{Places, Replaced};
 use std::ffi::CStr;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -91,7 +91,10 @@ impl Backend for Wasmtime {
             engine,
             fuel: options.fuel,
             // The positions in debug info would be wrong after a rewriting.
-            metered: options.fuel && !options.debug_info,
+            replaced: Replaced {
+                bulk: options.fuel && !options.debug_info,
+                waits: options.interruption && !options.debug_info,
+            },
             interruption: options.interruption,
             stack: options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK),
             probe: Arc::default(),
@@ -105,8 +108,8 @@ impl Backend for Wasmtime {
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
     fuel: bool,
-    /// Whether instructions that move bytes or elements are charged for them.
-    metered: bool,
+    /// The instructions that calls take the place of.
+    replaced: Replaced,
     interruption: bool,
     /// The most stack that guests may use.
     stack: usize,
@@ -192,7 +195,7 @@ impl Engine for WasmtimeEngine {
                 // Checks the whole module before any of it is compiled. Otherwise the engine would find an invalid
                 // function only when it compiles it.
                 self.check(wasm)?;
-                let metered = if self.metered { meter::rewrite(wasm)? } else { None };
+                let metered = meter::rewrite(wasm, self.replaced)?;
                 let (binary, places) = match &metered {
                     Some(metered) => (&metered.wasm[..], metered.places.clone()),
                     None => (wasm, Places::default()),
@@ -252,7 +255,7 @@ impl Engine for WasmtimeEngine {
         (!self.foreign).then(|| {
             let mut hasher = DefaultHasher::new();
             self.engine.precompile_compatibility_hash().hash(&mut hasher);
-            format!("{:016x} {} {}", hasher.finish(), self.metered, self.images)
+            format!("{:016x} {:?} {}", hasher.finish(), self.replaced, self.images)
         })
     }
 

@@ -3,8 +3,8 @@
 use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace, Probe};
 use super::types::{
-    from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, ref_type, to_engine,
-    to_extern, to_number, to_ref, val_type,
+    MemoryEntity, from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type,
+    table_type, to_engine, to_extern, to_number, to_ref, val_type,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -17,12 +17,13 @@ use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
 use crate::runtime::core::caller::Calling;
 use crate::runtime::core::engine_traits::{
-    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store, call_as_numbers,
+    CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, SharedMemory, Store, Thrown, call_as_numbers,
 };
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, enter_raw_any, enter_raw_engine};
+use crate::runtime::core::exception::Carried;
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
 use crate::runtime::core::guest::{Guest, StackLimit};
-use crate::runtime::core::object::{Handle, Object, Retained};
+use crate::runtime::core::object::{Handle, Object, Retained, Tag};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{LentRoom, Raw, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
@@ -32,7 +33,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
+    AsContextMut, Caller, Extern, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
     UpdateDeadline, ValRaw,
 };
 use wasmtime_environ::{HostPtr, PtrSize};
@@ -126,6 +127,9 @@ pub struct WasmtimeStore {
     reserve: Option<Cell<u64>>,
     /// The sites of modules that were instantiated in this store, by the module's identity.
     sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
+    /// The shared memories that entities refer to.
+    #[allow(clippy::vec_box)] // entities have their addresses
+    shared: RefCell<Vec<Box<wasmtime::SharedMemory>>>,
     /// Owns what `contexts` points to, and is not used otherwise.
     _store: wasmtime::Store<Owner>,
 }
@@ -153,8 +157,16 @@ impl WasmtimeStore {
         };
         let reserve = fuel.then(Cell::default);
         let stack_limit = LimitPlace::unknown(probe);
-        let store =
-            WasmtimeStore { contexts, owner, stack, stack_limit, reserve, sites: RefCell::default(), _store: store };
+        let store = WasmtimeStore {
+            contexts,
+            owner,
+            stack,
+            stack_limit,
+            reserve,
+            sites: RefCell::default(),
+            shared: RefCell::default(),
+            _store: store,
+        };
         if fuel {
             store.set_fuel(0);
         }
@@ -234,6 +246,34 @@ impl WasmtimeStore {
             let _guest = self.begin_guest_by(callee, begin)?;
             callee.call_unchecked(self.context(), values)
         }
+    }
+
+    /// Takes the exception that left WebAssembly out of the engine's store, which would never free it.
+    fn take_thrown(&self) -> Option<Thrown> {
+        let mut scope = RootScope::new(self.context());
+        let exception = scope.as_context_mut().take_pending_exception()?;
+        let tag = Entity::new(exception.tag(&mut scope).ok()?);
+        let fields: Vec<_> = exception.fields(scope.as_context_mut()).ok()?.collect();
+        let mut values = Vec::with_capacity(fields.len());
+        let converted = fields.into_iter().try_for_each(|field| {
+            values.push(from_engine(&mut scope, self.owner(), field)?);
+            Ok(())
+        });
+        // SAFETY: the values own their references, which are given up here.
+        let payload = unsafe {
+            let payload = Carried::of(&values);
+            values.iter_mut().for_each(|value| value.release());
+            payload
+        };
+        Some(Thrown { tag, payload: converted.map(|()| payload) })
+    }
+
+    /// Keeps a shared memory until the store ends.
+    fn keep_shared(&self, memory: wasmtime::SharedMemory) -> Entity {
+        let memory = Box::new(memory);
+        let entity = Entity::new(MemoryEntity::Shared(NonNull::from(&*memory)));
+        self.shared.borrow_mut().push(memory);
+        entity
     }
 
     fn engine_fuel(&self) -> u64 {
@@ -344,6 +384,40 @@ fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> wasmtime::Res
     Ok(nested)
 }
 
+/// Returns the error with which a host function ends that trapped. If its trap is an exception, it is thrown. The host
+/// function's context must be the innermost.
+#[cold]
+#[inline(never)]
+fn raise(object: &Object, trapped: HostTrapped) -> wasmtime::Error {
+    let owner = object.store();
+    let Some(pending) = owner.take_pending_trap() else { return trapped.into() };
+    let exception = pending.as_trap().and_then(|trap| trap.exception()).filter(|_| owner.is(pending.store()));
+    match exception.and_then(|exception| Some((exception.tag.as_tag()?, exception.values().ok()?))) {
+        Some((tag, values)) => throw(store_of(object).context(), tag, values).err().unwrap_or_else(|| trapped.into()),
+        None => {
+            owner.set_pending_trap(pending);
+            trapped.into()
+        }
+    }
+}
+
+/// Always fails: with the error that makes the engine look for who catches the exception, if it could be made.
+fn throw(context: Context, tag: &Tag, values: &[Val]) -> wasmtime::Result<()> {
+    let mut scope = RootScope::new(context);
+    // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`.
+    let engine_tag = unsafe { tag.entity.get::<wasmtime::Tag>() };
+    let ty = wasmtime::ExnType::from_tag_type(&engine_tag.ty(&scope))?;
+    let mut fields = Vec::with_capacity(values.len());
+    for value in values {
+        let kind = ValKind::from_number(value.kind).ok_or(RuntimeError(Error::misuse("a value of an unknown kind")))?;
+        // SAFETY: the values of an exception fit its tag, and are of its store, which keeps what they refer to.
+        fields.push(unsafe { to_engine(&mut scope, kind, value) }.map_err(RuntimeError)?);
+    }
+    let allocator = wasmtime::ExnRefPre::new(&mut scope, ty);
+    let exception = wasmtime::ExnRef::new(&mut scope, &allocator, &engine_tag, &fields)?;
+    scope.as_context_mut().throw(exception)
+}
+
 /// Calls a host function of numeric type. The values are raw and on the stack, and the engine does not check them.
 ///
 /// # Safety
@@ -371,7 +445,8 @@ unsafe fn call_numeric_host(
         let _nested = nest(object, &mut caller)?;
         // SAFETY: the loop above has initialised the arguments, with the kinds of the function's parameters, and
         // `results` has a place for each result.
-        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32)? };
+        unsafe { invoke_host::<true>(object, &*(std::ptr::from_ref(args) as *const [Val]), results, only_i32) }
+            .map_err(|trapped| raise(object, trapped))?;
     }
     for (position, result) in results.iter().enumerate() {
         // SAFETY: `invoke_host` succeeded, so the results are initialised and of their kinds; `values` has a place
@@ -458,6 +533,21 @@ unsafe fn engine_func(func: &Func) -> wasmtime::Func {
     unsafe { func.entity.get().unwrap_unchecked().get() }
 }
 
+/// Returns the engine's memory, or the one that stores share.
+///
+/// # Safety
+/// The entity is a memory of a store of this backend, which is alive.
+unsafe fn engine_memory(memory: &Entity) -> Result<wasmtime::Memory, &wasmtime::SharedMemory> {
+    // SAFETY: this backend makes entities of memories from a `MemoryEntity`, and the store has kept a shared memory since
+    // then.
+    unsafe {
+        match memory.get() {
+            MemoryEntity::Own(memory) => Ok(memory),
+            MemoryEntity::Shared(memory) => Err(memory.as_ref()),
+        }
+    }
+}
+
 /// Calls a host function that gets raw values, which are the engine's.
 ///
 /// # Safety
@@ -471,7 +561,7 @@ unsafe fn call_raw_host(
     {
         let _nested = nest(object, &mut caller)?;
         // SAFETY: the contract is the same.
-        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast())? };
+        unsafe { invoke_raw_host(object, values.as_mut_ptr().cast()) }.map_err(|trapped| raise(object, trapped))?;
     }
     go_on_after(object)
 }
@@ -493,7 +583,8 @@ fn call_reference_host(
         with_lent_room(results.len(), |room| {
             // SAFETY: the engine checks that arguments fit the function's type, and the room has a place for each
             // result.
-            unsafe { invoke_host::<false>(object, args.as_slice(), room, false)? };
+            unsafe { invoke_host::<false>(object, args.as_slice(), room, false) }
+                .map_err(|trapped| raise(object, trapped))?;
             let mut outcome = Ok(());
             for ((value, slot), kind) in room.iter_mut().zip(results).zip(&func.ty.result_kinds) {
                 // SAFETY: `invoke_host` succeeded, so the results are initialised, fit their types and own their
@@ -605,8 +696,10 @@ impl Store for WasmtimeStore {
     unsafe fn export(&self, instance: &Entity, _module: &dyn Module, name: &str, _kind: ExternKind) -> Entity {
         // SAFETY: this backend makes entities of instances from a `wasmtime::Instance`.
         let instance = unsafe { instance.get::<wasmtime::Instance>() };
-        let export = instance.get_export(self.context(), name);
-        export.and_then(from_extern).expect("the module declares this export")
+        match instance.get_export(self.context(), name) {
+            Some(Extern::SharedMemory(memory)) => self.keep_shared(memory),
+            export => export.and_then(from_extern).expect("the module declares this export"),
+        }
     }
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
@@ -777,7 +870,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
-        let engine_type = wasmtime::TableType::new(ref_type(ty.element), ty.limits.min, ty.limits.max());
+        let engine_type = table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let table = wasmtime::Table::new(&mut scope, engine_type, init);
@@ -828,26 +921,89 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
-        let engine_type = wasmtime::MemoryType::new(ty.limits.min, ty.limits.max());
+        let refused = |error| in_words(ErrorKind::Limit, &error);
+        let engine_type = memory_type(ty).map_err(refused)?;
+        if ty.shared {
+            let memory = wasmtime::SharedMemory::new(self.context().engine(), engine_type);
+            return memory.map(|memory| self.keep_shared(memory)).map_err(refused);
+        }
         let memory = wasmtime::Memory::new(self.context(), engine_type);
-        memory.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+        memory.map(|memory| Entity::new(MemoryEntity::Own(memory))).map_err(refused)
     }
 
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        let memory = unsafe { memory.get::<wasmtime::Memory>() };
-        std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
+        // SAFETY: the contract says that it is a memory of this store.
+        match unsafe { engine_memory(memory) } {
+            Ok(memory) => {
+                std::ptr::slice_from_raw_parts_mut(memory.data_ptr(self.context()), memory.data_size(self.context()))
+            }
+            Err(shared) => {
+                let bytes = shared.data();
+                std::ptr::slice_from_raw_parts_mut(bytes.as_ptr().cast_mut().cast(), bytes.len())
+            }
+        }
     }
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        unsafe { memory.get::<wasmtime::Memory>() }.size(self.context())
+        // SAFETY: the contract says that it is a memory of this store.
+        match unsafe { engine_memory(memory) } {
+            Ok(memory) => memory.size(self.context()),
+            Err(shared) => shared.size(),
+        }
     }
 
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()> {
-        // SAFETY: this backend makes entities of memories from a `wasmtime::Memory`.
-        let grown = unsafe { memory.get::<wasmtime::Memory>() }.grow(self.context(), delta);
-        grown.map(drop).map_err(|error| in_words(ErrorKind::Limit, &error))
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
+        // SAFETY: the contract says that it is a memory of this store.
+        let grown = match unsafe { engine_memory(memory) } {
+            Ok(memory) => memory.grow(self.context(), delta),
+            Err(shared) => shared.grow(delta),
+        };
+        grown.map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    fn new_tag(&self, ty: &FuncType) -> Result<Entity> {
+        let mut context = self.context();
+        let ty = wasmtime::TagType::new(func_type(context.engine(), ty));
+        wasmtime::Tag::new(&mut context, &ty).map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn tag_key(&self, tag: &Entity) -> u64 {
+        const { assert!(size_of::<wasmtime::Tag>() == 24) };
+        // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`. The engine declares it as a store's number of 64
+        // bits, that of an instance of 32 bits, 32 bits of padding, and its own number of 32 bits.
+        unsafe {
+            let tag = tag.get::<wasmtime::Tag>();
+            let numbers = (&raw const tag).cast::<u32>();
+            u64::from(numbers.add(2).read()) << 32 | u64::from(numbers.add(4).read())
+        }
+    }
+
+    unsafe fn tag_type(&self, tag: &Entity) -> Result<FuncType> {
+        // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`.
+        Ok(from_func_type(unsafe { tag.get::<wasmtime::Tag>() }.ty(self.context()).ty()))
+    }
+
+    unsafe fn share_memory(&self, memory: &Entity) -> Result<SharedMemory> {
+        // SAFETY: the contract says that it is a shared memory of this store.
+        let shared = unsafe { engine_memory(memory) }.err().ok_or_else(|| Error::misuse("the memory is not shared"))?;
+        Ok(Box::new(shared.clone()))
+    }
+
+    fn obtain_memory(&self, memory: &SharedMemory) -> Result<Entity> {
+        match memory.downcast_ref::<wasmtime::SharedMemory>() {
+            Some(shared) => Ok(self.keep_shared(shared.clone())),
+            None => Err(Error::misuse("the memory belongs to another backend")),
+        }
+    }
+
+    unsafe fn notify_memory(&self, memory: &Entity, address: u64, count: u32) -> Result<u32> {
+        // SAFETY: the contract says that it is a shared memory of this store.
+        let shared = unsafe { engine_memory(memory) }.err().ok_or_else(|| Error::misuse("the memory is not shared"))?;
+        let refused = |_| {
+            let size = shared.data_size();
+            Error::misuse(format!("address {address} is not that of 4 aligned bytes in the memory's {size} bytes"))
+        };
+        shared.atomic_notify(address, count).map_err(refused)
     }
 
     fn fuel(&self) -> u64 {
@@ -916,10 +1072,7 @@ impl CallNumeric for WasmtimeStore {
             return Failure::Host(frames);
         }
         if error.is::<wasmtime::ThrownException>() {
-            // C cannot catch an exception, and if it were left in the store it would never be freed.
-            let mut scope = RootScope::new(self.context());
-            let _ = scope.as_context_mut().take_pending_exception();
-            return Failure::Trap(TrapCode::UncaughtException, frames);
+            return Failure::Exception(self.take_thrown(), frames);
         }
         if let Some(Stopped(code)) = error.downcast_ref() {
             return Failure::Trap(*code, frames);

@@ -2,11 +2,12 @@
 
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::base::types::{FuncType, MemoryType, TableType, ValKind, ValType, saturate};
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
+use std::ptr::NonNull;
 use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
 
 /// Converts a type that C can name. Only exact types of such kinds are passed here.
@@ -28,6 +29,21 @@ pub fn val_type(ty: ValType) -> wasmtime::ValType {
 pub fn ref_type(ty: ValType) -> RefType {
     let heap = if ty.kind == ValKind::FuncRef { HeapType::Func } else { HeapType::Extern };
     RefType::new(ty.nullable, heap)
+}
+
+pub fn table_type(ty: &TableType) -> wasmtime::TableType {
+    let (element, limits) = (ref_type(ty.element), ty.limits);
+    match ty.is_64_bit {
+        true => wasmtime::TableType::new64(element, limits.min(), limits.max()),
+        false => wasmtime::TableType::new(element, saturate(limits.min()), limits.max().map(saturate)),
+    }
+}
+
+pub fn memory_type(ty: &MemoryType) -> wasmtime::Result<wasmtime::MemoryType> {
+    let mut builder = wasmtime::MemoryTypeBuilder::new();
+    builder.min(ty.limits.min()).max(ty.limits.max()).memory64(ty.is_64_bit).shared(ty.shared);
+    builder.page_size_log2(ty.page_size_log2);
+    builder.build()
 }
 
 pub fn func_type(engine: &wasmtime::Engine, ty: &FuncType) -> wasmtime::FuncType {
@@ -189,7 +205,11 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
             Body::Func(_) => Extern::Func(Typed::of(object, Object::as_func)?.in_engine().get()),
             Body::Global(global) => Extern::Global(global.entity.get()),
             Body::Table(table) => Extern::Table(table.entity.get()),
-            Body::Memory(memory) => Extern::Memory(memory.entity.get()),
+            Body::Memory(memory) => match memory.entity.get() {
+                MemoryEntity::Own(memory) => Extern::Memory(memory),
+                // SAFETY: the store has kept it since the entity was made.
+                MemoryEntity::Shared(memory) => Extern::SharedMemory(memory.as_ref().clone()),
+            },
             Body::Tag(tag) => Extern::Tag(tag.entity.get()),
             _ => return None,
         })
@@ -201,9 +221,17 @@ pub fn from_extern(value: Extern) -> Option<Entity> {
         Extern::Func(func) => Entity::new(func),
         Extern::Global(global) => Entity::new(global),
         Extern::Table(table) => Entity::new(table),
-        Extern::Memory(memory) => Entity::new(memory),
+        Extern::Memory(memory) => Entity::new(MemoryEntity::Own(memory)),
         Extern::Tag(tag) => Entity::new(tag),
-        // The runtime refuses to instantiate modules that have one.
+        // The store has to keep it.
         Extern::SharedMemory(_) => return None,
     })
+}
+
+/// What entities of memories are made from.
+#[derive(Clone, Copy)]
+pub enum MemoryEntity {
+    Own(wasmtime::Memory),
+    /// Shared by stores. Each of them keeps it.
+    Shared(NonNull<wasmtime::SharedMemory>),
 }

@@ -8,7 +8,7 @@ use super::store::wasm_store_t;
 use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::ffi::{Argument, give, give_handle};
-use crate::runtime::base::types::Limits;
+use crate::runtime::base::types::saturate;
 use crate::runtime::core::memory::Memory;
 use crate::runtime::core::object::Object;
 
@@ -30,8 +30,8 @@ pub type wasm_memory_pages_t = u32;
 
 /// Creates a memory of zeros, own. Does not take `ty`. [Memory Instances]
 ///
-/// Returns NULL and sets the last error if an argument is NULL, or if the memory cannot be
-/// allocated.
+/// Returns NULL and sets the last error if an argument is NULL, if the memory cannot be allocated,
+/// or if the engine does not have a proposal that the type needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_new(
     store: Option<&mut wasm_store_t>,
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: Option<&wasm_memory_t>) -
 /// [Memory Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> wasm_memory_pages_t {
-    answer("wasm_memory_size", 0, || Ok(Limits::new(memory.required()?.pages(), None).min))
+    answer("wasm_memory_size", 0, || Ok(saturate(memory.required()?.pages())))
 }
 
 /// Adds `delta` pages of zeros to a memory, whose bytes may move. Returns whether it has grown.
@@ -81,5 +81,5 @@ pub unsafe extern "C" fn wasm_memory_size(memory: Option<&wasm_memory_t>) -> was
 /// little memory, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_grow(memory: Option<&mut wasm_memory_t>, delta: wasm_memory_pages_t) -> bool {
-    answer("wasm_memory_grow", false, || memory.required()?.grow(delta).map(|()| true))
+    answer("wasm_memory_grow", false, || memory.required()?.grow(delta.into()).map(|_| true))
 }

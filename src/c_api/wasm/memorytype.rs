@@ -6,7 +6,7 @@ use crate::c_api::answer;
 use crate::c_api::families::boxed::boxed;
 use crate::c_api::ffi::{Argument, give};
 use crate::runtime::base::error::Error;
-use crate::runtime::base::types::{ExternType, Limits, MemoryType};
+use crate::runtime::base::types::{ExternType, Limits32, MemoryType};
 
 boxed!(
     /// The type of a memory: the limits of its size.
@@ -21,7 +21,7 @@ boxed!(
 );
 
 /// What 32-bit addresses reach.
-const MAX_PAGES: u32 = 65_536;
+const MAX_PAGES: u64 = 65_536;
 
 /// Creates a memory type, own. Does not take `limits`, which are in pages of 65,536 bytes.
 /// [Memory Types]
@@ -29,10 +29,10 @@ const MAX_PAGES: u32 = 65_536;
 /// Returns NULL and sets the last error if `limits` is NULL, if the minimum is above the maximum, or
 /// if either is above 65,536 pages.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<Box<wasm_memorytype_t>> {
+pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits32>) -> Option<Box<wasm_memorytype_t>> {
     answer("wasm_memorytype_new", None, || {
         let limits = limits::from_c(limits)?;
-        let largest = limits.max().unwrap_or(limits.min);
+        let largest = limits.max().unwrap_or(limits.min());
         if largest > MAX_PAGES {
             return Err(Error::misuse(format!("a memory has at most {MAX_PAGES} pages, not {largest}")));
         }
@@ -45,6 +45,6 @@ pub unsafe extern "C" fn wasm_memorytype_new(limits: Option<&Limits>) -> Option<
 ///
 /// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memorytype_limits(ty: Option<&wasm_memorytype_t>) -> *const Limits {
-    answer("wasm_memorytype_limits", std::ptr::null(), || Ok(&raw const ty.required()?.limits))
+pub unsafe extern "C" fn wasm_memorytype_limits(ty: Option<&wasm_memorytype_t>) -> *const Limits32 {
+    answer("wasm_memorytype_limits", std::ptr::null(), || Ok(std::ptr::from_ref(ty.required()?.limits.in_c())))
 }

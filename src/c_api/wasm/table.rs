@@ -7,7 +7,7 @@ use super::tabletype::wasm_tabletype_t;
 use crate::c_api::answer;
 use crate::c_api::families::reference::{casts, reference};
 use crate::c_api::ffi::{Argument, CType, give, give_handle};
-use crate::runtime::base::types::Limits;
+use crate::runtime::base::types::saturate;
 use crate::runtime::core::object::Object;
 use crate::runtime::core::table::Table;
 
@@ -31,7 +31,8 @@ pub type wasm_table_size_t = u32;
 /// [Table Instances]
 ///
 /// NULL for `init` is the null reference. Returns NULL and sets the last error if another argument
-/// is NULL, or if `init` is not of the elements' type or is of another store.
+/// is NULL, if `init` is not of the elements' type or is of another store, or if the engine does not
+/// have a proposal that the type needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_new(
     store: Option<&mut wasm_store_t>,
@@ -60,7 +61,7 @@ pub unsafe extern "C" fn wasm_table_type(table: Option<&wasm_table_t>) -> Option
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_get(table: Option<&wasm_table_t>, index: wasm_table_size_t) -> *mut wasm_ref_t {
     answer("wasm_table_get", std::ptr::null_mut(), || {
-        let element = table.required()?.get(index)?;
+        let element = table.required()?.get(index.into())?;
         Ok(element.map_or(std::ptr::null_mut(), give_handle))
     })
 }
@@ -76,14 +77,14 @@ pub unsafe extern "C" fn wasm_table_set(
     index: wasm_table_size_t,
     value: Option<&mut wasm_ref_t>,
 ) -> bool {
-    answer("wasm_table_set", false, || table.required()?.set(index, self::object(value)).map(|()| true))
+    answer("wasm_table_set", false, || table.required()?.set(index.into(), self::object(value)).map(|()| true))
 }
 
 /// Returns the size of a table in elements. Returns 0 and sets the last error for NULL.
 /// [Table Instances]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_table_size(table: Option<&wasm_table_t>) -> wasm_table_size_t {
-    answer("wasm_table_size", 0, || Ok(Limits::new(table.required()?.size(), None).min))
+    answer("wasm_table_size", 0, || Ok(saturate(table.required()?.size())))
 }
 
 /// Adds `delta` elements to a table, all of them `init`. Does not take `init`; NULL is the null
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn wasm_table_grow(
     delta: wasm_table_size_t,
     init: Option<&mut wasm_ref_t>,
 ) -> bool {
-    answer("wasm_table_grow", false, || table.required()?.grow(delta, self::object(init)).map(|()| true))
+    answer("wasm_table_grow", false, || table.required()?.grow(delta.into(), self::object(init)).map(|_| true))
 }
 
 /// The object that is to be an element; whether it may be one is for the runtime to check.

@@ -6,8 +6,8 @@ use super::valtype::wasm_valtype_t;
 use crate::c_api::answer;
 use crate::c_api::families::boxed::boxed;
 use crate::c_api::ffi::{Argument, give};
-use crate::runtime::base::error::Error;
-use crate::runtime::base::types::{ExternType, Limits, TableType};
+use crate::runtime::base::error::{Error, Result};
+use crate::runtime::base::types::{ExternType, Limits32, TableType, ValType};
 
 boxed!(
     /// The type of a table: the type of its elements, and the limits of its size.
@@ -29,15 +29,21 @@ boxed!(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_tabletype_new(
     element: Option<&mut wasm_valtype_t>,
-    limits: Option<&Limits>,
+    limits: Option<&Limits32>,
 ) -> Option<Box<wasm_tabletype_t>> {
     answer("wasm_tabletype_new", None, || {
-        let (element, limits) = (element.required()?, limits::from_c(limits)?);
-        if !element.kind.is_reference() {
-            return Err(Error::misuse(format!("expected a reference type for the elements, got {element}")));
-        }
+        let (element, limits) = (check_element(element)?, limits::from_c(limits)?);
         Ok(give(ExternType::Table(TableType { element, limits, is_64_bit: false })))
     })
+}
+
+/// The type of a table's elements, as C gave it.
+pub fn check_element(element: Option<&mut wasm_valtype_t>) -> Result<ValType> {
+    let element = element.required()?;
+    match element.kind.is_reference() {
+        true => Ok(element),
+        false => Err(Error::misuse(format!("expected a reference type for the elements, got {element}"))),
+    }
 }
 
 /// Returns the type of a table's elements, borrowed. Returns NULL and sets the last error for NULL.
@@ -52,6 +58,6 @@ pub unsafe extern "C" fn wasm_tabletype_element(ty: Option<&wasm_tabletype_t>) -
 ///
 /// Returns NULL and sets the last error for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_tabletype_limits(ty: Option<&wasm_tabletype_t>) -> *const Limits {
-    answer("wasm_tabletype_limits", std::ptr::null(), || Ok(&raw const ty.required()?.limits))
+pub unsafe extern "C" fn wasm_tabletype_limits(ty: Option<&wasm_tabletype_t>) -> *const Limits32 {
+    answer("wasm_tabletype_limits", std::ptr::null(), || Ok(std::ptr::from_ref(ty.required()?.limits.in_c())))
 }

@@ -22,9 +22,9 @@ pub type wasmrt_store_limit_t = u32;
 /// Limits on a store. `WASMRT_UNLIMITED` by default.
 #[repr(C)]
 pub enum wasmrt_store_limit_enum {
-    /// Bytes of all linear memories together; on wasmtime also of the heap for structures and arrays.
-    /// An instruction that needs more heap than the limit allows traps with
-    /// `WASMRT_TRAP_MEMORY_LIMIT`.
+    /// Bytes of all linear memories together, for shared ones their maximum; on wasmtime also of the
+    /// heap for structures and arrays. An instruction that needs more heap than the limit allows traps
+    /// with `WASMRT_TRAP_MEMORY_LIMIT`.
     WASMRT_STORE_LIMIT_MEMORY_BYTES = 0,
     /// Elements of all tables together. One table never has more than 10,000,000.
     WASMRT_STORE_LIMIT_TABLE_ELEMENTS = 1,

@@ -52,7 +52,7 @@ named_enum! {
         WASMRT_TRAP_ARRAY_OUT_OF_BOUNDS = 13 c"array-out-of-bounds",
         /// A cast of a reference to a type that it does not have.
         WASMRT_TRAP_CAST_FAILURE = 14 c"cast-failure",
-        /// An exception that was not caught.
+        /// An exception that was not caught: see `wasmrt_trap_exception_tag`.
         WASMRT_TRAP_UNCAUGHT_EXCEPTION = 15 c"uncaught-exception",
         /// A trap of the engine that is none of the others.
         WASMRT_TRAP_OTHER = 16 c"other",

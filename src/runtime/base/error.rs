@@ -61,6 +61,8 @@ pub enum Advice {
     ConfigureFuel,
     /// Configure the engine to allow larger modules.
     RaiseModuleLimit,
+    /// Configure the engine to have a proposal.
+    TurnProposalOn,
 }
 
 impl Deref for Error {

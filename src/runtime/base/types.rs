@@ -1,9 +1,10 @@
 //! Types of values and of externs (functions, globals, tables, memories, tags).
 //!
 //! Their layout is chosen so that the C API can return views of them without a conversion: a [`ValType`] is the
-//! pointer that C knows as `wasm_valtype_t*`, a [`ValTypes`] is laid out as a `wasm_valtype_vec_t`, and a [`Limits`]
+//! pointer that C knows as `wasm_valtype_t*`, a [`ValTypes`] is laid out as a `wasm_valtype_vec_t`, and a [`Limits32`]
 //! as a `wasm_limits_t`.
 
+use super::options::Proposal;
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -254,34 +255,73 @@ impl fmt::Display for FuncType {
 /// Sizes beyond 32 bits, which 64-bit tables and memories may have, are reported as 0xffffffff.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
-pub struct Limits {
+pub struct Limits32 {
     /// The smallest size.
     pub min: u32,
     /// The largest size; `wasm_limits_max_default` if there is none.
     pub max: u32,
 }
 
-impl Limits {
+impl Limits32 {
     pub(crate) const NO_MAX: u32 = u32::MAX;
 
+    pub fn max(&self) -> Option<u32> {
+        (self.max != Limits32::NO_MAX).then_some(self.max)
+    }
+}
+
+/// Limits of a size, as they are, and as C can look at them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    min: u64,
+    max: Option<u64>,
+    in_c: Limits32,
+}
+
+impl Limits {
     pub fn new(min: u64, max: Option<u64>) -> Limits {
-        let saturate = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
-        Limits { min: saturate(min), max: max.map_or(Limits::NO_MAX, saturate) }
+        let in_c = Limits32 { min: saturate(min), max: max.map_or(Limits32::NO_MAX, saturate) };
+        Limits { min, max, in_c }
     }
 
-    pub fn max(&self) -> Option<u32> {
-        (self.max != Limits::NO_MAX).then_some(self.max)
+    pub fn min(&self) -> u64 {
+        self.min
+    }
+
+    pub fn max(&self) -> Option<u64> {
+        self.max
+    }
+
+    pub fn in_c(&self) -> &Limits32 {
+        &self.in_c
+    }
+
+    /// The same with another minimum: the current size of something that has grown.
+    pub fn from(&self, min: u64) -> Limits {
+        Limits::new(min, self.max)
     }
 
     /// Whether something with these limits may be used where `expected` is required.
     fn fit(&self, expected: &Limits) -> bool {
-        self.min >= expected.min && (expected.max == Limits::NO_MAX || self.max <= expected.max)
+        let within = |most| self.max.is_some_and(|max| max <= most);
+        self.min >= expected.min && expected.max.is_none_or(within)
+    }
+}
+
+/// A size as C has it that knows 32 bits only.
+pub fn saturate(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+impl From<Limits32> for Limits {
+    fn from(limits: Limits32) -> Limits {
+        Limits::new(limits.min.into(), limits.max().map(u64::from))
     }
 }
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.max() {
+        match self.max {
             Some(max) => write!(f, "{} to {max}", self.min),
             None => write!(f, "{} or more", self.min),
         }
@@ -310,12 +350,33 @@ pub struct MemoryType {
     /// Shared between threads (the threads proposal).
     pub shared: bool,
     /// The size of a page in bytes, as a power of two. 16, unless the custom-page-sizes proposal is used.
-    pub page_size_log2: u32,
+    pub page_size_log2: u8,
 }
 
 impl MemoryType {
     pub fn new(limits: Limits) -> MemoryType {
         MemoryType { limits, is_64_bit: false, shared: false, page_size_log2: 16 }
+    }
+
+    /// How many bytes such a memory may grow by without the store that made it seeing that: any store that shares it may
+    /// grow it. So it counts as if it had its largest size from the beginning.
+    pub fn room_to_grow_unseen(&self) -> u64 {
+        let pages = self.limits.max().unwrap_or(self.limits.min()).saturating_sub(self.limits.min());
+        if self.shared { pages.saturating_mul(1 << self.page_size_log2) } else { 0 }
+    }
+
+    pub fn minimum_bytes(&self) -> u64 {
+        self.limits.min().saturating_mul(1 << self.page_size_log2)
+    }
+
+    /// The proposals that such a memory needs.
+    pub fn proposals(&self) -> impl Iterator<Item = Proposal> {
+        let needed = [
+            (self.is_64_bit, Proposal::Memory64),
+            (self.shared, Proposal::Threads),
+            (self.page_size_log2 != 16, Proposal::CustomPageSizes),
+        ];
+        needed.into_iter().filter_map(|(needed, proposal)| needed.then_some(proposal))
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Declarations {
     by_name: OnceLock<Box<[u32]>>,
     /// The memory that is exported as "memory", the name that toolchains give it.
     pub memory: Option<Source>,
-    /// Whether the module imports or defines a shared memory.
-    pub shares_memory: bool,
+    /// How many bytes the shared memories that the module defines may grow by.
+    shared_room: u64,
     /// The number of memories, and of tables, that the module defines itself.
     own_memories: u64,
     own_tables: u64,
@@ -123,8 +123,13 @@ impl Declarations {
     }
 
     /// Returns what an instance of the module adds to the counts of its store.
-    pub fn resources(&self) -> [(Resource, u64); 3] {
-        [(Resource::Instances, 1), (Resource::Tables, self.own_tables), (Resource::Memories, self.own_memories)]
+    pub fn resources(&self) -> [(Resource, u64); 4] {
+        [
+            (Resource::Instances, 1),
+            (Resource::Tables, self.own_tables),
+            (Resource::Memories, self.own_memories),
+            (Resource::MemoryBytes, self.shared_room),
+        ]
     }
 }
 
@@ -225,13 +230,17 @@ impl Reader {
                 break;
             }
         }
-        let shared = |(ty, _): &(TypeRef, _)| matches!(ty, TypeRef::Memory(ty) if ty.shared);
-        let shares_memory = self.spaces[ExternKind::Memory as usize].iter().any(shared);
         let is_memory = |export: &&Export| export.name == "memory" && export.ty.kind() == ExternKind::Memory;
         let memory = exports.iter().find(is_memory).map(|export: &Export| export.source);
         let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
         let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
+        let room =
+            self.spaces[ExternKind::Memory as usize].iter().filter(is_own).map(|(ty, _)| match self.extern_type(ty) {
+                ExternType::Memory(ty) => ty.room_to_grow_unseen(),
+                _ => 0,
+            });
+        let shared_room = room.fold(0, u64::saturating_add);
         let definitions = std::array::from_fn(|kind| self.spaces[kind].len());
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations {
@@ -241,7 +250,7 @@ impl Reader {
             custom_sections: std::mem::take(&mut self.custom_sections),
             by_name: OnceLock::new(),
             memory,
-            shares_memory,
+            shared_room,
             own_memories,
             own_tables,
             outline,
@@ -303,7 +312,7 @@ impl Reader {
                 limits: Limits::new(ty.initial, ty.maximum),
                 is_64_bit: ty.memory64,
                 shared: ty.shared,
-                page_size_log2: ty.page_size_log2.unwrap_or(16),
+                page_size_log2: ty.page_size_log2.map_or(16, |log2| log2 as u8),
             }),
             TypeRef::Global(ty) => {
                 ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })

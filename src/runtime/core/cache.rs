@@ -167,6 +167,12 @@ fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK).max(1) * BLOCK
 }
 
+/// A copy of an entry: a file in memory, which an engine can map, or just the bytes where the system has no such file.
+pub enum Copy {
+    File(Mapped),
+    Bytes(Vec<u8>),
+}
+
 pub struct Entry<'a> {
     cache: &'a Cache,
     path: PathBuf,
@@ -174,8 +180,8 @@ pub struct Entry<'a> {
 
 impl Entry<'_> {
     /// Reads the entry, and lets `read` make a module of it. Returns `None` if there is no entry, or a damaged one.
-    pub fn load<T>(&self, read: impl FnOnce(&Mapped) -> Result<T>) -> Option<T> {
-        let loaded = self.copy().ok().and_then(|copy| match read(&copy) {
+    pub fn load<T>(&self, read: impl FnOnce(Copy) -> Result<T>) -> Option<T> {
+        let loaded = self.copy().ok().and_then(|copy| match read(copy) {
             Ok(module) => Some(module),
             Err(error) => {
                 let path = self.path.display();
@@ -188,7 +194,7 @@ impl Entry<'_> {
         loaded
     }
 
-    fn copy(&self) -> io::Result<Mapped> {
+    fn copy(&self) -> io::Result<Copy> {
         // The file may be anything, if somebody put it there.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file: File = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
@@ -196,12 +202,18 @@ impl Entry<'_> {
         if !metadata.is_file() || metadata.len() > self.cache.max_bytes {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let mut copy = file::in_memory()?;
-        io::copy(&mut (&file).take(metadata.len()), &mut copy)?;
         // The oldest entries are those that are dropped.
         let _ = file.set_modified(SystemTime::now());
+        let mut contents = (&file).take(metadata.len());
+        let Ok(mut copy) = file::in_memory() else {
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(metadata.len() as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            contents.read_to_end(&mut bytes)?;
+            return Ok(Copy::Bytes(bytes));
+        };
+        io::copy(&mut contents, &mut copy)?;
         // SAFETY: nobody else has the copy.
-        unsafe { Mapped::of(copy) }
+        unsafe { Mapped::of(copy) }.map(Copy::File)
     }
 
     /// Keeps a module's artifact, if there is room.

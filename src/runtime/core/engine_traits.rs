@@ -6,6 +6,7 @@
 
 use super::arity;
 use super::entry::{Entry, RawEntry};
+use super::exception::Carried;
 use super::func::Func;
 use super::object::{Handle, Object, Retained};
 use super::store::Store as RuntimeStore;
@@ -158,6 +159,8 @@ pub enum Failure {
     Limit(TrapCode, Error),
     /// The engine made no instance, for a reason that has a trap code, and nothing has run.
     Refused(TrapCode),
+    /// WebAssembly did not catch an exception. `None` if the engine does not say which.
+    Exception(Option<Thrown>, Vec<RawFrame>),
     /// Anything else.
     Error(Error),
 }
@@ -182,6 +185,13 @@ impl Failure {
     }
 }
 
+/// An exception that left WebAssembly.
+pub struct Thrown {
+    pub tag: Entity,
+    /// An error if a value cannot pass through C.
+    pub payload: Result<Carried>,
+}
+
 /// A frame of a backtrace, innermost first.
 pub struct RawFrame {
     /// [`Module::identity`] of the frame's module.
@@ -195,6 +205,9 @@ pub struct RawFrame {
     pub func_name: Option<String>,
     pub module_name: Option<String>,
 }
+
+/// A memory that stores share, in the engine's form.
+pub type SharedMemory = Box<dyn Any + Send + Sync>;
 
 /// What an engine keeps of a module and its imports.
 pub type Prepared = Box<dyn Any>;
@@ -311,11 +324,48 @@ pub trait Store {
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8];
     /// Returns the size in pages.
     unsafe fn memory_size(&self, memory: &Entity) -> u64;
-    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<()>;
+    /// Returns the former size in pages.
+    unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64>;
+
+    // For tags: only called by an engine that has the proposal exceptions.
+
+    /// Makes a tag for values of the type's parameters.
+    fn new_tag(&self, _ty: &FuncType) -> Result<Entity> {
+        Err(no_exceptions())
+    }
+    /// What tells a tag from the others of the store.
+    unsafe fn tag_key(&self, _tag: &Entity) -> u64 {
+        0
+    }
+    unsafe fn tag_type(&self, _tag: &Entity) -> Result<FuncType> {
+        Err(no_exceptions())
+    }
+
+    // Only called for memories whose type is shared, by an engine that has the proposal threads.
+
+    /// Returns what other stores of the engine make the same memory of.
+    unsafe fn share_memory(&self, _memory: &Entity) -> Result<SharedMemory> {
+        Err(no_shared_memories())
+    }
+    fn obtain_memory(&self, _memory: &SharedMemory) -> Result<Entity> {
+        Err(no_shared_memories())
+    }
+    /// Wakes at most `count` guests that wait at an address. Returns how many.
+    unsafe fn notify_memory(&self, _memory: &Entity, _address: u64, _count: u32) -> Result<u32> {
+        Err(no_shared_memories())
+    }
 
     /// Returns how much fuel is left. This and the next are only called on stores of engines with fuel.
     fn fuel(&self) -> u64;
     fn set_fuel(&self, fuel: u64);
+}
+
+fn no_exceptions() -> Error {
+    Error::new(ErrorKind::Unsupported, "this backend has no exceptions")
+}
+
+fn no_shared_memories() -> Error {
+    Error::new(ErrorKind::Unsupported, "this backend has no memories that threads share")
 }
 
 /// Converts the values of [`Store::call_raw`] for [`Store::call`], and back.

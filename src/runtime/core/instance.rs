@@ -6,7 +6,7 @@ use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Body, Handle, Object, Retained, Tag, Typed};
+use super::object::{Body, Handle, Object, Retained, Typed};
 use super::store::Store;
 use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -348,10 +348,6 @@ pub fn link<'a>(
     if !Arc::ptr_eq(&module.engine, store.engine()) {
         return Err(Error::misuse("the module and the store belong to different engines"));
     }
-    if module.declarations.shares_memory {
-        let message = "the module has a memory that threads share, which this library does not support";
-        return Err(Error::new(ErrorKind::Unsupported, message));
-    }
     let wanted = &module.declarations.imports;
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
@@ -451,7 +447,8 @@ impl Typed<'_, &Instance> {
             ExternType::Global(ty) => Body::Global(Global { entity, ty }),
             ExternType::Table(ty) => Body::Table(Table { entity, ty }),
             ExternType::Memory(ty) => Body::Memory(Memory::new(entity, ty)),
-            ty @ ExternType::Tag(_) => Body::Tag(Tag { entity, ty }),
+            // SAFETY: the export is a tag, and of this store as the instance is.
+            ty @ ExternType::Tag(_) => return unsafe { store.tag(entity, || ty) },
         };
         Object::create_retained(store, body)
     }

@@ -12,7 +12,7 @@ use super::store::{Store, StoreHandle};
 use super::table::Table;
 use super::trap::{Cause, Trap};
 use super::value::{Val, ValVec};
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::{ExternType, FuncType, ValType};
 use crate::runtime::binary::declarations::{Export, Import};
@@ -268,8 +268,8 @@ impl Linker {
                 ty.params.iter().all(|ty| carried(*ty)) && ty.results.iter().all(null_or_zero)
             }
             (Unknown::Defaults, ExternType::Global(ty)) => null_or_zero(&ty.content),
-            (Unknown::Defaults, ExternType::Table(ty)) => null_or_zero(&ty.element) && !ty.is_64_bit,
-            (Unknown::Defaults, ExternType::Memory(ty)) => !ty.is_64_bit && !ty.shared && ty.page_size_log2 == 16,
+            (Unknown::Defaults, ExternType::Table(ty)) => null_or_zero(&ty.element),
+            (Unknown::Defaults, ExternType::Memory(_)) => true,
         }
     }
 
@@ -289,7 +289,7 @@ impl Linker {
             (_, ExternType::Global(ty)) => unsafe { Global::create(store, ty, &Val::zero(ty.content.kind)) },
             (_, ExternType::Table(ty)) => Table::create(store, ty, None),
             (_, ExternType::Memory(ty)) => Memory::create(store, ty),
-            (_, ExternType::Tag(_)) => Err(Error::new(ErrorKind::Unsupported, "a tag cannot be made from C")),
+            (_, ExternType::Tag(_)) => Err(Error::misuse("a tag has no default")),
         }
     }
 

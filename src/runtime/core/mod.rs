@@ -9,6 +9,7 @@ pub mod caller;
 pub mod config;
 pub mod engine;
 pub mod engine_traits;
+pub mod exception;
 pub mod entry;
 pub mod fork;
 pub mod func;

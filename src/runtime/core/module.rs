@@ -1,5 +1,6 @@
 //! Modules: compiled code and its declarations. Immutable, and shared by stores and threads.
 
+use super::cache::Copy;
 use super::engine::Engine;
 use super::engine_traits;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -44,8 +45,14 @@ impl Module {
             return Module::compile_bounded(engine, wasm);
         };
         let entry = cache.entry(engine, &settings, wasm);
-        // SAFETY: the folder is one of the program's own, which nobody else may write to.
-        if let Some(module) = entry.load(|copy| unsafe { Module::load(engine, copy) }) {
+        // SAFETY: the folder is one of the program's own, which nobody else may write to; the copy stays as it is.
+        let load = |copy| unsafe {
+            match copy {
+                Copy::File(mapped) => Module::load(engine, &mapped),
+                Copy::Bytes(bytes) => Module::deserialize(engine, &bytes),
+            }
+        };
+        if let Some(module) = entry.load(load) {
             return Ok(module);
         }
         let module = Module::compile_bounded(engine, wasm)?;

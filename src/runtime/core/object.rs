@@ -25,7 +25,7 @@ use crate::runtime::base::error::{self, Error};
 use crate::runtime::base::host_data::Finalizer;
 use crate::runtime::base::log;
 use crate::runtime::base::quarantine::{self, Quarantine};
-use crate::runtime::base::types::{ExternKind, ExternType, Limits, MemoryType, TableType};
+use crate::runtime::base::types::{ExternKind, ExternType, MemoryType, TableType};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ops::Deref;
@@ -138,6 +138,7 @@ downcasts! {
     as_memory Memory Memory;
     as_instance Instance Instance;
     as_module Module Arc<Module>;
+    as_tag Tag Tag;
     as_trap Trap Trap;
 }
 
@@ -209,17 +210,16 @@ impl Object {
     /// Returns the type of an extern. For a table or memory its minimum is the current size. `None` for other
     /// objects.
     pub fn extern_type(&self) -> Option<ExternType> {
-        let from = |size, limits: &Limits| Limits { min: Limits::new(size, None).min, ..*limits };
         Some(match &self.body {
             Body::Func(func) => ExternType::Func(func.ty.clone()),
             Body::Global(global) => ExternType::Global(global.ty.clone()),
             Body::Table(table) => {
                 let size = Typed { object: self, body: table, _paired: () }.size();
-                ExternType::Table(TableType { limits: from(size, &table.ty.limits), ..table.ty.clone() })
+                ExternType::Table(TableType { limits: table.ty.limits.from(size), ..table.ty.clone() })
             }
             Body::Memory(memory) => {
                 let size = Typed { object: self, body: memory, _paired: () }.pages();
-                ExternType::Memory(MemoryType { limits: from(size, &memory.ty.limits), ..memory.ty.clone() })
+                ExternType::Memory(MemoryType { limits: memory.ty.limits.from(size), ..*memory.ty })
             }
             Body::Tag(tag) => tag.ty.clone(),
             _ => return None,

@@ -5,8 +5,9 @@ use super::func::{check_carried, check_value};
 use super::object::{Body, Handle, Object, Typed};
 use super::store::Store;
 use super::value::Val;
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::limits::Resource;
+use crate::runtime::base::options::Proposal;
 use crate::runtime::base::types::{ExternType, TableType};
 
 pub struct Table {
@@ -19,8 +20,7 @@ impl Table {
     pub fn create(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
         check_carried(ty.element, "a table")?;
         if ty.is_64_bit {
-            let message = format!("a {} cannot be created from C", ExternType::Table(ty.clone()));
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            store.engine().check_has(Proposal::Memory64, &ExternType::Table(ty.clone()))?;
         }
         check_element(store, ty, init)?;
         store.limits().check(Resource::Tables, 1)?;
@@ -34,18 +34,18 @@ impl Table {
 impl Typed<'_, &Table> {
     /// Returns the element at `index`, or `None` if it is null.
     #[inline(always)]
-    pub fn get(self, index: u32) -> Result<Option<Handle>> {
+    pub fn get(self, index: u64) -> Result<Option<Handle>> {
         // SAFETY: the entity belongs to the object's store.
-        let element = unsafe { self.store().backend().table_get(&self.entity, &self.ty, index.into()) };
+        let element = unsafe { self.store().backend().table_get(&self.entity, &self.ty, index) };
         element.unwrap_or_else(|| Err(self.beyond(index)))
     }
 
     #[inline(always)]
-    pub fn set(self, index: u32, value: Option<&Object>) -> Result<()> {
+    pub fn set(self, index: u64, value: Option<&Object>) -> Result<()> {
         let store = self.store();
         check_element(store, &self.ty, value)?;
         // SAFETY: the entity belongs to the object's store, and `check_element` has checked the element.
-        let set = unsafe { store.backend().table_set(&self.entity, &self.ty, index.into(), value) };
+        let set = unsafe { store.backend().table_set(&self.entity, &self.ty, index, value) };
         set.map_err(|error| self.refused(index, error))?;
         store.settle();
         Ok(())
@@ -57,21 +57,24 @@ impl Typed<'_, &Table> {
         unsafe { self.store().backend().table_size(&self.entity) }
     }
 
-    pub fn grow(self, delta: u32, init: Option<&Object>) -> Result<()> {
+    /// Returns the former size.
+    pub fn grow(self, delta: u64, init: Option<&Object>) -> Result<u64> {
         let store = self.store();
         check_element(store, &self.ty, init)?;
+        let former = self.size();
         // SAFETY: the entity belongs to the object's store, and `check_element` has checked the element.
-        store.within_limits(|| unsafe { store.backend().table_grow(&self.entity, &self.ty, delta.into(), init) })
+        store.within_limits(|| unsafe { store.backend().table_grow(&self.entity, &self.ty, delta, init) })?;
+        Ok(former)
     }
 
     /// Returns the reason why an element could not be set.
     #[cold]
-    fn refused(self, index: u32, error: Error) -> Error {
-        if u64::from(index) < self.size() { error } else { self.beyond(index) }
+    fn refused(self, index: u64, error: Error) -> Error {
+        if index < self.size() { error } else { self.beyond(index) }
     }
 
     #[cold]
-    fn beyond(self, index: u32) -> Error {
+    fn beyond(self, index: u64) -> Error {
         Error::misuse(format!("index {index} is beyond the table's {} elements", self.size()))
     }
 }

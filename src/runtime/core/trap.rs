@@ -1,5 +1,6 @@
 //! Traps, and the frames in which they arose.
 
+use super::exception::Exception;
 use super::object::{Body, Handle, Object};
 use super::store::{Store, StoreHandle};
 use crate::runtime::base::error::ErrorKind;
@@ -30,6 +31,7 @@ pub struct Trap {
     frames: RefCell<Vec<Frame>>,
     /// Data that a host function attaches to its trap, for the code that gets it.
     data: HostData,
+    exception: Option<Exception>,
 }
 
 #[derive(Clone)]
@@ -74,11 +76,20 @@ impl Trap {
 
     /// Makes a trap that owns `data`.
     pub fn with_data(cause: Cause, message: Vec<u8>, data: HostData) -> Trap {
-        Trap { cause, message, frames: RefCell::default(), data }
+        Trap { cause, message, frames: RefCell::default(), data, exception: None }
     }
 
     pub fn of_code(code: TrapCode) -> Trap {
         Trap::new(Cause::Code(code), code.message().as_bytes().to_vec())
+    }
+
+    /// Makes the trap for an exception that was not caught, or is to be thrown.
+    pub fn of_exception(exception: Option<Exception>) -> Trap {
+        Trap { exception, ..Trap::of_code(TrapCode::UncaughtException) }
+    }
+
+    pub fn exception(&self) -> Option<&Exception> {
+        self.exception.as_ref()
     }
 
     /// Returns the kind of the last error that a call leaves which ends with this trap.

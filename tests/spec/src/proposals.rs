@@ -42,10 +42,7 @@ pub fn lacking(message: &str) -> Option<&'static str> {
                 "global.get of locally defined global",
             ],
         ),
-        (
-            "threads: no shared memories",
-            &["threads must be enabled", "threads support is not enabled", "has a memory that threads share"],
-        ),
+        ("threads", &["threads must be enabled", "threads support is not enabled"]),
         ("wide-arithmetic", &["wide arithmetic support is not enabled"]),
     ];
     let found = words.into_iter().find(|(_, words)| words.iter().any(|words| message.contains(words)));

@@ -210,7 +210,7 @@ impl Script {
                 skipped("assertions about custom sections, which engines do not read")
             }
             WastDirective::AssertSuspension { .. } => skipped("stack switching"),
-            WastDirective::Thread(_) | WastDirective::Wait { .. } => skipped("threads: no shared memories"),
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => skipped("threads that a script starts"),
         }
     }
 

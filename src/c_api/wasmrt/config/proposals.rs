@@ -43,8 +43,8 @@ named_enum! {
         WASMRT_PROPOSAL_WIDE_ARITHMETIC = 16 c"wide-arithmetic",
         /// Off by default.
         WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES = 17 c"custom-page-sizes",
-        /// Atomic instructions. Not supported by wasmi and Pulley. A module with a shared memory can be
-        /// compiled, but `wasm_instance_new` refuses it.
+        /// Atomic instructions and shared memories. Not supported by wasmi and Pulley. A pool has no room
+        /// for shared memories that modules define.
         WASMRT_PROPOSAL_THREADS = 18 c"threads",
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Index {
     /// The number of retained objects that are indexed.
     indexed: usize,
     functions: FxHashMap<FuncKey, NonNull<Object>>,
+    tags: FxHashMap<u64, NonNull<Object>>,
     /// The instances, by the engine's keys.
     callers: FxHashMap<usize, NonNull<Object>>,
     /// The instances of each module, by the module's identity.
@@ -41,6 +42,9 @@ impl Store {
                 let original = func.and_then(Func::link).map_or(object.as_ptr(), |link| NonNull::from(link.original()));
                 // SAFETY: `known` is the entity of a function of this store, made by its backend.
                 index.functions.insert(unsafe { self.backend().func_key(known) }, original);
+            } else if let Some(tag) = object.as_tag() {
+                // SAFETY: the tag is of this store.
+                index.tags.insert(unsafe { self.backend().tag_key(&tag.entity) }, object.as_ptr());
             } else if let Some(instance) = object.as_instance() {
                 index.callers.insert(instance.key(self), object.as_ptr());
                 index.instances.entry(instance.module.inner.identity()).or_default().push(object.as_ptr());
@@ -96,6 +100,11 @@ impl Store {
         let ty = || -> FuncType { unsafe { self.backend().func_type(&entity) } };
         // SAFETY: the contract says that `entity` is a function of this store.
         unsafe { self.with_function(&entity, || Func::of_engine(ty(), entity, None), Handle::new) }
+    }
+
+    /// Returns a tag by the engine's key.
+    pub(in crate::runtime::core) fn tag_of_key(&self, key: u64) -> Option<NonNull<Object>> {
+        self.index().tags.get(&key).copied()
     }
 
     /// Returns the instance of an engine that tells callers, by its key; `None` if it is not complete.

@@ -3,8 +3,10 @@
 use super::Store;
 use crate::runtime::base::error::{self, Error, ErrorKind};
 use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::base::types::ExternType;
 use crate::runtime::core::backtrace;
-use crate::runtime::core::engine_traits::Failure;
+use crate::runtime::core::engine_traits::{Failure, Thrown};
+use crate::runtime::core::exception::Exception;
 use crate::runtime::core::func::Origin;
 use crate::runtime::core::object::Handle;
 use crate::runtime::core::trap::{Cause, Trap};
@@ -27,6 +29,17 @@ impl Store {
                 (trap.into_handle(self), frames)
             }
             Failure::Trap(code, frames) => (Trap::of_code(code).into_handle(self), frames),
+            Failure::Exception(thrown, frames) => {
+                let exception = thrown.and_then(|Thrown { tag, payload }| {
+                    // SAFETY: the exception came from this store's engine.
+                    let tag = unsafe {
+                        let ty = self.backend().tag_type(&tag).ok()?;
+                        self.tag(tag, || ExternType::tag(ty))
+                    };
+                    Some(Exception::new(tag, payload))
+                });
+                (Trap::of_exception(exception).into_handle(self), frames)
+            }
             Failure::Refused(code) => (Trap::of_code(code).into_handle(self), Vec::new()),
             Failure::Host(frames) => match self.take_pending_trap() {
                 Some(trap) => (trap, frames),
