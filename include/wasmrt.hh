@@ -40,13 +40,18 @@ using wasm::FuncType;
 using wasm::ImportType;
 using wasm::Instance;
 using wasm::Memory;
+using wasm::MemoryType;
 using wasm::Message;
 using wasm::Module;
 using wasm::Name;
 using wasm::Ref;
 using wasm::Store;
+using wasm::Table;
+using wasm::TableType;
+using wasm::TagType;
 using wasm::Trap;
 using wasm::Val;
+using wasm::ValType;
 
 // -------------------------------------------------------------------------------------------------
 // C types: see wasm.hh
@@ -66,6 +71,7 @@ using wasm::to_c;
   }
 
 WASMRT_HH_HANDLE(Caller, wasmrt_caller_t)
+WASMRT_HH_HANDLE(SharedMemory, wasmrt_shared_memory_t)
 WASMRT_HH_HANDLE(Linker, wasmrt_linker_t)
 WASMRT_HH_HANDLE(InstancePre, wasmrt_instance_pre_t)
 WASMRT_HH_HANDLE(Interrupt, wasmrt_interrupt_t)
@@ -431,6 +437,88 @@ inline auto func_new_unchecked(Store* store, const FuncType* type,
 }
 
 // -------------------------------------------------------------------------------------------------
+// Memories and tables of every kind
+
+inline auto memorytype_new(uint64_t minimum, uint64_t maximum = WASMRT_UNLIMITED,
+                           bool is_64 = false, bool is_shared = false,
+                           uint64_t page_size = Memory::page_size) -> own<MemoryType> {
+  return make_own(from_c(wasmrt_memorytype_new(minimum, maximum, is_64, is_shared, page_size)));
+}
+inline auto memorytype_minimum(const MemoryType* type) -> uint64_t {
+  return wasmrt_memorytype_minimum(to_c(type));
+}
+inline auto memorytype_maximum(const MemoryType* type) -> uint64_t {
+  return wasmrt_memorytype_maximum(to_c(type));
+}
+inline auto memorytype_is_64(const MemoryType* type) -> bool {
+  return wasmrt_memorytype_is_64(to_c(type));
+}
+inline auto memorytype_is_shared(const MemoryType* type) -> bool {
+  return wasmrt_memorytype_is_shared(to_c(type));
+}
+inline auto memorytype_page_size(const MemoryType* type) -> uint64_t {
+  return wasmrt_memorytype_page_size(to_c(type));
+}
+
+inline auto memory_size(const Memory* memory, uint64_t* out) -> bool {
+  return wasmrt_memory_size(to_c(memory), out);
+}
+inline auto memory_grow(Memory* memory, uint64_t delta, uint64_t* former = nullptr) -> bool {
+  return wasmrt_memory_grow(to_c(memory), delta, former);
+}
+
+// A memory that threads share, apart from any store.
+class SharedMemory {
+  friend class wasm::destroyer;
+  void destroy() { wasmrt_shared_memory_delete(to_c(this)); }
+
+ public:
+  SharedMemory() = delete;
+  ~SharedMemory() = delete;
+};
+
+inline auto memory_share(const Memory* memory) -> own<SharedMemory> {
+  return make_own(from_c(wasmrt_memory_share(to_c(memory))));
+}
+inline auto memory_obtain(Store* store, const SharedMemory* shared) -> own<Memory> {
+  return make_own(from_c(wasmrt_memory_obtain(to_c(store), to_c(shared))));
+}
+inline auto memory_notify(const Memory* memory, uint64_t address, uint32_t count,
+                          uint32_t* woken = nullptr) -> bool {
+  return wasmrt_memory_notify(to_c(memory), address, count, woken);
+}
+
+inline auto tabletype_new(own<ValType>&& element, uint64_t minimum,
+                          uint64_t maximum = WASMRT_UNLIMITED, bool is_64 = false)
+    -> own<TableType> {
+  return make_own(from_c(wasmrt_tabletype_new(to_c(element.release()), minimum, maximum, is_64)));
+}
+inline auto tabletype_minimum(const TableType* type) -> uint64_t {
+  return wasmrt_tabletype_minimum(to_c(type));
+}
+inline auto tabletype_maximum(const TableType* type) -> uint64_t {
+  return wasmrt_tabletype_maximum(to_c(type));
+}
+inline auto tabletype_is_64(const TableType* type) -> bool {
+  return wasmrt_tabletype_is_64(to_c(type));
+}
+
+inline auto table_get(const Table* table, uint64_t index) -> own<Ref> {
+  return make_own(from_c(wasmrt_table_get(to_c(table), index)));
+}
+// C takes a pointer to the reference that it only reads, here and in `table_grow`.
+inline auto table_set(Table* table, uint64_t index, const Ref* value) -> bool {
+  return wasmrt_table_set(to_c(table), index, to_c(const_cast<Ref*>(value)));
+}
+inline auto table_size(const Table* table, uint64_t* out) -> bool {
+  return wasmrt_table_size(to_c(table), out);
+}
+inline auto table_grow(Table* table, uint64_t delta, const Ref* init = nullptr,
+                       uint64_t* former = nullptr) -> bool {
+  return wasmrt_table_grow(to_c(table), delta, to_c(const_cast<Ref*>(init)), former);
+}
+
+// -------------------------------------------------------------------------------------------------
 // Linking by name
 
 // A module whose imports have been found and checked.
@@ -568,7 +656,7 @@ inline auto store_set_growth_trap(Store* store, bool enabled) -> bool {
 }
 
 // -------------------------------------------------------------------------------------------------
-// Errors, traps and the log
+// Errors and traps
 
 inline auto last_error_message() -> const char* { return wasmrt_last_error_message(); }
 inline auto last_error_kind() -> wasmrt_error_kind_t { return wasmrt_last_error_kind(); }
@@ -605,6 +693,28 @@ inline auto frame_func_name(const Frame* frame) -> Name {
 inline auto frame_module_name(const Frame* frame) -> Name {
   return wasm::detail::vector_from<byte_t>(wasmrt_frame_module_name, to_c(frame));
 }
+
+// -------------------------------------------------------------------------------------------------
+// Tags and exceptions
+
+inline auto tag_new(Store* store, const TagType* type) -> own<Extern> {
+  return make_own(from_c(wasmrt_tag_new(to_c(store), to_c(type))));
+}
+inline auto exception_new(Store* store, const Extern* tag,
+                          const vec<Val>& values = vec<Val>::make()) -> own<Trap> {
+  return make_own(from_c(wasmrt_exception_new(to_c(store), to_c(tag), to_c(&values))));
+}
+inline auto trap_exception_tag(const Trap* trap) -> own<Extern> {
+  return make_own(from_c(wasmrt_trap_exception_tag(to_c(trap))));
+}
+inline auto trap_exception_values(const Trap* trap) -> vec<Val> {
+  auto out = vec<Val>::make();
+  bool is_exception = wasmrt_trap_exception_values(to_c(trap), to_c(&out));
+  return is_exception ? std::move(out) : vec<Val>::invalid();
+}
+
+// -------------------------------------------------------------------------------------------------
+// Log
 
 inline void log_set_callback(wasmrt_log_callback_t callback, void* env = nullptr,
                              void (*finalizer)(void*) = nullptr) {

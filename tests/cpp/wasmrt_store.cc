@@ -132,6 +132,49 @@ TEST(traps_of_the_host) {
   CHECK_EQUAL(finalized, 1);
 }
 
+TEST(exceptions_pass_between_guests_and_the_host) {
+  Fixture fixture;
+  auto type = wasm::TagType::make(functype("i", ""));
+  if (!wasmrt::backend_supports_proposal(wasmrt::engine_backend_name(fixture.engine.get()),
+                                         WASMRT_PROPOSAL_EXCEPTIONS)) {
+    CHECK_ERROR(!wasmrt::tag_new(fixture.store, type.get()), WASMRT_ERROR_UNSUPPORTED,
+                "exceptions");
+    return;
+  }
+  auto tag = wasmrt::tag_new(fixture.store, type.get());
+  REQUIRE(tag && tag->kind() == wasm::ExternKind::TAG);
+  auto host = wasmrt::make_func(
+      fixture.store, functype("i", "").get(), [&](const vec<Val>& args, vec<Val>&) {
+        return wasmrt::exception_new(fixture.store, tag.get(), vec<Val>::make(args[0].copy()));
+      });
+  auto module = fixture.module(
+      "(module (import \"\" \"tag\" (tag $e (param i32)))"
+      "  (import \"\" \"host\" (func $host (param i32)))"
+      "  (func (export \"catch\") (param i32) (result i32) (block $caught (result i32)"
+      "    (try_table (catch $e $caught) (call $host (local.get 0))) (i32.const 0)))"
+      "  (func (export \"throw\") (throw $e (i32.const -7))))");
+  auto imports = vec<wasm::Extern*>::make(tag.get(), host.get());
+  auto instance = wasm::Instance::make(fixture.store, module.get(), imports);
+  REQUIRE(instance);
+  auto exports = instance->exports();
+  CHECK_EQUAL(call_i32(exports[0]->func(), 5), 5);
+
+  auto trap = run(exports[1]->func());
+  REQUIRE(trap);
+  CHECK_EQUAL(wasmrt::trap_code(trap.get()), wasmrt_trap_code_t{WASMRT_TRAP_UNCAUGHT_EXCEPTION});
+  auto thrown = wasmrt::trap_exception_tag(trap.get());
+  CHECK(thrown && thrown->same(tag.get()));
+  auto values = wasmrt::trap_exception_values(trap.get());
+  REQUIRE(values && values.size() == 1);
+  CHECK_EQUAL(values[0].i32(), -7);
+
+  // What does not fit, and other traps.
+  CHECK_ERROR(!wasmrt::exception_new(fixture.store, tag.get()), WASMRT_ERROR_MISUSE, "values");
+  trap = wasmrt::trap_new_exit(fixture.store, 0);
+  CHECK(!wasmrt::trap_exception_tag(trap.get()));
+  CHECK(!wasmrt::trap_exception_values(trap.get()));
+}
+
 TEST(frames_have_names) {
   Fixture fixture;
   if (fixture.on("wasmi")) {
