@@ -91,11 +91,11 @@ def main():
                 for name, source in PROGRAM.items():
                     yield name, run([*command, "-c", "-o", place / f"{name}.o", "-x", "c++", "-"], source)
                 program = place / "program"
-                yield "the program", run([*command, place / "main.o", place / "other.o", "-o", program, *link])
-                yield "the program", run([program])
+                linked = run([*command, place / "main.o", place / "other.o", "-o", program, *link])
+                yield "the program", linked or run([program])
                 command.append("-O2")
-            compiled = place / "test.hh.gch"
-            yield "test.hh", run([*command, "-x", "c++-header", options.sources[0].with_name("test.hh"), "-o", compiled])
+            harness, compiled = options.sources[0].with_name("test.hh"), place / "test.hh.gch"
+            yield "test.hh", run([*command, "-x", "c++-header", harness, "-o", compiled])
             # g++ finds the file by the name without .gch
             command += ["-include-pch", compiled] if is_clang(compiler) else ["-include", compiled.with_suffix("")]
             for source in options.sources:
