@@ -27,7 +27,11 @@ configure_package_config_file(cmake/wasmrtConfig.cmake.in "${PROJECT_BINARY_DIR}
 # Before 1.0 a minor version may break what the one before it had.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/wasmrtConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 
-install(FILES "${wasmrt_header_directory}/wasm.h" "${wasmrt_header_directory}/wasmrt.h"
+install(FILES
+  "${wasmrt_header_directory}/wasm.h"
+  "${wasmrt_header_directory}/wasmrt.h"
+  "${wasmrt_header_directory}/wasm.hh"
+  "${wasmrt_header_directory}/wasmrt.hh"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES
   "${wasmrt_library_directory}/${wasmrt_shared_file}"

@@ -22,7 +22,10 @@ function(wasmrt_executable target source directory name)
     OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY "${directory}"
     C_STANDARD 11
-    C_STANDARD_REQUIRED ON)
+    C_STANDARD_REQUIRED ON
+    CXX_STANDARD 11
+    CXX_STANDARD_REQUIRED ON
+    CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -g ${wasmrt_warnings})
   target_link_libraries(${target} PRIVATE wasmrt::wasmrt Threads::Threads)
 endfunction()
@@ -52,16 +55,19 @@ if(WASMRT_BUILD_EXAMPLES)
   add_custom_target(wasmrt-examples) # all of them, without the tests
 endif()
 
-# wasmrt_add_example(NAME [TEST suffix] [ARGUMENTS argument...] [EXPECTED file] [EXIT_STATUS number])
+# wasmrt_add_example(NAME [SOURCE file] [TEST suffix] [ARGUMENTS argument...] [EXPECTED file] [EXIT_STATUS number])
 #
-# Builds NAME.c as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
+# Builds SOURCE, by default NAME.c, as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
 # equal EXPECTED, by default expected/NAME[-suffix].txt; a file called NAME[-suffix]-BACKEND.txt beside it takes its
 # place for that engine. The program runs in the folder of its source. Call it again with another TEST for more runs of
 # the same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
 function(wasmrt_add_example name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TEST;EXPECTED;EXIT_STATUS" "ARGUMENTS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;TEST;EXPECTED;EXIT_STATUS" "ARGUMENTS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "wasmrt_add_example(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_SOURCE)
+    set(arg_SOURCE ${name}.c)
   endif()
   if(NOT DEFINED arg_EXIT_STATUS)
     set(arg_EXIT_STATUS 0)
@@ -76,7 +82,7 @@ function(wasmrt_add_example name)
   get_filename_component(expected "${arg_EXPECTED}" ABSOLUTE)
 
   if(NOT TARGET example_${name})
-    wasmrt_executable(example_${name} ${name}.c "${PROJECT_BINARY_DIR}/examples" ${name})
+    wasmrt_executable(example_${name} ${arg_SOURCE} "${PROJECT_BINARY_DIR}/examples" ${name})
     add_dependencies(wasmrt-examples example_${name})
     set(commands)
     foreach(backend IN LISTS WASMRT_BACKENDS)
@@ -105,31 +111,38 @@ function(wasmrt_add_example name)
   endif()
 endfunction()
 
-# wasmrt_add_c_test(NAME [TIMEOUT seconds] [NO_VALGRIND] [NO_ASAN])
+# wasmrt_add_c_test(NAME [SOURCE file] [LABEL label] [TIMEOUT seconds] [NO_VALGRIND] [NO_ASAN])
 #
-# Builds NAME.c and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND (AddressSanitizer with leak
-# detection and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120) is for the plain run; the
-# others get ten times as much. What is suppressed is in valgrind.supp beside the tests. NO_VALGRIND
-# is for tests that do the same thing very often or overflow the stack on purpose, NO_ASAN for those that do to the process
-# what the sanitizers do to it, too: allocators, signals, limits.
+# Builds SOURCE, by default NAME.c, and adds, for each engine, the tests NAME-BACKEND, asan-NAME-BACKEND
+# (AddressSanitizer with leak detection and UndefinedBehaviorSanitizer) and valgrind-NAME-BACKEND. TIMEOUT (default 120)
+# is for the plain run; the others get ten times as much. What is suppressed is in tests/c/valgrind.supp. LABEL (default
+# c) is that of the plain runs; the global property wasmrt_LABEL_tests has all targets of a label. NO_VALGRIND is for
+# tests that do the same thing very often or overflow the stack on purpose, NO_ASAN for those that do to the process what
+# the sanitizers do to it, too: allocators, signals, limits.
 function(wasmrt_add_c_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND;NO_ASAN" "TIMEOUT" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_VALGRIND;NO_ASAN" "SOURCE;LABEL;TIMEOUT" "")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "wasmrt_add_c_test(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_SOURCE)
+    set(arg_SOURCE ${name}.c)
+  endif()
+  if(NOT arg_LABEL)
+    set(arg_LABEL c)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   math(EXPR long_timeout "10 * ${arg_TIMEOUT}")
 
-  wasmrt_executable(c_${name} ${name}.c "${PROJECT_BINARY_DIR}/tests" ${name})
+  wasmrt_executable(c_${name} ${arg_SOURCE} "${PROJECT_BINARY_DIR}/tests" ${name})
   # lazy binding lets the check `every-function-called` see which functions a run really calls
   target_link_options(c_${name} PRIVATE -Wl,-z,lazy)
-  set_property(GLOBAL APPEND PROPERTY wasmrt_c_tests c_${name})
+  set_property(GLOBAL APPEND PROPERTY wasmrt_${arg_LABEL}_tests c_${name})
   set(with_sanitizers OFF)
   if(WASMRT_HAS_SANITIZERS AND NOT arg_NO_ASAN)
     set(with_sanitizers ON)
-    wasmrt_executable(asan_${name} ${name}.c "${PROJECT_BINARY_DIR}/tests/asan" ${name})
+    wasmrt_executable(asan_${name} ${arg_SOURCE} "${PROJECT_BINARY_DIR}/tests/asan" ${name})
     target_compile_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
     target_link_options(asan_${name} PRIVATE ${wasmrt_sanitizers})
   endif()
@@ -137,7 +150,7 @@ function(wasmrt_add_c_test name)
   foreach(backend IN LISTS WASMRT_BACKENDS)
     add_test(NAME ${name}-${backend} COMMAND c_${name})
     set_tests_properties(${name}-${backend} PROPERTIES
-      ENVIRONMENT WASMRT_BACKEND=${backend} LABELS c TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+      ENVIRONMENT WASMRT_BACKEND=${backend} LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
     if(with_sanitizers)
       wasmrt_add_asan_test(${name}-${backend} asan_${name})
       set_tests_properties(asan-${name}-${backend} PROPERTIES TIMEOUT ${long_timeout} SKIP_RETURN_CODE 77)

@@ -26,22 +26,22 @@ FUNCTION_COUNT = 293
 INTERNAL_MACROS = re.compile(r"WASM_DECLARE_\w+")
 
 
-def fetch_upstream(cargo, directory):
-    """Puts the upstream wasm.h into `directory`. Returns None if the registry cannot be reached."""
+def fetch_upstream(cargo, directory, name="wasm.h", sha256=SHA256):
+    """Puts an upstream header into `directory`. Returns None if the registry cannot be reached."""
     directory.mkdir(parents=True, exist_ok=True)
-    fetched = directory / "wasm.h"
+    fetched = directory / name
     if not fetched.exists():
         cargo_home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
         # `cargo info` downloads and unpacks this one package; a dependency would bring its whole tree along
         run = subprocess.run([cargo, "info", f"{PACKAGE}@{VERSION}"], cwd=directory, capture_output=True, text=True)
-        found = sorted(cargo_home.glob(f"registry/src/*/{PACKAGE}-{VERSION}/include/wasm.h"))
+        found = sorted(cargo_home.glob(f"registry/src/*/{PACKAGE}-{VERSION}/include/{name}"))
         if not found:
             print(f"skipped: cargo could not get {PACKAGE} {VERSION} from the registry:\n{run.stderr}")
             return None
         fetched.write_bytes(found[0].read_bytes())
     digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
-    if digest != SHA256:
-        sys.exit(f"{fetched} has sha256 {digest}, expected {SHA256}")
+    if digest != sha256:
+        sys.exit(f"{fetched} has sha256 {digest}, expected {sha256}")
     return fetched
 
 

@@ -58,11 +58,12 @@ class Check:
         first.rename(self.prefix)
 
         package = pathlib.Path(self.options.libdir)
-        for file in ["include/wasm.h", "include/wasmrt.h", package / "libwasmrt.a", package / "pkgconfig/wasmrt.pc",
+        for file in ["include/wasm.h", "include/wasmrt.h", "include/wasm.hh", "include/wasmrt.hh",
+                     package / "libwasmrt.a", package / "pkgconfig/wasmrt.pc",
                      package / "cmake/wasmrt/wasmrtConfig.cmake", package / "cmake/wasmrt/wasmrtConfigVersion.cmake",
                      "share/doc/wasmrt/LICENSE", "share/doc/wasmrt/THIRD-PARTY.txt"]:
             expect(f"{file} is installed", (self.prefix / file).is_file(), True)
-        for file in [*self.prefix.rglob("*.pc"), *self.prefix.rglob("*.cmake"), *self.prefix.rglob("*.h")]:
+        for file in [*self.prefix.rglob("*.pc"), *self.prefix.rglob("*.cmake"), *self.prefix.rglob("*.h*")]:
             for place in (self.work, SOURCES.parent.parent):
                 expect(f"{file} names {place}", str(place) in file.read_text(), False)
 
@@ -110,6 +111,12 @@ class Check:
         run(*compile_main, "-o", directory / "shared", *ask("--cflags", "--libs"))
         expect("libwasmrt needed by the dynamic program", self.soname in self.needed(directory / "shared"), True)
         self.expect_greeting(directory / "shared", LD_LIBRARY_PATH=str(self.library_directory))
+
+        if compiler := shutil.which(os.environ.get("CXX", "c++")):
+            run(compiler, "-std=c++11", *WARNINGS[1:], SOURCES.parents[1] / "examples/cpp/hello.cc",
+                "-o", directory / "cpp", *ask("--cflags", "--libs"))
+            found = run(directory / "cpp", env={**os.environ, "LD_LIBRARY_PATH": str(self.library_directory)})
+            expect("the last line of the C++ program", found.splitlines()[-1:], ["hello from wasm: twice that is 42"])
 
         run(*compile_main, "-o", directory / "static", *ask("--cflags"), "-Wl,-Bstatic", *ask("--libs"),
             "-Wl,-Bdynamic", *ask("--static", "--libs-only-l")[1:])
