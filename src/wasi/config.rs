@@ -194,7 +194,8 @@ fn duplicate(descriptor: RawFd) -> Result<File> {
 }
 
 fn unusable(what: &str, path: &CStr, error: &std::io::Error) -> Error {
-    Error::misuse(format!("the {what} \"{}\" cannot be opened: {error}", path.to_string_lossy()))
+    let message = format!("the {what} \"{}\" cannot be opened: {error}", path.to_string_lossy());
+    Error::new(ErrorKind::File, message)
 }
 
 /// Whether a stream of the host's is a terminal.

@@ -68,6 +68,17 @@ TEST(func_copy_and_same) {
   wasm_func_delete(copy);
 }
 
+// Where a vector has no values, its address means nothing.
+TEST(empty_vectors_at_any_address) {
+  fixture_t fixture = fixture_from_wat("(module (func (export \"f\")))");
+  for (int shift = 0; shift < 8; ++shift) {
+    wasm_val_vec_t odd = {0, (wasm_val_t*)(uintptr_t)(0x1000 + shift)}, other = odd;
+    CHECK_NO_TRAP(wasm_func_call(fixture_func(&fixture, 0), &odd, &other));
+    CHECK_INT(odd.size, 0);
+  }
+  fixture_delete(&fixture);
+}
+
 // ------------------------------------------------------------------------------------------------
 // Arguments and results of every number and kind
 
@@ -563,8 +574,8 @@ static wasm_trap_t* replace_results(void* env, const wasm_val_vec_t* arguments,
     wasm_val_vec_t more;
     wasm_val_vec_new_uninitialized(&more, count + 2);
     for (size_t i = 0; i < count; i++) more.data[i] = results->data[i];
-    for (size_t i = count; i < more.size; i++)
-      wasm_val_copy(&more.data[i], &replacer->values[count - 1]);
+    wasm_val_t surplus = count > 0 ? replacer->values[count - 1] : I32(7);
+    for (size_t i = count; i < more.size; i++) wasm_val_copy(&more.data[i], &surplus);
     for (size_t i = 0; i < count; i++) results->data[i] = I32(0);
     wasm_val_vec_delete(results);
     *results = more;

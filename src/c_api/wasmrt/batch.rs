@@ -100,7 +100,7 @@ pub unsafe extern "C" fn wasmrt_func_call_batch(
 /// The pointer is NULL, or there are `count` columns, which do not change while the answer is used.
 unsafe fn columns<'a>(columns: *const wasmrt_column_t, count: usize) -> Result<&'a [Column]> {
     match columns.is_null() {
-        true if count == 0 => Ok(&[]),
+        _ if count == 0 => Ok(&[]),
         true => Err(Error::misuse(format!("expected {count} columns, got NULL"))),
         // SAFETY: there are `count` columns, as the caller says, and the runtime's type has the same layout.
         false => Ok(unsafe { std::slice::from_raw_parts(columns.cast(), count) }),

@@ -1,19 +1,20 @@
 //! WASI
 //!
 //! WASI preview 1 (`wasi_snapshot_preview1`, and `wasi_unstable` before it), on every backend. A
-//! `wasmrt_wasi_config_t` says what guests are given: nothing at first, so no arguments, environment
-//! or directories; standard input is at its end, output is discarded; clocks and random bytes are
-//! the system's. A `wasmrt_wasi_t` is a context of one store: what a guest has open. Its functions
-//! are ordinary host functions.
+//! `wasmrt_wasi_config_t` says what guests are given: nothing at first, so no arguments,
+//! environment or directories; standard input is at its end, output is discarded; clocks and random
+//! bytes are the system's. A `wasmrt_wasi_t` is a context of one store: what a guest has open. Its
+//! functions are ordinary host functions.
 //!
 //! Each set of imports is for one instance: when the instance is made, its memory is bound to them,
 //! which is the one that it exports as "memory", or else its only one. Instantiating with the same
-//! imports again, with another memory, fails. The memory is bound when a module's own start function
-//! calls WASI.
+//! imports again, with another memory, fails. The memory is bound when a module's own start
+//! function calls WASI.
 //!
 //! The functions that return bool return true on success. Otherwise they return false, set the last
-//! error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files and
-//! directories are opened, and descriptors duplicated, when they are given.
+//! error and change nothing. NULL, and numbers that are not values of an enum, are errors. Files
+//! and directories are opened, and descriptors duplicated, when they are given; what cannot be
+//! opened is an error of kind `WASMRT_ERROR_FILE`.
 //!
 //! Callbacks are called with `env`, on the threads that run guests, and may use the guest's store.
 //! `finalizer`, unless NULL, is called once with `env` when neither the configuration nor a context
@@ -44,10 +45,9 @@ use std::sync::Arc;
 c_type!(
     /// What a WASI guest is given.
     ///
-    /// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with
-    /// `wasmrt_wasi_config_`. Any number of contexts can be made from one, also at the same time by
-    /// several threads, as long as it is not changed. Must eventually be passed to
-    /// `wasmrt_wasi_config_delete`.
+    /// Functions: `wasmrt_wasi_config_new`, `_delete`, and those that begin with `wasmrt_wasi_config_`.
+    /// Any number of contexts can be made from one, also at the same time by several threads, as long
+    /// as it is not changed. Must eventually be passed to `wasmrt_wasi_config_delete`.
     wasmrt_wasi_config_t,
     "a WASI configuration",
     Boxed,
@@ -120,8 +120,8 @@ pub type wasmrt_wasi_limit_t = u32;
 /// The limits of contexts.
 #[repr(C)]
 pub enum wasmrt_wasi_limit_enum {
-    /// Descriptors that are open at a time, streams and directories included: 256 by default, and
-    /// at most 65,536. Beyond it is `EMFILE`.
+    /// Descriptors that are open at a time, streams and directories included: 256 by default, and at
+    /// most 65,536. Beyond it is `EMFILE`.
     WASMRT_WASI_LIMIT_DESCRIPTORS = 0,
     /// Bytes that a context's guests write to files in all, and files grow by without: unlimited by
     /// default. Beyond it is `EDQUOT`. The holes that writes behind the end of a file leave take no
@@ -301,8 +301,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
     })
 }
 
-/// Keeps what is written to standard output or standard error for `wasmrt_wasi_read`: at most `size`
-/// bytes at a time. A write that finds less room writes less; one that finds none fails with
+/// Keeps what is written to standard output or standard error for `wasmrt_wasi_read`: at most
+/// `size` bytes at a time. A write that finds less room writes less; one that finds none fails with
 /// `ENOSPC`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_capture(
@@ -320,9 +320,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
 /// it `guest`, such as "/data", or "." for its current directory. It is opened now.
 ///
 /// Paths that lead out of it are refused with `EPERM`: by `..`, as absolute paths, or through
-/// symbolic links.
-/// Fails if it is not a directory or cannot be opened, in which case the message names it, or if the
-/// guest has one of this name already.
+/// symbolic links. Fails if it is not a directory or cannot be opened, in which case the message
+/// names it, or if the guest has one of this name already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_preopen(
     config: Option<&mut wasmrt_wasi_config_t>,
@@ -399,8 +398,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
     })
 }
 
-/// Has random bytes computed from `seed`, the same in each context. From some of them the others can
-/// be computed: they are not for secrets.
+/// Has random bytes computed from `seed`, the same in each context. From some of them the others
+/// can be computed: they are not for secrets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
     answer("wasmrt_wasi_config_random_seed", false, || {
@@ -429,8 +428,8 @@ pub unsafe extern "C" fn wasmrt_wasi_config_limit(
 
 /// Creates a context for guests of a store, own. Does not take the configuration.
 ///
-/// Returns NULL and sets the last error if the limit on descriptors is too low for what is given, or
-/// for NULL. The context must eventually be passed to `wasmrt_wasi_delete`.
+/// Returns NULL and sets the last error if the limit on descriptors is too low for what is given,
+/// or for NULL. The context must eventually be passed to `wasmrt_wasi_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_new(
     store: Option<&mut wasm_store_t>,
@@ -481,8 +480,8 @@ pub unsafe extern "C" fn wasmrt_wasi_imports(
 /// Creates one function of WASI, own: `name` in `module`, which is "wasi_snapshot_preview1" or
 /// "wasi_unstable". It is for one instance, as those of `wasmrt_wasi_imports` are.
 ///
-/// Returns NULL and sets the last error if there is no such function, or for NULL. The function must
-/// eventually be passed to `wasm_func_delete`.
+/// Returns NULL and sets the last error if there is no such function, or for NULL. The function
+/// must eventually be passed to `wasm_func_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_func(
     wasi: Option<&wasmrt_wasi_t>,
@@ -539,8 +538,8 @@ pub unsafe extern "C" fn wasmrt_wasi_bind_memory(
 /// `*out`, unless `out` is NULL: what the guest passed to `proc_exit`, or 0.
 ///
 /// Returns NULL, or a trap, own, if the guest trapped; `*out` is not written then. An instance that
-/// exports neither, or that belongs to another store, is refused with a trap, too. If the context or
-/// the instance is NULL, nothing happens; the result is NULL, and the last error is set.
+/// exports neither, or that belongs to another store, is refused with a trap, too. If the context
+/// or the instance is NULL, nothing happens; the result is NULL, and the last error is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_start(
     wasi: Option<&mut wasmrt_wasi_t>,

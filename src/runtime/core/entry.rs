@@ -151,7 +151,7 @@ pub unsafe extern "C" fn enter_any(object: &Object, args: *const ValVec, results
     let call = |_: &Store| unsafe {
         let args = args.as_ref().map_or(&[][..], |args| args.values());
         let results = match results.as_mut() {
-            Some(results) if !results.data.is_null() => {
+            Some(results) if results.size > 0 && !results.data.is_null() => {
                 std::slice::from_raw_parts_mut(results.data.cast(), results.size)
             }
             _ => &mut [],

@@ -428,9 +428,12 @@ impl Func {
 #[cold]
 #[inline(never)]
 unsafe fn take_replaced(ty: &FuncType, results: &mut [Val], given: ValVec) {
-    // SAFETY: in a valid vector `data` is null or points to `size` initialised values.
-    let values =
-        if given.data.is_null() { &mut [] } else { unsafe { std::slice::from_raw_parts_mut(given.data, given.size) } };
+    // Where no values are, C may have any address.
+    let values = match given.size == 0 || given.data.is_null() {
+        true => &mut [],
+        // SAFETY: in a valid vector `data` points to `size` initialised values then.
+        false => unsafe { std::slice::from_raw_parts_mut(given.data, given.size) },
+    };
     let (values, surplus) = values.split_at_mut(values.len().min(results.len()));
     for (position, result) in results.iter_mut().enumerate() {
         // SAFETY: the contract says that references in `results` are null or owned handles.

@@ -200,8 +200,12 @@ impl ValVec {
     /// The vector is valid by the rules of `wasm.h`: if `data` is not null, it points to `size` initialised values.
     #[inline(always)]
     pub unsafe fn values(&self) -> &[Val] {
+        // Where no values are, C may have any address.
+        if self.size == 0 || self.data.is_null() {
+            return &[];
+        }
         // SAFETY: `data` points to `size` initialised values, as the contract says.
-        if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
+        unsafe { std::slice::from_raw_parts(self.data, self.size) }
     }
 
     /// Returns the vector if it has exactly COUNT values. A vector without an array has none.
