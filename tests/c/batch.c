@@ -618,12 +618,6 @@ TEST(a_pool_is_the_guests) {
   fixture_delete(&fixture);
 }
 
-static uint64_t fuel_of(const wasm_store_t* store) {
-  uint64_t fuel = 0;
-  REQUIRE(wasmrt_store_fuel(store, &fuel));
-  return fuel;
-}
-
 TEST(fuel_is_used_as_by_single_calls) {
   fixture_t fixture = fixture_with(wasmrt_config_set_fuel, NULL, NULL);
   CHECK(wasmrt_store_set_fuel(fixture.store, 1000));

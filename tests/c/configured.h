@@ -51,6 +51,14 @@ static inline void fixture_load_with_host(fixture_t* fixture, const char* wat,
   wasm_func_delete(host);
 }
 
+// The fuel that a store has left.
+static inline uint64_t fuel_of(const wasm_store_t* store) {
+  uint64_t fuel;
+  GARBAGE(fuel);
+  CHECK(wasmrt_store_fuel(store, &fuel));
+  return fuel;
+}
+
 // Takes ownership of the trap.
 static inline bool check_trap_code(wasm_trap_t* trap, wasmrt_trap_code_t code, const char* file,
                                    int line, const char* what) {

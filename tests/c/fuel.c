@@ -1,13 +1,6 @@
 // Fuel: the store's account, what WebAssembly consumes, and what happens when it runs out.
 #include "configured.h"
 
-static uint64_t fuel_of(const wasm_store_t* store) {
-  uint64_t fuel;
-  GARBAGE(fuel);
-  CHECK(wasmrt_store_fuel(store, &fuel));
-  return fuel;
-}
-
 static uint64_t consumed_of(const wasm_store_t* store) {
   uint64_t fuel;
   GARBAGE(fuel);

@@ -353,12 +353,6 @@ TEST(vectors) {
 // ------------------------------------------------------------------------------------------------
 // Fuel and interruption
 
-static uint64_t fuel_of(const wasm_store_t* store) {
-  uint64_t fuel = 0;
-  REQUIRE(wasmrt_store_fuel(store, &fuel));
-  return fuel;
-}
-
 TEST(fuel) {
   fixture_t fixture = fixture_with(wasmrt_config_set_fuel, NULL, NULL);
   CHECK(wasmrt_store_set_fuel(fixture.store, 1000));

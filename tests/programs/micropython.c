@@ -4,7 +4,7 @@
 //
 // `host.call(name, payload)` in the code returns what the host function below writes.
 
-#include "host.h"
+#include "../wasi/host.h"
 
 enum { CAPACITY = 1000 };
 

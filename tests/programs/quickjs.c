@@ -2,7 +2,7 @@
 //
 //   quickjs QJS.WASM DIRECTORY WORD...   the directory is /w; the words are those of the command qjs
 
-#include "host.h"
+#include "../wasi/host.h"
 
 enum { WORDS = 16 };
 

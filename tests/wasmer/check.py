@@ -10,7 +10,6 @@
 """
 
 import argparse
-import hashlib
 import os
 import pathlib
 import platform
@@ -18,7 +17,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 
 SOURCES = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
@@ -29,7 +27,7 @@ SKIPPED = 77
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 STANDARDS = {"gcc": ("CC", "c", ["c99", "c11", "c17"]),
              "g++": ("CXX", "c++", ["c++11", "c++14", "c++17", "c++20", "c++23"])}
-WHEEL = ("wasmtime==48.0.0", "wasmtime-48.0.0-py3-none-manylinux1_x86_64.whl", "58544d539053dff7bd4cf30c40d7a540862d683013c0dfa6ba46a063f5b682f7")
+FETCH = SOURCES.parent.parent / "scripts/fetch"
 
 
 def run(*command, **options):
@@ -155,23 +153,14 @@ class Check:
             self.runs(program, "WASI works\n")
 
     def wasmtime(self):
-        requirement, file, checksum = WHEEL
         if platform.machine() != "x86_64":
-            print(f"skipped: {file} is not for this machine")
+            print("skipped: the library from PyPI is not for this machine")
             sys.exit(SKIPPED)
-        wheel = self.options.work / file
-        is_right = lambda: wheel.exists() and hashlib.sha256(wheel.read_bytes()).hexdigest() == checksum # noqa: E731
-        if not is_right():
-            done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-                                   "--platform=manylinux1_x86_64", requirement, "--dest", str(self.options.work)])
-            if done.returncode != 0 or not wheel.exists():
-                print(f"skipped: pip cannot fetch {requirement}")
-                sys.exit(SKIPPED)
-            if not is_right():
-                sys.exit(f"{wheel} is not the file this was written for: its SHA-256 is not {checksum}")
-        with zipfile.ZipFile(wheel) as archive:
-            member, = (name for name in archive.namelist() if name.endswith("linux-x86_64/_libwasmtime.so"))
-            (self.work / "libwasmtime.so").write_bytes(archive.read(member))
+        fetched = self.options.work / "pypi"
+        status = subprocess.run([sys.executable, str(FETCH), "wasmtime", str(fetched)]).returncode
+        if status != 0:
+            sys.exit(status)
+        shutil.copy(fetched / "_libwasmtime.so", self.work / "libwasmtime.so")
         program = self.work / "standard"
         run(self.options.compiler, "-std=c99", *WARNINGS, f"-I{self.include}", SOURCES / "standard.c", f"-L{self.work}",
             "-lwasmtime", "-o", program)

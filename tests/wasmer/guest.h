@@ -139,4 +139,21 @@ static inline size_t drain(wasi_env_t* env, read_t read, char* to, size_t room) 
   return total;
 }
 
+typedef struct host_t {
+  wasm_engine_t* engine;
+  wasm_store_t* store;
+} host_t;
+
+static inline host_t host_new(void) {
+  host_t host = {.engine = wasm_engine_new()};
+  host.store = wasm_store_new(host.engine);
+  REQUIRE(host.store);
+  return host;
+}
+
+static inline void host_delete(host_t* host) {
+  wasm_store_delete(host->store);
+  wasm_engine_delete(host->engine);
+}
+
 #endif

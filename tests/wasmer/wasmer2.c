@@ -2,23 +2,6 @@
 #define WASMRT_WASMER_ABI 2
 #include "guest.h"
 
-typedef struct host_t {
-  wasm_engine_t* engine;
-  wasm_store_t* store;
-} host_t;
-
-static host_t host_new(void) {
-  host_t host = {.engine = wasm_engine_new()};
-  host.store = wasm_store_new(host.engine);
-  REQUIRE(host.store);
-  return host;
-}
-
-static void host_delete(host_t* host) {
-  wasm_store_delete(host->store);
-  wasm_engine_delete(host->engine);
-}
-
 static wasi_config_t* captured(void) {
   wasi_config_t* config = wasi_config_new("test-program");
   REQUIRE(config);

@@ -2,23 +2,6 @@
 #include "guest.h"
 #include "../c/wasi.h"
 
-typedef struct host_t {
-  wasm_engine_t* engine;
-  wasm_store_t* store;
-} host_t;
-
-static host_t host_new(void) {
-  host_t host = {.engine = wasm_engine_new()};
-  host.store = wasm_store_new(host.engine);
-  REQUIRE(host.store);
-  return host;
-}
-
-static void host_delete(host_t* host) {
-  wasm_store_delete(host->store);
-  wasm_engine_delete(host->engine);
-}
-
 static wasm_instance_t* instance_of(host_t* host, wasm_module_t* module, wasi_env_t* env) {
   wasm_extern_vec_t imports;
   REQUIRE(wasi_get_imports(host->store, env, module, &imports));

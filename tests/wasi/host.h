@@ -1,4 +1,4 @@
-// What the hosts of this folder share: the steps from a file to a guest that was started.
+// What the hosts of guests for WASI share: the steps from a file to a guest that was started.
 
 #ifndef HOST_H
 #define HOST_H
@@ -15,6 +15,24 @@ static inline wasm_module_t* module_from_file(wasm_store_t* store, const char* p
   free(bytes);
   if (!module) fail("cannot compile the module");
   return module;
+}
+
+// Makes the context of `config`, which it takes.
+static inline wasmrt_wasi_t* new_wasi(wasm_store_t* store, wasmrt_wasi_config_t* config) {
+  wasmrt_wasi_t* wasi = wasmrt_wasi_new(store, config);
+  wasmrt_wasi_config_delete(config);
+  if (!wasi) fail("cannot create the context");
+  return wasi;
+}
+
+// Instantiates a module all of whose imports are WASI's.
+static inline wasm_instance_t* new_guest(wasm_store_t* store, const wasm_module_t* module,
+                                         wasmrt_wasi_t* wasi) {
+  wasm_extern_vec_t imports;
+  if (!wasmrt_wasi_imports(wasi, module, &imports)) fail("cannot make the imports");
+  wasm_instance_t* instance = new_instance(store, module, &imports);
+  wasm_extern_vec_delete(&imports);
+  return instance;
 }
 
 // Returns the memory that a guest exports, own.
