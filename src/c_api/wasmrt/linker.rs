@@ -22,6 +22,7 @@ use crate::c_api::wasm::trap::wasm_trap_t;
 use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
+use crate::runtime::core::func::Func;
 use crate::runtime::core::linker::{Linker, Prepared, Unknown};
 use std::ffi::{c_char, c_void};
 use std::rc::Rc;
@@ -117,7 +118,8 @@ pub unsafe extern "C" fn wasmrt_linker_define_func(
         // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
         let callback = crate::c_api::wasm::func::callback_with_env(callback).ok_or_else(|| null("a callback"))?;
-        linker.required()?.clone().define_func(module, name, ty.required()?.clone(), callback, env).map(|()| true)
+        let (linker, ty) = (linker.required()?.clone(), ty.required()?.clone());
+        linker.define_func(module, name, |store| Func::new_host(store, ty, callback, env)).map(|()| true)
     })
 }
 
@@ -139,8 +141,9 @@ pub unsafe extern "C" fn wasmrt_linker_define_func_with_caller(
         let env = HostData { pointer: env, finalizer };
         // SAFETY: each is NULL or as many bytes as C says, which stay as they are during this call.
         let (module, name) = unsafe { (text(module, module_length)?, text(name, name_length)?) };
-        let (linker, ty, callback) = (linker.required()?.clone(), ty.required()?, callback_with_caller(callback)?);
-        linker.define_func_with_caller(module, name, ty.clone(), callback, env).map(|()| true)
+        let callback = callback_with_caller(callback)?;
+        let (linker, ty) = (linker.required()?.clone(), ty.required()?.clone());
+        linker.define_func(module, name, |store| Func::new_with_caller(store, ty, callback, env)).map(|()| true)
     })
 }
 

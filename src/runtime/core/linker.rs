@@ -1,6 +1,5 @@
 //! Linking by name: what a store has to offer to the imports of modules.
 
-use super::caller::CallbackWithCaller;
 use super::engine_traits;
 use super::func::{Callback, Func, carried};
 use super::global::Global;
@@ -110,24 +109,10 @@ impl Linker {
         Ok(())
     }
 
-    /// Defines a host function, which owns its environment. The environment is released also on failure.
-    pub fn define_func(&self, module: &str, name: &str, ty: FuncType, callback: Callback, env: HostData) -> Result<()> {
+    /// Defines the host function that `make` makes, unless the name is taken.
+    pub fn define_func(&self, module: &str, name: &str, make: impl FnOnce(&Store) -> Result<Handle>) -> Result<()> {
         self.check_free(module, name)?;
-        let func = Func::new_host(&self.store, ty, callback, env)?;
-        self.define(module, name, &func)
-    }
-
-    /// Defines a host function whose callback knows its caller, as [`Linker::define_func`] does.
-    pub fn define_func_with_caller(
-        &self,
-        module: &str,
-        name: &str,
-        ty: FuncType,
-        callback: CallbackWithCaller,
-        env: HostData,
-    ) -> Result<()> {
-        self.check_free(module, name)?;
-        let func = Func::new_with_caller(&self.store, ty, callback, env)?;
+        let func = make(&self.store)?;
         self.define(module, name, &func)
     }
 
