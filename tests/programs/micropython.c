@@ -63,9 +63,7 @@ int main(int argc, char** argv) {
       !wasmrt_wasi_config_inherit(config, WASMRT_WASI_STDERR) ||
       !wasmrt_wasi_config_preopen(config, argv[2], "/w", WASMRT_WASI_READ_WRITE))
     fail("cannot configure WASI");
-  wasmrt_wasi_t* wasi = wasmrt_wasi_new(store, config);
-  wasmrt_wasi_config_delete(config);
-  if (!wasi) fail("cannot create the WASI context");
+  wasmrt_wasi_t* wasi = new_wasi(store, config);
 
   wasm_memory_t* memory = NULL; // of the instance, when there is one
   wasmrt_linker_t* linker = wasmrt_linker_new(store);

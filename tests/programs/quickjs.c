@@ -38,14 +38,8 @@ int main(int argc, char** argv) {
       !wasmrt_wasi_config_inherit(config, WASMRT_WASI_STDERR) ||
       !wasmrt_wasi_config_preopen(config, argv[2], "/w", WASMRT_WASI_READ_WRITE))
     fail("cannot configure WASI");
-  wasmrt_wasi_t* wasi = wasmrt_wasi_new(store, config);
-  wasmrt_wasi_config_delete(config);
-  if (!wasi) fail("cannot create the WASI context");
-  wasm_extern_vec_t imports;
-  if (!wasmrt_wasi_imports(wasi, module, &imports))
-    fail("the module wants what WASI does not have");
-  wasm_instance_t* instance = new_instance(store, module, &imports);
-  wasm_extern_vec_delete(&imports);
+  wasmrt_wasi_t* wasi = new_wasi(store, config);
+  wasm_instance_t* instance = new_guest(store, module, wasi);
 
   // _initialize, as the module has no _start
   if (start(wasi, instance) != 0) stop("the module cannot be initialised");
