@@ -47,11 +47,14 @@ static void print_proposals(wasm_engine_t* engine, const wasm_byte_vec_t* binary
 int inspect_command(words_t* words) {
   const char *backend = NULL, *value;
   bool with_proposals = false;
+  wasm_config_t* config = wasm_config_new();
   while (at_option(words)) {
     if ((value = take_option(words, "--backend")))
       backend = value;
     else if (take_flag(words, "--proposals"))
       with_proposals = true;
+    else if (take_no_limits(words))
+      lift_limits(config);
     else
       unknown_option(words);
   }
@@ -60,7 +63,7 @@ int inspect_command(words_t* words) {
 
   wasm_byte_vec_t bytes;
   read_input(words, path, &bytes);
-  wasm_engine_t* engine = new_engine(words, wasm_config_new(), backend);
+  wasm_engine_t* engine = new_engine(words, config, backend);
   wasm_store_t* store = wasm_store_new(engine);
   wasm_module_t* module = load_module(store, path, &bytes, false);
   printf("wasi: %s\n", wasi_name(module));

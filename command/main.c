@@ -52,7 +52,8 @@ static const struct {
      "line. Does not run it.\n"
      "\n"
      "  --backend NAME            the engine: 'wasmrt backends' lists them\n"
-     "  --proposals               show which proposals of WebAssembly it needs as well\n"},
+     "  --proposals               show which proposals of WebAssembly it needs as well\n"
+     "  --no-limits               take a module however much it costs to compile\n"},
     {"validate", validate_command, "check whether a module is valid", "[OPTIONS] FILE",
      "Checks whether a module is valid. Prints nothing if it is; otherwise says what is wrong and\n"
      "exits with 1.\n"

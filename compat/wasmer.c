@@ -133,11 +133,14 @@ static bool require(const void* object, kind_t kind) {
 
 // Ends an object's life, so that its parts may be freed. Does nothing, and says so, for NULL.
 static bool retire(const void* object, kind_t kind) {
-  if (!object || !require(object, kind)) return false;
+  if (!object) return false;
+  // At once, so that of two threads only one succeeds.
   pthread_mutex_lock(&live_lock);
-  tdelete(object, &live, compare_addresses);
+  bool retired = tfind(object, &live, compare_addresses) && ((const object_t*)object)->kind == kind;
+  if (retired) tdelete(object, &live, compare_addresses);
   pthread_mutex_unlock(&live_lock);
-  return true;
+  if (!retired) require(object, kind); // says why
+  return retired;
 }
 
 // Frees an object that has been retired, but not at once: bindings delete what was taken from them once
@@ -839,8 +842,9 @@ static bool bind_memory(wasi_env_t* env, const wasm_memory_t* memory) {
     fail("no imports were asked of the WASI environment yet, so it has no store");
     return false;
   }
-  env->is_bound = wasmrt_wasi_bind_memory(env->wasi, memory);
-  return env->is_bound;
+  bool bound = wasmrt_wasi_bind_memory(env->wasi, memory);
+  env->is_bound |= bound; // what was bound before stays so
+  return bound;
 }
 
 bool wasi_env_set_instance(wasi_env_t* env, const wasm_instance_t* instance) {

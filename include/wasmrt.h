@@ -6,12 +6,14 @@
 // Return values. Functions that set something in an object return true on success; otherwise they
 // return false and set the last error. So do functions that get a number from an object: they write
 // it to `out`, only on success; NULL for `out` is an error. Names, pointers, codes and kinds are
-// returned directly; NULL, WASMRT_ERROR_NONE or WASMRT_TRAP_NONE means that there is none.
+// returned directly; NULL, WASMRT_ERROR_NONE or WASMRT_TRAP_NONE means that there is none. So are
+// counts and properties of modules, instances and types; for NULL they are 0 and the last error is
+// set.
 //
 // Constants. The numbers of an enum never change their meaning. New ones may be added: a program
 // must expect numbers that it does not know from functions that return them.
 //
-// Threads.
+// Threads. Unless a function says otherwise:
 //
 //   engine             any thread, several at once
 //   configuration      one thread at a time
@@ -21,6 +23,10 @@
 //   linker, prepared   the thread that uses their store, also to delete them
 //   instance
 //   interrupt          any thread, several at once; `wasmrt_interrupt_new` uses the store
+//   shared module,     any thread, several at once
+//   shared memory
+//   WASI configuration one thread at a time
+//   WASI context       the thread that uses its store
 //   last error         one for each thread
 //   log callback       one for the process; called on any thread, on several at once
 //   backends, names,   any thread, several at once
@@ -354,21 +360,24 @@ typedef void (*wasmrt_memory_free_callback_t)(void *env,
                                               size_t guard);
 
 // Functions of the host that provide memories. All are needed. They are called with the `env` of
-// `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the library.
+// `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the
+// library.
 typedef struct wasmrt_memory_creator_t {
   wasmrt_memory_reserve_callback_t reserve;
   wasmrt_memory_grow_callback_t grow;
   wasmrt_memory_free_callback_t free;
 } wasmrt_memory_creator_t;
 
-// Lets the host provide the memories that modules define: to place them, to count them, or to
-// share them with something else. Not supported by wasmi, and not together with pooling or
-// copy-on-write. What `wasm_memory_new` makes is the engine's.
+// Lets the host provide the memories that modules define, and the heaps of garbage-collected
+// values of guests that have such: to place them, to count them, or to share them with something
+// else. Not supported by wasmi, and not together with pooling or copy-on-write. What
+// `wasm_memory_new` makes is the engine's.
 //
 // The host must be exact: a guest's accesses are kept within its memory by what `reserve` and
 // `grow` promise. The numbers follow from `wasmrt_config_set_memory_reservation` and
-// `wasmrt_config_set_memory_guard_size`. Data is copied into such memories, not mapped. Takes a
-// copy of `*creator`.
+// `wasmrt_config_set_memory_guard_size`. Data is copied into such memories, not mapped. If `grow`
+// moves a memory that must not move, an error is logged and the process is aborted. Takes a copy
+// of `*creator`. A second call replaces the first.
 //
 // `finalizer`, unless NULL, is called once with `env` when the configuration, the engine and all
 // its memories are gone; at once if this fails.
@@ -516,11 +525,11 @@ typedef bool (*wasmrt_transform_callback_t)(void *env,
 // were added, each with the result of the one before.
 //
 // The engine sees the last result only: that is what is validated, compiled, cached, reflected and
-// serialized, and what the offsets in errors and traps refer to. If the callback fails, or the
-// engine refuses what it made, making the module fails with an error of kind
-// `WASMRT_ERROR_COMPILE` that says so. `wasm_module_validate` and `wasmrt_module_precompile` call
-// it as well; `wasm_module_deserialize` does not. The first function may get any bytes at all, not
-// only modules.
+// serialized, and what the offsets in errors and traps refer to. If the callback fails, so does
+// making the module, with an error of kind `WASMRT_ERROR_COMPILE`; what is refused afterwards
+// fails with its usual error, whose message says that the module was changed.
+// `wasm_module_validate` and `wasmrt_module_precompile` call it as well; `wasm_module_deserialize`
+// does not. The first function may get any bytes at all, not only modules.
 //
 // `finalizer`, unless NULL, is called once with `env` when the configuration and the engine made
 // of it are gone; at once if this fails.
@@ -543,7 +552,7 @@ bool wasmrt_config_push_transform(wasm_config_t *config,
 // time in proportion to a module's size: there, the defaults of nesting and costs do not apply,
 // except those of costs to modules that have a signature with more than 64 values.
 
-// No limit, in functions that set a limit of modules or of a store.
+// No limit, where a number is the most that is allowed, and no maximum of a type.
 #define WASMRT_UNLIMITED UINT64_MAX
 
 // Limits on modules. `WASMRT_UNLIMITED` unless stated otherwise.
@@ -738,7 +747,7 @@ bool wasmrt_module_custom_section(const wasm_module_t *module,
 
 // Gets the custom section at a position, in the order of the module: sets `*name` and `*length`,
 // and `*contents` and `*size`. Borrowed: valid as long as the module. There are
-// `wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS)` of them.
+// `wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS)` of them.
 //
 // Returns false if there are not that many; this is no error. Returns false and sets the last
 // error for NULL.
@@ -752,7 +761,9 @@ bool wasmrt_module_custom_section_at(const wasm_module_t *module,
 
 // Returns how much of something a module has. Takes the same time for every module. Returns 0 and
 // sets the last error for NULL and for a part that is not known.
-WASM_API_EXTERN size_t wasmrt_module_count(const wasm_module_t *module, wasmrt_module_part_t part);
+WASM_API_EXTERN
+size_t wasmrt_module_part_count(const wasm_module_t *module,
+                                wasmrt_module_part_t part);
 
 // Gets how many modules an engine has found in its cache, and how many were not there. Both are 0
 // for an engine without one, see `wasmrt_config_set_cache`. Returns false and sets the last error

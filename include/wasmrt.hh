@@ -91,9 +91,10 @@ struct Text {
   Text(const char* string) : data(string), size(string ? std::strlen(string) : 0) {}
   Text(const char* bytes, size_t length) : data(bytes), size(length) {}
   Text(const std::string& string) : data(string.data()), size(string.size()) {}
-  Text(const Name& name) : data(name.get()), size(name.size()) {}
+  // A name without bytes is a name, and not NULL.
+  Text(const Name& name) : data(name.get() ? name.get() : ""), size(name.size()) {}
 #if __cplusplus >= 201703L
-  Text(std::string_view string) : data(string.data()), size(string.size()) {}
+  Text(std::string_view string) : data(string.data() ? string.data() : ""), size(string.size()) {}
 #endif
 };
 
@@ -329,8 +330,8 @@ inline auto module_custom_section_at(const Module* module, size_t position, Text
       to_c(module), position, name ? &name->data : nullptr, name ? &name->size : nullptr,
       contents ? &contents->data : nullptr, contents ? &contents->size : nullptr);
 }
-inline auto module_count(const Module* module, wasmrt_module_part_t part) -> size_t {
-  return wasmrt_module_count(to_c(module), part);
+inline auto module_part_count(const Module* module, wasmrt_module_part_t part) -> size_t {
+  return wasmrt_module_part_count(to_c(module), part);
 }
 inline auto module_import_count(const Module* module) -> size_t {
   return wasmrt_module_import_count(to_c(module));

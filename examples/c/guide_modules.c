@@ -32,7 +32,7 @@ static void describe(const wasm_module_t* module) {
   size_t size;
   if (wasmrt_module_custom_section(module, "author", strlen("author"), &contents, &size))
     printf("it was written by %.*s\n", (int)size, contents);
-  printf("functions: %zu\n", wasmrt_module_count(module, WASMRT_MODULE_FUNCTIONS));
+  printf("functions: %zu\n", wasmrt_module_part_count(module, WASMRT_MODULE_FUNCTIONS));
 }
 
 // Makes the module on an engine of its own that has a cache. The first one compiles it.

@@ -93,7 +93,7 @@ macro_rules! c_type {
             #[inline(always)]
             fn rust(&self) -> &$rust {
                 // SAFETY: C promises that the pointer is valid for the call. What is behind a C type changes in cells of its own,
-                // but for a configuration, which C uses from one thread and passes to no callback.
+                // but for a configuration: C uses it from one thread, and no function has a reference to it while it calls C.
                 unsafe { &*self.rust.get() }
             }
             fn rust_mut(&mut self) -> &mut $rust {

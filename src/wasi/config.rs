@@ -75,11 +75,6 @@ pub struct Config {
     pub max_file_bytes: u64,
 }
 
-/// Sets what may be a callback. Its finalizer runs when the place has its new value: it may set it again.
-pub fn replace<T>(place: &mut T, value: T) {
-    drop(std::mem::replace(place, value));
-}
-
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -122,22 +117,23 @@ impl Config {
     }
 
     /// Makes a stream this process's own.
-    pub fn inherit(&mut self, stream: usize) -> Result<()> {
+    pub fn inherit(&mut self, stream: usize) -> Result<Stream> {
         self.set_descriptor(stream, stream as RawFd)
     }
 
-    pub fn set_stream(&mut self, stream: usize, to: Stream) {
-        replace(&mut self.streams[stream], to);
+    /// Returns what it was; so do the functions below. The finalizer of a former callback may change the configuration.
+    #[must_use]
+    pub fn set_stream(&mut self, stream: usize, to: Stream) -> Stream {
+        std::mem::replace(&mut self.streams[stream], to)
     }
 
     /// Makes a stream a duplicate of a descriptor.
-    pub fn set_descriptor(&mut self, stream: usize, descriptor: RawFd) -> Result<()> {
-        self.set_stream(stream, Stream::File(Arc::new(duplicate(descriptor)?)));
-        Ok(())
+    pub fn set_descriptor(&mut self, stream: usize, descriptor: RawFd) -> Result<Stream> {
+        Ok(self.set_stream(stream, Stream::File(Arc::new(duplicate(descriptor)?))))
     }
 
     /// Makes a stream a file: standard input reads it, the others write it from its start, or to its end.
-    pub fn set_file(&mut self, stream: usize, path: &CStr, append: bool) -> Result<()> {
+    pub fn set_file(&mut self, stream: usize, path: &CStr, append: bool) -> Result<Stream> {
         let mut options = File::options();
         match stream {
             0 => options.read(true),
@@ -146,8 +142,7 @@ impl Config {
         // Without waiting for somebody at the other end.
         options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
         let file = options.open(OsStr::from_bytes(path.to_bytes())).map_err(|error| unusable("file", path, &error))?;
-        self.set_stream(stream, Stream::File(Arc::new(file)));
-        Ok(())
+        Ok(self.set_stream(stream, Stream::File(Arc::new(file))))
     }
 
     /// Gives the guest a directory.

@@ -20,7 +20,7 @@ mod system;
 mod table;
 
 pub use self::abi::Version;
-pub use self::config::{Config, HostCallback, Random, Stream, replace};
+pub use self::config::{Config, HostCallback, Random, Stream};
 pub use self::context::{ImportSet, Wasi};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::{ExternKind, ExternType};

@@ -314,6 +314,20 @@ TEST(abandoned_files_are_removed) {
   remove_tree(directory);
 }
 
+// Nothing is dropped for room that cannot be made, because others are writing.
+TEST(files_being_written_are_not_dropped) {
+  char directory[256];
+  scratch(directory);
+  check_made(cached(directory, 100000), 1, 0, 1);
+  uint64_t before = for_each_file(directory, NULL);
+  host_write(in(directory, ".other.tmp"), "being written");
+  CHECK(truncate(in(directory, ".other.tmp"), 1000000) == 0);
+  for (int number = 2; number < 5; ++number) check_made(cached(directory, 100000), number, 0, 1);
+  CHECK_INT(for_each_file(directory, NULL), before + 1000000);
+  check_made(cached(directory, 100000), 1, 1, 0);
+  remove_tree(directory);
+}
+
 // As on a disk that is full: no file can have any contents.
 TEST(a_full_disk) {
   char directory[256];

@@ -688,3 +688,61 @@ TEST(garbage_is_collected_in_a_callback) {
   wasm_func_delete(func);
   fixture_delete(&fixture);
 }
+
+// An instance whose start function trapped is not forgotten by the engine: its function is in the
+// table that it imports. It calls while another instance of its module starts, and is not taken for
+// that one.
+TEST(an_instance_that_failed_is_not_the_one_that_starts) {
+  fixture_t fixture = fixture_new();
+  wasm_module_t* module = module_from_wat(
+      fixture.store,
+      "(module (import \"\" \"see\" (func $see)) (import \"\" \"table\" (table 2 funcref))"
+      "  (import \"\" \"slot\" (global $slot i32))"
+      "  (global (export \"own\") (mut i32) (i32.const 0))"
+      "  (func $f (call $see))"
+      "  (elem (global.get $slot) $f)"
+      "  (func $start (global.set 1 (i32.add (global.get $slot) (i32.const 40)))"
+      "    (if (i32.eqz (global.get $slot)) (then unreachable))"
+      "    (call_indirect (i32.const 0)) (call $f))"
+      "  (start $start))");
+  seen_t seen = {.store = fixture.store};
+  wasm_func_t* func = with_caller(fixture.store, "", "", see, &seen);
+  wasm_tabletype_t* table_type =
+      wasm_tabletype_new(wasm_valtype_new_funcref(), &(wasm_limits_t){2, 2});
+  wasm_table_t* table = wasm_table_new(fixture.store, table_type, NULL);
+  wasm_tabletype_delete(table_type);
+  for (int slot = 0; slot < 2; slot++) {
+    wasm_globaltype_t* type = wasm_globaltype_new(wasm_valtype_new_i32(), WASM_CONST);
+    wasm_val_t value = I32(slot);
+    wasm_global_t* global = wasm_global_new(fixture.store, type, &value);
+    wasm_globaltype_delete(type);
+    wasm_extern_t* imports[] = {wasm_func_as_extern(func), wasm_table_as_extern(table),
+                                wasm_global_as_extern(global)};
+    wasm_extern_vec_t import_vec = WASM_ARRAY_VEC(imports);
+    wasm_trap_t* trap = NULL;
+    wasm_instance_t* instance = wasm_instance_new(fixture.store, module, &import_vec, &trap);
+    if (slot == 0) {
+      CHECK(!instance);
+      CHECK_TRAP(trap, "unreachable");
+    } else {
+      CHECK_NO_TRAP(trap);
+      REQUIRE(instance && seen.calls == 2);
+      CHECK(!seen.instances[0] || !wasm_instance_same(seen.instances[0], instance));
+      // Its own call is its own, unless the engine cannot tell it from the one that failed.
+      CHECK(!seen.instances[1] || wasm_instance_same(seen.instances[1], instance));
+      wasm_extern_vec_t exports;
+      wasm_instance_exports(instance, &exports);
+      wasm_val_t own;
+      wasm_global_get(wasm_extern_as_global(exports.data[0]), &own);
+      CHECK_INT(own.of.i32, 41);
+      wasm_extern_vec_delete(&exports);
+      wasm_instance_delete(instance);
+    }
+    wasm_global_delete(global);
+  }
+  seen_delete(&seen);
+  wasm_table_delete(table);
+  wasm_func_delete(func);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}

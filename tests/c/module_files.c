@@ -202,6 +202,14 @@ TEST(files_that_are_not_there_or_something_else) {
   CHECK_FAILS_WITH(!wasmrt_module_serialize_to_file(module, nowhere), WASMRT_ERROR_FILE);
   CHECK_CONTAINS(wasmrt_last_error_message(), nowhere);
   CHECK_FAILS_WITH(!wasmrt_module_serialize_to_file(module, directory), WASMRT_ERROR_FILE);
+  CHECK_FAILS_WITH(!wasmrt_module_serialize_to_file(module, in(directory, "pipe")),
+                   WASMRT_ERROR_FILE);
+  struct stat status;
+  CHECK(stat(in(directory, "pipe"), &status) == 0 && S_ISFIFO(status.st_mode)); // still what it was
+  char long_name[256];
+  memset(long_name, 'n', 255);
+  long_name[255] = 0;
+  CHECK(wasmrt_module_serialize_to_file(module, in(directory, long_name)));
   CHECK_FAILS_WITH(!wasmrt_module_serialize_to_file(module, ""), WASMRT_ERROR_FILE);
   CHECK_FAILS_WITH(!wasmrt_module_serialize_to_file(module, "/"), WASMRT_ERROR_FILE);
   wasm_module_delete(module);
@@ -417,7 +425,7 @@ static void check_sections(const wasm_module_t* module) {
   check_section(module, "", NULL, 0);
   check_section(module, ".debug_line", NULL, 0);
   static const char* const names[] = {"first", "second", "second", "name"};
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), 4);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), 4);
   for (size_t i = 0; i < 4; ++i) {
     const char *name, *contents;
     size_t length, size;
@@ -443,6 +451,12 @@ TEST(custom_sections) {
   CHECK(!wasmrt_module_custom_section_at(module, SIZE_MAX, &name, &length, &contents, &size));
   CHECK_NULL(wasmrt_last_error_message());
   CHECK_FAILS(!wasmrt_module_custom_section_at(NULL, 0, &name, &length, &contents, &size));
+  // On failure nothing is written, wherever the NULL is.
+  name = NULL;
+  CHECK_FAILS(!wasmrt_module_custom_section_at(module, 0, &name, &length, &contents, NULL));
+  CHECK_NULL(name);
+  CHECK_FAILS(!wasmrt_module_custom_section_at(module, 99, &name, &length, &contents, NULL));
+  CHECK_FAILS(!wasmrt_module_custom_section(module, "none", 4, &contents, NULL));
   CHECK_FAILS(!wasmrt_module_custom_section_at(module, 0, NULL, &length, &contents, &size));
   CHECK_FAILS(!wasmrt_module_custom_section_at(module, 0, &name, NULL, &contents, &size));
   CHECK_FAILS(!wasmrt_module_custom_section_at(module, 0, &name, &length, NULL, &size));
@@ -467,7 +481,7 @@ TEST(many_custom_sections) {
   for (size_t i = 0; i < count; ++i) memcpy(binary.data + 8 + 3 * i, "\0\1\0", 3);
   wasm_module_t* module = wasm_module_new(fixture.store, &binary);
   REQUIRE(module);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), count);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), count);
   size_t right = 0;
   for (size_t i = 0; i < count; ++i) {
     const char *name, *contents;
@@ -484,22 +498,22 @@ TEST(many_custom_sections) {
 TEST(counts) {
   fixture_t fixture = fixture_new();
   wasm_module_t* module = module_from_wat(fixture.store, text);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_FUNCTIONS), 3);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_GLOBALS), 1);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_TABLES), 1);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_MEMORIES), 1);
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_TAGS), 0);
-  size_t code = wasmrt_module_count(module, WASMRT_MODULE_CODE_BYTES);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_FUNCTIONS), 3);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_GLOBALS), 1);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_TABLES), 1);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_MEMORIES), 1);
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_TAGS), 0);
+  size_t code = wasmrt_module_part_count(module, WASMRT_MODULE_CODE_BYTES);
   wasm_byte_vec_t artifact;
   wasm_module_serialize(module, &artifact);
   CHECK(code > 100 && code < artifact.size);
   wasm_module_t* again = wasm_module_deserialize(fixture.store, &artifact);
   REQUIRE(again);
   for (wasmrt_module_part_t part = 0; part <= WASMRT_MODULE_CODE_BYTES; ++part)
-    CHECK_INT(wasmrt_module_count(again, part), wasmrt_module_count(module, part));
-  CHECK_FAILS(wasmrt_module_count(NULL, WASMRT_MODULE_FUNCTIONS) == 0);
-  CHECK_FAILS(wasmrt_module_count(module, WASMRT_MODULE_CODE_BYTES + 1) == 0);
-  CHECK_FAILS(wasmrt_module_count(module, UINT32_MAX) == 0);
+    CHECK_INT(wasmrt_module_part_count(again, part), wasmrt_module_part_count(module, part));
+  CHECK_FAILS(wasmrt_module_part_count(NULL, WASMRT_MODULE_FUNCTIONS) == 0);
+  CHECK_FAILS(wasmrt_module_part_count(module, WASMRT_MODULE_CODE_BYTES + 1) == 0);
+  CHECK_FAILS(wasmrt_module_part_count(module, UINT32_MAX) == 0);
   wasm_byte_vec_delete(&artifact);
   wasm_module_delete(again);
   wasm_module_delete(module);

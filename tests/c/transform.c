@@ -40,7 +40,7 @@ static const char* const text =
     "  (i32.add (local.get 0) (i32.const 1))))";
 
 static void check_letters(const wasm_module_t* module, const char* expected) {
-  CHECK_INT(wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), strlen(expected));
+  CHECK_INT(wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS), strlen(expected));
   for (size_t i = 0; expected[i]; ++i) {
     const char *name, *contents;
     size_t length = 0, size;
@@ -230,4 +230,54 @@ TEST(several_threads) {
   CHECK_INT(letters[0].calls, 80);
   wasm_engine_delete(engine);
   CHECK_INT(letters[0].finalized, 1);
+}
+
+// What is deleted by the function that changes a module lives until the module is made.
+typedef struct deleter_t {
+  wasm_store_t* store;
+  wasm_engine_t* engine;
+  size_t finalized;
+} deleter_t;
+
+static bool delete_all(void* env, const wasm_byte_vec_t* binary, wasm_byte_vec_t* out,
+                       wasm_message_t* message) {
+  (void)message;
+  deleter_t* deleter = env;
+  wasm_store_delete(deleter->store);
+  wasm_engine_delete(deleter->engine);
+  deleter->store = NULL;
+  deleter->engine = NULL;
+  wasm_byte_vec_copy(out, binary);
+  return true;
+}
+
+static void count_deleter(void* env) {
+  ((deleter_t*)env)->finalized++;
+}
+
+TEST(stores_and_engines_deleted_meanwhile) {
+  wasm_byte_vec_t binary = binary_from_wat(text);
+  for (int kind = 0; kind < 3; ++kind) {
+    deleter_t deleter = {NULL, NULL, 0};
+    wasm_config_t* config = wasm_config_new();
+    // A second one, which is called after the deletion.
+    for (int i = 0; i < 2; ++i)
+      CHECK(wasmrt_config_push_transform(config, delete_all, &deleter, count_deleter));
+    deleter.engine = wasm_engine_new_with_config(config);
+    REQUIRE(deleter.engine);
+    wasm_byte_vec_t artifact = WASM_EMPTY_VEC;
+    wasm_module_t* module = NULL;
+    if (kind < 2) deleter.store = wasm_store_new(deleter.engine);
+    switch (kind) {
+      case 0: module = wasm_module_new(deleter.store, &binary); break;
+      case 1: CHECK(wasm_module_validate(deleter.store, &binary)); break;
+      default: CHECK(wasmrt_module_precompile(deleter.engine, &binary, &artifact));
+    }
+    CHECK_INT(module != NULL, kind == 0);
+    if (module) CHECK_INT(wasmrt_module_export_count(module), 1);
+    wasm_module_delete(module);
+    wasm_byte_vec_delete(&artifact);
+    CHECK_INT(deleter.finalized, 2);
+  }
+  wasm_byte_vec_delete(&binary);
 }

@@ -1322,6 +1322,12 @@ static wasm_trap_t* instantiate_another(void* env, const wasm_val_vec_t* argumen
   return NULL;
 }
 
+static wasm_trap_t* write_nothing(const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  (void)arguments;
+  results->data[0] = (wasm_val_t)WASM_I32_VAL(0);
+  return NULL;
+}
+
 // Start functions that make instances of the same module, whose start functions do so, before any of
 // them uses its memory.
 TEST(start_functions_inside_start_functions) {
@@ -1339,6 +1345,20 @@ TEST(start_functions_inside_start_functions) {
   wasm_trap_t* trap = instantiate_another(&inner, NULL, NULL);
   CHECK_NO_TRAP(trap);
   CHECK(captured(wasi, "hihihi"));
+  // The outermost one has functions of the host's in place of WASI's, and waits for nothing.
+  inner.depth = 2;
+  wasm_functype_t* types[] = {functype("iiii", "i"), wasm_functype_new_0_0()};
+  wasm_func_t* funcs[] = {
+      wasm_func_new(fixture.store, types[0], write_nothing),
+      wasm_func_new_with_env(fixture.store, types[1], instantiate_another, &inner, NULL)};
+  wasm_extern_t* imports[] = {wasm_func_as_extern(funcs[0]), wasm_func_as_extern(funcs[1])};
+  wasm_instance_t* outermost = instantiate(fixture.store, module, imports, 2);
+  CHECK(captured(wasi, "hihi"));
+  wasm_instance_delete(outermost);
+  for (int i = 0; i < 2; ++i) {
+    wasm_functype_delete(types[i]);
+    wasm_func_delete(funcs[i]);
+  }
   wasm_module_delete(module);
   wasmrt_wasi_delete(wasi);
   fixture_delete(&fixture);

@@ -183,10 +183,11 @@ class Checker:
             for command in ["validate", "inspect", "run", "compile"]:
                 self.check([command, "-"], status=1, input=content, stderr=f"wasmrt: -:? {message}\n")
         types = b"(module" + 100_001 * b"(type (func))" + b")"
-        for command in [["validate"], ["run"], ["compile", "-o", "/dev/null"]]:
+        for command in [["validate"], ["inspect"], ["run"], ["compile", "-o", "/dev/null"]]:
             self.check([*command, "-"], status=1, input=types, stderr="wasmrt: -: .*100001 types.*; --no-limits accepts .*\n")
         for command in [["validate"], ["compile", "-o", "/dev/null"]]:
             self.check([*command, "--no-limits", "-"], input=types)
+        self.check(["inspect", "--no-limits", "-"], input=types, stdout="wasi: none\n")
         self.check(["inspect", "--proposals", "-"], input=b"(module (func (param v128)) (func (result i32 i32) unreachable))",
                    stdout="wasi: none\nproposal multi-value\nproposal simd\n")
         self.check(["wat2wasm", "-o", "-", "-"], status=1, input=b"<html>", stderr="wasmrt: -: .*HTML.*\n")

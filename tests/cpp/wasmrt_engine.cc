@@ -255,7 +255,7 @@ TEST(what_a_module_says_of_itself) {
   CHECK(seen);
   CHECK_ERROR(!wasmrt::module_custom_section(module.get(), "note", nullptr), WASMRT_ERROR_MISUSE,
               "NULL");
-  CHECK_EQUAL(wasmrt::module_count(module.get(), WASMRT_MODULE_FUNCTIONS), 2u);
+  CHECK_EQUAL(wasmrt::module_part_count(module.get(), WASMRT_MODULE_FUNCTIONS), 2u);
 
   CHECK_EQUAL(wasmrt::module_import_count(module.get()), 1u);
   CHECK_EQUAL(text_of(wasmrt::module_import_at(module.get(), 0)->name()), "f");

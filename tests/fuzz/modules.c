@@ -412,7 +412,7 @@ void step_module_look(void) {
   const catalogue_entry_t* entry = &catalogue[object->module];
   EXPECT_INT(wasmrt_module_import_count(module), entry->import_count);
   EXPECT_INT(wasmrt_module_export_count(module), entry->export_count);
-  size_t sections = wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS);
+  size_t sections = wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS);
   const char *name, *contents;
   size_t length, size, position = next_byte() % 4;
   EXPECT_INT(wasmrt_module_custom_section_at(module, position, &name, &length, &contents, &size),
@@ -428,7 +428,7 @@ void step_module_look(void) {
   wasm_name_delete(&found);
   EXPECT(wasmrt_module_set_name(module, NULL, next_byte()));
   EXPECT(!wasmrt_module_name(module, &found));
-  EXPECT_REFUSED(wasmrt_module_count(module, 7 + next_byte()) == 0);
+  EXPECT_REFUSED(wasmrt_module_part_count(module, 7 + next_byte()) == 0);
 }
 
 void step_module_share(void) {

@@ -86,6 +86,11 @@ TEST(functions_that_no_instance_imports_get_the_memory_of_the_environment) {
   CHECK_NULL(call(sizes, arguments, 2, &result, 1));
   CHECK_INT(result.of.i32, 0);
   CHECK_INT(wasm_memory_data(memory)[0], 1);
+  // What fails changes nothing: the same memory is still bound.
+  CHECK_LEAVES(wasi_env_set_memory(env, NULL), "NULL");
+  wasi_env_set_memory(env, memory);
+  CHECK_NULL(call(sizes, arguments, 2, &result, 1));
+  CHECK_INT(result.of.i32, 0);
   wasm_memory_delete(memory);
   wasmer_named_extern_vec_delete(&named);
   wasm_module_delete(module);

@@ -10,6 +10,7 @@ use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, c_type, give, give_handle, null};
 use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
+use crate::runtime::core::engine::Engine;
 use crate::runtime::core::module::Module;
 use crate::runtime::core::object::{Body, Object};
 use crate::runtime::core::store::Store;
@@ -51,8 +52,8 @@ pub unsafe extern "C" fn wasm_module_new(
     binary: Option<&wasm_byte_vec_t>,
 ) -> *mut wasm_module_t {
     answer("wasm_module_new", std::ptr::null_mut(), || {
-        let store = store.required()?;
-        Ok(give_module(store, Module::compile(store.engine(), bytes(binary)?)?))
+        let binary = bytes(binary)?;
+        make_module(store.required()?, |engine| Module::compile(engine, binary))
     })
 }
 
@@ -67,8 +68,8 @@ pub unsafe extern "C" fn wasm_module_validate(
     binary: Option<&wasm_byte_vec_t>,
 ) -> bool {
     answer("wasm_module_validate", false, || {
-        let store = store.required()?;
-        Module::validate(store.engine(), bytes(binary)?).map(|()| true)
+        let engine = store.required()?.engine().clone();
+        Module::validate(&engine, bytes(binary)?).map(|()| true)
     })
 }
 
@@ -178,6 +179,15 @@ pub unsafe extern "C" fn wasm_module_obtain(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_shared_module_delete(shared: Option<Box<wasm_shared_module_t>>) {
     guard((), || drop(shared))
+}
+
+/// Compiles a module. Functions of the host that change it may delete the store and the engine meanwhile.
+pub fn make_module(
+    store: &Store,
+    compile: impl FnOnce(&Arc<Engine>) -> Result<Arc<Module>>,
+) -> Result<*mut wasm_module_t> {
+    let engine = store.engine().clone();
+    store.run(|store| Ok(give_module(store, compile(&engine)?)))
 }
 
 pub fn give_module(store: &Store, module: Arc<Module>) -> *mut wasm_module_t {

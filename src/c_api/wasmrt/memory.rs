@@ -11,6 +11,7 @@
 //! an error of kind `WASMRT_ERROR_UNSUPPORTED` that names the engine and the proposal. Types can be
 //! made without an engine.
 
+use super::config::module_limits::WASMRT_UNLIMITED;
 use super::get;
 use crate::c_api::ffi::{Argument, CType, c_type, give, give_handle};
 use crate::c_api::wasm::memory::wasm_memory_t;
@@ -47,7 +48,7 @@ pub unsafe extern "C" fn wasmrt_memorytype_new(
             1 => 0,
             _ => return Err(Error::misuse(format!("expected a page size of 65536 or 1 bytes, got {page_size}"))),
         };
-        if is_shared && maximum == UNLIMITED {
+        if is_shared && maximum == WASMRT_UNLIMITED {
             return Err(Error::misuse("a shared memory needs a maximum, because it cannot move when it grows"));
         }
         let most = u64::MAX >> page_size_log2 >> if is_64 { 0 } else { 32 };
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn wasmrt_memorytype_minimum(ty: Option<&wasm_memorytype_t
 /// sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_memorytype_maximum(ty: Option<&wasm_memorytype_t>) -> u64 {
-    answer("wasmrt_memorytype_maximum", 0, || Ok(ty.required()?.limits.max().unwrap_or(UNLIMITED)))
+    answer("wasmrt_memorytype_maximum", 0, || Ok(ty.required()?.limits.max().unwrap_or(WASMRT_UNLIMITED)))
 }
 
 /// Returns whether memories of a type have 64-bit addresses. Returns false and sets the last error
@@ -216,7 +217,7 @@ pub unsafe extern "C" fn wasmrt_tabletype_minimum(ty: Option<&wasm_tabletype_t>)
 /// and sets the last error for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_tabletype_maximum(ty: Option<&wasm_tabletype_t>) -> u64 {
-    answer("wasmrt_tabletype_maximum", 0, || Ok(ty.required()?.limits.max().unwrap_or(UNLIMITED)))
+    answer("wasmrt_tabletype_maximum", 0, || Ok(ty.required()?.limits.max().unwrap_or(WASMRT_UNLIMITED)))
 }
 
 /// Returns whether tables of a type have 64-bit indices. Returns false and sets the last error for
@@ -278,15 +279,12 @@ pub unsafe extern "C" fn wasmrt_table_grow(
     })
 }
 
-/// `WASMRT_UNLIMITED` of the header.
-const UNLIMITED: u64 = u64::MAX;
-
 /// Limits as C gave them, checked: no more than `most`.
 fn limits(minimum: u64, maximum: u64, most: u64, what: &str) -> Result<Limits> {
     if minimum > maximum {
         return Err(Error::misuse(format!("the minimum {minimum} is above the maximum {maximum}")));
     }
-    let maximum = (maximum != UNLIMITED).then_some(maximum);
+    let maximum = (maximum != WASMRT_UNLIMITED).then_some(maximum);
     let largest = maximum.unwrap_or(minimum);
     if largest > most {
         return Err(Error::misuse(format!("at most {most} {what} are possible, not {largest}")));

@@ -10,7 +10,7 @@ use crate::c_api::families::vector::Vector;
 use crate::c_api::ffi::{Argument, null};
 use crate::c_api::wasm::byte::{wasm_byte_vec_t, wasm_name_t};
 use crate::c_api::wasm::engine::wasm_engine_t;
-use crate::c_api::wasm::module::{bytes, give_module, wasm_module_t};
+use crate::c_api::wasm::module::{bytes, give_module, make_module, wasm_module_t};
 use crate::c_api::wasm::store::wasm_store_t;
 use crate::runtime::base::error::Result;
 use crate::runtime::core::module::Module;
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn wasmrt_module_new_from_file(
         let store = store.required()?;
         // SAFETY: NULL or a string, which stays as it is during this call.
         let path = unsafe { self::path(path)? };
-        Ok(give_module(store, Module::compile_file(store.engine(), path)?))
+        make_module(store, |engine| Module::compile_file(engine, path))
     })
 }
 
@@ -86,12 +86,13 @@ pub unsafe extern "C" fn wasmrt_module_precompile(
 ) -> bool {
     let has_place = out.is_some();
     let artifact = answer("wasmrt_module_precompile", None, || {
-        let engine = engine.required()?;
+        // A function of the host that changes the module may delete the engine meanwhile.
+        let engine = engine.required()?.clone();
         let binary = bytes(binary)?;
         if !has_place {
             return Err(null("a vector to write to"));
         }
-        let module = Module::compile(engine, binary)?;
+        let module = Module::compile(&engine, binary)?;
         let [image, envelope] = module.serialize()?;
         Ok(Some(wasm_byte_vec_t::joined(&image, &envelope)))
     });
@@ -177,16 +178,18 @@ pub unsafe extern "C" fn wasmrt_module_custom_section(
         if name.is_null() {
             return Err(null("the name of a section"));
         }
+        let places = places(contents, size)?;
         // SAFETY: there are `length` bytes at `name`, which stay as they are during this call.
         let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), length) };
         let Some(section) = module.declarations.custom_section_named(name) else { return Ok(false) };
-        lend(section, contents, size)
+        lend(section, places);
+        Ok(true)
     })
 }
 
 /// Gets the custom section at a position, in the order of the module: sets `*name` and `*length`,
 /// and `*contents` and `*size`. Borrowed: valid as long as the module. There are
-/// `wasmrt_module_count(module, WASMRT_MODULE_CUSTOM_SECTIONS)` of them.
+/// `wasmrt_module_part_count(module, WASMRT_MODULE_CUSTOM_SECTIONS)` of them.
 ///
 /// Returns false if there are not that many; this is no error. Returns false and sets the last
 /// error for NULL.
@@ -200,11 +203,13 @@ pub unsafe extern "C" fn wasmrt_module_custom_section_at(
     size: Option<&mut MaybeUninit<usize>>,
 ) -> bool {
     answer("wasmrt_module_custom_section_at", false, || {
+        let (name, contents) = (places(name, length)?, places(contents, size)?);
         let Some((named, section)) = module.required()?.declarations.custom_section(position) else {
             return Ok(false);
         };
-        lend(named, name, length)?;
-        lend(section, contents, size)
+        lend(named, name);
+        lend(section, contents);
+        Ok(true)
     })
 }
 
@@ -228,8 +233,8 @@ pub enum wasmrt_module_part_enum {
 /// Returns how much of something a module has. Takes the same time for every module. Returns 0 and
 /// sets the last error for NULL and for a part that is not known.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_module_count(module: Option<&wasm_module_t>, part: wasmrt_module_part_t) -> usize {
-    answer("wasmrt_module_count", 0, || {
+pub unsafe extern "C" fn wasmrt_module_part_count(module: Option<&wasm_module_t>, part: wasmrt_module_part_t) -> usize {
+    answer("wasmrt_module_part_count", 0, || {
         let module = module.required()?;
         let declarations = &module.declarations;
         let [functions, globals, tables, memories, tags] = declarations.definitions;
@@ -259,17 +264,21 @@ pub unsafe extern "C" fn wasmrt_engine_cache_counts(
     })
 }
 
-/// Lends bytes of a module to C.
-fn lend(
-    bytes: &[u8],
-    data: Option<&mut MaybeUninit<*const c_char>>,
-    size: Option<&mut MaybeUninit<usize>>,
-) -> Result<bool> {
+/// Where C wants to have the address and the size of bytes.
+type Places<'a> = (&'a mut MaybeUninit<*const c_char>, &'a mut MaybeUninit<usize>);
+
+fn places<'a>(
+    data: Option<&'a mut MaybeUninit<*const c_char>>,
+    size: Option<&'a mut MaybeUninit<usize>>,
+) -> Result<Places<'a>> {
     let place = || null("a place to write to");
-    let (data, size) = (data.ok_or_else(place)?, size.ok_or_else(place)?);
+    Ok((data.ok_or_else(place)?, size.ok_or_else(place)?))
+}
+
+/// Lends bytes of a module to C.
+fn lend(bytes: &[u8], (data, size): Places) {
     data.write(bytes.as_ptr().cast());
     size.write(bytes.len());
-    Ok(true)
 }
 
 /// # Safety

@@ -36,7 +36,7 @@ use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::core::object::Handle;
 use crate::runtime::core::store::StoreHandle;
-use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi, replace};
+use crate::wasi::{self, Config, HostCallback, Random, Stream, Version, Wasi};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::rc::Rc;
@@ -209,13 +209,20 @@ pub unsafe extern "C" fn wasmrt_wasi_config_inherit_env(config: Option<&mut wasm
     })
 }
 
+/// Drops what a configuration had before. Nothing refers to the configuration any more: the finalizer of a callback may
+/// change it again.
+fn replaced<T>(former: T) -> Result<bool> {
+    drop(former);
+    Ok(true)
+}
+
 /// Connects a stream to the same stream of this process. Fails if that is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_inherit(
     config: Option<&mut wasmrt_wasi_config_t>,
     stream: wasmrt_wasi_stream_t,
 ) -> bool {
-    answer("wasmrt_wasi_config_inherit", false, || required_mut(config)?.inherit(any_stream(stream)?).map(|()| true))
+    answer("wasmrt_wasi_config_inherit", false, || replaced(required_mut(config)?.inherit(any_stream(stream)?)?))
 }
 
 /// Connects a stream to a file, which is opened now. As standard input it is read; otherwise it is
@@ -233,7 +240,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_file(
     answer("wasmrt_wasi_config_file", false, || {
         // SAFETY: NULL or a string of C, which stays as it is during this call.
         let path = unsafe { string(path, "a path")? };
-        required_mut(config)?.set_file(any_stream(stream)?, path, append).map(|()| true)
+        replaced(required_mut(config)?.set_file(any_stream(stream)?, path, append)?)
     })
 }
 
@@ -245,9 +252,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_fd(
     stream: wasmrt_wasi_stream_t,
     fd: c_int,
 ) -> bool {
-    answer("wasmrt_wasi_config_fd", false, || {
-        required_mut(config)?.set_descriptor(any_stream(stream)?, fd).map(|()| true)
-    })
+    answer("wasmrt_wasi_config_fd", false, || replaced(required_mut(config)?.set_descriptor(any_stream(stream)?, fd)?))
 }
 
 /// Sets what standard input has: the `size` bytes at `bytes`, which are copied. Each context reads
@@ -265,8 +270,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_stdin_bytes(
             // SAFETY: there are `size` bytes, which stay as they are during this call.
             _ => unsafe { std::slice::from_raw_parts(bytes.cast(), size) },
         };
-        required_mut(config)?.set_stream(0, Stream::Bytes(bytes.into()));
-        Ok(true)
+        replaced(required_mut(config)?.set_stream(0, Stream::Bytes(bytes.into())))
     })
 }
 
@@ -280,8 +284,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_reader(
 ) -> bool {
     answer("wasmrt_wasi_config_reader", false, || {
         let callback = callback(reader, env, finalizer)?;
-        required_mut(config)?.set_stream(0, Stream::Reader(callback));
-        Ok(true)
+        replaced(required_mut(config)?.set_stream(0, Stream::Reader(callback)))
     })
 }
 
@@ -296,8 +299,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_writer(
 ) -> bool {
     answer("wasmrt_wasi_config_writer", false, || {
         let callback = callback(writer, env, finalizer)?;
-        required_mut(config)?.set_stream(output(stream)?, Stream::Writer(callback));
-        Ok(true)
+        replaced(required_mut(config)?.set_stream(output(stream)?, Stream::Writer(callback)))
     })
 }
 
@@ -311,8 +313,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_capture(
     size: usize,
 ) -> bool {
     answer("wasmrt_wasi_config_capture", false, || {
-        required_mut(config)?.set_stream(output(stream)?, Stream::Capture(size));
-        Ok(true)
+        replaced(required_mut(config)?.set_stream(output(stream)?, Stream::Capture(size)))
     })
 }
 
@@ -378,8 +379,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_clock(
     answer("wasmrt_wasi_config_clock", false, || {
         let callback = callback(clock_callback, env, finalizer)?;
         let clock = value(clock, "wasmrt_wasi_clock_enum", |clock| (clock < 4).then_some(clock as usize))?;
-        replace(&mut required_mut(config)?.clocks[clock], Some(callback));
-        Ok(true)
+        replaced(required_mut(config)?.clocks[clock].replace(callback))
     })
 }
 
@@ -393,8 +393,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 ) -> bool {
     answer("wasmrt_wasi_config_random", false, || {
         let callback = callback(random_callback, env, finalizer)?;
-        replace(&mut required_mut(config)?.random, Random::Callback(callback));
-        Ok(true)
+        replaced(std::mem::replace(&mut required_mut(config)?.random, Random::Callback(callback)))
     })
 }
 
@@ -403,8 +402,7 @@ pub unsafe extern "C" fn wasmrt_wasi_config_random(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_wasi_config_random_seed(config: Option<&mut wasmrt_wasi_config_t>, seed: u64) -> bool {
     answer("wasmrt_wasi_config_random_seed", false, || {
-        replace(&mut required_mut(config)?.random, Random::Seed(seed));
-        Ok(true)
+        replaced(std::mem::replace(&mut required_mut(config)?.random, Random::Seed(seed)))
     })
 }
 

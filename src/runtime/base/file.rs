@@ -19,10 +19,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Writes a file under a temporary name in the same directory and then gives it its own, so that the file is whole
 /// whenever it is there. `mode` is as for `open`.
 pub fn write(path: &Path, mode: u32, pieces: &[&[u8]]) -> Result<()> {
-    try_write(path, mode, pieces).map_err(|error| failure("write", path, &error))
+    // It would be put in the place of a device or a pipe.
+    let written = match fs::metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_dir() => Err(not_regular()),
+        _ => try_write(path, mode, pieces),
+    };
+    written.map_err(|error| failure("write", path, &error))
 }
 
-/// As [`write`], with the system's own error.
+/// As [`write`], with the system's own error, and whatever but a directory is in the way.
 pub fn try_write(path: &Path, mode: u32, pieces: &[&[u8]]) -> io::Result<()> {
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -42,12 +47,10 @@ pub const TEMPORARY: &str = ".tmp";
 fn temporary(path: &Path) -> Option<PathBuf> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name()?);
+    path.file_name()?;
     // Processes in different containers may have the same number.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    name.push(format!(".{}-{number}-{now}{TEMPORARY}", std::process::id()));
-    Some(path.with_file_name(name))
+    Some(path.with_file_name(format!(".wasmrt-{}-{number}-{now}{TEMPORARY}", std::process::id())))
 }
 
 /// Makes a file in memory, without a name.
@@ -85,7 +88,7 @@ impl Mapped {
     pub unsafe fn of(file: File) -> io::Result<Mapped> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
+            return Err(not_regular());
         }
         let length = usize::try_from(metadata.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         if length == 0 {
@@ -117,6 +120,10 @@ impl Drop for Mapped {
             unsafe { libc::munmap(self.start.as_ptr().cast(), self.length) };
         }
     }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::other("it is not a regular file")
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use super::error::{Error, ErrorKind};
 use super::host_data::HostData;
+use super::log::{self, Level};
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -211,6 +212,11 @@ impl MemoryCreator {
         // SAFETY: C passed this function with this environment; the memory came from it.
         let grown = unsafe { (self.grow)(self.env.pointer, memory.as_ptr().cast(), size, new_size, reserved, guard) };
         let grown = NonNull::new(grown).ok_or_else(|| format!("the host refused a memory of {new_size} bytes"))?;
+        if grown.addr().get() % PAGE != 0 || new_size <= reserved && grown.cast() != memory {
+            // The memory that guests would go on to use may be gone, and there is no way back.
+            log::report(Level::Error, "the host's memory creator moved a memory that must not move, or to no page");
+            std::process::abort();
+        }
         Ok(grown.cast())
     }
 

@@ -118,7 +118,12 @@ impl Batch<'_> {
 
     fn find_loop(&self, store: &Store) -> Option<Rc<Loop>> {
         let options = &store.engine().options;
-        let possible = self.func.ty.numeric && !self.func.is_host() && !options.fuel && options.pooling.is_none();
+        // Columns have the machine's order of bytes, and the loop's memory is in little-endian order.
+        let possible = cfg!(target_endian = "little")
+            && self.func.ty.numeric
+            && !self.func.is_host()
+            && !options.fuel
+            && options.pooling.is_none();
         possible.then(|| store.call_loops.find(store, &self.func.ty, self.rows)).flatten()
     }
 
@@ -336,16 +341,19 @@ impl CallLoops {
         codes.iter().find(|code| code.ty == *ty).cloned()
     }
 
-    /// Compiles a loop. `None` if the engine cannot, or has many already.
+    /// Compiles a loop, for one store alone if the engine keeps many already. `None` if the engine cannot.
     fn make(&self, engine: &Engine, ty: &FuncType) -> Option<Arc<Code>> {
         let (wasm, layout) = call_loop::make(ty).ok()?;
         let module = float_mode::with_default(|| engine.inner.compile(&wasm)).ok()?;
-        let code = Arc::new(Code { ty: ty.clone(), layout, module });
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if codes.len() == MOST_TYPES {
-            return None;
+        // Another thread may have made it meanwhile.
+        if let Some(known) = codes.iter().find(|code| code.ty == *ty) {
+            return Some(known.clone());
         }
-        codes.push(code.clone());
+        let code = Arc::new(Code { ty: ty.clone(), layout, module });
+        if codes.len() < MOST_TYPES {
+            codes.push(code.clone());
+        }
         Some(code)
     }
 }

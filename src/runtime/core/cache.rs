@@ -108,6 +108,10 @@ impl Cache {
         let known = usage.found.saturating_add(usage.added).saturating_add(bytes);
         if known > self.max_bytes || usage.added > self.max_bytes / 64 {
             *usage = Usage { found: self.measure(bytes)?, added: 0 };
+            // What others are writing cannot be removed.
+            if usage.found.saturating_add(bytes) > self.max_bytes {
+                return Ok(false);
+            }
         }
         usage.added += bytes;
         Ok(true)
@@ -139,7 +143,8 @@ impl Cache {
                 entries.push((used, bytes, entry.path()));
             }
         }
-        if total + more > self.max_bytes {
+        let removable: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
+        if total + more > self.max_bytes && total - removable + more <= self.max_bytes {
             entries.sort();
             let enough = (self.max_bytes - self.max_bytes / 8).saturating_sub(more);
             for (_, bytes, path) in entries {

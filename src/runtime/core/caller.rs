@@ -155,7 +155,8 @@ impl WithCaller {
     #[cold]
     #[inline(never)]
     fn find(&self, store: &Store, key: usize, entity: Entity) -> Option<NonNull<Object>> {
-        let find = AssertUnwindSafe(|| store.instance_of_key(key).or_else(|| Birth::of_calling(store, entity)));
+        let find =
+            AssertUnwindSafe(|| store.instance_of_key(key).or_else(|| Birth::object_of_calling(store, key, entity)));
         // This is called by C's convention, which a panic may not pass.
         let instance = catch_unwind(find).unwrap_or_else(|panic| {
             error::record_panic(panic);

@@ -57,7 +57,12 @@ impl Config {
             if text.is_empty() {
                 return Ok(());
             }
-            match read(self, registry, &String::from_utf8_lossy(text)) {
+            let text = std::str::from_utf8(text).map_err(|_| {
+                let message =
+                    format!("environment variable {name}: \"{}\" is not UTF-8", String::from_utf8_lossy(text));
+                Error::new(ErrorKind::Unsupported, message)
+            })?;
+            match read(self, registry, text) {
                 Ok(true) => {
                     if let Some(setting) = setting {
                         self.from_environment.push(name);

@@ -194,7 +194,13 @@ pub fn carried(ty: ValType) -> bool {
 }
 
 /// Fails if a type has references, which have no raw form.
+#[inline]
 pub fn check_raw(ty: &FuncType) -> Result<()> {
+    if ty.numeric { Ok(()) } else { check_no_references(ty) }
+}
+
+#[cold]
+fn check_no_references(ty: &FuncType) -> Result<()> {
     let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| ty.kind.is_reference()) else { return Ok(()) };
     let message =
         format!("the function's type has a {ty}: references cannot be passed unchecked, only numbers and vectors");

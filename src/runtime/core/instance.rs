@@ -12,6 +12,7 @@ use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternType;
 use crate::runtime::binary::declarations::{Export, Import, Source};
+use rustc_hash::FxHashSet;
 use std::cell::{Cell, OnceCell};
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -112,11 +113,10 @@ fn instantiate_running(
     Linked { imports, announced, linked }: Linked,
     prepared: Option<&Prepared>,
 ) -> Result<Handle, Handle> {
-    let announce = |module: &Module, imports: &[Retained], instance| match announced {
-        true => announce(&Linking { module, imports, instance }).map_err(|error| store.error_trap(error)),
-        false => Ok(()),
-    };
-    announce(&module, &imports, None)?;
+    if announced {
+        let linking = Linking { module: &module, imports: &imports, instance: None };
+        announce(&linking).map_err(|error| store.error_trap(error))?;
+    }
     // What the engine gets for the imports, where that differs.
     let links = linked.then(|| {
         let link = |import: &Retained| Link::make(store, import).unwrap_or_else(|| import.clone());
@@ -129,23 +129,28 @@ fn instantiate_running(
         links,
         instance: OnceCell::new(),
         announced: Cell::new(!announced),
+        key: Cell::new(None),
         outer: Cell::new(None),
     };
     let begun = birth.begin(store);
-    let entity = instantiate_supervised(store, &module, links.unwrap_or(&imports), prepared);
+    let entity = instantiate_supervised(store, &birth, links.unwrap_or(&imports), prepared);
     drop(begun);
     let entity = entity.map_err(|failure| {
         let trap = store.trap(*failure, None);
         store.settle();
         trap
     })?;
+    let announced = birth.announced.get();
     let instance = match birth.instance.into_inner() {
         Some(born) => Handle::new(&born),
         None => Handle::new(&create(store, module, imports, entity, links)),
     };
     let announced = match instance.as_instance() {
-        Some(Instance { module, imports, .. }) => announce(module, imports, Some(&instance)),
-        None => Ok(()),
+        Some(Instance { module, imports, .. }) if !announced => {
+            let linking = Linking { module, imports, instance: Some(&instance) };
+            announce(&linking).map_err(|error| store.error_trap(error))
+        }
+        _ => Ok(()),
     };
     store.settle();
     announced.map(|()| instance)
@@ -177,6 +182,9 @@ pub struct Birth<'a> {
     instance: OnceCell<Retained>,
     /// Whether no imported function is still to be told of the instance.
     announced: Cell<bool>,
+    /// What tells the instance from the others of its store, once it has called a host function of an engine that tells
+    /// callers.
+    key: Cell<Option<usize>>,
     outer: Cell<Option<NonNull<Birth<'static>>>>,
 }
 
@@ -210,17 +218,36 @@ impl Birth<'_> {
         std::iter::successors(birth(store.births.get()), move |inner| birth(inner.outer.get()))
     }
 
-    /// Finds the instance whose start function calls; `None` if there are several that it may be.
+    /// Finds the instantiation of the instance that calls a host function, if it is under way.
     ///
-    /// `entity` is of this store, and not one of an instance that has an object.
-    pub fn of_calling(store: &Store, entity: Entity) -> Option<NonNull<Object>> {
+    /// An instance is known once it has called any host function ([`Birth::while_starting`]), and only by calling one can
+    /// it begin another instantiation. So at most one is not known. An instance of the same module that failed may call as
+    /// well, by way of a table: if it is not known, nobody is found.
+    fn of_calling<'a>(store: &'a Store, key: usize, entity: &Entity) -> Option<&'a Birth<'a>> {
+        if let Some(known) = Birth::all(store).find(|birth| birth.key.get() == Some(key)) {
+            return Some(known);
+        }
         // SAFETY: the entity is an instance of this store.
-        let module = unsafe { store.backend().instance_module(&entity) };
-        let may_be = |birth: &&Birth| birth.instance.get().is_none() && birth.module.inner.identity() == module;
-        let mut candidates = Birth::all(store).filter(may_be);
-        match (candidates.next(), candidates.next()) {
-            (Some(birth), None) => Some(birth.instance(store, entity).as_ptr()),
-            _ => None,
+        let module = unsafe { store.backend().instance_module(entity) };
+        let may_be = |birth: &&Birth| birth.key.get().is_none() && birth.module.inner.identity() == module;
+        let birth = Birth::all(store).find(may_be)?;
+        if store.instance_of_key(key).is_some() || store.may_have_failed(key, module) {
+            return None;
+        }
+        birth.key.set(Some(key));
+        Some(birth)
+    }
+
+    /// Returns the object of the calling instance, whose start function runs. It is made now if there is none.
+    pub fn object_of_calling(store: &Store, key: usize, entity: Entity) -> Option<NonNull<Object>> {
+        Some(Birth::of_calling(store, key, &entity)?.instance(store, entity).as_ptr())
+    }
+
+    /// Notes that the engine keeps the instance although its instantiation failed: it may still call, by way of a table.
+    #[cold]
+    fn fail(&self, store: &Store) {
+        if self.instance.get().is_none() && store.backend().tells_callers() {
+            store.note_failed(self.key.get(), self.module.inner.identity());
         }
     }
 
@@ -233,17 +260,11 @@ impl Birth<'_> {
 
     /// Tells the functions that the calling instance imports of it, if it is one whose start function runs.
     pub fn while_starting(store: &Store, key: usize, entity: Entity) -> Result<()> {
-        // Usually nobody waits, and the instance gets its object when it is complete.
-        if Birth::all(store).all(|birth| birth.announced.get()) {
-            return Ok(());
+        match Birth::of_calling(store, key, &entity) {
+            // Usually nobody waits, and the instance gets its object when it is complete.
+            Some(birth) if !birth.announced.get() => birth.announce(&Handle::new(birth.instance(store, entity))),
+            _ => Ok(()),
         }
-        let Some(object) = store.instance_of_key(key).or_else(|| Birth::of_calling(store, entity)) else {
-            return Ok(());
-        };
-        let is_its = |birth: &&Birth| birth.instance.get().is_some_and(|instance| instance.as_ptr() == object);
-        let Some(birth) = Birth::all(store).find(is_its) else { return Ok(()) };
-        // SAFETY: the store retains its instances.
-        birth.announce(&Handle::new(unsafe { object.as_ref() }))
     }
 
     fn announce(&self, instance: &Handle) -> Result<()> {
@@ -256,9 +277,9 @@ impl Birth<'_> {
 
 /// Tells the functions that are imported which want to know; those that have their environment in common once.
 fn announce(linking: &Linking) -> Result<()> {
-    let mut told = None;
+    let mut told = FxHashSet::default();
     for importable in linking.imports.iter().filter_map(|import| import.as_func()?.importable()) {
-        if told.replace(importable) != Some(importable) {
+        if told.insert(importable) {
             // SAFETY: the environment of an imported function begins with it, and lives as long as the function.
             unsafe { (importable.as_ref().imported)(importable, linking)? };
         }
@@ -273,13 +294,13 @@ pub fn check_room(store: &Store, module: &Module) -> Result<()> {
 
 fn instantiate_supervised(
     store: &Store,
-    module: &Module,
+    birth: &Birth,
     imports: &[Retained],
     prepared: Option<&Prepared>,
 ) -> Result<Entity, Box<Failure>> {
     let supervised = store.supervisor().map(|supervisor| supervisor.begin_call()).transpose();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
-    let limits = store.limits();
+    let (module, limits) = (&**birth.module, store.limits());
     let before = limits.snapshot();
     limits.watch();
     // Counted before, because the start function may make instances as well. If that function traps, the store keeps
@@ -298,6 +319,9 @@ fn instantiate_supervised(
             Failure::Refused(code) => (true, Failure::Trap(code, Vec::new())),
             failure => (false, failure),
         };
+        if !refused {
+            birth.fail(store);
+        }
         if refused && store.backend().frees_failed_instances() {
             limits.restore(before);
         } else if refused {
@@ -310,7 +334,10 @@ fn instantiate_supervised(
     })?;
     // Engines do not check for interruption while they allocate large memories and copy data, which takes a while.
     match store.supervisor().and_then(|supervisor| supervisor.check()) {
-        Some(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+        Some(code) => {
+            birth.fail(store);
+            Err(Box::new(Failure::Trap(code, Vec::new())))
+        }
         None => Ok(instance),
     }
 }

@@ -35,7 +35,8 @@ pub type wasmrt_memory_free_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, memory: *mut c_void, size: usize, reserved: usize, guard: usize)>;
 
 /// Functions of the host that provide memories. All are needed. They are called with the `env` of
-/// `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the library.
+/// `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the
+/// library.
 #[repr(C)]
 pub struct wasmrt_memory_creator_t {
     pub reserve: wasmrt_memory_reserve_callback_t,
@@ -43,14 +44,16 @@ pub struct wasmrt_memory_creator_t {
     pub free: wasmrt_memory_free_callback_t,
 }
 
-/// Lets the host provide the memories that modules define: to place them, to count them, or to
-/// share them with something else. Not supported by wasmi, and not together with pooling or
-/// copy-on-write. What `wasm_memory_new` makes is the engine's.
+/// Lets the host provide the memories that modules define, and the heaps of garbage-collected
+/// values of guests that have such: to place them, to count them, or to share them with something
+/// else. Not supported by wasmi, and not together with pooling or copy-on-write. What
+/// `wasm_memory_new` makes is the engine's.
 ///
 /// The host must be exact: a guest's accesses are kept within its memory by what `reserve` and
 /// `grow` promise. The numbers follow from `wasmrt_config_set_memory_reservation` and
-/// `wasmrt_config_set_memory_guard_size`. Data is copied into such memories, not mapped. Takes a
-/// copy of `*creator`.
+/// `wasmrt_config_set_memory_guard_size`. Data is copied into such memories, not mapped. If `grow`
+/// moves a memory that must not move, an error is logged and the process is aborted. Takes a copy
+/// of `*creator`. A second call replaces the first.
 ///
 /// `finalizer`, unless NULL, is called once with `env` when the configuration, the engine and all
 /// its memories are gone; at once if this fails.
@@ -62,12 +65,16 @@ pub unsafe extern "C" fn wasmrt_config_set_memory_creator(
     finalizer: Option<unsafe extern "C" fn(env: *mut c_void)>,
 ) -> bool {
     let env = HostData { pointer: env, finalizer };
-    set("wasmrt_config_set_memory_creator", config, Setting::MemoryCreator, |config| {
+    let mut former = None;
+    let set = set("wasmrt_config_set_memory_creator", config, Setting::MemoryCreator, |config| {
         let creator = creator.ok_or_else(|| null("a memory creator"))?;
         let missing = || null("a function of the memory creator");
         let (reserve, grow) = (creator.reserve.ok_or_else(missing)?, creator.grow.ok_or_else(missing)?);
         let free = creator.free.ok_or_else(missing)?;
-        config.options.memory_creator = Some(Arc::new(MemoryCreator { reserve, grow, free, env }));
+        // The finalizer of a former one runs when there is no reference to the configuration.
+        former = config.options.memory_creator.replace(Arc::new(MemoryCreator { reserve, grow, free, env }));
         Ok(())
-    })
+    });
+    drop(former);
+    set
 }

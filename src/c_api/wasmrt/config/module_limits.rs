@@ -15,7 +15,7 @@ use crate::c_api::wasm::config::wasm_config_t;
 use crate::c_api::wasmrt;
 use crate::runtime::binary::module_limits::ModuleLimit;
 
-/// No limit, in functions that set a limit of modules or of a store.
+/// No limit, where a number is the most that is allowed, and no maximum of a type.
 pub const WASMRT_UNLIMITED: u64 = u64::MAX;
 
 /// A value of `wasmrt_module_limit_enum`.

@@ -32,11 +32,11 @@ pub type wasmrt_transform_callback_t = Option<
 /// were added, each with the result of the one before.
 ///
 /// The engine sees the last result only: that is what is validated, compiled, cached, reflected and
-/// serialized, and what the offsets in errors and traps refer to. If the callback fails, or the
-/// engine refuses what it made, making the module fails with an error of kind
-/// `WASMRT_ERROR_COMPILE` that says so. `wasm_module_validate` and `wasmrt_module_precompile` call
-/// it as well; `wasm_module_deserialize` does not. The first function may get any bytes at all, not
-/// only modules.
+/// serialized, and what the offsets in errors and traps refer to. If the callback fails, so does
+/// making the module, with an error of kind `WASMRT_ERROR_COMPILE`; what is refused afterwards
+/// fails with its usual error, whose message says that the module was changed.
+/// `wasm_module_validate` and `wasmrt_module_precompile` call it as well; `wasm_module_deserialize`
+/// does not. The first function may get any bytes at all, not only modules.
 ///
 /// `finalizer`, unless NULL, is called once with `env` when the configuration and the engine made
 /// of it are gone; at once if this fails.

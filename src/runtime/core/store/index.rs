@@ -5,7 +5,7 @@ use crate::runtime::base::types::FuncType;
 use crate::runtime::core::engine_traits::{Entity, FuncKey};
 use crate::runtime::core::func::Func;
 use crate::runtime::core::object::{Body, Handle, Object, Retained};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefMut;
 use std::ptr::NonNull;
 
@@ -21,6 +21,14 @@ pub(super) struct Index {
     callers: FxHashMap<usize, NonNull<Object>>,
     /// The instances of each module, by the module's identity.
     instances: FxHashMap<usize, Vec<NonNull<Object>>>,
+    /// Instances without an object, whose instantiation failed: by their keys, or by their modules where those are not known.
+    failed: FxHashSet<Failed>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Failed {
+    Key(usize),
+    OfModule(usize),
 }
 
 impl Store {
@@ -105,6 +113,16 @@ impl Store {
     /// Returns a tag by the engine's key.
     pub(in crate::runtime::core) fn tag_of_key(&self, key: u64) -> Option<NonNull<Object>> {
         self.index().tags.get(&key).copied()
+    }
+
+    pub(in crate::runtime::core) fn note_failed(&self, key: Option<usize>, module: usize) {
+        self.index.borrow_mut().failed.insert(key.map_or(Failed::OfModule(module), Failed::Key));
+    }
+
+    /// Whether an instance of a module is, or may be, one whose instantiation failed.
+    pub(in crate::runtime::core) fn may_have_failed(&self, key: usize, module: usize) -> bool {
+        let failed = &self.index.borrow().failed;
+        failed.contains(&Failed::Key(key)) || failed.contains(&Failed::OfModule(module))
     }
 
     /// Returns the instance of an engine that tells callers, by its key; `None` if it is not complete.

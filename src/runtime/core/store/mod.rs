@@ -174,7 +174,7 @@ impl Store {
     }
 
     /// Must be called by an engine that tells callers, while an instantiation is under way, when an instance calls any host
-    /// function. So of those that wait to be told and have no object yet, only the innermost can be calling.
+    /// function.
     #[cold]
     pub fn while_instantiating(&self, key: usize, instance: Entity) -> Result<()> {
         Birth::while_starting(self, key, instance)
