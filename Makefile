@@ -164,6 +164,8 @@ test-differential: build
 # What tests/wasi/suite expects, from wasmtime's own WASI again. The package comes from PyPI.
 test-wasi-oracle: build
 	@echo "-- the suite of WASI on wasmtime"
+	@compgen -G "$(BUILD)/tests/wasi-libc/suite/*.preview1.wasm" >/dev/null || \
+	{ echo "no programs of the suite were built: that takes a clang for wasm32-wasi (make setup)"; exit 1; }
 	@python3 -m pip install --quiet --quiet --disable-pip-version-check --upgrade \
 	--target $(BUILD)/wasi-oracle wasmtime==48.0.0
 	@for program in $(BUILD)/tests/wasi-libc/suite/*.preview1.wasm; do \

@@ -21,6 +21,8 @@
 #endif
 #endif
 
+const char *scratch_directory;
+
 static double nanoseconds_of_a_repetition = 5e6;
 static chosen_row_t *row_of_children;
 
@@ -113,7 +115,7 @@ static int usage(void) {
           "Options: --rows NAME[/PARAMETER],...   --repetitions N\n"
           "  --milliseconds N (of a repetition)   --verbose (show what libraries print)\n"
           "  --medium FILE, --large FILE (modules to compile)\n"
-          "  --directory DIRECTORY (where the rows of WASI put files, which stay)\n");
+          "  --directory DIRECTORY (for the files of `cached` and of WASI, which stay)\n");
   return 2;
 }
 
@@ -138,7 +140,7 @@ int main(int argc, char **argv) {
       } else if (strcmp(option, "--large") == 0) {
         module_files[1] = argv[i];
       } else if (strcmp(option, "--directory") == 0) {
-        wasi_directory = argv[i];
+        scratch_directory = argv[i];
       } else {
         return usage();
       }

@@ -614,10 +614,11 @@ static void map(uint64_t count) {
 }
 
 static void prepare_cached(uint64_t parameter) {
-  if (!has_wasmrt) _exit(STATUS_MISSING);
+  if (!has_wasmrt || scratch_directory == NULL) _exit(STATUS_MISSING);
   prepare_module_large(parameter);
-  char directory[64]; // with the same few megabytes each time
-  snprintf(directory, sizeof directory, "/tmp/wasmrt-bench-cache-%u", (unsigned)getuid());
+  char directory[4096];
+  require((size_t)snprintf(directory, sizeof directory, "%s/cache", scratch_directory) <
+          sizeof directory);
   wasm_config_t *config = wasm.config_new();
   require(wasmrt.config_set_cache(config, directory, 0));
   engine = wasm.engine_new_with_config(config);

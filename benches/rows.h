@@ -34,6 +34,9 @@ void choose_all_rows(void);
 // Files with the modules of the rows module_medium and module_large, or NULL.
 extern const char *module_files[2];
 
+// A directory for the files of the rows that need some, or NULL.
+extern const char *scratch_directory;
+
 // Prepares the row with the loaded library; called once, before `run`.
 void prepare(chosen_row_t *row);
 

@@ -174,6 +174,11 @@ def measure(bench, name, mode, *options, labels=None):
         command(bench, mode, *options, *arguments_of(labels), stdout=file)
 
 
+def measure_times(bench, options):
+    with tempfile.TemporaryDirectory(dir=WORK) as directory:
+        measure(bench, "times", "times", "--rows", ",".join(ROWS), "--directory", directory, *options)
+
+
 def measure_counts(bench):
     print("-- counts", flush=True)
     rows = [row for row in ROWS if row not in NOT_COUNTED]
@@ -224,7 +229,7 @@ def measure_parts(bench, parts, repetitions):
     steps = {
         "sizes": measure_sizes,
         "counts": lambda: measure_counts(bench),
-        "times": lambda: measure(bench, "times", "times", "--rows", ",".join(ROWS), *times),
+        "times": lambda: measure_times(bench, times),
         "growth": lambda: measure(bench, "growth", "times", "--rows", growth, *repeated, labels=without_floors()),
         "startup": lambda: measure(bench, "startup", "startup", *repeated, labels=without_floors()),
         "memory": lambda: measure(bench, "memory", "memory", labels=without_floors()),

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "children.h"
-
-const char *wasi_directory;
+#include "rows.h"
 
 // -----------------------------------------------------------------------------------------------
 // A guest, by this library's functions or by wasmtime's
@@ -36,8 +35,8 @@ static void start_ours(const wasm_byte_vec_t *binary) {
   require(module != NULL);
   wasmrt_wasi_config_t *config = wasmrt.wasi_config_new();
   require(wasmrt.wasi_config_file(config, WASMRT_WASI_STDOUT, "/dev/null", false));
-  require(wasi_directory == NULL ||
-          wasmrt.wasi_config_preopen(config, wasi_directory, "/", WASMRT_WASI_READ_WRITE));
+  require(scratch_directory == NULL ||
+          wasmrt.wasi_config_preopen(config, scratch_directory, "/", WASMRT_WASI_READ_WRITE));
   context = wasmrt.wasi_new(store, config);
   wasm_extern_vec_t imports;
   require(wasmrt.wasi_imports(context, module, &imports));
@@ -52,8 +51,8 @@ static void start_theirs(const wasm_byte_vec_t *binary) {
   their_store = wasmtime.store_new(engine, NULL, NULL);
   void *config = wasmtime_wasi.config_new();
   require(wasmtime_wasi.config_set_stdout_file(config, "/dev/null"));
-  require(wasi_directory == NULL ||
-          wasmtime_wasi.config_preopen_dir(config, wasi_directory, "/", true));
+  require(scratch_directory == NULL ||
+          wasmtime_wasi.config_preopen_dir(config, scratch_directory, "/", true));
   void *in = wasmtime.store_context(their_store);
   require(wasmtime.context_set_wasi(in, config) == NULL);
   void *linker = wasmtime.linker_new(engine);
@@ -162,7 +161,7 @@ void prepare_wasi_null(uint64_t bytes) {
 // The rows that need files.
 static const char *path_of(const char *name) {
   static char path[4096];
-  require((size_t)snprintf(path, sizeof path, "%s/%s", wasi_directory, name) < sizeof path);
+  require((size_t)snprintf(path, sizeof path, "%s/%s", scratch_directory, name) < sizeof path);
   return path;
 }
 
@@ -173,7 +172,7 @@ static void make_file(const char *name, off_t size) {
 }
 
 static void need_directory(void) {
-  if (wasi_directory == NULL) _exit(STATUS_MISSING);
+  if (scratch_directory == NULL) _exit(STATUS_MISSING);
   make_file("file", 1 << 20);
 }
 

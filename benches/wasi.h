@@ -7,9 +7,6 @@
 
 #include "library.h"
 
-// A directory for the files of the rows that need some, or NULL.
-extern const char *wasi_directory;
-
 void prepare_wasi_clock(uint64_t parameter);
 void prepare_wasi_random(uint64_t bytes);
 void prepare_wasi_null(uint64_t bytes);

@@ -13,6 +13,18 @@ if(WASMRT_BUILD_TESTS)
   set(CMAKE_REQUIRED_FLAGS "-fsanitize=address,undefined")
   check_c_source_compiles("int main(void) { return 0; }" WASMRT_HAS_SANITIZERS)
   unset(CMAKE_REQUIRED_FLAGS)
+  # It has to link, too: on Debian that takes the packages clang, lld, wasi-libc and libclang-rt-dev-wasm32.
+  find_program(WASMRT_WASI_CLANG clang DOC "A clang that compiles for wasm32-wasi")
+  set(wasmrt_has_wasi_clang OFF)
+  if(WASMRT_WASI_CLANG)
+    set(probe "${PROJECT_BINARY_DIR}/wasi-clang")
+    file(WRITE "${probe}.c" "int main(void) { return 0; }\n")
+    execute_process(COMMAND "${WASMRT_WASI_CLANG}" --target=wasm32-wasi "${probe}.c" -o "${probe}.wasm"
+      RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+    if(NOT failed)
+      set(wasmrt_has_wasi_clang ON)
+    endif()
+  endif()
 endif()
 
 # wasmrt_executable(TARGET SOURCE DIRECTORY NAME): a program linked with the shared library, at DIRECTORY/NAME
@@ -31,22 +43,6 @@ function(wasmrt_executable target source directory name)
 endfunction()
 
 # wasmrt_skipped_test(NAME LABEL MESSAGE): a test that says what is missing
-# Sets WASMRT_WASI_CLANG to a clang that compiles and links for wasm32-wasi, or to something false. On Debian that takes the
-# packages clang, lld, wasi-libc and libclang-rt-dev-wasm32.
-function(wasmrt_find_wasi_clang)
-  find_program(clang NAMES clang NO_CACHE)
-  set(WASMRT_WASI_CLANG WASMRT_WASI_CLANG-NOTFOUND PARENT_SCOPE)
-  if(clang)
-    set(probe "${PROJECT_BINARY_DIR}/wasi-clang")
-    file(WRITE "${probe}.c" "int main(void) { return 0; }\n")
-    execute_process(COMMAND "${clang}" --target=wasm32-wasi "${probe}.c" -o "${probe}.wasm"
-      RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
-    if(NOT failed)
-      set(WASMRT_WASI_CLANG "${clang}" PARENT_SCOPE)
-    endif()
-  endif()
-endfunction()
-
 function(wasmrt_skipped_test name label message)
   add_test(NAME ${name} COMMAND sh -c "echo \"$0\"; exit 77" "${message}")
   set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77)

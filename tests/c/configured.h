@@ -4,6 +4,8 @@
 
 #include "test.h"
 
+#include <time.h>
+
 // Options that are on or off: wasmrt_config_set_fuel, wasmrt_config_set_interruption and others.
 typedef bool (*config_switch_t)(wasm_config_t* config, bool enabled);
 
@@ -57,6 +59,27 @@ static inline uint64_t fuel_of(const wasm_store_t* store) {
   GARBAGE(fuel);
   CHECK(wasmrt_store_fuel(store, &fuel));
   return fuel;
+}
+
+// Times are in nanoseconds.
+static inline uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static inline void sleep_for(uint64_t nanoseconds) {
+  struct timespec time = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
+  nanosleep(&time, NULL);
+}
+
+// For a thread: triggers an interrupt when the guest has had the time to begin what it stops.
+enum { SOON = 30 * 1000000 };
+
+static inline void* trigger_soon(void* interrupt) {
+  sleep_for(SOON);
+  wasmrt_interrupt_trigger(interrupt);
+  return NULL;
 }
 
 // Takes ownership of the trap.

@@ -4,23 +4,11 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 // Sanitizers, valgrind and busy machines slow things down, so the tests check only that a guest
 // stops at all.
 static const uint64_t millisecond = 1000000, forever = 60000000000;
-
-static uint64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void sleep_for(uint64_t nanoseconds) {
-  struct timespec time = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
-  nanosleep(&time, NULL);
-}
 
 static fixture_t interruptible_fixture(const char* wat) {
   return fixture_with(wasmrt_config_set_interruption, NULL, wat);
@@ -591,12 +579,6 @@ TEST(host_functions_set_deadlines) {
 // ------------------------------------------------------------------------------------------------
 // Interrupts
 
-static void* trigger_later(void* argument) {
-  sleep_for(20 * millisecond);
-  wasmrt_interrupt_trigger(argument);
-  return NULL;
-}
-
 TEST(another_thread_stops_a_guest) {
   fixture_t fixture = interruptible_fixture(endless);
   uint64_t worst = 0;
@@ -606,7 +588,7 @@ TEST(another_thread_stops_a_guest) {
     REQUIRE(interrupt);
     pthread_t thread;
     uint64_t begin = now();
-    REQUIRE(pthread_create(&thread, NULL, trigger_later, interrupt) == 0);
+    REQUIRE(pthread_create(&thread, NULL, trigger_soon, interrupt) == 0);
     CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
     if (now() - begin > worst) worst = now() - begin;
     pthread_join(thread, NULL);
@@ -614,7 +596,8 @@ TEST(another_thread_stops_a_guest) {
     // One trigger stops one call.
     check_works(&fixture);
   }
-  printf("triggered after 20 ms, stopped after at most %.2f ms\n", (double)worst / 1e6);
+  printf("triggered after %d ms, stopped after at most %.2f ms\n", SOON / 1000000,
+         (double)worst / 1e6);
   fixture_delete(&fixture);
 }
 
@@ -624,7 +607,7 @@ TEST(another_thread_stops_a_start_function) {
       module_from_wat(fixture.store, "(module (func $start (loop (br 0))) (start $start))");
   wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(fixture.store);
   pthread_t thread;
-  REQUIRE(pthread_create(&thread, NULL, trigger_later, interrupt) == 0);
+  REQUIRE(pthread_create(&thread, NULL, trigger_soon, interrupt) == 0);
   wasm_trap_t* trap = NULL;
   CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, &trap) == NULL);
   CHECK_TRAP_CODE(trap, WASMRT_TRAP_INTERRUPTED);

@@ -304,31 +304,21 @@ TEST(a_guest_that_waits_is_stopped_by_a_timeout) {
   world_delete(&world);
 }
 
-typedef struct {
-  wasmrt_interrupt_t* interrupt;
-  guest_t* guest;
-  wasm_trap_t* trap;
-} stopped_t;
-
-static void* wait_until_stopped(void* argument) {
-  stopped_t* stopped = argument;
-  wasm_val_t expected = WASM_I32_VAL(0), answer;
-  stopped->trap = call(fixture_func(&stopped->guest->fixture, WAIT), &expected, 1, &answer, 1);
-  return NULL;
-}
-
 TEST(a_guest_that_waits_is_interrupted) {
   world_t world;
   if (!world_new(&world, wasmrt_config_set_interruption)) return;
   guest_t guest = guest_of(world.engine, world.shared);
-  stopped_t stopped = {wasmrt_interrupt_new(guest.store), &guest, NULL};
-  REQUIRE(stopped.interrupt);
+  wasmrt_interrupt_t* interrupt = wasmrt_interrupt_new(guest.store);
+  REQUIRE(interrupt);
   pthread_t thread;
-  REQUIRE(pthread_create(&thread, NULL, wait_until_stopped, &stopped) == 0);
-  wasmrt_interrupt_trigger(stopped.interrupt);
+  REQUIRE(pthread_create(&thread, NULL, trigger_soon, interrupt) == 0);
+  wasm_val_t expected = WASM_I32_VAL(0), answer;
+  CHECK_TRAP_CODE(call(fixture_func(&guest.fixture, WAIT), &expected, 1, &answer, 1),
+                  WASMRT_TRAP_INTERRUPTED);
   pthread_join(thread, NULL);
-  CHECK_TRAP_CODE(stopped.trap, WASMRT_TRAP_INTERRUPTED);
-  wasmrt_interrupt_delete(stopped.interrupt);
+  // The store remains usable.
+  CHECK_INT(call_i32_i32(fixture_func(&guest.fixture, WAIT), 1), 1);
+  wasmrt_interrupt_delete(interrupt);
   guest_delete(&guest);
   world_delete(&world);
 }

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Compares include/wasm.h with the upstream header, and shows with damaged copies that the comparison can fail.
 
-The upstream header comes out of the crates.io package `wasmtime-c-api-impl`, through cargo so that the machine's
-registry settings hold and the checksum is verified; nothing of it is compiled.
+The upstream header comes out of the crates.io package `wasmtime-c-api-impl`, by scripts/fetch; nothing of that is
+compiled.
 """
 
 import argparse
-import hashlib
 import os
 import pathlib
 import re
@@ -16,33 +15,19 @@ import tempfile
 
 from c_header import COMPILER, Header, compile_c, preprocess
 
-SKIPPED = 77
-PACKAGE = "wasmtime-c-api-impl"
-VERSION = "48.0.8"
-SHA256 = "c8c2ab4be578bf618512e0720f939d1c8b9b0121f007091dd3746e60290977d9"
+FETCH = pathlib.Path(__file__).resolve().parents[2] / "scripts/fetch"
 FUNCTION_COUNT = 293
 
 # They write declarations inside upstream's header with a macro `own` that is gone at its end: no program can use them.
 INTERNAL_MACROS = re.compile(r"WASM_DECLARE_\w+")
 
 
-def fetch_upstream(cargo, directory, name="wasm.h", sha256=SHA256):
-    """Puts an upstream header into `directory`. Returns None if the registry cannot be reached."""
-    directory.mkdir(parents=True, exist_ok=True)
-    fetched = directory / name
-    if not fetched.exists():
-        cargo_home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
-        # `cargo info` downloads and unpacks this one package; a dependency would bring its whole tree along
-        run = subprocess.run([cargo, "info", f"{PACKAGE}@{VERSION}"], cwd=directory, capture_output=True, text=True)
-        found = sorted(cargo_home.glob(f"registry/src/*/{PACKAGE}-{VERSION}/include/{name}"))
-        if not found:
-            print(f"skipped: cargo could not get {PACKAGE} {VERSION} from the registry:\n{run.stderr}")
-            return None
-        fetched.write_bytes(found[0].read_bytes())
-    digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
-    if digest != sha256:
-        sys.exit(f"{fetched} has sha256 {digest}, expected {sha256}")
-    return fetched
+def fetch_upstream(cargo, directory):
+    """Puts upstream's headers into `directory`. Ends the program if that fails, as skipped if there is no registry."""
+    status = subprocess.run([sys.executable, str(FETCH), "upstream", str(directory)],
+                            env={**os.environ, "CARGO": cargo}).returncode
+    if status != 0:
+        sys.exit(status)
 
 
 def missing_names(ours, upstream):
@@ -207,10 +192,8 @@ def main():
     parser.add_argument("--cargo", default="cargo")
     options = parser.parse_args()
 
-    fetched = fetch_upstream(options.cargo, options.upstream.resolve())
-    if not fetched:
-        return SKIPPED
-    upstream = Header(fetched)
+    fetch_upstream(options.cargo, options.upstream)
+    upstream = Header(options.upstream.resolve() / "wasm.h")
     if len(upstream.functions) != FUNCTION_COUNT:
         sys.exit(f"{len(upstream.functions)} functions read from the upstream header, expected {FUNCTION_COUNT}")
 
@@ -219,7 +202,7 @@ def main():
     def judge_directory(directory):
         return judge(directory, upstream, options.library.resolve(), helpers)
 
-    problems = [f"upstream's own header: {finding}" for finding in judge_directory(fetched.parent)]
+    problems = [f"upstream's own header: {finding}" for finding in judge_directory(upstream.include_directory)]
     problems += judge_directory(options.include)
     if not problems:
         text = (options.include / "wasm.h").read_text()

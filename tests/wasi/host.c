@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   bool same = size == expected_size && memcmp(output, expected, size) == 0;
   if (!same) printf("the output differs from %s:\n%.*s", argv[2], (int)size, output);
   if (status != EXIT_STATUS) printf("the exit status is %d, not %d\n", (int)status, EXIT_STATUS);
-  if (rmdir(directory) != 0) printf("something is left in %s\n", directory);
+  bool empty = rmdir(directory) == 0;
+  if (!empty) printf("something is left in %s\n", directory);
 
   wasm_instance_delete(instance);
   wasm_module_delete(module);
@@ -43,5 +44,5 @@ int main(int argc, char** argv) {
   wasm_store_delete(store);
   wasm_engine_delete(engine);
   free(expected);
-  return !same || status != EXIT_STATUS;
+  return !same || status != EXIT_STATUS || !empty;
 }

@@ -20,32 +20,14 @@ import sys
 
 SOURCES = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(SOURCES.parent / "header"))
+sys.path[:0] = [str(SOURCES.parent / "header"), str(SOURCES.parent / "package")]
 from c_header import Header  # noqa: E402
+from steps import SKIPPED, expect, fresh, run  # noqa: E402
 
-SKIPPED = 77
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 STANDARDS = {"gcc": ("CC", "c", ["c99", "c11", "c17"]),
              "g++": ("CXX", "c++", ["c++11", "c++14", "c++17", "c++20", "c++23"])}
 FETCH = SOURCES.parent.parent / "scripts/fetch"
-
-
-def run(*command, **options):
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    if done.returncode != 0:
-        sys.exit(f"exit status {done.returncode} from {' '.join(map(str, command))}\n{done.stdout}")
-    return done.stdout
-
-
-def expect(what, found, expected):
-    if found != expected:
-        sys.exit(f"{what}: found {found!r}, expected {expected!r}")
-
-
-def fresh(directory):
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    return directory
 
 
 def dynamic(file, tag):
