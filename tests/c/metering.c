@@ -227,14 +227,35 @@ TEST(serialized_modules_stay_as_they_were_compiled) {
   CHECK_INT(points_of(&made), 8);
   wasm_module_delete(again);
   wasm_byte_vec_delete(&bytes);
-  // One that is not metered does not run by mistake.
-  wasm_module_serialize(plain.module, &bytes);
-  CHECK_FAILS(!wasm_module_deserialize(made.store, &bytes));
-  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
-  CHECK_CONTAINS(wasmrt_last_error_message(), "metering");
-  wasm_byte_vec_delete(&bytes);
+  // One that is not metered does not run by mistake, nor the other way round.
+  wasm_store_t* stores[] = {made.store, plain.store};
+  const wasm_module_t* modules[] = {plain.module, made.module};
+  for (int i = 0; i < 2; i++) {
+    wasm_module_serialize(modules[i], &bytes);
+    CHECK_FAILS(!wasm_module_deserialize(stores[i], &bytes));
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "metering");
+    wasm_byte_vec_delete(&bytes);
+  }
   fixture_delete(&plain);
   metered_delete(&made);
+}
+
+TEST(what_a_guest_exports_does_not_make_it_metered) {
+  wasm_engine_t* engine = engine_with(10, same_for_all, &one);
+  wasm_store_t* store = wasm_store_new(engine);
+  fixture_t plain = fixture_from_wat(
+      "(module (global (export \"wasmrt_points\") (mut i64) (i64.const 9))"
+      "  (global (export \"wasmrt_points_exhausted\") (mut i32) (i32.const 0))"
+      "  (func (export \"f\") (loop (br 0))))");
+  wasm_byte_vec_t bytes;
+  wasm_module_serialize(plain.module, &bytes);
+  CHECK_FAILS(!wasm_module_deserialize(store, &bytes));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
+  wasm_byte_vec_delete(&bytes);
+  fixture_delete(&plain);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
 }
 
 TEST(modules_are_refused_as_without_metering) {

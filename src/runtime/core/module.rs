@@ -3,14 +3,14 @@
 use super::cache::Copy;
 use super::engine::Engine;
 use super::engine_traits;
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::file::{self, Mapped};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::options::{Options, Proposal};
 use crate::runtime::binary::artifact::{self, Contents, Maker};
 use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
-use crate::runtime::binary::{metering, preamble};
+use crate::runtime::binary::preamble;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,13 +164,7 @@ impl Module {
     }
 
     fn loaded(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, outline: &[u8]) -> Result<Arc<Module>> {
-        let declarations = Declarations::parse(outline)?;
-        if engine.metering.is_some() && declarations.export_named(metering::POINTS.as_bytes()).is_none() {
-            let message =
-                "the module was compiled without metering, which this engine is configured with; compile it anew";
-            return Err(Error::new(ErrorKind::Artifact, message));
-        }
-        Ok(Module::new(engine, inner, declarations))
+        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
     }
 
     /// Compiles a module from a file.
@@ -206,8 +200,10 @@ fn in_file(mut error: Error, path: &Path) -> Error {
     error
 }
 
-fn maker(engine: &Engine) -> Maker<'static> {
-    Maker { backend: engine.backend.name(), settings: engine.inner.settings() }
+/// What a module of the engine says of where it comes from: it is not loaded where others are made.
+pub(super) fn maker(engine: &Engine) -> Maker<'static> {
+    let metering = if engine.metering.is_some() { ", metering" } else { "" };
+    Maker { backend: engine.backend.name(), settings: engine.inner.settings() + metering }
 }
 
 impl Drop for Module {
