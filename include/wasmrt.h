@@ -271,7 +271,8 @@ WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool 
 //
 // Modules are changed for it, and take more time to compile and to run. Each has two more exports,
 // mutable globals of the instance: `wasmrt_points`, an i64, has the points that are left, and may
-// be set. Instructions are paid for before they run, all up to the next branch, call, or end of a
+// be set. Guests reach them only if the host passes them on: `wasmrt_linker_define_instance` does
+// not define them. Instructions are paid for before they run, all up to the next branch, call, or end of a
 // block together. If there are not enough points, `wasmrt_points_exhausted`, an i32, becomes 1,
 // and the guest traps with `WASMRT_TRAP_UNREACHABLE`. Offsets of frames and in debug information
 // are those of the changed module.
@@ -1114,8 +1115,8 @@ bool wasmrt_linker_define_func_with_caller(wasmrt_linker_t *linker,
                                            void *env,
                                            void (*finalizer)(void *arg1));
 
-// Defines all exports of an instance, each by its own name, in the module `module`. Does not take
-// the instance.
+// Defines all exports of an instance, each by its own name, in the module `module`; with metering,
+// not the two that it adds. Does not take the instance.
 //
 // Fails if one of the names is defined in this linker already and shadowing is not allowed, or if
 // the instance belongs to another store.

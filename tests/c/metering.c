@@ -282,6 +282,54 @@ TEST(modules_are_refused_as_without_metering) {
   wasm_engine_delete(engine);
 }
 
+TEST(another_guest_does_not_get_at_the_points) {
+  metered_t made = metered(10, same_for_all, &one, "(module (func (export \"f\")))");
+  wasmrt_linker_t* linker = wasmrt_linker_new(made.store);
+  CHECK(wasmrt_linker_define_instance(linker, "first", 5, made.instance));
+  static const char* const imports[] = {
+      "(func (import \"first\" \"f\"))",
+      "(global (import \"first\" \"wasmrt_points\") (mut i64))"
+      "(func $more (global.set 0 (i64.const 1000))) (start $more)",
+      "(global (import \"first\" \"wasmrt_points_exhausted\") (mut i32))"};
+  for (int i = 0; i < 3; i++) {
+    char wat[200];
+    snprintf(wat, sizeof wat, "(module %s)", imports[i]);
+    wasm_module_t* module = module_from_wat(made.store, wat);
+    wasm_trap_t* trap = NULL;
+    wasm_instance_t* instance = wasmrt_linker_instantiate(linker, module, &trap);
+    CHECK_INT(instance != NULL, i == 0);
+    CHECK_INT(trap == NULL, i == 0);
+    if (trap) {
+      wasm_message_t message;
+      wasm_trap_message(trap, &message);
+      CHECK_CONTAINS(message.data, "not defined");
+      wasm_byte_vec_delete(&message);
+    }
+    wasm_trap_delete(trap);
+    wasm_instance_delete(instance);
+    wasm_module_delete(module);
+  }
+  CHECK_INT(points_of(&made), 10);
+  // The host has them, and may pass them on.
+  wasm_extern_t* points = wasmrt_instance_export(made.instance, "wasmrt_points", 13);
+  CHECK(wasmrt_linker_define(linker, "first", 5, "wasmrt_points", 13, points));
+  wasm_extern_delete(points);
+  wasmrt_linker_delete(linker);
+  metered_delete(&made);
+}
+
+TEST(without_metering_these_are_names_like_others) {
+  fixture_t plain = fixture_from_wat(
+      "(module (global (export \"wasmrt_points\") (mut i64) (i64.const 9)))");
+  wasmrt_linker_t* linker = wasmrt_linker_new(plain.store);
+  CHECK(wasmrt_linker_define_instance(linker, "first", 5, plain.instance));
+  wasm_extern_t* points = wasmrt_linker_get(linker, "first", 5, "wasmrt_points", 13);
+  CHECK(points);
+  wasm_extern_delete(points);
+  wasmrt_linker_delete(linker);
+  fixture_delete(&plain);
+}
+
 TEST(the_environment_is_finalized_once) {
   finalized = 0;
   CHECK_FAILS(!wasmrt_config_set_metering(NULL, 1, same_for_all, &one, count_finalized));

@@ -23,8 +23,13 @@ unsafe impl Send for Metering {}
 unsafe impl Sync for Metering {}
 
 /// The exports that a metered module has more: how many points are left, and whether they did not suffice.
-pub const POINTS: &str = "wasmrt_points";
-pub const EXHAUSTED: &str = "wasmrt_points_exhausted";
+const POINTS: &str = "wasmrt_points";
+const EXHAUSTED: &str = "wasmrt_points_exhausted";
+
+/// Whether metering adds an export of this name.
+pub fn adds(name: &str) -> bool {
+    name == POINTS || name == EXHAUSTED
+}
 
 const GLOBALS: u8 = 6;
 const EXPORTS: u8 = 7;
