@@ -14,6 +14,7 @@
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
 use crate::runtime::binary::declarations::import_kind;
+use crate::runtime::binary::sections::{CODE, FUNCTIONS, TYPES, write_leb128, write_signed};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use wasmparser::{
@@ -183,7 +184,7 @@ impl Bulk {
             Bulk::ArrayInitElem(ty, elements) => (GC, 19, &[ty, elements]),
         };
         out.extend([prefix, code]);
-        indices.iter().for_each(|index| leb(out, *index as usize));
+        indices.iter().for_each(|index| write_leb128(out, *index as usize));
     }
 }
 
@@ -195,10 +196,10 @@ fn encode_wait(code: u8, memory: u32, align: u8, offset: u64, out: &mut Vec<u8>)
         0 => out.extend([ATOMIC, code, align]),
         _ => {
             out.extend([ATOMIC, code, align | MEMORY_FOLLOWS]);
-            leb(out, memory as usize);
+            write_leb128(out, memory as usize);
         }
     }
-    leb(out, offset as usize);
+    write_leb128(out, offset as usize);
 }
 
 const I32: u8 = 0x7f;
@@ -382,7 +383,7 @@ impl Signature {
 
 fn array(ty: u32, nullable: bool) -> Vec<u8> {
     let mut out = vec![if nullable { NULLABLE } else { NOT_NULL }];
-    signed_leb(&mut out, ty.into());
+    write_signed(&mut out, ty.into());
     out
 }
 
@@ -421,7 +422,7 @@ fn reference_type(ty: RefType) -> Vec<u8> {
             AbstractHeapType::NoExn => 0x74,
             _ => return Vec::new(),
         }),
-        HeapType::Concrete(UnpackedIndex::Module(index)) => signed_leb(&mut out, index.into()),
+        HeapType::Concrete(UnpackedIndex::Module(index)) => write_signed(&mut out, index.into()),
         _ => return Vec::new(),
     }
     out
@@ -460,7 +461,7 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
                 functions.iter().for_each(|(_, signature)| signature.encode(out));
             }),
             FUNCTIONS => rewriter.section(FUNCTIONS, contents.clone(), functions.len(), |out| {
-                (0..functions.len()).for_each(|position| leb(out, module.types + position));
+                (0..functions.len()).for_each(|position| write_leb128(out, module.types + position));
             }),
             CODE => rewriter.code(contents.clone(), &module, &added, &functions),
             // Starts at `end`, so that the section's header, which lies before its contents, is copied as well.
@@ -471,10 +472,6 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
     let places = Places { functions: Some(module.functions as u32), shifts: rewriter.shifts };
     Ok(Some(Metered { wasm: rewriter.out, places }))
 }
-
-const TYPES: u8 = 1;
-const FUNCTIONS: u8 = 3;
-const CODE: u8 = 10;
 
 struct Rewriter<'a> {
     wasm: &'a [u8],
@@ -562,7 +559,7 @@ impl Rewriter<'_> {
     fn call(&mut self, function: usize, length: usize) {
         let start = self.out.len();
         self.out.push(0x10);
-        leb(&mut self.out, function);
+        write_leb128(&mut self.out, function);
         // The encoding of a number may be padded, up to the length of the largest number.
         while self.out.len() - start < length.min(1 + PADDED) {
             if let Some(last) = self.out.last_mut() {
@@ -616,9 +613,9 @@ fn spend(local: u8, ty: u8, out: &mut Vec<u8>) {
         if ty == I64 { (I64_CONST, I64_LT_U, I64_SUB) } else { (I32_CONST, I32_LT_U, I32_SUB) };
     out.extend([BLOCK, VOID, LOOP, VOID]);
     out.extend([LOCAL_GET, local, constant]);
-    signed_leb(out, ROUND * PER_UNIT);
+    write_signed(out, ROUND * PER_UNIT);
     out.extend([less, BR_IF, 1, LOCAL_GET, local, constant]);
-    signed_leb(out, ROUND * PER_UNIT);
+    write_signed(out, ROUND * PER_UNIT);
     out.extend([minus, LOCAL_SET, local, BR, 0, END, END]);
 }
 
@@ -635,7 +632,7 @@ fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
     const TIMED_OUT: u8 = 2;
     let slice = |out: &mut Vec<u8>| {
         out.push(I64_CONST);
-        signed_leb(out, SLICE);
+        write_signed(out, SLICE);
     };
     // The two locals.
     out.extend([1, 2, I32]);
@@ -658,22 +655,6 @@ fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
         LOCAL_GET, ANSWER, LOCAL_GET, ANSWER, I32_CONST, NOT_EQUAL, I32_EQ, LOCAL_GET, WAITED, I32_AND, I32_SUB,
     ]);
     out.push(END);
-}
-
-fn leb(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn signed_leb(out: &mut Vec<u8>, mut number: i64) {
-    while !(-0x40..0x40).contains(&number) {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8 & 0x7f);
 }
 
 /// The longest encoding of a 32-bit number.

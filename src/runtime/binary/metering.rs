@@ -1,12 +1,13 @@
 //! Metering by rewriting: each instance gets a number of points, which its instructions use up. Each stretch of code
 //! that runs as a whole is paid for before it runs.
 
-use super::declarations::{import_kind, write_leb128};
+use super::declarations::import_kind;
+use super::sections::{self, CODE, EXPORTS, Entries, GLOBALS, write_leb128, write_signed, write_sized};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::ExternKind;
 use std::ffi::c_void;
-use wasmparser::{BinaryReader, FromReader, FunctionBody, Operator, Parser, Payload, SectionLimited};
+use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload};
 
 pub type CostCallback = unsafe extern "C" fn(env: *mut c_void, opcode: u32) -> u64;
 
@@ -30,13 +31,6 @@ const EXHAUSTED: &str = "wasmrt_points_exhausted";
 pub fn adds(name: &str) -> bool {
     name == POINTS || name == EXHAUSTED
 }
-
-const GLOBALS: u8 = 6;
-const EXPORTS: u8 = 7;
-const CODE: u8 = 10;
-
-/// The order of the sections in a module, by id.
-const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, 8, 9, 12, CODE, 11];
 
 impl Metering {
     /// Returns a module that counts points, made of a valid one.
@@ -67,28 +61,20 @@ impl Metering {
             }
         }
         let first = imported + globals.count;
-        let mut code = Vec::new();
-        write_leb128(&mut code, bodies.len());
-        for body in &bodies {
-            let body = self.body(body, wasm, first)?;
-            write_leb128(&mut code, body.len());
-            code.extend_from_slice(&body);
-        }
-        let added = [(GLOBALS, globals.with(&self.globals())), (EXPORTS, exports.with(&exported(first))), (CODE, code)];
-        let mut added = added.into_iter().filter(|(id, _)| *id != CODE || !bodies.is_empty()).peekable();
-        let mut out = wasm[..8].to_vec();
-        let place = |id: u8| ORDER.iter().position(|other| *other == id);
-        for (id, range) in sections {
-            // Each in its place, also if the original has no such section.
-            while let Some((new, section)) = added.next_if(|(new, _)| place(id) >= place(*new)) {
-                write_section(&mut out, new, &section);
+        let replaced = if bodies.is_empty() { &[GLOBALS, EXPORTS][..] } else { &[GLOBALS, EXPORTS, CODE] };
+        sections::replace(wasm, sections, replaced, |id, out| {
+            match id {
+                GLOBALS => globals.write(out, &self.globals()),
+                EXPORTS => exports.write(out, &exported(first)),
+                _ => {
+                    write_leb128(out, bodies.len());
+                    for body in &bodies {
+                        write_sized(out, |out| self.body(body, wasm, first, out))?;
+                    }
+                }
             }
-            if !matches!(id, GLOBALS | EXPORTS) && (id != CODE || bodies.is_empty()) {
-                write_section(&mut out, id, &wasm[range]);
-            }
-        }
-        added.for_each(|(new, section)| write_section(&mut out, new, &section));
-        Ok(out)
+            Ok(())
+        })
     }
 
     fn globals(&self) -> [Vec<u8>; 2] {
@@ -98,10 +84,10 @@ impl Metering {
         [points, vec![0x7f, 1, 0x41, 0, 0x0b]] // mutable i32, i32.const 0
     }
 
-    /// Returns a function's body with payments in it. `points` is the index of the first added global.
-    fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize) -> wasmparser::Result<Vec<u8>> {
+    /// Writes a function's body with payments in it. `points` is the index of the first added global.
+    fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize, out: &mut Vec<u8>) -> wasmparser::Result<()> {
         let mut reader = body.get_operators_reader()?;
-        let (mut out, mut copied, mut due) = (Vec::new(), body.range().start, 0u64);
+        let (mut copied, mut due) = (body.range().start, 0u64);
         while !reader.eof() {
             let at = reader.original_position();
             let operator = reader.read()?;
@@ -115,12 +101,12 @@ impl Metering {
             due = due.saturating_add(cost);
             if due > 0 && ends_stretch(&operator) {
                 out.extend_from_slice(&wasm[copied..at]);
-                write_payment(&mut out, due, points);
+                write_payment(out, due, points);
                 (copied, due) = (at, 0);
             }
         }
         out.extend_from_slice(&wasm[copied..body.range().end]);
-        Ok(out)
+        Ok(())
     }
 }
 
@@ -191,46 +177,6 @@ fn exported(points: usize) -> [Vec<u8>; 2] {
         write_leb128(&mut export, index);
         export
     })
-}
-
-/// A section that is a list.
-#[derive(Default)]
-struct Entries<'a> {
-    count: usize,
-    bytes: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    fn of<T: FromReader<'a>>(section: &SectionLimited<'a, T>, wasm: &'a [u8]) -> Entries<'a> {
-        Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
-    }
-
-    /// Returns the section with more entries.
-    fn with(&self, more: &[Vec<u8>]) -> Vec<u8> {
-        let mut section = Vec::new();
-        write_leb128(&mut section, self.count + more.len());
-        section.extend_from_slice(self.bytes);
-        more.iter().for_each(|entry| section.extend_from_slice(entry));
-        section
-    }
-}
-
-fn write_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
-    out.push(id);
-    write_leb128(out, body.len());
-    out.extend_from_slice(body);
-}
-
-/// Writes a signed number in LEB128.
-fn write_signed(out: &mut Vec<u8>, mut value: i64) {
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if (value == 0 && low & 0x40 == 0) || (value == -1 && low & 0x40 != 0) {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
 }
 
 #[cfg(test)]
@@ -304,15 +250,6 @@ mod tests {
             wasmparser::Validator::new().validate_all(&wasm).unwrap_or_else(|error| panic!("{text}: {error}"));
             let text = wasm.windows(POINTS.len()).filter(|window| *window == POINTS.as_bytes()).count();
             assert_eq!(text, 2); // one is the beginning of the other
-        }
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are_read() {
-        for value in [0, 1, 63, 64, -1, -64, -65, 8191, 8192, i64::MAX, i64::MIN] {
-            let mut bytes = Vec::new();
-            write_signed(&mut bytes, value);
-            assert_eq!(BinaryReader::new(&bytes, 0).read_var_i64().unwrap(), value);
         }
     }
 }
