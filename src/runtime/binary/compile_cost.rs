@@ -5,6 +5,7 @@
 //! argument and result of a call. A few bytes can ask for thousands of those. This module counts them without making
 //! any. The unit is the cost of a plain instruction: on today's machines some two microseconds and 250 bytes.
 
+use super::metering::{PAYMENT_INSTRUCTIONS, ends_stretch};
 use wasmparser::{
     BlockType, Catch, CompositeInnerType, ConstExpr, FunctionBody, Operator, StorageType, SubType, TypeRef, ValType,
 };
@@ -70,6 +71,8 @@ pub struct Found {
     pub cost: Cost,
     /// The deepest nesting of blocks.
     pub nesting: u64,
+    /// The most payments that metering adds. Their cost is counted.
+    pub payments: u64,
 }
 
 /// A type, reduced to what the cost depends on.
@@ -93,6 +96,8 @@ impl Shape {
 /// Counts what functions cost. The sections before the code must be passed to it first, in their order.
 #[derive(Default)]
 pub struct Meter {
+    /// Whether the module will be metered.
+    metered: bool,
     types: Vec<Shape>,
     /// The types of the functions, imported ones first, and (in `tags`) of the tags.
     functions: Vec<u32>,
@@ -186,6 +191,8 @@ fn conversion_cost(values: u64) -> u64 {
 const COST_PER_CARRIED_VALUE: u64 = 2;
 /// A local that changes where control flow meets, in addition to one unit for each branch to that place.
 const COST_PER_JOINED_LOCAL: u64 = 4;
+/// What a compiler makes of an `if`: two ways, and where they meet.
+const BLOCKS_PER_IF: u64 = 3;
 /// An exception handler that a call may go to.
 const COST_PER_HANDLER: u64 = 2;
 /// A factor for functions that have more joins, or more handlers around calls, than bytes of code: the time to
@@ -195,6 +202,10 @@ const CROWDING_FACTOR: u64 = 4;
 const MAX_LOCALS: usize = 50_000;
 
 impl Meter {
+    pub fn new(metered: bool) -> Meter {
+        Meter { metered, ..Meter::default() }
+    }
+
     pub fn add_type(&mut self, ty: &SubType) {
         let field = |ty: &StorageType| if matches!(ty, StorageType::Val(ValType::Ref(_))) { 16 } else { 3 };
         self.types.push(match &ty.composite_type.inner {
@@ -352,6 +363,11 @@ impl Meter {
             pass.height = pass.height.saturating_add_signed(i64::from(STACK_CHANGE[usize::from(opcode)]));
             pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
             let blocks = pass.blocks;
+            if self.metered && ends_stretch(&operator) {
+                pass.found.payments += 1;
+                pass.add(Part::Instructions, PAYMENT_INSTRUCTIONS);
+                pass.blocks += BLOCKS_PER_IF;
+            }
             self.step(&mut pass, at, &operator, locals);
             pass.waiting = pass.waiting.saturating_add((pass.blocks - blocks).saturating_mul(pass.height));
         }
@@ -608,7 +624,7 @@ impl Meter {
 
     fn open(&mut self, pass: &mut Pass, begin: usize, kind: Kind, shape: Shape) {
         let Shape { params, results, .. } = shape;
-        pass.blocks += if kind == Kind::If { 3 } else { 1 };
+        pass.blocks += if kind == Kind::If { BLOCKS_PER_IF } else { 1 };
         let values = shape.values();
         if values > 0 {
             // The compiler looks at values on the operand stack again in each nested block.

@@ -38,10 +38,10 @@ impl Metering {
         self.rewrite(wasm).map_err(|error| {
             let message = format!("cannot be metered: {} at offset {:#x}", error.message(), error.offset());
             Error::new(ErrorKind::Compile, message)
-        })
+        })?
     }
 
-    fn rewrite(&self, wasm: &[u8]) -> wasmparser::Result<Vec<u8>> {
+    fn rewrite(&self, wasm: &[u8]) -> wasmparser::Result<Result<Vec<u8>>> {
         let (mut sections, mut bodies) = (Vec::new(), Vec::new());
         let (mut globals, mut exports) = (Entries::default(), Entries::default());
         let mut imported = 0;
@@ -55,14 +55,22 @@ impl Metering {
                     }
                 }
                 Payload::GlobalSection(section) => globals = Entries::of(&section, wasm),
-                Payload::ExportSection(section) => exports = Entries::of(&section, wasm),
+                Payload::ExportSection(section) => {
+                    exports = Entries::of(&section, wasm);
+                    for export in section {
+                        let name = export?.name;
+                        if adds(name) {
+                            return Ok(Err(taken(name)));
+                        }
+                    }
+                }
                 Payload::CodeSectionEntry(body) => bodies.push(body),
                 _ => {}
             }
         }
         let first = imported + globals.count;
         let replaced = if bodies.is_empty() { &[GLOBALS, EXPORTS][..] } else { &[GLOBALS, EXPORTS, CODE] };
-        sections::replace(wasm, sections, replaced, |id, out| {
+        let metered = sections::replace(wasm, sections, replaced, |id, out| {
             match id {
                 GLOBALS => globals.write(out, &self.globals()),
                 EXPORTS => exports.write(out, &exported(first)),
@@ -74,7 +82,8 @@ impl Metering {
                 }
             }
             Ok(())
-        })
+        });
+        metered.map(Ok)
     }
 
     fn globals(&self) -> [Vec<u8>; 2] {
@@ -110,8 +119,14 @@ impl Metering {
     }
 }
 
+fn taken(name: &str) -> Error {
+    let message =
+        format!("the module exports \"{name}\", but that name is needed for metering; give the export another name");
+    Error::new(ErrorKind::Compile, message)
+}
+
 /// Whether what follows an instruction may run without it, or not run after it.
-fn ends_stretch(operator: &Operator) -> bool {
+pub(super) fn ends_stretch(operator: &Operator) -> bool {
     use Operator::*;
     matches!(
         operator,
@@ -144,6 +159,10 @@ fn ends_stretch(operator: &Operator) -> bool {
             | Rethrow { .. }
     )
 }
+
+/// The least that a payment consists of.
+pub(super) const PAYMENT_BYTES: u64 = 20;
+pub(super) const PAYMENT_INSTRUCTIONS: u64 = 12;
 
 /// Writes code that takes `due` points, or traps if there are not so many.
 fn write_payment(out: &mut Vec<u8>, due: u64, points: usize) {

@@ -32,9 +32,9 @@ impl Module {
             let Some(metering) = &engine.metering else {
                 return Module::compile_transformed(engine, wasm);
             };
-            // What is wrong with a module is said of the original.
-            Module::validate_transformed(engine, wasm)?;
-            Module::compile_transformed(engine, &metering.apply(wasm)?)
+            // What is wrong with a module is said of the original, and what metering adds does not make it right.
+            check(engine, wasm)?;
+            Module::compile_transformed(engine, &metering.apply(wasm)?).map_err(of_metered)
         })
     }
 
@@ -63,7 +63,10 @@ impl Module {
     }
 
     fn compile_bounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
+        // Metered modules were checked before they became that.
+        if engine.metering.is_none() {
+            engine.module_limits.check(wasm, engine.inner.compiles())?;
+        }
         Module::compile_unbounded(engine, wasm)
     }
 
@@ -114,14 +117,13 @@ impl Module {
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        with_transformed(engine, wasm, |wasm| Module::validate_transformed(engine, wasm))
-    }
-
-    fn validate_transformed(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        preamble::check(wasm)?;
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
-        engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
-        Declarations::parse(wasm).map(drop)
+        with_transformed(engine, wasm, |wasm| {
+            check(engine, wasm)?;
+            Declarations::parse(wasm)?;
+            let Some(metering) = &engine.metering else { return Ok(()) };
+            let wasm = metering.apply(wasm)?;
+            engine.inner.validate(&wasm).map_err(|error| of_metered(located(&wasm, error)))
+        })
     }
 
     /// Returns two pieces, which one after the other are what [`Module::deserialize`] reads.
@@ -193,6 +195,18 @@ fn with_transformed<T>(engine: &Engine, wasm: &[u8], body: impl FnOnce(&[u8]) ->
         }
         error
     })
+}
+
+/// Checks that a module is within the engine's limits and valid.
+fn check(engine: &Engine, wasm: &[u8]) -> Result<()> {
+    preamble::check(wasm)?;
+    engine.module_limits.check(wasm, engine.inner.compiles())?;
+    engine.inner.validate(wasm).map_err(|error| located(wasm, error))
+}
+
+fn of_metered(mut error: Error) -> Error {
+    error.message.insert_str(0, "after the module was changed for metering: ");
+    error
 }
 
 fn in_file(mut error: Error, path: &Path) -> Error {
