@@ -97,9 +97,16 @@ impl Metering {
     fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize, out: &mut Vec<u8>) -> wasmparser::Result<()> {
         let mut reader = body.get_operators_reader()?;
         let (mut copied, mut due) = (body.range().start, 0u64);
+        // In code that cannot run, the number of open blocks in it. That code has no cost: one byte of it would be paid for with
+        // many.
+        let mut dead = None;
         while !reader.eof() {
             let at = reader.original_position();
             let operator = reader.read()?;
+            if let Some(open) = dead {
+                dead = after_dead(&operator, open);
+                continue;
+            }
             let mut bytes = BinaryReader::new(&wasm[at..], at);
             let opcode = match bytes.read_u8()? {
                 prefix @ 0xfb..=0xfe => u32::from(prefix) << 16 | bytes.read_var_u32()?,
@@ -113,6 +120,7 @@ impl Metering {
                 write_payment(out, due, points);
                 (copied, due) = (at, 0);
             }
+            dead = leaves(&operator).then_some(0);
         }
         out.extend_from_slice(&wasm[copied..body.range().end]);
         Ok(())
@@ -158,6 +166,36 @@ pub(super) fn ends_stretch(operator: &Operator) -> bool {
             | Delegate { .. }
             | Rethrow { .. }
     )
+}
+
+/// Whether nothing runs after an instruction, up to the end of its block.
+fn leaves(operator: &Operator) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        Br { .. }
+            | BrTable { .. }
+            | Return
+            | Unreachable
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+            | ReturnCallRef { .. }
+            | Throw { .. }
+            | ThrowRef
+            | Rethrow { .. }
+    )
+}
+
+/// Returns how many blocks are open in code that cannot run after one of its instructions, before which there are `open`, or
+/// `None` if what follows may run.
+fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
+    use Operator::*;
+    match operator {
+        Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Try { .. } => Some(open + 1),
+        End | Delegate { .. } => open.checked_sub(1),
+        Else | Catch { .. } | CatchAll if open == 0 => None,
+        _ => Some(open),
+    }
 }
 
 /// The least that a payment consists of.
@@ -251,6 +289,61 @@ mod tests {
         );
         let prefixed = "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))";
         assert_eq!(payments(&metered(prefixed, some)), [2001]);
+    }
+
+    #[test]
+    fn what_cannot_run_is_not_paid_for() {
+        for (code, due) in [
+            ("unreachable nop nop block nop end loop end return", &[1][..]),
+            ("block br 0 nop end nop", &[2, 2]),
+            ("block i32.const 0 br_table 0 0 nop end nop", &[3, 2]),
+            ("return nop", &[1]),
+            ("return_call 0 nop", &[1]),
+            ("i32.const 0 return_call_indirect (type 0) nop", &[2]),
+            ("ref.func 0 return_call_ref 0 nop", &[2]),
+            ("throw 0 nop", &[1]),
+            ("unreachable throw_ref nop", &[1]),
+            // An `end` that only jumps reach costs nothing, an `else` neither.
+            ("i32.const 0 if return nop else nop end nop", &[2, 1, 2, 2]),
+            ("i32.const 0 if nop else return nop end nop", &[2, 2, 1, 2]),
+            ("i32.const 0 if unreachable i32.const 0 if nop else nop end nop else nop end nop", &[2, 1, 2, 2]),
+            ("block br 0 block block return end nop end nop end nop", &[2, 2]),
+            ("block block br 1 end nop end nop", &[3, 2, 2]),
+            ("block br 0 block try_table (catch_all 0) nop end nop end nop end nop", &[2, 2]),
+        ] {
+            let text =
+                format!("(module (type (func)) (table 1 funcref) (tag) (elem declare func 0) (func) (func {code}))");
+            let paid = payments(&metered(&text, one_for_each));
+            assert_eq!(paid[1..], *due, "{code}");
+        }
+        // The older exception handling, in binary: `try`, `unreachable`, `nop`, `catch_all`, `nop`, `rethrow 0`, `nop`, `end`;
+        // and `try`, `unreachable`, `nop`, `delegate 0`, `nop`.
+        let wasm = wat::parse_str("(module (func nop nop nop nop nop nop nop nop nop nop))").unwrap();
+        for (code, due) in [
+            ([0x06, 0x40, 0, 1, 0x19, 1, 9, 0, 1, 0x0b], &[1, 1, 2, 1][..]),
+            ([0x06, 0x40, 0, 1, 0x18, 0, 1, 1, 1, 1], &[1, 1, 5]),
+        ] {
+            let mut wasm = wasm.clone();
+            let at = wasm.windows(10).position(|bytes| bytes == [1; 10]).unwrap();
+            wasm[at..at + 10].copy_from_slice(&code);
+            let metering = Metering { points: 1, cost: one_for_each, env: HostData::NONE };
+            assert_eq!(payments(&metering.apply(&wasm).unwrap()), due);
+        }
+    }
+
+    #[test]
+    fn metered_modules_are_not_many_times_as_large() {
+        for (code, most) in [
+            ("unreachable".to_string() + &" return".repeat(10_000), 1),
+            ("br 0".to_string() + &" block end".repeat(10_000), 1),
+            ("block return end ".repeat(10_000), 7),
+            ("loop end ".repeat(10_000), 15),
+            ("block br 0 end ".repeat(10_000), 6),
+        ] {
+            let text = format!("(module (func {code}))");
+            let (before, after) = (wat::parse_str(&text).unwrap().len(), metered(&text, one_for_each).len());
+            assert!(after < most * before + 200, "{after} of {before}: {}", &code[..20]);
+        }
     }
 
     #[test]
