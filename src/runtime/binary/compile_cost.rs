@@ -171,10 +171,12 @@ const COST_PER_LONG_INSTRUCTION: u64 = 40;
 const COST_PER_ENGINE_CALL: u64 = 10;
 /// An element that is written where an array is made, in addition to the cost of a field.
 const COST_PER_ARRAY_ELEMENT: u64 = 30;
-/// An instruction that reads a segment. Where fuel is counted, each is rewritten as a function of its own.
-const COST_PER_SEGMENT_READ: u64 = 80;
+/// An instruction that reads a segment, or waits. Where fuel is counted, or a guest that waits may be interrupted, each is
+/// rewritten as a function of its own.
+const COST_PER_OWN_FUNCTION: u64 = 80;
 /// The signature of such a function, and of one that moves bytes or elements.
 const BULK_SIGNATURE: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
+const WAIT_SIGNATURE: Shape = Shape { results: 1, ..BULK_SIGNATURE };
 /// A value that is passed to a call or returned from it.
 const COST_PER_ARGUMENT: u64 = 3;
 /// A function; its entry from the host; and an element or a global whose value is not known before instantiation.
@@ -545,12 +547,16 @@ impl Meter {
                 pass.long(COST_PER_LONG_INSTRUCTION)
             }
             TableGet { .. } | TableSet { .. } => pass.long(COST_PER_LONG_INSTRUCTION),
-            // Where fuel is counted, these become calls of functions; for instructions on segments there is one
+            // These may become calls of functions; for instructions on segments, and for those that wait, there is one
             // function for each.
             MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, BULK_SIGNATURE),
             MemoryInit { .. } => {
-                pass.add(Part::Instructions, COST_PER_SEGMENT_READ);
+                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
+            }
+            MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } => {
+                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
+                self.call(pass, WAIT_SIGNATURE);
             }
             MemoryGrow { .. } => pass.long(COST_PER_ENGINE_CALL),
             DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, COST_PER_ENGINE_CALL / 2),
@@ -559,11 +565,11 @@ impl Meter {
                 self.call(pass, BULK_SIGNATURE);
             }
             TableInit { .. } => {
-                pass.long(COST_PER_ENGINE_CALL + COST_PER_SEGMENT_READ);
+                pass.long(COST_PER_ENGINE_CALL + COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayNewData { .. } | ArrayNewElem { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => {
-                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_SEGMENT_READ);
+                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayCopy { .. } | ArrayFill { .. } => {
@@ -775,6 +781,14 @@ mod tests {
         let waiting =
             |count: usize| part(&format!("{} {}", "call $two ".repeat(count), "drop ".repeat(2 * count)), Part::Calls);
         assert!(waiting(2000) > 4 * waiting(1000) / 2 + 1000, "{} {}", waiting(2000), waiting(1000));
+    }
+
+    #[test]
+    fn what_may_be_a_function_of_its_own_costs_one() {
+        for instruction in ["memory.init 0", "memory.atomic.wait32 offset=4", "memory.atomic.wait64 offset=8"] {
+            let body = format!("local.get 0 local.get 0 local.get 0 {instruction}");
+            assert_eq!(part(&body, Part::Instructions), COST_PER_FUNCTION + COST_PER_OWN_FUNCTION + 5, "{body}");
+        }
     }
 
     #[test]

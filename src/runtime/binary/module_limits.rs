@@ -373,6 +373,16 @@ mod tests {
             ),
             ("instructions", format!("(table 1 funcref) (func {})", "i32.const 0 call_indirect ".repeat(30_000))),
             (
+                "instructions",
+                format!(
+                    "(memory 1 1 shared) (func i32.const 0 {} drop)",
+                    each(20_000, |number| format!(
+                        "i32.const 0 i64.const 0 memory.atomic.wait32 offset={} ",
+                        4 * number
+                    ))
+                ),
+            ),
+            (
                 "arguments and results of calls",
                 format!(
                     "(type $s (struct {})) (func {})",
