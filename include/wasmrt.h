@@ -277,16 +277,20 @@ WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool 
 //
 // Modules are changed for it, and take more time to compile and to run. Each has two more exports,
 // mutable globals of the instance: `wasmrt_points`, an i64, has the points that are left, and may
-// be set. Instructions are paid for before they run, all up to the next branch, call, or end of a
-// block together. If there are not enough points, `wasmrt_points_exhausted`, an i32, becomes 1,
-// and the guest traps with `WASMRT_TRAP_UNREACHABLE`. Offsets of frames and in debug information
-// are those of the changed module.
+// be set. Guests reach them only if the host passes them on: `wasmrt_linker_define_instance` does
+// not define them. Instructions are paid for before they run, all up to the next branch, call, or
+// end of a block together. If there are not enough points, `wasmrt_points_exhausted`, an i32,
+// becomes 1, and the guest traps with `WASMRT_TRAP_UNREACHABLE`.
 //
-// `cost` is called with `env` for each instruction of each module that is made, on the thread that
-// makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
+// A module that has an export of one of these names is refused. Limits of modules are those of the
+// module as it was, but limits of compile costs count what is added as well. Offsets of frames and
+// in debug information are those of the changed module.
+//
+// `cost` is called with `env` for each instruction of each module that is made or validated, except
+// in code that cannot run, on the thread that makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
 // neither the configuration nor the engine needs it any more; at once if this function fails.
-// Serialized modules are metered as they were compiled: an engine with metering refuses those that
-// are not.
+// Serialized modules are metered as they were compiled: an engine with metering and one without
+// refuse each other's.
 WASM_API_EXTERN
 bool wasmrt_config_set_metering(wasm_config_t *config,
                                 uint64_t points,
@@ -1125,8 +1129,8 @@ bool wasmrt_linker_define_func_with_caller(wasmrt_linker_t *linker,
                                            void *env,
                                            void (*finalizer)(void *arg1));
 
-// Defines all exports of an instance, each by its own name, in the module `module`. Does not take
-// the instance.
+// Defines all exports of an instance, each by its own name, in the module `module`; with metering,
+// not the two that it adds. Does not take the instance.
 //
 // Fails if one of the names is defined in this linker already and shadowing is not allowed, or if
 // the instance belongs to another store.

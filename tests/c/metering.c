@@ -227,14 +227,35 @@ TEST(serialized_modules_stay_as_they_were_compiled) {
   CHECK_INT(points_of(&made), 8);
   wasm_module_delete(again);
   wasm_byte_vec_delete(&bytes);
-  // One that is not metered does not run by mistake.
-  wasm_module_serialize(plain.module, &bytes);
-  CHECK_FAILS(!wasm_module_deserialize(made.store, &bytes));
-  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
-  CHECK_CONTAINS(wasmrt_last_error_message(), "metering");
-  wasm_byte_vec_delete(&bytes);
+  // One that is not metered does not run by mistake, nor the other way round.
+  wasm_store_t* stores[] = {made.store, plain.store};
+  const wasm_module_t* modules[] = {plain.module, made.module};
+  for (int i = 0; i < 2; i++) {
+    wasm_module_serialize(modules[i], &bytes);
+    CHECK_FAILS(!wasm_module_deserialize(stores[i], &bytes));
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "metering");
+    wasm_byte_vec_delete(&bytes);
+  }
   fixture_delete(&plain);
   metered_delete(&made);
+}
+
+TEST(what_a_guest_exports_does_not_make_it_metered) {
+  wasm_engine_t* engine = engine_with(10, same_for_all, &one);
+  wasm_store_t* store = wasm_store_new(engine);
+  fixture_t plain = fixture_from_wat(
+      "(module (global (export \"wasmrt_points\") (mut i64) (i64.const 9))"
+      "  (global (export \"wasmrt_points_exhausted\") (mut i32) (i32.const 0))"
+      "  (func (export \"f\") (loop (br 0))))");
+  wasm_byte_vec_t bytes;
+  wasm_module_serialize(plain.module, &bytes);
+  CHECK_FAILS(!wasm_module_deserialize(store, &bytes));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_ARTIFACT);
+  wasm_byte_vec_delete(&bytes);
+  fixture_delete(&plain);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
 }
 
 TEST(modules_are_refused_as_without_metering) {
@@ -252,13 +273,105 @@ TEST(modules_are_refused_as_without_metering) {
   CHECK(!wasm_module_validate(store, &invalid));
   wasm_byte_vec_delete(&invalid);
   wasm_byte_vec_t taken = binary_from_wat("(module (func (export \"wasmrt_points\")))");
-  CHECK(wasm_module_validate(store, &taken));
+  wasm_module_t* module = wasm_module_new(plain.store, &taken);
+  CHECK(module);
+  wasm_module_delete(module);
+  CHECK(!wasm_module_validate(store, &taken));
+  CHECK_CONTAINS(wasmrt_last_error_message(), "needed for metering");
   CHECK_FAILS(!wasm_module_new(store, &taken));
-  CHECK_CONTAINS(wasmrt_last_error_message(), "wasmrt_points");
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_COMPILE);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "\"wasmrt_points\"");
+  CHECK_CONTAINS(wasmrt_last_error_message(), "needed for metering");
   wasm_byte_vec_delete(&taken);
+  // What metering adds is not there for the module's own code.
+  wasm_byte_vec_t reaches = binary_from_wat("(module (func (global.set 0 (i64.const 99))))");
+  CHECK(!wasm_module_validate(store, &reaches));
+  CHECK_FAILS(!wasm_module_new(store, &reaches));
+  wasm_byte_vec_delete(&reaches);
   fixture_delete(&plain);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
+}
+
+TEST(limits_are_those_of_the_module_itself_but_costs_count_what_is_added) {
+  char wat[20000] = "(module (func";
+  for (int i = 0; i < 1000; i++) strcat(wat, " loop end");
+  strcat(wat, "))");
+  wasm_byte_vec_t binary = binary_from_wat(wat);
+  for (int metered = 0; metered < 2; metered++) {
+    for (int bounded = 0; bounded < 2; bounded++) {
+      wasm_config_t* config = wasm_config_new();
+      if (metered) CHECK(wasmrt_config_set_metering(config, 10, same_for_all, &one, NULL));
+      CHECK(wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_BYTES, binary.size));
+      CHECK(
+          wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_FUNCTION_BYTES, binary.size));
+      CHECK(wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_NESTING, 1));
+      if (bounded)
+        CHECK(wasmrt_config_set_module_limit(config, WASMRT_MODULE_LIMIT_FUNCTION_COST, 20000));
+      wasm_engine_t* engine = wasm_engine_new_with_config(config);
+      wasm_store_t* store = wasm_store_new(engine);
+      bool fits = !(metered && bounded);
+      CHECK_INT(wasm_module_validate(store, &binary), fits);
+      wasm_module_t* module = wasm_module_new(store, &binary);
+      CHECK_INT(module != NULL, fits);
+      if (!module) {
+        CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+        CHECK_CONTAINS(wasmrt_last_error_message(), "function 0");
+      }
+      wasm_module_delete(module);
+      wasm_store_delete(store);
+      wasm_engine_delete(engine);
+    }
+  }
+  wasm_byte_vec_delete(&binary);
+}
+
+TEST(another_guest_does_not_get_at_the_points) {
+  metered_t made = metered(10, same_for_all, &one, "(module (func (export \"f\")))");
+  wasmrt_linker_t* linker = wasmrt_linker_new(made.store);
+  CHECK(wasmrt_linker_define_instance(linker, "first", 5, made.instance));
+  static const char* const imports[] = {
+      "(func (import \"first\" \"f\"))",
+      "(global (import \"first\" \"wasmrt_points\") (mut i64))"
+      "(func $more (global.set 0 (i64.const 1000))) (start $more)",
+      "(global (import \"first\" \"wasmrt_points_exhausted\") (mut i32))"};
+  for (int i = 0; i < 3; i++) {
+    char wat[200];
+    snprintf(wat, sizeof wat, "(module %s)", imports[i]);
+    wasm_module_t* module = module_from_wat(made.store, wat);
+    wasm_trap_t* trap = NULL;
+    wasm_instance_t* instance = wasmrt_linker_instantiate(linker, module, &trap);
+    CHECK_INT(instance != NULL, i == 0);
+    CHECK_INT(trap == NULL, i == 0);
+    if (trap) {
+      wasm_message_t message;
+      wasm_trap_message(trap, &message);
+      CHECK_CONTAINS(message.data, "not defined");
+      wasm_byte_vec_delete(&message);
+    }
+    wasm_trap_delete(trap);
+    wasm_instance_delete(instance);
+    wasm_module_delete(module);
+  }
+  CHECK_INT(points_of(&made), 10);
+  // The host has them, and may pass them on.
+  wasm_extern_t* points = wasmrt_instance_export(made.instance, "wasmrt_points", 13);
+  CHECK(wasmrt_linker_define(linker, "first", 5, "wasmrt_points", 13, points));
+  wasm_extern_delete(points);
+  wasmrt_linker_delete(linker);
+  metered_delete(&made);
+}
+
+TEST(without_metering_these_are_names_like_others) {
+  fixture_t plain =
+      fixture_from_wat("(module (global (export \"wasmrt_points\") (mut i64) (i64.const 9)))");
+  wasmrt_linker_t* linker = wasmrt_linker_new(plain.store);
+  CHECK(wasmrt_linker_define_instance(linker, "first", 5, plain.instance));
+  wasm_extern_t* points = wasmrt_linker_get(linker, "first", 5, "wasmrt_points", 13);
+  CHECK(points);
+  wasm_extern_delete(points);
+  wasmrt_linker_delete(linker);
+  fixture_delete(&plain);
 }
 
 TEST(the_environment_is_finalized_once) {

@@ -20,12 +20,16 @@
 //!   look at. So it becomes an export instead, which is called after instantiation.
 
 use crate::runtime::base::types::ExternKind;
-use crate::runtime::binary::declarations::{import_kind, write_leb128};
+use crate::runtime::binary::declarations::import_kind;
+use crate::runtime::binary::sections::{
+    self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, START, TYPES, write_leb128,
+    write_signed,
+};
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
-    ElementSectionReader, ExportSectionReader, FromReader, FunctionBody, Operator, OperatorsReader, Parser, Payload,
-    RefType, Result, SectionLimited, TypeRef,
+    ElementSectionReader, ExportSectionReader, FunctionBody, Operator, OperatorsReader, Parser, Payload, RefType,
+    Result, TypeRef,
 };
 
 /// The module that the engine gets in place of the original.
@@ -58,23 +62,6 @@ pub struct Mode {
 /// The additional fuel that `table.grow` costs when it is in a function of its own that begins again: the function's
 /// entry and its four instructions.
 pub const GROW_AGAIN: u64 = 4;
-
-const TYPES: u8 = 1;
-const FUNCTIONS: u8 = 3;
-const GLOBALS: u8 = 6;
-const EXPORTS: u8 = 7;
-const START: u8 = 8;
-const ELEMENTS: u8 = 9;
-const CODE: u8 = 10;
-const DATA: u8 = 11;
-const DATA_COUNT: u8 = 12;
-
-/// The order of the sections in a module, by id.
-const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
-
-fn place(id: u8) -> Option<usize> {
-    ORDER.iter().position(|other| *other == id)
-}
 
 /// What the rewriting has to know about a module.
 #[derive(Default)]
@@ -132,20 +119,12 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         _ => None,
     });
     let added = Added::new(&outline, grown.collect(), marks, start, segments)?;
-    let mut out = wasm[..8].to_vec();
-    let mut replaced = added.sections(&outline, &bodies).into_iter().peekable();
-    for (id, range) in sections {
-        // Puts each new section in its place, also if the original has no such section.
-        while let Some((new, section)) = replaced.next_if(|(new, _)| place(id) >= place(*new)) {
-            write_section(&mut out, new, &section);
-        }
-        match id {
-            START if start.is_some() => {}
-            _ if added.replaces(id) => {}
-            _ => write_section(&mut out, id, &wasm[range]),
-        }
-    }
-    replaced.for_each(|(new, section)| write_section(&mut out, new, &section));
+    let replaced: Vec<_> = (0..=DATA_COUNT).filter(|id| added.replaces(*id)).collect();
+    let kept = sections.into_iter().filter(|(id, _)| *id != START || start.is_none());
+    let out = sections::replace(wasm, kept, &replaced, |id, out| {
+        added.write(id, &outline, &bodies, out);
+        Ok(())
+    })?;
     // Where a local is added, the original's groups of zero locals are dropped, and they may be what makes the
     // function invalid.
     let drops = bodies.iter().any(|body| body.wants_local && body.code_at > 1);
@@ -216,28 +195,6 @@ impl<'a> Outline<'a> {
             }
             name
         }))
-    }
-}
-
-/// The number of a section's entries, and their bytes.
-#[derive(Default)]
-struct Entries<'a> {
-    count: usize,
-    bytes: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    fn of<T: FromReader<'a>>(section: &SectionLimited<'a, T>, wasm: &'a [u8]) -> Entries<'a> {
-        Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
-    }
-
-    /// Returns the section with more entries.
-    fn with<'b>(&self, more: impl ExactSizeIterator<Item = &'b [u8]>) -> Vec<u8> {
-        let mut section = Vec::new();
-        write_leb128(&mut section, self.count + more.len());
-        section.extend_from_slice(self.bytes);
-        more.for_each(|entry| section.extend_from_slice(entry));
-        section
     }
 }
 
@@ -320,12 +277,7 @@ fn copying(wasm: &[u8], offset: &ConstExpr, count: u32) -> Vec<u8> {
     let mut operands = offset[..offset.len() - 1].to_vec();
     operands.extend([0x41, 0, 0x41]);
     // `i32.const` takes a signed number.
-    let mut rest = count as i32;
-    while !(-64..64).contains(&rest) {
-        operands.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    operands.push((rest & 0x7f) as u8);
+    write_signed(&mut operands, (count as i32).into());
     operands
 }
 
@@ -383,25 +335,27 @@ impl Added {
         }
     }
 
-    /// Returns the sections that are replaced, in their order.
-    fn sections(&self, outline: &Outline, bodies: &[Body]) -> Vec<(u8, Vec<u8>)> {
+    /// Writes what is in a section that is replaced.
+    fn write(&self, id: u8, outline: &Outline, bodies: &[Body], out: &mut Vec<u8>) {
         let data = self.segments.as_ref().and_then(|segments| segments.data.as_ref());
-        let section = |id| match id {
-            TYPES => outline.type_entries.with(self.functions.iter().map(|(ty, _)| &ty[..])),
+        match id {
+            TYPES => {
+                let types: Vec<_> = self.functions.iter().map(|(ty, _)| ty).collect();
+                outline.type_entries.write(out, &types);
+            }
             FUNCTIONS => {
                 let first = outline.types.len() as u32;
                 let types: Vec<_> = (first..).take(self.functions.len()).map(leb128).collect();
-                outline.function_entries.with(types.iter().map(|ty| &ty[..]))
+                outline.function_entries.write(out, &types);
             }
             // A mutable i32 with the initial value 0.
-            GLOBALS => outline.global_entries.with([&[0x7f, 1, 0x41, 0, 0x0b][..]].into_iter()),
-            EXPORTS => outline.export_entries.with(self.exports().iter().map(|export| &export[..])),
-            ELEMENTS => self.segments.as_ref().map_or(Vec::new(), |segments| segments.elements.clone()),
-            DATA_COUNT => data.map_or(Vec::new(), |(count, _)| leb128(*count)),
-            DATA => data.map_or(Vec::new(), |(_, data)| data.clone()),
-            _ => self.code(bodies),
-        };
-        ORDER.into_iter().filter(|id| self.replaces(*id)).map(|id| (id, section(id))).collect()
+            GLOBALS => outline.global_entries.write(out, &[[0x7f, 1, 0x41, 0, 0x0b]]),
+            EXPORTS => outline.export_entries.write(out, &self.exports()),
+            ELEMENTS => out.extend(self.segments.iter().flat_map(|segments| &segments.elements)),
+            DATA_COUNT => out.extend(data.into_iter().flat_map(|(count, _)| leb128(*count))),
+            DATA => out.extend(data.into_iter().flat_map(|(_, data)| data)),
+            _ => self.code(bodies, out),
+        }
     }
 
     fn exports(&self) -> Vec<Vec<u8>> {
@@ -421,19 +375,17 @@ impl Added {
         exports.into_iter().flatten().collect()
     }
 
-    fn code(&self, bodies: &[Body]) -> Vec<u8> {
-        let mut section = Vec::with_capacity(bodies.iter().map(|body| body.bytes.len() + 8).sum());
-        write_leb128(&mut section, bodies.len() + self.functions.len());
+    fn code(&self, bodies: &[Body], out: &mut Vec<u8>) {
+        write_leb128(out, bodies.len() + self.functions.len());
         for body in bodies {
             let body = self.body(body);
-            write_leb128(&mut section, body.len());
-            section.extend_from_slice(&body);
+            write_leb128(out, body.len());
+            out.extend_from_slice(&body);
         }
         for (_, body) in &self.functions {
-            write_leb128(&mut section, body.len());
-            section.extend_from_slice(body);
+            write_leb128(out, body.len());
+            out.extend_from_slice(body);
         }
-        section
     }
 
     fn body(&self, body: &Body) -> Vec<u8> {
@@ -607,12 +559,6 @@ fn leb128(value: u32) -> Vec<u8> {
     let mut out = Vec::new();
     write_leb128(&mut out, value as usize);
     out
-}
-
-fn write_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
-    out.push(id);
-    write_leb128(out, body.len());
-    out.extend_from_slice(body);
 }
 
 #[cfg(test)]

@@ -6,11 +6,9 @@
 //! it, and instances copy the data.
 
 use crate::runtime::base::file;
-use crate::runtime::binary::declarations::write_leb128;
+use crate::runtime::binary::sections::{DATA, write_leb128};
 use std::os::fd::AsRawFd;
 use wasmparser::{DataKind, Parser, Payload};
-
-const DATA: u8 = 11;
 
 /// Where to insert instructions that keep the engine from making an image of a module. It makes one only if all data
 /// goes to constant offsets, and it does not treat `N + 0` as a constant.

@@ -14,7 +14,9 @@
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
 use crate::runtime::binary::declarations::import_kind;
+use crate::runtime::binary::sections::{CODE, FUNCTIONS, TYPES, write_leb128, write_signed};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use wasmparser::{
     AbstractHeapType, BinaryReader, CompositeInnerType, HeapType, Operator, Parser, Payload, RefType, StorageType,
@@ -99,7 +101,7 @@ impl Places {
 }
 
 /// An instruction that moves bytes or elements, with its immediates.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bulk {
     MemoryFill(u32),
     MemoryCopy(u32, u32),
@@ -183,7 +185,7 @@ impl Bulk {
             Bulk::ArrayInitElem(ty, elements) => (GC, 19, &[ty, elements]),
         };
         out.extend([prefix, code]);
-        indices.iter().for_each(|index| leb(out, *index as usize));
+        indices.iter().for_each(|index| write_leb128(out, *index as usize));
     }
 }
 
@@ -195,10 +197,10 @@ fn encode_wait(code: u8, memory: u32, align: u8, offset: u64, out: &mut Vec<u8>)
         0 => out.extend([ATOMIC, code, align]),
         _ => {
             out.extend([ATOMIC, code, align | MEMORY_FOLLOWS]);
-            leb(out, memory as usize);
+            write_leb128(out, memory as usize);
         }
     }
-    leb(out, offset as usize);
+    write_leb128(out, offset as usize);
 }
 
 const I32: u8 = 0x7f;
@@ -336,6 +338,13 @@ impl Module {
     }
 }
 
+/// A function that is added for an instruction. `ty` is the index of its type.
+struct Added {
+    bulk: Bulk,
+    signature: Signature,
+    ty: usize,
+}
+
 /// The type of an added function, in binary form. Its last parameter is the amount that is moved.
 struct Signature {
     params: Vec<Vec<u8>>,
@@ -343,12 +352,12 @@ struct Signature {
 }
 
 impl Signature {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(0x60);
-        out.push(self.params.len() as u8);
+    fn encoded(&self) -> Vec<u8> {
+        let mut out = vec![0x60, self.params.len() as u8];
         self.params.iter().for_each(|param| out.extend(param));
         out.push(u8::from(self.result.is_some()));
         out.extend(self.result.iter().flatten());
+        out
     }
 
     /// Appends the body of the function, which executes the instruction and then spends fuel, or waits.
@@ -382,7 +391,7 @@ impl Signature {
 
 fn array(ty: u32, nullable: bool) -> Vec<u8> {
     let mut out = vec![if nullable { NULLABLE } else { NOT_NULL }];
-    signed_leb(&mut out, ty.into());
+    write_signed(&mut out, ty.into());
     out
 }
 
@@ -421,7 +430,7 @@ fn reference_type(ty: RefType) -> Vec<u8> {
             AbstractHeapType::NoExn => 0x74,
             _ => return Vec::new(),
         }),
-        HeapType::Concrete(UnpackedIndex::Module(index)) => signed_leb(&mut out, index.into()),
+        HeapType::Concrete(UnpackedIndex::Module(index)) => write_signed(&mut out, index.into()),
         _ => return Vec::new(),
     }
     out
@@ -433,21 +442,31 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
         return Ok(None);
     }
     let Ok(module) = Module::parse(wasm, replaced) else { return Ok(None) };
-    let mut added: FxHashMap<Bulk, usize> = FxHashMap::default();
+    // No hashes: a guest chooses the offsets.
+    let mut added: BTreeMap<Bulk, usize> = BTreeMap::new();
     let mut functions = Vec::new();
+    // The types that are added, in binary form, and their indices.
+    let mut types = Vec::new();
+    let mut indices: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for (_, bulk) in &module.sites {
         if added.contains_key(bulk) {
             continue;
         }
         let Some(signature) = module.signature(*bulk) else { return Ok(None) };
+        let next = module.types + indices.len();
+        let ty = *indices.entry(signature.encoded()).or_insert_with_key(|encoded| {
+            types.extend_from_slice(encoded);
+            next
+        });
         added.insert(*bulk, module.functions + functions.len());
-        functions.push((*bulk, signature));
+        functions.push(Added { bulk: *bulk, signature, ty });
     }
     let invalid = module.functions.max(module.types) > MAX_DEFINITIONS;
     if functions.is_empty() || invalid {
         return Ok(None);
     }
-    if module.functions.max(module.types) + functions.len() > MAX_DEFINITIONS || u32::try_from(wasm.len()).is_err() {
+    let definitions = (module.functions + functions.len()).max(module.types + indices.len());
+    if definitions > MAX_DEFINITIONS || u32::try_from(wasm.len()).is_err() {
         let message = "the module is too large for its instructions that move bytes or elements to be paid for with fuel, or for those that wait to be interrupted";
         return Err(Error::new(ErrorKind::Limit, message));
     }
@@ -456,11 +475,9 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
     rewriter.copy(0..end);
     for (id, contents) in &module.sections {
         match *id {
-            TYPES => rewriter.section(TYPES, contents.clone(), functions.len(), |out| {
-                functions.iter().for_each(|(_, signature)| signature.encode(out));
-            }),
+            TYPES => rewriter.section(TYPES, contents.clone(), indices.len(), |out| out.extend_from_slice(&types)),
             FUNCTIONS => rewriter.section(FUNCTIONS, contents.clone(), functions.len(), |out| {
-                (0..functions.len()).for_each(|position| leb(out, module.types + position));
+                functions.iter().for_each(|function| write_leb128(out, function.ty));
             }),
             CODE => rewriter.code(contents.clone(), &module, &added, &functions),
             // Starts at `end`, so that the section's header, which lies before its contents, is copied as well.
@@ -471,10 +488,6 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
     let places = Places { functions: Some(module.functions as u32), shifts: rewriter.shifts };
     Ok(Some(Metered { wasm: rewriter.out, places }))
 }
-
-const TYPES: u8 = 1;
-const FUNCTIONS: u8 = 3;
-const CODE: u8 = 10;
 
 struct Rewriter<'a> {
     wasm: &'a [u8],
@@ -521,13 +534,7 @@ impl Rewriter<'_> {
         self.end(size);
     }
 
-    fn code(
-        &mut self,
-        contents: Range<usize>,
-        module: &Module,
-        added: &FxHashMap<Bulk, usize>,
-        functions: &[(Bulk, Signature)],
-    ) {
+    fn code(&mut self, contents: Range<usize>, module: &Module, added: &BTreeMap<Bulk, usize>, functions: &[Added]) {
         let (section, mut copied) = self.begin(CODE, contents.clone(), functions.len());
         let mut sites = module.sites.iter().peekable();
         for body in &module.bodies {
@@ -549,7 +556,7 @@ impl Rewriter<'_> {
             self.end(size);
         }
         self.copy(copied..contents.end);
-        for (bulk, signature) in functions {
+        for Added { bulk, signature, .. } in functions {
             let size = self.out.len();
             padded_leb(&mut self.out, 0);
             signature.encode_body(*bulk, &mut self.out);
@@ -562,7 +569,7 @@ impl Rewriter<'_> {
     fn call(&mut self, function: usize, length: usize) {
         let start = self.out.len();
         self.out.push(0x10);
-        leb(&mut self.out, function);
+        write_leb128(&mut self.out, function);
         // The encoding of a number may be padded, up to the length of the largest number.
         while self.out.len() - start < length.min(1 + PADDED) {
             if let Some(last) = self.out.last_mut() {
@@ -616,9 +623,9 @@ fn spend(local: u8, ty: u8, out: &mut Vec<u8>) {
         if ty == I64 { (I64_CONST, I64_LT_U, I64_SUB) } else { (I32_CONST, I32_LT_U, I32_SUB) };
     out.extend([BLOCK, VOID, LOOP, VOID]);
     out.extend([LOCAL_GET, local, constant]);
-    signed_leb(out, ROUND * PER_UNIT);
+    write_signed(out, ROUND * PER_UNIT);
     out.extend([less, BR_IF, 1, LOCAL_GET, local, constant]);
-    signed_leb(out, ROUND * PER_UNIT);
+    write_signed(out, ROUND * PER_UNIT);
     out.extend([minus, LOCAL_SET, local, BR, 0, END, END]);
 }
 
@@ -635,7 +642,7 @@ fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
     const TIMED_OUT: u8 = 2;
     let slice = |out: &mut Vec<u8>| {
         out.push(I64_CONST);
-        signed_leb(out, SLICE);
+        write_signed(out, SLICE);
     };
     // The two locals.
     out.extend([1, 2, I32]);
@@ -658,22 +665,6 @@ fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
         LOCAL_GET, ANSWER, LOCAL_GET, ANSWER, I32_CONST, NOT_EQUAL, I32_EQ, LOCAL_GET, WAITED, I32_AND, I32_SUB,
     ]);
     out.push(END);
-}
-
-fn leb(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn signed_leb(out: &mut Vec<u8>, mut number: i64) {
-    while !(-0x40..0x40).contains(&number) {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8 & 0x7f);
 }
 
 /// The longest encoding of a 32-bit number.
@@ -785,6 +776,22 @@ mod tests {
         check(&BULK.replace("FUNCTIONS", ""), true);
         // With so many functions, their indices need more bytes than the instructions that are replaced.
         check(&BULK.replace("FUNCTIONS", &"(func)".repeat(17_000)), false);
+    }
+
+    #[test]
+    fn each_type_is_added_once() {
+        let waits: String = (0..100)
+            .map(|number| {
+                format!("(drop (memory.atomic.wait32 offset={number} (local.get 0) (local.get 0) (i64.const 1)))")
+            })
+            .collect();
+        let fills = "(memory.fill (i32.const 0) (i32.const 0) (local.get 0)) (memory.copy (i32.const 0) (i32.const 0) (local.get 0))";
+        let text = format!("(module (memory 1 1 shared) (func (param i32) {waits} {fills}))");
+        let Metered { wasm, .. } =
+            rewrite(&wat::parse_str(&text).expect("valid text"), ALL).expect("no error").expect("something to do");
+        wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(&wasm).expect("valid");
+        let module = Module::parse(&wasm, ALL).expect("readable");
+        assert_eq!((module.types, module.functions), (1 + 2, 1 + 102));
     }
 
     #[test]

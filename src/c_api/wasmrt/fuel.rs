@@ -11,7 +11,9 @@
 //! that copy, fill or initialise memories, tables or arrays, and `table.grow`, cost about 10, and 1
 //! more for every 64 bytes or elements that they moved. That part is charged afterwards: the last
 //! instruction before the fuel runs out may move more than there was fuel for, and one that traps or
-//! gives -1 is not charged for it. With native debug information it is not charged at all.
+//! gives -1 is not charged for it. With native debug information it is not charged at all. With
+//! interruption, a guest that waits for another thread (`memory.atomic.wait32` and `wait64`) costs
+//! more for every 10 milliseconds that it waits: only there the cost may differ between runs.
 //!
 //! On wasmi instructions that copy, fill or grow cost 1 more for every 64 bytes, or 16 elements of a
 //! table, unless they trap or give -1. Instructions that access or grow a table cost 4 more. A

@@ -147,8 +147,8 @@ pub unsafe extern "C" fn wasmrt_linker_define_func_with_caller(
     })
 }
 
-/// Defines all exports of an instance, each by its own name, in the module `module`. Does not take
-/// the instance.
+/// Defines all exports of an instance, each by its own name, in the module `module`; with metering,
+/// not the two that it adds. Does not take the instance.
 ///
 /// Fails if one of the names is defined in this linker already and shadowing is not allowed, or if
 /// the instance belongs to another store.

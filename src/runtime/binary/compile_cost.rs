@@ -5,6 +5,7 @@
 //! argument and result of a call. A few bytes can ask for thousands of those. This module counts them without making
 //! any. The unit is the cost of a plain instruction: on today's machines some two microseconds and 250 bytes.
 
+use super::metering::{PAYMENT_INSTRUCTIONS, ends_stretch};
 use wasmparser::{
     BlockType, Catch, CompositeInnerType, ConstExpr, FunctionBody, Operator, StorageType, SubType, TypeRef, ValType,
 };
@@ -70,6 +71,8 @@ pub struct Found {
     pub cost: Cost,
     /// The deepest nesting of blocks.
     pub nesting: u64,
+    /// The most payments that metering adds. Their cost is counted.
+    pub payments: u64,
 }
 
 /// A type, reduced to what the cost depends on.
@@ -93,6 +96,8 @@ impl Shape {
 /// Counts what functions cost. The sections before the code must be passed to it first, in their order.
 #[derive(Default)]
 pub struct Meter {
+    /// Whether the module will be metered.
+    metered: bool,
     types: Vec<Shape>,
     /// The types of the functions, imported ones first, and (in `tags`) of the tags.
     functions: Vec<u32>,
@@ -166,10 +171,12 @@ const COST_PER_LONG_INSTRUCTION: u64 = 40;
 const COST_PER_ENGINE_CALL: u64 = 10;
 /// An element that is written where an array is made, in addition to the cost of a field.
 const COST_PER_ARRAY_ELEMENT: u64 = 30;
-/// An instruction that reads a segment. Where fuel is counted, each is rewritten as a function of its own.
-const COST_PER_SEGMENT_READ: u64 = 80;
+/// An instruction that reads a segment, or waits. Where fuel is counted, or a guest that waits may be interrupted, each is
+/// rewritten as a function of its own.
+const COST_PER_OWN_FUNCTION: u64 = 80;
 /// The signature of such a function, and of one that moves bytes or elements.
 const BULK_SIGNATURE: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
+const WAIT_SIGNATURE: Shape = Shape { results: 1, ..BULK_SIGNATURE };
 /// A value that is passed to a call or returned from it.
 const COST_PER_ARGUMENT: u64 = 3;
 /// A function; its entry from the host; and an element or a global whose value is not known before instantiation.
@@ -186,6 +193,8 @@ fn conversion_cost(values: u64) -> u64 {
 const COST_PER_CARRIED_VALUE: u64 = 2;
 /// A local that changes where control flow meets, in addition to one unit for each branch to that place.
 const COST_PER_JOINED_LOCAL: u64 = 4;
+/// What a compiler makes of an `if`: two ways, and where they meet.
+const BLOCKS_PER_IF: u64 = 3;
 /// An exception handler that a call may go to.
 const COST_PER_HANDLER: u64 = 2;
 /// A factor for functions that have more joins, or more handlers around calls, than bytes of code: the time to
@@ -195,6 +204,10 @@ const CROWDING_FACTOR: u64 = 4;
 const MAX_LOCALS: usize = 50_000;
 
 impl Meter {
+    pub fn new(metered: bool) -> Meter {
+        Meter { metered, ..Meter::default() }
+    }
+
     pub fn add_type(&mut self, ty: &SubType) {
         let field = |ty: &StorageType| if matches!(ty, StorageType::Val(ValType::Ref(_))) { 16 } else { 3 };
         self.types.push(match &ty.composite_type.inner {
@@ -352,6 +365,11 @@ impl Meter {
             pass.height = pass.height.saturating_add_signed(i64::from(STACK_CHANGE[usize::from(opcode)]));
             pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
             let blocks = pass.blocks;
+            if self.metered && ends_stretch(&operator) {
+                pass.found.payments += 1;
+                pass.add(Part::Instructions, PAYMENT_INSTRUCTIONS);
+                pass.blocks += BLOCKS_PER_IF;
+            }
             self.step(&mut pass, at, &operator, locals);
             pass.waiting = pass.waiting.saturating_add((pass.blocks - blocks).saturating_mul(pass.height));
         }
@@ -529,12 +547,16 @@ impl Meter {
                 pass.long(COST_PER_LONG_INSTRUCTION)
             }
             TableGet { .. } | TableSet { .. } => pass.long(COST_PER_LONG_INSTRUCTION),
-            // Where fuel is counted, these become calls of functions; for instructions on segments there is one
+            // These may become calls of functions; for instructions on segments, and for those that wait, there is one
             // function for each.
             MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, BULK_SIGNATURE),
             MemoryInit { .. } => {
-                pass.add(Part::Instructions, COST_PER_SEGMENT_READ);
+                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
+            }
+            MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } => {
+                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
+                self.call(pass, WAIT_SIGNATURE);
             }
             MemoryGrow { .. } => pass.long(COST_PER_ENGINE_CALL),
             DataDrop { .. } | ElemDrop { .. } => pass.add(Part::Instructions, COST_PER_ENGINE_CALL / 2),
@@ -543,11 +565,11 @@ impl Meter {
                 self.call(pass, BULK_SIGNATURE);
             }
             TableInit { .. } => {
-                pass.long(COST_PER_ENGINE_CALL + COST_PER_SEGMENT_READ);
+                pass.long(COST_PER_ENGINE_CALL + COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayNewData { .. } | ArrayNewElem { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => {
-                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_SEGMENT_READ);
+                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_OWN_FUNCTION);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayCopy { .. } | ArrayFill { .. } => {
@@ -608,7 +630,7 @@ impl Meter {
 
     fn open(&mut self, pass: &mut Pass, begin: usize, kind: Kind, shape: Shape) {
         let Shape { params, results, .. } = shape;
-        pass.blocks += if kind == Kind::If { 3 } else { 1 };
+        pass.blocks += if kind == Kind::If { BLOCKS_PER_IF } else { 1 };
         let values = shape.values();
         if values > 0 {
             // The compiler looks at values on the operand stack again in each nested block.
@@ -759,6 +781,14 @@ mod tests {
         let waiting =
             |count: usize| part(&format!("{} {}", "call $two ".repeat(count), "drop ".repeat(2 * count)), Part::Calls);
         assert!(waiting(2000) > 4 * waiting(1000) / 2 + 1000, "{} {}", waiting(2000), waiting(1000));
+    }
+
+    #[test]
+    fn what_may_be_a_function_of_its_own_costs_one() {
+        for instruction in ["memory.init 0", "memory.atomic.wait32 offset=4", "memory.atomic.wait64 offset=8"] {
+            let body = format!("local.get 0 local.get 0 local.get 0 {instruction}");
+            assert_eq!(part(&body, Part::Instructions), COST_PER_FUNCTION + COST_PER_OWN_FUNCTION + 5, "{body}");
+        }
     }
 
     #[test]

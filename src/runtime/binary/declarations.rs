@@ -4,6 +4,7 @@
 //! Engines order imports and exports in their own way and forget their indices, so this is read from the module
 //! itself.
 
+use super::sections::{write_leb128, write_section};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
@@ -219,9 +220,7 @@ impl Reader {
             // The types of exports come from these sections. The other sections hold bodies and data, and may be
             // large.
             if (1..=7).contains(&id) | (id == 13) {
-                self.outline.push(id);
-                write_leb128(&mut self.outline, range.len());
-                self.outline.extend_from_slice(&wasm[range.clone()]);
+                write_section(&mut self.outline, id, &wasm[range.clone()]);
             }
             // The remaining sections declare nothing. Reading on would also make the parser check that an outline has
             // code, which it has not.
@@ -376,18 +375,6 @@ fn extern_kind(kind: ExternalKind) -> ExternKind {
         ExternalKind::Memory => ExternKind::Memory,
         ExternalKind::Global => ExternKind::Global,
         ExternalKind::Tag => ExternKind::Tag,
-    }
-}
-
-/// Writes a number in LEB128, the encoding of numbers in modules.
-pub fn write_leb128(out: &mut Vec<u8>, mut value: usize) {
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        out.push(if value == 0 { low } else { low | 0x80 });
-        if value == 0 {
-            break;
-        }
     }
 }
 

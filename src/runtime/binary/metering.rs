@@ -1,12 +1,13 @@
 //! Metering by rewriting: each instance gets a number of points, which its instructions use up. Each stretch of code
 //! that runs as a whole is paid for before it runs.
 
-use super::declarations::{import_kind, write_leb128};
+use super::declarations::import_kind;
+use super::sections::{self, CODE, EXPORTS, Entries, GLOBALS, write_leb128, write_signed, write_sized};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::ExternKind;
 use std::ffi::c_void;
-use wasmparser::{BinaryReader, FromReader, FunctionBody, Operator, Parser, Payload, SectionLimited};
+use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload};
 
 pub type CostCallback = unsafe extern "C" fn(env: *mut c_void, opcode: u32) -> u64;
 
@@ -23,15 +24,13 @@ unsafe impl Send for Metering {}
 unsafe impl Sync for Metering {}
 
 /// The exports that a metered module has more: how many points are left, and whether they did not suffice.
-pub const POINTS: &str = "wasmrt_points";
-pub const EXHAUSTED: &str = "wasmrt_points_exhausted";
+const POINTS: &str = "wasmrt_points";
+const EXHAUSTED: &str = "wasmrt_points_exhausted";
 
-const GLOBALS: u8 = 6;
-const EXPORTS: u8 = 7;
-const CODE: u8 = 10;
-
-/// The order of the sections in a module, by id.
-const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, GLOBALS, EXPORTS, 8, 9, 12, CODE, 11];
+/// Whether metering adds an export of this name.
+pub fn adds(name: &str) -> bool {
+    name == POINTS || name == EXHAUSTED
+}
 
 impl Metering {
     /// Returns a module that counts points, made of a valid one.
@@ -39,10 +38,10 @@ impl Metering {
         self.rewrite(wasm).map_err(|error| {
             let message = format!("cannot be metered: {} at offset {:#x}", error.message(), error.offset());
             Error::new(ErrorKind::Compile, message)
-        })
+        })?
     }
 
-    fn rewrite(&self, wasm: &[u8]) -> wasmparser::Result<Vec<u8>> {
+    fn rewrite(&self, wasm: &[u8]) -> wasmparser::Result<Result<Vec<u8>>> {
         let (mut sections, mut bodies) = (Vec::new(), Vec::new());
         let (mut globals, mut exports) = (Entries::default(), Entries::default());
         let mut imported = 0;
@@ -56,34 +55,35 @@ impl Metering {
                     }
                 }
                 Payload::GlobalSection(section) => globals = Entries::of(&section, wasm),
-                Payload::ExportSection(section) => exports = Entries::of(&section, wasm),
+                Payload::ExportSection(section) => {
+                    exports = Entries::of(&section, wasm);
+                    for export in section {
+                        let name = export?.name;
+                        if adds(name) {
+                            return Ok(Err(taken(name)));
+                        }
+                    }
+                }
                 Payload::CodeSectionEntry(body) => bodies.push(body),
                 _ => {}
             }
         }
         let first = imported + globals.count;
-        let mut code = Vec::new();
-        write_leb128(&mut code, bodies.len());
-        for body in &bodies {
-            let body = self.body(body, wasm, first)?;
-            write_leb128(&mut code, body.len());
-            code.extend_from_slice(&body);
-        }
-        let added = [(GLOBALS, globals.with(&self.globals())), (EXPORTS, exports.with(&exported(first))), (CODE, code)];
-        let mut added = added.into_iter().filter(|(id, _)| *id != CODE || !bodies.is_empty()).peekable();
-        let mut out = wasm[..8].to_vec();
-        let place = |id: u8| ORDER.iter().position(|other| *other == id);
-        for (id, range) in sections {
-            // Each in its place, also if the original has no such section.
-            while let Some((new, section)) = added.next_if(|(new, _)| place(id) >= place(*new)) {
-                write_section(&mut out, new, &section);
+        let replaced = if bodies.is_empty() { &[GLOBALS, EXPORTS][..] } else { &[GLOBALS, EXPORTS, CODE] };
+        let metered = sections::replace(wasm, sections, replaced, |id, out| {
+            match id {
+                GLOBALS => globals.write(out, &self.globals()),
+                EXPORTS => exports.write(out, &exported(first)),
+                _ => {
+                    write_leb128(out, bodies.len());
+                    for body in &bodies {
+                        write_sized(out, |out| self.body(body, wasm, first, out))?;
+                    }
+                }
             }
-            if !matches!(id, GLOBALS | EXPORTS) && (id != CODE || bodies.is_empty()) {
-                write_section(&mut out, id, &wasm[range]);
-            }
-        }
-        added.for_each(|(new, section)| write_section(&mut out, new, &section));
-        Ok(out)
+            Ok(())
+        });
+        metered.map(Ok)
     }
 
     fn globals(&self) -> [Vec<u8>; 2] {
@@ -93,13 +93,20 @@ impl Metering {
         [points, vec![0x7f, 1, 0x41, 0, 0x0b]] // mutable i32, i32.const 0
     }
 
-    /// Returns a function's body with payments in it. `points` is the index of the first added global.
-    fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize) -> wasmparser::Result<Vec<u8>> {
+    /// Writes a function's body with payments in it. `points` is the index of the first added global.
+    fn body(&self, body: &FunctionBody, wasm: &[u8], points: usize, out: &mut Vec<u8>) -> wasmparser::Result<()> {
         let mut reader = body.get_operators_reader()?;
-        let (mut out, mut copied, mut due) = (Vec::new(), body.range().start, 0u64);
+        let (mut copied, mut due) = (body.range().start, 0u64);
+        // In code that cannot run, the number of open blocks in it. That code has no cost: one byte of it would be paid for with
+        // many.
+        let mut dead = None;
         while !reader.eof() {
             let at = reader.original_position();
             let operator = reader.read()?;
+            if let Some(open) = dead {
+                dead = after_dead(&operator, open);
+                continue;
+            }
             let mut bytes = BinaryReader::new(&wasm[at..], at);
             let opcode = match bytes.read_u8()? {
                 prefix @ 0xfb..=0xfe => u32::from(prefix) << 16 | bytes.read_var_u32()?,
@@ -110,17 +117,24 @@ impl Metering {
             due = due.saturating_add(cost);
             if due > 0 && ends_stretch(&operator) {
                 out.extend_from_slice(&wasm[copied..at]);
-                write_payment(&mut out, due, points);
+                write_payment(out, due, points);
                 (copied, due) = (at, 0);
             }
+            dead = leaves(&operator).then_some(0);
         }
         out.extend_from_slice(&wasm[copied..body.range().end]);
-        Ok(out)
+        Ok(())
     }
 }
 
+fn taken(name: &str) -> Error {
+    let message =
+        format!("the module exports \"{name}\", but that name is needed for metering; give the export another name");
+    Error::new(ErrorKind::Compile, message)
+}
+
 /// Whether what follows an instruction may run without it, or not run after it.
-fn ends_stretch(operator: &Operator) -> bool {
+pub(super) fn ends_stretch(operator: &Operator) -> bool {
     use Operator::*;
     matches!(
         operator,
@@ -154,6 +168,40 @@ fn ends_stretch(operator: &Operator) -> bool {
     )
 }
 
+/// Whether nothing runs after an instruction, up to the end of its block.
+fn leaves(operator: &Operator) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        Br { .. }
+            | BrTable { .. }
+            | Return
+            | Unreachable
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+            | ReturnCallRef { .. }
+            | Throw { .. }
+            | ThrowRef
+            | Rethrow { .. }
+    )
+}
+
+/// Returns how many blocks are open in code that cannot run after one of its instructions, before which there are `open`, or
+/// `None` if what follows may run.
+fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
+    use Operator::*;
+    match operator {
+        Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Try { .. } => Some(open + 1),
+        End | Delegate { .. } => open.checked_sub(1),
+        Else | Catch { .. } | CatchAll if open == 0 => None,
+        _ => Some(open),
+    }
+}
+
+/// The least that a payment consists of.
+pub(super) const PAYMENT_BYTES: u64 = 20;
+pub(super) const PAYMENT_INSTRUCTIONS: u64 = 12;
+
 /// Writes code that takes `due` points, or traps if there are not so many.
 fn write_payment(out: &mut Vec<u8>, due: u64, points: usize) {
     let global = |out: &mut Vec<u8>, opcode: u8, index: usize| {
@@ -186,46 +234,6 @@ fn exported(points: usize) -> [Vec<u8>; 2] {
         write_leb128(&mut export, index);
         export
     })
-}
-
-/// A section that is a list.
-#[derive(Default)]
-struct Entries<'a> {
-    count: usize,
-    bytes: &'a [u8],
-}
-
-impl<'a> Entries<'a> {
-    fn of<T: FromReader<'a>>(section: &SectionLimited<'a, T>, wasm: &'a [u8]) -> Entries<'a> {
-        Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
-    }
-
-    /// Returns the section with more entries.
-    fn with(&self, more: &[Vec<u8>]) -> Vec<u8> {
-        let mut section = Vec::new();
-        write_leb128(&mut section, self.count + more.len());
-        section.extend_from_slice(self.bytes);
-        more.iter().for_each(|entry| section.extend_from_slice(entry));
-        section
-    }
-}
-
-fn write_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
-    out.push(id);
-    write_leb128(out, body.len());
-    out.extend_from_slice(body);
-}
-
-/// Writes a signed number in LEB128.
-fn write_signed(out: &mut Vec<u8>, mut value: i64) {
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if (value == 0 && low & 0x40 == 0) || (value == -1 && low & 0x40 != 0) {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
 }
 
 #[cfg(test)]
@@ -284,6 +292,61 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_run_is_not_paid_for() {
+        for (code, due) in [
+            ("unreachable nop nop block nop end loop end return", &[1][..]),
+            ("block br 0 nop end nop", &[2, 2]),
+            ("block i32.const 0 br_table 0 0 nop end nop", &[3, 2]),
+            ("return nop", &[1]),
+            ("return_call 0 nop", &[1]),
+            ("i32.const 0 return_call_indirect (type 0) nop", &[2]),
+            ("ref.func 0 return_call_ref 0 nop", &[2]),
+            ("throw 0 nop", &[1]),
+            ("unreachable throw_ref nop", &[1]),
+            // An `end` that only jumps reach costs nothing, an `else` neither.
+            ("i32.const 0 if return nop else nop end nop", &[2, 1, 2, 2]),
+            ("i32.const 0 if nop else return nop end nop", &[2, 2, 1, 2]),
+            ("i32.const 0 if unreachable i32.const 0 if nop else nop end nop else nop end nop", &[2, 1, 2, 2]),
+            ("block br 0 block block return end nop end nop end nop", &[2, 2]),
+            ("block block br 1 end nop end nop", &[3, 2, 2]),
+            ("block br 0 block try_table (catch_all 0) nop end nop end nop end nop", &[2, 2]),
+        ] {
+            let text =
+                format!("(module (type (func)) (table 1 funcref) (tag) (elem declare func 0) (func) (func {code}))");
+            let paid = payments(&metered(&text, one_for_each));
+            assert_eq!(paid[1..], *due, "{code}");
+        }
+        // The older exception handling, in binary: `try`, `unreachable`, `nop`, `catch_all`, `nop`, `rethrow 0`, `nop`, `end`;
+        // and `try`, `unreachable`, `nop`, `delegate 0`, `nop`.
+        let wasm = wat::parse_str("(module (func nop nop nop nop nop nop nop nop nop nop))").unwrap();
+        for (code, due) in [
+            ([0x06, 0x40, 0, 1, 0x19, 1, 9, 0, 1, 0x0b], &[1, 1, 2, 1][..]),
+            ([0x06, 0x40, 0, 1, 0x18, 0, 1, 1, 1, 1], &[1, 1, 5]),
+        ] {
+            let mut wasm = wasm.clone();
+            let at = wasm.windows(10).position(|bytes| bytes == [1; 10]).unwrap();
+            wasm[at..at + 10].copy_from_slice(&code);
+            let metering = Metering { points: 1, cost: one_for_each, env: HostData::NONE };
+            assert_eq!(payments(&metering.apply(&wasm).unwrap()), due);
+        }
+    }
+
+    #[test]
+    fn metered_modules_are_not_many_times_as_large() {
+        for (code, most) in [
+            ("unreachable".to_string() + &" return".repeat(10_000), 1),
+            ("br 0".to_string() + &" block end".repeat(10_000), 1),
+            ("block return end ".repeat(10_000), 7),
+            ("loop end ".repeat(10_000), 15),
+            ("block br 0 end ".repeat(10_000), 6),
+        ] {
+            let text = format!("(module (func {code}))");
+            let (before, after) = (wat::parse_str(&text).unwrap().len(), metered(&text, one_for_each).len());
+            assert!(after < most * before + 200, "{after} of {before}: {}", &code[..20]);
+        }
+    }
+
+    #[test]
     fn metered_modules_are_valid_and_keep_what_they_had() {
         for text in [
             "(module)",
@@ -299,15 +362,6 @@ mod tests {
             wasmparser::Validator::new().validate_all(&wasm).unwrap_or_else(|error| panic!("{text}: {error}"));
             let text = wasm.windows(POINTS.len()).filter(|window| *window == POINTS.as_bytes()).count();
             assert_eq!(text, 2); // one is the beginning of the other
-        }
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are_read() {
-        for value in [0, 1, 63, 64, -1, -64, -65, 8191, 8192, i64::MAX, i64::MIN] {
-            let mut bytes = Vec::new();
-            write_signed(&mut bytes, value);
-            assert_eq!(BinaryReader::new(&bytes, 0).read_var_i64().unwrap(), value);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Readers of binaries: what a module's bytes are, declare and cost; metering; the envelope of serialized modules; and
-//! the module that calls a function for many rows.
+//! Readers and writers of binaries: what a module's bytes are, declare and cost; how to put sections in place of others;
+//! metering; the envelope of serialized modules; and the module that calls a function for many rows.
 
 pub mod artifact;
 pub mod call_loop;
@@ -9,4 +9,5 @@ pub mod declarations;
 pub mod metering;
 pub mod module_limits;
 pub mod preamble;
+pub mod sections;
 pub mod trap_sites;

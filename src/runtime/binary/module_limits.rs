@@ -3,6 +3,7 @@
 
 use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
+use super::metering::PAYMENT_BYTES;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
 use wasmparser::{
@@ -47,6 +48,8 @@ pub struct ModuleLimits {
     values: [u64; ModuleLimit::ALL.len()],
     /// Whether the program has set the limit, for each.
     chosen: [bool; ModuleLimit::ALL.len()],
+    /// Whether modules will be metered. What that adds counts as cost, and as bytes for it, but not as the module's size.
+    pub metered: bool,
 }
 
 /// The default for the number of types, for each of which a compiler makes code: several times what real compilers
@@ -71,7 +74,7 @@ impl Default for ModuleLimits {
         values[ModuleLimit::FunctionCost as usize] = DEFAULT_FUNCTION_COST;
         values[ModuleLimit::CostPerByte as usize] = DEFAULT_COST_PER_BYTE;
         values[ModuleLimit::ConstantTerms as usize] = DEFAULT_CONSTANT_TERMS;
-        ModuleLimits { values, chosen: [false; ModuleLimit::ALL.len()] }
+        ModuleLimits { values, chosen: [false; ModuleLimit::ALL.len()], metered: false }
     }
 }
 
@@ -88,7 +91,7 @@ impl ModuleLimits {
     pub fn check(&self, wasm: &[u8], compiles: bool) -> Result<()> {
         let bytes = wasm.len() as u64;
         self.admit(ModuleLimit::Bytes, bytes, || "the module has".to_string(), "bytes")?;
-        let mut meter = Meter::default();
+        let mut meter = Meter::new(self.metered);
         let costs = [ModuleLimit::Nesting, ModuleLimit::FunctionCost, ModuleLimit::CostPerByte];
         let mut costs = costs
             .into_iter()
@@ -100,6 +103,7 @@ impl ModuleLimits {
         let mut function = 0;
         let mut start = Cost::default();
         let mut total = Cost::default();
+        let mut added = 0;
         let module = || "the module has".to_string();
         for payload in Parser::new(0).parse_all(wasm) {
             let Ok(payload) = payload else { break };
@@ -199,11 +203,12 @@ impl ModuleLimits {
                         self.admit(ModuleLimit::Locals, locals(&body), name, "locals")?;
                     }
                     if costs {
-                        let Found { cost, nesting } = meter.read(function as u32, &body);
+                        let Found { cost, nesting, payments } = meter.read(function as u32, &body);
                         self.admit(ModuleLimit::Nesting, nesting, name, "blocks within each other")?;
                         let name = || format!("function {function} (mostly {}) has", cost.reason());
                         self.admit(ModuleLimit::FunctionCost, cost.total(), name, "units of compile cost")?;
                         total.join(&cost);
+                        added += payments * PAYMENT_BYTES;
                     }
                     function += 1;
                 }
@@ -215,7 +220,7 @@ impl ModuleLimits {
             self.admit(ModuleLimit::FunctionCost, start.total(), name, "units of compile cost")?;
             total.join(&start);
             let allowed = self.values[ModuleLimit::CostPerByte as usize];
-            let counted = bytes.max(LEAST_BYTES);
+            let counted = (bytes + added).max(LEAST_BYTES);
             if total.total() > allowed.saturating_mul(counted) {
                 let message = format!(
                     "the module has {} units of compile cost (mostly {}) for its {bytes} bytes, but the engine's \
@@ -256,6 +261,7 @@ pub fn locals(body: &FunctionBody) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::binary::metering::PAYMENT_INSTRUCTIONS;
 
     const TEXT: &str =
         "(module (import \"a\" \"b\" (func)) (type (func (param i32))) (func) (func (local i32 i64 f32) nop))";
@@ -367,6 +373,16 @@ mod tests {
             ),
             ("instructions", format!("(table 1 funcref) (func {})", "i32.const 0 call_indirect ".repeat(30_000))),
             (
+                "instructions",
+                format!(
+                    "(memory 1 1 shared) (func i32.const 0 {} drop)",
+                    each(20_000, |number| format!(
+                        "i32.const 0 i64.const 0 memory.atomic.wait32 offset={} ",
+                        4 * number
+                    ))
+                ),
+            ),
+            (
                 "arguments and results of calls",
                 format!(
                     "(type $s (struct {})) (func {})",
@@ -425,6 +441,20 @@ mod tests {
         }
         for (reason, fields) in bombs() {
             assert!(refusal(&limits, &format!("(module {fields})"), true).is_none(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_metering_adds_is_a_cost_but_not_size() {
+        let text = format!("(module (func {}))", "loop end ".repeat(10_000));
+        let bytes = wat::parse_str(&text).expect("valid text").len() as u64;
+        for metered in [false, true] {
+            let mut limits = ModuleLimits { metered, ..ModuleLimits::default() };
+            limits.set(ModuleLimit::Bytes, bytes);
+            limits.set(ModuleLimit::Nesting, 1);
+            assert_eq!(refusal(&limits, &text, true), None);
+            limits.set(ModuleLimit::FunctionCost, 20_000 * PAYMENT_INSTRUCTIONS);
+            assert_eq!(refusal(&limits, &text, true).is_some(), metered);
         }
     }
 

@@ -5,9 +5,11 @@
 //! no lock is needed.
 
 use super::engine::Engine;
+use super::module::maker;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::file::{self, Mapped};
 use crate::runtime::base::log;
+use crate::runtime::binary::artifact::Maker;
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
@@ -87,8 +89,9 @@ impl Cache {
     /// Returns the entry for `wasm` in an engine whose code depends on `settings`.
     pub fn entry(&self, engine: &Engine, settings: &str, wasm: &[u8]) -> Entry<'_> {
         let mut hash = Sha256::new();
-        let (backend, limits) = (engine.backend.name().to_string_lossy(), format!("{:?}", engine.module_limits));
-        for part in [crate::VERSION, &backend, &engine.inner.settings(), settings, &limits] {
+        let Maker { backend, settings: made_for } = maker(engine);
+        let (backend, limits) = (backend.to_string_lossy(), format!("{:?}", engine.module_limits));
+        for part in [crate::VERSION, &backend, &made_for, settings, &limits] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }

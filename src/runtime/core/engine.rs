@@ -41,9 +41,11 @@ impl Engine {
 
     fn make(backend: &'static dyn Backend, config: &mut Config) -> Result<Arc<Engine>> {
         let inner = backend.new_engine(&config.options)?;
-        let (options, module_limits) = (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
+        let (options, mut module_limits) =
+            (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
         let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
         let metering = config.metering.take();
+        module_limits.metered = metering.is_some();
         let call_loops = batch::CallLoops::default();
         let transforms = std::mem::take(&mut config.transforms);
         Ok(Arc::new(Engine {

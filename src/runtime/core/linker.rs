@@ -15,6 +15,7 @@ use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::{ExternType, FuncType, ValType};
 use crate::runtime::binary::declarations::{Export, Import};
+use crate::runtime::binary::metering;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -116,17 +117,20 @@ impl Linker {
         self.define(module, name, &func)
     }
 
-    /// Defines all exports of an instance under the name of a module: all of them, or none on failure.
+    /// Defines all exports of an instance under the name of a module: all of them, or none on failure. Those that metering
+    /// added are not for other guests, which could set them.
     pub fn define_instance(&self, module: &str, object: &Object) -> Result<()> {
         let Some(instance) = Typed::of(object, Object::as_instance) else {
             return Err(wrong_kind(object, "an instance"));
         };
         self.store.check_own(object, "what is defined")?;
-        let exports = &instance.module.declarations.exports;
-        exports.iter().try_for_each(|export| self.check_free(module, &export.name))?;
+        let metered = instance.module.engine.metering.is_some();
+        let exports = instance.module.declarations.exports.iter().enumerate();
+        let exports = exports.filter(|(_, export)| !metered || !metering::adds(&export.name));
+        exports.clone().try_for_each(|(_, export)| self.check_free(module, &export.name))?;
         let put = |(position, export): (usize, &Export)| self.put(module, &export.name, instance.export(position));
         // Dropped when all is defined, because a finalizer may use the linker.
-        let former: Vec<_> = exports.iter().enumerate().filter_map(put).collect();
+        let former: Vec<_> = exports.filter_map(put).collect();
         drop(former);
         Ok(())
     }

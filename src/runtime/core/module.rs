@@ -3,14 +3,14 @@
 use super::cache::Copy;
 use super::engine::Engine;
 use super::engine_traits;
-use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::error::{Error, Result};
 use crate::runtime::base::file::{self, Mapped};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::options::{Options, Proposal};
 use crate::runtime::binary::artifact::{self, Contents, Maker};
 use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
-use crate::runtime::binary::{metering, preamble};
+use crate::runtime::binary::preamble;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,9 +32,9 @@ impl Module {
             let Some(metering) = &engine.metering else {
                 return Module::compile_transformed(engine, wasm);
             };
-            // What is wrong with a module is said of the original.
-            Module::validate_transformed(engine, wasm)?;
-            Module::compile_transformed(engine, &metering.apply(wasm)?)
+            // What is wrong with a module is said of the original, and what metering adds does not make it right.
+            check(engine, wasm)?;
+            Module::compile_transformed(engine, &metering.apply(wasm)?).map_err(of_metered)
         })
     }
 
@@ -63,7 +63,10 @@ impl Module {
     }
 
     fn compile_bounded(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
+        // Metered modules were checked before they became that.
+        if engine.metering.is_none() {
+            engine.module_limits.check(wasm, engine.inner.compiles())?;
+        }
         Module::compile_unbounded(engine, wasm)
     }
 
@@ -114,14 +117,13 @@ impl Module {
     }
 
     pub fn validate(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        with_transformed(engine, wasm, |wasm| Module::validate_transformed(engine, wasm))
-    }
-
-    fn validate_transformed(engine: &Engine, wasm: &[u8]) -> Result<()> {
-        preamble::check(wasm)?;
-        engine.module_limits.check(wasm, engine.inner.compiles())?;
-        engine.inner.validate(wasm).map_err(|error| located(wasm, error))?;
-        Declarations::parse(wasm).map(drop)
+        with_transformed(engine, wasm, |wasm| {
+            check(engine, wasm)?;
+            Declarations::parse(wasm)?;
+            let Some(metering) = &engine.metering else { return Ok(()) };
+            let wasm = metering.apply(wasm)?;
+            engine.inner.validate(&wasm).map_err(|error| of_metered(located(&wasm, error)))
+        })
     }
 
     /// Returns two pieces, which one after the other are what [`Module::deserialize`] reads.
@@ -164,13 +166,7 @@ impl Module {
     }
 
     fn loaded(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, outline: &[u8]) -> Result<Arc<Module>> {
-        let declarations = Declarations::parse(outline)?;
-        if engine.metering.is_some() && declarations.export_named(metering::POINTS.as_bytes()).is_none() {
-            let message =
-                "the module was compiled without metering, which this engine is configured with; compile it anew";
-            return Err(Error::new(ErrorKind::Artifact, message));
-        }
-        Ok(Module::new(engine, inner, declarations))
+        Ok(Module::new(engine, inner, Declarations::parse(outline)?))
     }
 
     /// Compiles a module from a file.
@@ -201,13 +197,27 @@ fn with_transformed<T>(engine: &Engine, wasm: &[u8], body: impl FnOnce(&[u8]) ->
     })
 }
 
+/// Checks that a module is within the engine's limits and valid.
+fn check(engine: &Engine, wasm: &[u8]) -> Result<()> {
+    preamble::check(wasm)?;
+    engine.module_limits.check(wasm, engine.inner.compiles())?;
+    engine.inner.validate(wasm).map_err(|error| located(wasm, error))
+}
+
+fn of_metered(mut error: Error) -> Error {
+    error.message.insert_str(0, "after the module was changed for metering: ");
+    error
+}
+
 fn in_file(mut error: Error, path: &Path) -> Error {
     error.message.push_str(&format!(", in the file \"{}\"", path.display()));
     error
 }
 
-fn maker(engine: &Engine) -> Maker<'static> {
-    Maker { backend: engine.backend.name(), settings: engine.inner.settings() }
+/// What a module of the engine says of where it comes from: it is not loaded where others are made.
+pub(super) fn maker(engine: &Engine) -> Maker<'static> {
+    let metering = if engine.metering.is_some() { ", metering" } else { "" };
+    Maker { backend: engine.backend.name(), settings: engine.inner.settings() + metering }
 }
 
 impl Drop for Module {
