@@ -10,7 +10,11 @@ set(wasmrt_header_directory "${PROJECT_SOURCE_DIR}/include")
 # What the static library needs of the system. libgcc's unwinder is not named: every compiler driver adds the right one.
 set(wasmrt_system_libraries pthread dl m)
 
-list(JOIN WASMRT_BACKENDS "," features)
+set(features ${WASMRT_BACKENDS})
+if(WASMRT_LOADED_ENGINES)
+  list(APPEND features loaded)
+endif()
+list(JOIN features "," features)
 string(REGEX REPLACE "^dev$" "debug" profile_directory "${WASMRT_CARGO_PROFILE}") # the one profile that cargo calls otherwise
 set(cargo_output "${WASMRT_CARGO_TARGET_DIR}/${profile_directory}")
 set(wasmrt_version_script "${PROJECT_SOURCE_DIR}/abi/libwasmrt.map")

@@ -511,8 +511,9 @@ WASM_API_EXTERN void wasm_config_delete(struct wasm_config_t *config);
 
 // Creates an engine with the default configuration, own. [Engine]
 //
-// The environment variable `WASMRT_BACKEND` names the backend. If the library has no backend of
-// that name, the result is NULL, and the last error lists the backends that there are.
+// The environment variable `WASMRT_BACKEND` names the backend, as `wasmrt_config_set_backend`
+// does. If the library has no backend of that name, the result is NULL, and the last error lists
+// the backends that there are.
 WASM_API_EXTERN struct wasm_engine_t *wasm_engine_new(void);
 
 // Creates an engine with a configuration, own. Takes `config`; NULL means the default

@@ -71,9 +71,11 @@ WASM_API_EXTERN uint32_t wasmrt_version_number(void);
 // -------------------------------------------------------------------------------------------------
 // Backends
 //
-// A backend is an engine that the library was built with, such as "wasmtime" or "wasmi". These
-// functions tell which there are and what they can do before an engine is made. The strings that
-// they return are static.
+// A backend is an engine that the library was built with, such as "wasmtime" or "wasmi", or a
+// shared library with the functions of wasm.h that was loaded. These functions tell which there
+// are and what they can do before an engine is made. The strings that they return are static. A
+// function that gets the name of a backend also takes the path of a library, or a name by which
+// one is found, and loads it; what it is refused for is the last error.
 
 // Settings that some backends do not have. Each is set by the function of its name:
 // `WASMRT_SETTING_FUEL` by `wasmrt_config_set_fuel`.
@@ -102,15 +104,18 @@ typedef enum wasmrt_setting_enum {
 // A value of `wasmrt_setting_enum`.
 typedef uint32_t wasmrt_setting_t;
 
-// Returns the number of backends. At least one, unless the library was built without any.
+// Returns the number of backends: those that the library was built with, at least one unless it
+// was built without any, and those that were loaded so far.
 WASM_API_EXTERN size_t wasmrt_backend_count(void);
 
 // Returns the name of the backend at `index`, counted from 0, or NULL if there are not so many.
-// The backend at index 0 is the default.
+// The backend at index 0 is the default. Those that were loaded come last, under the names or
+// paths by which they were asked for.
 WASM_API_EXTERN const char *wasmrt_backend_name(size_t index);
 
-// Returns the version of a backend's engine, such as "48.0.8". Returns NULL and sets the last error
-// if there is no backend of that name.
+// Returns the version of a backend's engine, such as "48.0.8"; "unknown" if a library that was
+// loaded does not tell it. Returns NULL and sets the last error if there is no backend of that
+// name.
 WASM_API_EXTERN const char *wasmrt_backend_version(const char *name);
 
 // Returns whether a backend has a setting. Returns false and sets the last error if there is no
@@ -184,7 +189,14 @@ typedef uint32_t wasmrt_optimization_t;
 
 // Chooses the backend by name. Environment: `WASMRT_BACKEND`. Default: the first backend.
 //
-// A name that no backend has is an error whose message lists the backends there are.
+// A name that no backend has is that of a shared library with the functions of wasm.h: its path,
+// if there is a slash in it; "wamr", "wasmer" or "libwasmtime"; or NAME for a file libNAME.so in a
+// folder of the environment variable `WASMRT_ENGINE_PATH`. It is loaded now, for as long as the
+// process lives. Programs with the rights of another user or group ignore that variable, and
+// `WASMRT_BACKEND` where it names a library.
+//
+// Returns false and sets the last error, which lists the backends there are or says what is wrong
+// with the library, if there is no such backend.
 WASM_API_EXTERN bool wasmrt_config_set_backend(wasm_config_t *config, const char *name);
 
 // Chooses the compiler. Environment: `WASMRT_COMPILER`, with the name of a compiler.
@@ -1323,7 +1335,9 @@ wasm_func_t *wasmrt_func_new_unchecked(wasm_store_t *store,
 // that copy, fill or initialise memories, tables or arrays, and `table.grow`, cost about 10, and 1
 // more for every 64 bytes or elements that they moved. That part is charged afterwards: the last
 // instruction before the fuel runs out may move more than there was fuel for, and one that traps or
-// gives -1 is not charged for it. With native debug information it is not charged at all.
+// gives -1 is not charged for it. With native debug information it is not charged at all. With
+// interruption, a guest that waits for another thread (`memory.atomic.wait32` and `wait64`) costs
+// more for every 10 milliseconds that it waits: only there the cost may differ between runs.
 //
 // On wasmi instructions that copy, fill or grow cost 1 more for every 64 bytes, or 16 elements of a
 // table, unless they trap or give -1. Instructions that access or grow a table cost 4 more. A
@@ -1408,6 +1422,10 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 // Beyond a limit, a guest's `memory.grow` and `table.grow` give -1, or trap if that is chosen, and
 // functions of wasm.h fail with an error of kind `WASMRT_ERROR_LIMIT` that names the limit. The
 // trap of `wasm_instance_new` has the same message.
+//
+// An engine that was loaded does not ask before a guest's memory or table grows. There limits of
+// bytes and of elements, and the growth trap, are refused, with an error of kind
+// `WASMRT_ERROR_UNSUPPORTED`.
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {

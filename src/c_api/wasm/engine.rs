@@ -1,7 +1,7 @@
 //! Engines.
 
 use super::config::wasm_config_t;
-use crate::backend::BACKENDS;
+use crate::backend::REGISTRY;
 use crate::c_api::ffi::{CType, c_type, give};
 use crate::c_api::{answer, guard};
 use crate::runtime::base::error::Result;
@@ -23,8 +23,9 @@ c_type!(
 
 /// Creates an engine with the default configuration, own. [Engine]
 ///
-/// The environment variable `WASMRT_BACKEND` names the backend. If the library has no backend of
-/// that name, the result is NULL, and the last error lists the backends that there are.
+/// The environment variable `WASMRT_BACKEND` names the backend, as `wasmrt_config_set_backend`
+/// does. If the library has no backend of that name, the result is NULL, and the last error lists
+/// the backends that there are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_engine_new() -> Option<Box<wasm_engine_t>> {
     answer("wasm_engine_new", None, || new(Config::default()))
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(config: Option<Box<wasm_con
 }
 
 fn new(config: Config) -> Result<Option<Box<wasm_engine_t>>> {
-    Ok(give(Engine::new(config, BACKENDS)?))
+    Ok(give(Engine::new(config, REGISTRY)?))
 }
 
 /// Deletes an engine. Takes ownership. Stores and modules of the engine outlive it. [Engine]

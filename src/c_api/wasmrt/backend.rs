@@ -1,11 +1,13 @@
 //! Backends
 //!
-//! A backend is an engine that the library was built with, such as "wasmtime" or "wasmi". These
-//! functions tell which there are and what they can do before an engine is made. The strings that
-//! they return are static.
+//! A backend is an engine that the library was built with, such as "wasmtime" or "wasmi", or a
+//! shared library with the functions of wasm.h that was loaded. These functions tell which there
+//! are and what they can do before an engine is made. The strings that they return are static. A
+//! function that gets the name of a backend also takes the path of a library, or a name by which
+//! one is found, and loads it; what it is refused for is the last error.
 
 use super::{static_text, value};
-use crate::backend::BACKENDS;
+use crate::backend::REGISTRY;
 use crate::c_api::answer;
 use crate::c_api::ffi::null;
 use crate::runtime::base::error::Result;
@@ -69,21 +71,24 @@ fn setting(wanted: u32) -> Option<Setting> {
     Setting::ALL.iter().copied().find(|setting| number(*setting) as u32 == wanted)
 }
 
-/// Returns the number of backends. At least one, unless the library was built without any.
+/// Returns the number of backends: those that the library was built with, at least one unless it
+/// was built without any, and those that were loaded so far.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_count() -> usize {
-    BACKENDS.len()
+    REGISTRY.count()
 }
 
 /// Returns the name of the backend at `index`, counted from 0, or NULL if there are not so many.
-/// The backend at index 0 is the default.
+/// The backend at index 0 is the default. Those that were loaded come last, under the names or
+/// paths by which they were asked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_name(index: usize) -> *const c_char {
-    static_text(BACKENDS.get(index).map(|backend| backend.name()))
+    static_text(REGISTRY.get(index).map(|backend| backend.name()))
 }
 
-/// Returns the version of a backend's engine, such as "48.0.8". Returns NULL and sets the last error
-/// if there is no backend of that name.
+/// Returns the version of a backend's engine, such as "48.0.8"; "unknown" if a library that was
+/// loaded does not tell it. Returns NULL and sets the last error if there is no backend of that
+/// name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_backend_version(name: *const c_char) -> *const c_char {
     answer("wasmrt_backend_version", std::ptr::null(), || {
@@ -115,7 +120,7 @@ pub unsafe fn named(name: *const c_char) -> Result<&'static dyn Backend> {
         return Err(null("the name of a backend"));
     }
     // SAFETY: a string, which stays as it is during this call.
-    find_backend(BACKENDS, &unsafe { CStr::from_ptr(name) }.to_string_lossy())
+    find_backend(REGISTRY, &unsafe { CStr::from_ptr(name) }.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@
 //! Beyond a limit, a guest's `memory.grow` and `table.grow` give -1, or trap if that is chosen, and
 //! functions of wasm.h fail with an error of kind `WASMRT_ERROR_LIMIT` that names the limit. The
 //! trap of `wasm_instance_new` has the same message.
+//!
+//! An engine that was loaded does not ask before a guest's memory or table grows. There limits of
+//! bytes and of elements, and the growth trap, are refused, with an error of kind
+//! `WASMRT_ERROR_UNSUPPORTED`.
 
 use super::{get, value};
 use crate::c_api::answer;
@@ -44,10 +48,7 @@ pub unsafe extern "C" fn wasmrt_store_set_limit(
     limit: wasmrt_store_limit_t,
     value: u64,
 ) -> bool {
-    answer("wasmrt_store_set_limit", false, || {
-        store.required()?.limits().set(resource(limit)?, value);
-        Ok(true)
-    })
+    answer("wasmrt_store_set_limit", false, || store.required()?.set_limit(resource(limit)?, value).map(|()| true))
 }
 
 /// Gets a limit of a store.
@@ -74,10 +75,7 @@ pub unsafe extern "C" fn wasmrt_store_usage(
 /// `WASMRT_TRAP_MEMORY_LIMIT` or `WASMRT_TRAP_TABLE_LIMIT`, instead of giving -1. Off by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_growth_trap(store: Option<&mut wasm_store_t>, enabled: bool) -> bool {
-    answer("wasmrt_store_set_growth_trap", false, || {
-        store.required()?.limits().growth_traps.set(enabled);
-        Ok(true)
-    })
+    answer("wasmrt_store_set_growth_trap", false, || store.required()?.set_growth_traps(enabled).map(|()| true))
 }
 
 fn resource(limit: wasmrt_store_limit_t) -> Result<Resource> {

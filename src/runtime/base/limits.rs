@@ -37,7 +37,7 @@ impl Resource {
 
 /// The largest number of elements in a table, on every backend: the limit that browsers agreed on. Without it engines
 /// would try to allocate four billion.
-const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+pub const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
 /// No memory can be larger: a program has at most half of the address space. Engines report a size beyond the address
 /// space as one just below its end, or do not ask about it.

@@ -10,8 +10,48 @@ use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::ffi::{CStr, c_char};
 
-/// The backends that are compiled in.
-pub type Registry = &'static [&'static dyn Backend];
+/// The backends that there are.
+#[derive(Clone, Copy)]
+pub struct Registry {
+    /// Those that are compiled in. The first is the default.
+    pub built_in: &'static [&'static dyn Backend],
+    pub loader: Option<Loader>,
+}
+
+/// Where other backends come from.
+#[derive(Clone, Copy)]
+pub struct Loader {
+    /// Loads the backend of a name or path; `None` if there is nothing of that name.
+    pub find: fn(&str) -> Result<Option<&'static dyn Backend>>,
+    /// Returns those that were loaded, by their position.
+    pub loaded: fn(usize) -> Option<&'static dyn Backend>,
+    pub count: fn() -> usize,
+}
+
+impl Registry {
+    /// Returns the backend at a position: those that are compiled in, then those that were loaded.
+    pub fn get(&self, position: usize) -> Option<&'static dyn Backend> {
+        match position.checked_sub(self.built_in.len()) {
+            None => Some(self.built_in[position]),
+            Some(position) => (self.loader?.loaded)(position),
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.built_in.len() + self.loader.map_or(0, |loader| (loader.count)())
+    }
+
+    /// Says which of those that are compiled in have a setting.
+    fn others_with(&self, setting: Setting) -> String {
+        let able = self.built_in.iter().filter(|backend| backend.can(setting));
+        let names: Vec<_> = able.map(|backend| backend.name().to_string_lossy()).collect();
+        if names.is_empty() { String::new() } else { format!("; these backends do: {}", names.join(", ")) }
+    }
+
+    fn built_in(&self, name: &str) -> Option<&'static dyn Backend> {
+        self.built_in.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes())
+    }
+}
 
 /// A configuration: everything that C can set before an engine exists.
 #[derive(Default)]
@@ -36,13 +76,14 @@ impl Config {
     /// first of `registry`. Fails if the backend does not support a setting.
     pub fn resolve(&mut self, registry: Registry) -> Result<&'static dyn Backend> {
         self.read_environment(registry)?;
-        let backend = self.backend.or(registry.first().copied());
+        let backend = self.backend.or(registry.built_in.first().copied());
         let backend =
             backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
         let missing = self.options.asked().find(|setting| !backend.can(*setting));
         if let Some(setting) = missing {
             let origin = self.options.origin(setting).unwrap_or("the configuration");
-            return Err(unsupported(backend.name(), &format!("{} (requested by {origin})", setting.name())));
+            let what = format!("{} (requested by {origin})", setting.name());
+            return Err(unsupported(backend.name(), &(what + &registry.others_with(setting))));
         }
         Ok(backend)
     }
@@ -106,9 +147,15 @@ type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
 /// table.
 const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_BACKEND", None, |config, registry, text| {
+        // A library that is loaded can do anything, so it must not be chosen by who starts a program that has more rights.
+        if runs_with_other_rights() && registry.built_in(text).is_none() {
+            return Ok(false);
+        }
         let backend = || find_backend(registry, text).map_err(|error| error.message.clone());
         fill(&mut config.backend, backend)
     }),
+    // Read where a library is looked for.
+    ("WASMRT_ENGINE_PATH", None, |_, _, _| Ok(false)),
     ("WASMRT_COMPILER", Some(Setting::Compiler), |config, _, text| {
         fill(&mut config.options.compiler, || Compiler::parse(text))
     }),
@@ -142,7 +189,7 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
 ];
 
 /// Whether the program has rights that those who started it lack, as set-user-ID programs have.
-fn runs_with_other_rights() -> bool {
+pub fn runs_with_other_rights() -> bool {
     // SAFETY: reads a number that the system gave the program.
     cfg!(target_os = "linux") && unsafe { libc::getauxval(libc::AT_SECURE) } != 0
 }
@@ -217,11 +264,18 @@ unsafe fn environment() -> *const *const c_char {
     unsafe { (*libc::_NSGetEnviron()).cast() }
 }
 
-/// Finds the backend with a name.
+/// Finds the backend with a name. If none that is compiled in has it, it is the name or the path of a library.
 pub fn find_backend(registry: Registry, name: &str) -> Result<&'static dyn Backend> {
-    registry.iter().copied().find(|backend| backend.name().to_bytes() == name.as_bytes()).ok_or_else(|| {
-        let names: Vec<_> = registry.iter().map(|backend| backend.name().to_string_lossy()).collect();
-        let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
-        Error::new(ErrorKind::Unsupported, message)
-    })
+    if let Some(backend) = registry.built_in(name) {
+        return Ok(backend);
+    }
+    if let Some(loader) = registry.loader
+        && let Some(backend) = (loader.find)(name)?
+    {
+        return Ok(backend);
+    }
+    let names: Vec<_> = (0..registry.count()).filter_map(|position| registry.get(position)).collect();
+    let names: Vec<_> = names.iter().map(|backend| backend.name().to_string_lossy()).collect();
+    let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
+    Err(Error::new(ErrorKind::Unsupported, message))
 }

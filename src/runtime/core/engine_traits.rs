@@ -243,6 +243,11 @@ pub trait Store {
         false
     }
 
+    /// Whether the engine asks the store before a guest's memory or table grows, so that there can be limits on that.
+    fn limits_growth(&self) -> bool {
+        true
+    }
+
     /// What tells an instance from the others of the store. Only used if the engine [tells callers](Store::tells_callers).
     unsafe fn instance_key(&self, _instance: &Entity) -> usize {
         0

@@ -8,7 +8,14 @@ use std::ffi::c_char;
 
 /// Chooses the backend by name. Environment: `WASMRT_BACKEND`. Default: the first backend.
 ///
-/// A name that no backend has is an error whose message lists the backends there are.
+/// A name that no backend has is that of a shared library with the functions of wasm.h: its path,
+/// if there is a slash in it; "wamr", "wasmer" or "libwasmtime"; or NAME for a file libNAME.so in a
+/// folder of the environment variable `WASMRT_ENGINE_PATH`. It is loaded now, for as long as the
+/// process lives. Programs with the rights of another user or group ignore that variable, and
+/// `WASMRT_BACKEND` where it names a library.
+///
+/// Returns false and sets the last error, which lists the backends there are or says what is wrong
+/// with the library, if there is no such backend.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_backend(config: Option<&mut wasm_config_t>, name: *const c_char) -> bool {
     change("wasmrt_config_set_backend", config, |config| {

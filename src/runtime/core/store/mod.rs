@@ -23,7 +23,8 @@ use super::object::{Handle, Object, Retained};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
-use crate::runtime::base::limits::StoreLimits;
+use crate::runtime::base::limits::{Resource, StoreLimits};
+use crate::runtime::base::options::unsupported;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -193,6 +194,29 @@ impl Store {
     /// Collects what guests no longer refer to, and runs the finalizers of what is freed.
     pub fn collect_garbage(&self) -> Result<()> {
         self.run(|store| store.backend().collect_garbage())
+    }
+
+    /// Sets a limit, if the engine keeps to it.
+    pub fn set_limit(&self, resource: Resource, most: u64) -> Result<()> {
+        self.check_limits_growth(matches!(resource, Resource::MemoryBytes | Resource::TableElements))?;
+        self.limits.set(resource, most);
+        Ok(())
+    }
+
+    /// Sets whether growth beyond a limit traps.
+    pub fn set_growth_traps(&self, enabled: bool) -> Result<()> {
+        self.check_limits_growth(enabled)?;
+        self.limits.growth_traps.set(enabled);
+        Ok(())
+    }
+
+    fn check_limits_growth(&self, needed: bool) -> Result<()> {
+        if !needed || self.backend().limits_growth() {
+            return Ok(());
+        }
+        let what = "a limit on how far memories and tables grow; choose a backend that is compiled in for that, or give the \
+                    modules' memories and tables a maximum";
+        Err(unsupported(self.engine.backend.name(), what))
     }
 
     pub fn limits(&self) -> &StoreLimits {

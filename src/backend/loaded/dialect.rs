@@ -1,0 +1,254 @@
+//! What libraries do differently: a table with an entry for each that is known, and a careful one for all others.
+//!
+//! A library is asked for nothing that its entry does not grant, because many functions of the standard end the process
+//! there. docs/engines.md says how to write an entry.
+
+use super::api::{Api, PeerTrap};
+use crate::runtime::base::trap_code::TrapCode;
+use crate::runtime::base::types::ValKind;
+use std::ffi::CStr;
+
+pub struct Dialect {
+    /// For messages and for artifacts.
+    pub name: &'static str,
+    /// Tells by its functions whether a library is one of these.
+    is: fn(&Api) -> bool,
+    /// Whether functions and globals may have values of a kind of reference, and what can be done with them.
+    pub externrefs: References,
+    pub funcrefs: References,
+    /// Whether a trap's frames may be asked for.
+    pub frames: bool,
+    /// Whether a module may be instantiated in other stores than the one that it was made in.
+    pub shares_modules: bool,
+    /// Whether an instance's exports come in the module's order. If not, the library is asked for the names of its exports.
+    pub keeps_order: bool,
+    /// Whether the host can make memories and tables that instances import, or import those of another instance.
+    pub links_memories: bool,
+    /// Whether the host can make memories and tables grow.
+    pub grows: bool,
+    /// Whether an instance may import a function that another one exports. If not, a host function forwards the calls.
+    pub links_functions: bool,
+    /// Where the library tells a trap's code.
+    code: fn(&Api, *const PeerTrap, &str) -> Option<Cause>,
+}
+
+/// What can be done with references of a kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum References {
+    /// Nothing: a function whose type has one cannot be called, and no global be read.
+    No,
+    /// Null may be in tables.
+    NullInTables,
+    /// Null passes through.
+    Null,
+    /// Every function of WebAssembly passes through, and comes back as a function. The host's end the process.
+    Functions,
+}
+
+/// Why WebAssembly trapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cause {
+    pub code: TrapCode,
+    /// Whether the library says the same of a call through a table beyond its end as of other accesses there.
+    pub unsure: bool,
+}
+
+/// The first of these that a library is; the last is for any.
+static DIALECTS: [Dialect; 4] = [
+    Dialect {
+        name: "wamr",
+        is: |api| api.wasm_runtime_init_thread_env.is_some(),
+        // Any pointer would pass; the library keeps nothing that it refers to.
+        externrefs: References::No,
+        // Functions come out as something that is no pointer.
+        funcrefs: References::No,
+        frames: false,
+        shares_modules: true,
+        keeps_order: true,
+        links_memories: false,
+        grows: false,
+        links_functions: false,
+        code: |_, _, message| cause_in_words(message),
+    },
+    Dialect {
+        name: "wasmer",
+        is: |api| api.wasmer_version.is_some(),
+        externrefs: References::No,
+        funcrefs: References::Functions,
+        frames: true,
+        shares_modules: true,
+        keeps_order: true,
+        links_memories: true,
+        grows: true,
+        links_functions: true,
+        code: |_, _, message| cause_in_words(message),
+    },
+    Dialect {
+        name: "wasmtime",
+        is: |api| api.wasmtime_error_message.is_some(),
+        // Also null ends the process in a call.
+        externrefs: References::NullInTables,
+        // They come out as references that nothing can be done with.
+        funcrefs: References::Null,
+        frames: true,
+        shares_modules: true,
+        keeps_order: true,
+        links_memories: true,
+        grows: true,
+        links_functions: true,
+        // Never by the words: there the names of functions come first, which the guest chooses.
+        code: |api, trap, _| {
+            let mut number = 0;
+            // SAFETY: the trap is alive, and the number a local.
+            let known = unsafe { api.wasmtime_trap_code?(trap, &mut number) };
+            if known { wasmtime_cause(number) } else { None }
+        },
+    },
+    Dialect {
+        name: "plain",
+        is: |_| true,
+        externrefs: References::NullInTables,
+        funcrefs: References::NullInTables,
+        frames: false,
+        shares_modules: false,
+        keeps_order: false,
+        links_memories: true,
+        grows: true,
+        links_functions: true,
+        code: |_, _, message| cause_in_words(message),
+    },
+];
+
+impl Dialect {
+    pub fn of(api: &Api) -> &'static Dialect {
+        DIALECTS.iter().find(|dialect| (dialect.is)(api)).expect("the last is for any")
+    }
+
+    pub fn references(&self, kind: ValKind) -> References {
+        match kind {
+            ValKind::FuncRef => self.funcrefs,
+            ValKind::ExternRef => self.externrefs,
+            _ => References::No,
+        }
+    }
+
+    /// Whether values of a kind can be arguments, results and contents of globals.
+    pub fn carries(&self, kind: ValKind) -> bool {
+        kind.is_number() || matches!(self.references(kind), References::Null | References::Functions)
+    }
+
+    /// Returns why WebAssembly trapped, if the library tells.
+    ///
+    /// # Safety
+    /// The trap is alive, and of a library of this dialect.
+    pub unsafe fn cause(&self, api: &Api, trap: *const PeerTrap, message: &str) -> Option<Cause> {
+        (self.code)(api, trap, message)
+    }
+}
+
+/// The version of a library, in its own words.
+pub fn version(api: &Api) -> Option<String> {
+    if let Some(version) = api.wasmer_version {
+        // SAFETY: it takes nothing, and returns a static string.
+        let text = unsafe { version() };
+        // SAFETY: it is a string, unless it is null.
+        return (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned());
+    }
+    let (mut major, mut minor, mut patch) = (0, 0, 0);
+    // SAFETY: it writes three numbers.
+    unsafe { api.wasm_runtime_get_version?(&mut major, &mut minor, &mut patch) };
+    Some(format!("{major}.{minor}.{patch}"))
+}
+
+/// The number of `wasmtime_trap_code_enum`. The first eleven are the same in all versions; those of garbage collection in
+/// all that have it.
+fn wasmtime_cause(number: u8) -> Option<Cause> {
+    let code = match number {
+        0 => TrapCode::StackExhausted,
+        1 => TrapCode::MemoryOutOfBounds,
+        2 => TrapCode::UnalignedAtomic,
+        3 => return Some(Cause { code: TrapCode::TableOutOfBounds, unsure: true }),
+        4 => TrapCode::UninitializedElement,
+        5 => TrapCode::IndirectCallTypeMismatch,
+        6 => TrapCode::IntegerOverflow,
+        7 => TrapCode::IntegerDivideByZero,
+        8 => TrapCode::InvalidConversion,
+        9 => TrapCode::Unreachable,
+        13 => TrapCode::NullReference,
+        14 => TrapCode::ArrayOutOfBounds,
+        16 => TrapCode::CastFailure,
+        _ => return None,
+    };
+    Some(Cause { code, unsure: false })
+}
+
+/// The beginnings of messages, in the words of the specification or a little longer.
+const PHRASES: [(&str, TrapCode); 23] = [
+    ("unreachable", TrapCode::Unreachable),
+    ("wasm `unreachable` instruction executed", TrapCode::Unreachable),
+    ("out of bounds memory access", TrapCode::MemoryOutOfBounds),
+    ("undefined element", TrapCode::UndefinedElement),
+    ("out of bounds table access", TrapCode::TableOutOfBounds),
+    ("uninitialized element", TrapCode::UninitializedElement),
+    ("indirect call type mismatch", TrapCode::IndirectCallTypeMismatch),
+    ("integer divide by zero", TrapCode::IntegerDivideByZero),
+    ("integer overflow", TrapCode::IntegerOverflow),
+    ("invalid conversion to integer", TrapCode::InvalidConversion),
+    ("call stack exhausted", TrapCode::StackExhausted),
+    ("native stack overflow", TrapCode::StackExhausted),
+    ("wasm operand stack overflow", TrapCode::StackExhausted),
+    ("unaligned atomic", TrapCode::UnalignedAtomic),
+    // Names, as wasmi's own functions give them.
+    ("UnreachableCodeReached", TrapCode::Unreachable),
+    ("MemoryOutOfBounds", TrapCode::MemoryOutOfBounds),
+    ("TableOutOfBounds", TrapCode::UndefinedElement),
+    ("IndirectCallToNull", TrapCode::UninitializedElement),
+    ("BadSignature", TrapCode::IndirectCallTypeMismatch),
+    ("IntegerDivisionByZero", TrapCode::IntegerDivideByZero),
+    ("IntegerOverflow", TrapCode::IntegerOverflow),
+    ("BadConversionToInteger", TrapCode::InvalidConversion),
+    ("StackOverflow", TrapCode::StackExhausted),
+];
+
+/// What libraries put before a trap's cause.
+const PREFIXES: [&str; 4] = ["Exception: ", "RuntimeError: ", "wasm trap: ", "Error { kind: TrapCode("];
+
+/// Finds the cause at the beginning of a message's first line. A guest chooses what may stand elsewhere: the names of its
+/// functions.
+fn cause_in_words(message: &str) -> Option<Cause> {
+    let line = message.lines().next()?;
+    let line = PREFIXES.iter().fold(line, |line, prefix| line.strip_prefix(prefix).unwrap_or(line));
+    let (_, code) = PHRASES.iter().find(|(phrase, _)| line.starts_with(phrase))?;
+    let both = line.contains("out of bounds table access") || line.starts_with("TableOutOfBounds");
+    let unsure = *code == TrapCode::UndefinedElement && both;
+    Some(Cause { code: if unsure { TrapCode::TableOutOfBounds } else { *code }, unsure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_read_where_the_library_writes_them() {
+        let sure = |code| Some(Cause { code, unsure: false });
+        assert_eq!(cause_in_words("Exception: unreachable"), sure(TrapCode::Unreachable));
+        assert_eq!(cause_in_words("RuntimeError: integer overflow\n  at f"), sure(TrapCode::IntegerOverflow));
+        assert_eq!(cause_in_words("wasm trap: out of bounds table access"), sure(TrapCode::TableOutOfBounds));
+        assert_eq!(cause_in_words("undefined element"), sure(TrapCode::UndefinedElement));
+        let unsure = Some(Cause { code: TrapCode::TableOutOfBounds, unsure: true });
+        assert_eq!(cause_in_words("undefined element: out of bounds table access"), unsure);
+        assert_eq!(cause_in_words("Error { kind: TrapCode(StackOverflow) }"), sure(TrapCode::StackExhausted));
+        assert_eq!(cause_in_words("Error { kind: TrapCode(TableOutOfBounds) }"), unsure);
+        assert_eq!(cause_in_words("something\nunreachable"), None);
+        assert_eq!(cause_in_words("in the function unreachable"), None);
+        assert_eq!(cause_in_words(""), None);
+    }
+
+    #[test]
+    fn numbers_of_codes() {
+        assert_eq!(wasmtime_cause(9), Some(Cause { code: TrapCode::Unreachable, unsure: false }));
+        assert!(wasmtime_cause(3).is_some_and(|cause| cause.unsure));
+        assert_eq!(wasmtime_cause(10), None);
+        assert_eq!(wasmtime_cause(200), None);
+    }
+}

@@ -1,0 +1,355 @@
+//! Finds a library by its name or path, loads it, and makes sure that its calls of its own functions reach itself.
+//!
+//! A program that uses this library has functions of the standard's names in its global scope. A library that was linked
+//! without care calls its own functions by name, and the system's linker would find ours. `RTLD_DEEPBIND` would prevent
+//! that, but not under a sanitizer, and it breaks allocators that are preloaded. So the places where the linker put our
+//! addresses are corrected ([`elf::bind_home`]), and nothing is used before all of them are.
+//!
+//! A library is never unloaded: it may have installed signal handlers, and threads of it may run.
+
+use super::api::is_this_library;
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::core::config::runs_with_other_rights;
+use std::ffi::{CStr, CString, OsStr, OsString, c_void};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
+
+/// Names of engines, and the files of their libraries.
+const KNOWN: [(&str, &str); 3] =
+    [("wamr", "libiwasm.so"), ("wasmer", "libwasmer.so"), ("libwasmtime", "libwasmtime.so")];
+
+/// The folders in which libraries are looked for by name, before those of the system.
+const SEARCH_PATH: &str = "WASMRT_ENGINE_PATH";
+
+/// A library that is loaded, forever.
+pub struct Library(NonNull<c_void>);
+
+// SAFETY: a handle is only used to look symbols up, which any thread may do.
+unsafe impl Send for Library {}
+unsafe impl Sync for Library {}
+
+/// Returns where the library is that `name` means: a path, or a name to look for. `None` if nothing has that name.
+pub fn locate(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(PathBuf::from(name));
+    }
+    let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, file)| file.to_string());
+    let file = known.clone().unwrap_or_else(|| match name.starts_with("lib") {
+        true => format!("{name}.so"),
+        false => format!("lib{name}.so"),
+    });
+    let folders = search_path();
+    let own = std::env::split_paths(&folders).map(|folder| folder.join(&file));
+    // Any other name could be one of the system's many libraries.
+    own.into_iter().find(|path| path.is_absolute() && path.is_file()).or_else(|| known.map(PathBuf::from))
+}
+
+/// Returns the value of the variable, unless the program has rights that those who started it lack.
+fn search_path() -> OsString {
+    if runs_with_other_rights() { OsString::new() } else { std::env::var_os(SEARCH_PATH).unwrap_or_default() }
+}
+
+pub fn refusal(path: &Path, why: impl std::fmt::Display) -> Error {
+    let message = format!("\"{}\" cannot be used as an engine: {why}", path.display());
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+impl Library {
+    /// Loads a library. A file name without a path is looked for where the system looks for libraries.
+    pub fn open(path: &Path) -> Result<Library> {
+        let is_path = path.as_os_str().as_bytes().contains(&b'/');
+        if is_path {
+            check_file(path)?;
+        }
+        // The pages that are written below must not be protected again by another thread before that.
+        static LOADING: Mutex<()> = Mutex::new(());
+        let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+        let library = Library::load(path.as_os_str()).map_err(|why| match is_path {
+            true => refusal(path, why),
+            false => refusal(path, format!("{why}; give its path, or its folder in {}", SEARCH_PATH)),
+        })?;
+        if is_this_library(|name| library.symbol(name)) {
+            return Err(refusal(path, "it is this library itself, or is linked with it"));
+        }
+        #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+        match elf::bind_home(&library) {
+            Ok(0) => {}
+            Ok(_) | Err(_) => return elf::load_bound(&library, path),
+        }
+        Ok(library)
+    }
+
+    fn load(file: &OsStr) -> Result<Library, String> {
+        let file = CString::new(file.as_bytes()).map_err(|_| "its path has a zero byte".to_string())?;
+        // SAFETY: the name is a string; the initialisers of the library are as trustworthy as the program, which asked for
+        // it. The error is a string that stays until the next call of this thread.
+        unsafe {
+            let handle = libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+            NonNull::new(handle).map(Library).ok_or_else(|| {
+                let error = libc::dlerror();
+                if error.is_null() { String::new() } else { CStr::from_ptr(error).to_string_lossy().into_owned() }
+            })
+        }
+    }
+
+    pub fn symbol(&self, name: &CStr) -> Option<NonNull<c_void>> {
+        // SAFETY: the handle is a library's, which is never unloaded, and the name is a string.
+        NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
+    }
+
+    /// What is the same for two handles of one library.
+    pub fn address(&self) -> usize {
+        self.0.addr().get()
+    }
+}
+
+/// Says what is wrong with a file that cannot be a library of this machine, more clearly than the system's linker.
+fn check_file(path: &Path) -> Result<()> {
+    let mut header = [0; 20];
+    let mut file = File::open(path).map_err(|error| refusal(path, format_args!("it cannot be opened ({error})")))?;
+    let read = file.read(&mut header).map_err(|error| refusal(path, format_args!("it cannot be read ({error})")))?;
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    if read < header.len() || !header.starts_with(b"\x7fELF") {
+        return Err(refusal(path, "it is no shared library"));
+    }
+    let machine = u16::from_ne_bytes([header[18], header[19]]);
+    let ours = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
+    let known = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+    if known && (header[4] != 2 || machine != ours) {
+        return Err(refusal(path, format_args!("it is for another machine (number {machine}, here it is {ours})")));
+    }
+    Ok(())
+}
+
+/// Corrects where a library's calls of itself lead.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod elf {
+    use super::{Library, refusal};
+    use crate::runtime::base::error::Result;
+    use crate::runtime::base::file;
+    use std::ffi::{CStr, c_char, c_int, c_void};
+    use std::io::Write;
+    use std::ops::Range;
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    /// The linker's description of a loaded library: the beginning of glibc's and musl's `struct link_map`.
+    #[repr(C)]
+    struct LinkMap {
+        base: usize,
+        name: *const c_char,
+        dynamic: *const Entry,
+    }
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Entry {
+        tag: i64,
+        value: usize,
+    }
+
+    #[repr(C)]
+    struct Relocation {
+        offset: usize,
+        info: u64,
+        addend: isize,
+    }
+
+    unsafe extern "C" {
+        fn dlinfo(handle: *mut c_void, request: c_int, answer: *mut c_void) -> c_int;
+    }
+
+    const DT_NULL: i64 = 0;
+    const DT_PLTRELSZ: i64 = 2;
+    const DT_STRTAB: i64 = 5;
+    const DT_SYMTAB: i64 = 6;
+    const DT_RELA: i64 = 7;
+    const DT_RELASZ: i64 = 8;
+    const DT_SYMBOLIC: i64 = 16;
+    const DT_JMPREL: i64 = 23;
+    const RTLD_DI_LINKMAP: c_int = 2;
+    const FUNCTION: u8 = 2;
+
+    /// The kinds of relocations that are the address of a symbol: in data, in the table of addresses, in that of calls.
+    #[cfg(target_arch = "aarch64")]
+    const ADDRESSES: [u32; 3] = [257, 1025, 1026];
+    #[cfg(not(target_arch = "aarch64"))]
+    const ADDRESSES: [u32; 3] = [1, 6, 7];
+
+    /// A place that holds the address of another library's function instead of the library's own.
+    struct Stray {
+        place: *mut usize,
+        home: usize,
+    }
+
+    struct Tables {
+        base: usize,
+        symbols: *const libc::Elf64_Sym,
+        strings: *const c_char,
+        relocations: [(*const Relocation, usize); 2],
+    }
+
+    impl Tables {
+        fn of(library: &Library) -> Option<Tables> {
+            let mut map = std::ptr::null::<LinkMap>();
+            // SAFETY: writes the address of the library's description, which stays while it is loaded, and it always is. Its
+            // list of entries ends with a null entry.
+            let (base, entries) = unsafe {
+                if dlinfo(library.0.as_ptr(), RTLD_DI_LINKMAP, (&raw mut map).cast()) != 0 || map.is_null() {
+                    return None;
+                }
+                let dynamic = (*map).dynamic;
+                let count = (0..).take_while(|position| (*dynamic.add(*position)).tag != DT_NULL).count();
+                ((*map).base, std::slice::from_raw_parts(dynamic, count))
+            };
+            let value = |tag| entries.iter().find(|entry| entry.tag == tag).map(|entry| entry.value);
+            // glibc has added the base to these, musl has not.
+            let address = |tag| value(tag).map(|value| if value < base { base + value } else { value });
+            let table = |at, bytes| match (address(at), value(bytes)) {
+                (Some(at), Some(bytes)) => (std::ptr::with_exposed_provenance(at), bytes / size_of::<Relocation>()),
+                _ => (std::ptr::null(), 0),
+            };
+            Some(Tables {
+                base,
+                symbols: std::ptr::with_exposed_provenance(address(DT_SYMTAB)?),
+                strings: std::ptr::with_exposed_provenance(address(DT_STRTAB)?),
+                relocations: [table(DT_JMPREL, DT_PLTRELSZ), table(DT_RELA, DT_RELASZ)],
+            })
+        }
+
+        /// The places of the library's own functions of the standard's and of its own names that lead elsewhere.
+        fn strays(&self) -> Vec<Stray> {
+            let mut strays = Vec::new();
+            for (first, count) in self.relocations {
+                for position in 0..count {
+                    // SAFETY: the tables are those of a loaded library, which the linker has relied on to load it.
+                    unsafe {
+                        let Relocation { offset, info, addend } = &*first.add(position);
+                        let symbol = &*self.symbols.add((info >> 32) as usize);
+                        let is_own = symbol.st_shndx != 0 && symbol.st_info & 15 == FUNCTION;
+                        if !is_own || !ADDRESSES.contains(&(*info as u32)) {
+                            continue;
+                        }
+                        let name = CStr::from_ptr(self.strings.add(symbol.st_name as usize));
+                        let place = std::ptr::with_exposed_provenance_mut::<usize>(self.base + offset);
+                        let home = (self.base + symbol.st_value as usize).wrapping_add_signed(*addend);
+                        if name.to_bytes().starts_with(b"wasm") && place.read_unaligned() != home {
+                            strays.push(Stray { place, home });
+                        }
+                    }
+                }
+            }
+            strays
+        }
+    }
+
+    /// Makes the library call itself. Returns how many places still lead elsewhere.
+    pub fn bind_home(library: &Library) -> Result<usize, ()> {
+        let tables = Tables::of(library).ok_or(())?;
+        let strays = tables.strays();
+        if strays.is_empty() {
+            return Ok(0);
+        }
+        let protected = protected_after_loading(tables.base);
+        let protect = |protection| match &protected {
+            // SAFETY: the linker keeps these pages for addresses of functions. They stay readable.
+            Some(pages) => unsafe {
+                let start = std::ptr::with_exposed_provenance_mut(pages.start);
+                libc::mprotect(start, pages.len(), protection) == 0
+            },
+            None => true,
+        };
+        if !protect(libc::PROT_READ | libc::PROT_WRITE) {
+            return Err(());
+        }
+        for Stray { place, home } in &strays {
+            // SAFETY: the place is one of the library's for an address, and writable: it is in its data or on the pages that
+            // were made so. The new address is that of the function which the library itself has of this name.
+            unsafe { place.write_unaligned(*home) };
+        }
+        protect(libc::PROT_READ);
+        Ok(tables.strays().len())
+    }
+
+    /// The pages of a library that the linker makes read-only when it has put addresses there.
+    fn protected_after_loading(base: usize) -> Option<Range<usize>> {
+        struct Search {
+            base: usize,
+            found: Option<Range<usize>>,
+        }
+        unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
+            // SAFETY: the linker passes a description with a list of headers, and the pointer that it was given.
+            unsafe {
+                let (info, search) = (&*info, &mut *search.cast::<Search>());
+                if info.dlpi_addr as usize != search.base {
+                    return 0;
+                }
+                let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
+                let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+                let protected = headers.iter().find(|header| header.p_type == libc::PT_GNU_RELRO);
+                search.found = protected.map(|header| {
+                    let start = search.base + header.p_vaddr as usize;
+                    start / page * page..(start + header.p_memsz as usize) / page * page
+                });
+                1
+            }
+        }
+        let mut search = Search { base, found: None };
+        // SAFETY: the function gets the pointer to `search`, which outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+        search.found.filter(|pages| !pages.is_empty())
+    }
+
+    /// Loads a copy of the library that says of itself that its own functions come first. For systems that let nobody write
+    /// where the linker has written.
+    pub fn load_bound(library: &Library, path: &Path) -> Result<Library> {
+        let stray =
+            |why: &str| refusal(path, format_args!("its calls of its own functions would reach this library: {why}"));
+        let mut map = std::ptr::null::<LinkMap>();
+        // SAFETY: as in `Tables::of`; the name is a string.
+        let file = unsafe {
+            if dlinfo(library.0.as_ptr(), RTLD_DI_LINKMAP, (&raw mut map).cast()) != 0 {
+                return Err(stray("the system does not say where it is"));
+            }
+            CStr::from_ptr((*map).name).to_string_lossy().into_owned()
+        };
+        let mut bytes = std::fs::read(file).map_err(|error| stray(&error.to_string()))?;
+        make_symbolic(&mut bytes).ok_or_else(|| stray("there is no room to change that"))?;
+        let mut copy = file::in_memory().map_err(|error| stray(&error.to_string()))?;
+        copy.write_all(&bytes).map_err(|error| stray(&error.to_string()))?;
+        let name = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        let bound = Library::load(name.as_ref()).map_err(|why| stray(&why))?;
+        match Tables::of(&bound) {
+            Some(tables) if tables.strays().is_empty() => Ok(bound),
+            _ => Err(stray("a copy does that, too")),
+        }
+    }
+
+    /// Adds the entry that puts a library's own functions first. `None` if its list has no room.
+    fn make_symbolic(bytes: &mut [u8]) -> Option<()> {
+        const PT_DYNAMIC: u32 = 2;
+        let number =
+            |bytes: &[u8], at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?) as usize);
+        let headers = number(bytes, 32)?;
+        let count = u16::from_ne_bytes(bytes.get(56..58)?.try_into().ok()?);
+        let header = (0..usize::from(count))
+            .map(|position| headers + 56 * position)
+            .find(|at| bytes.get(*at..at + 4).is_some_and(|kind| kind == PT_DYNAMIC.to_ne_bytes()))?;
+        let (start, length) = (number(bytes, header + 8)?, number(bytes, header + 32)?);
+        let tag = |at: usize| number(bytes, at).map(|tag| tag as i64);
+        let free = (start..start + length).step_by(size_of::<Entry>()).find(|at| tag(*at) == Some(DT_NULL))?;
+        // One null entry has to be left.
+        let last = free + size_of::<Entry>();
+        if last + size_of::<Entry>() > start + length || tag(last) != Some(DT_NULL) {
+            return None;
+        }
+        bytes[free..free + 8].copy_from_slice(&DT_SYMBOLIC.to_ne_bytes());
+        Some(())
+    }
+}

@@ -1,0 +1,385 @@
+//! The `loaded` backends: engines that are not compiled in, but loaded at run time. Any shared library that has the
+//! standard's functions will do.
+//!
+//! - [`load`] finds and loads a library, and makes sure that it calls itself.
+//! - [`api`] is the table of its functions.
+//! - [`dialect`] knows what libraries do differently, and what must not be asked of them.
+//! - [`store`] does what the runtime asks for through these functions; [`values`] passes references.
+//!
+//! Everything that has an identity, such as host info, stays in the runtime; a library sees functions, numbers and
+//! memories only.
+
+mod api;
+mod dialect;
+mod load;
+mod module;
+mod store;
+mod values;
+
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::options::{Options, Proposal, Setting, unsupported};
+use crate::runtime::core::config::Loader;
+use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
+use crate::runtime::core::store::Store as RuntimeStore;
+use crate::runtime::core::value::Val;
+use api::{Api, PeerEngine, PeerStore, Vector};
+use dialect::Dialect;
+use load::{Library, locate, refusal};
+use module::LoadedModule;
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::path::PathBuf;
+use std::ptr::{NonNull, null_mut};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A library that is loaded, and was found fit.
+pub struct Peer {
+    api: Api,
+    dialect: &'static Dialect,
+    /// What the file was called.
+    path: PathBuf,
+    version: CString,
+    /// See [`Library::address`].
+    address: usize,
+    /// An engine that is never deleted, to try things with. One library ends everything with its last engine.
+    engine: NonNull<PeerEngine>,
+    /// The proposals that the library accepts by default, by number.
+    proposals: OnceLock<Vec<Proposal>>,
+}
+
+// SAFETY: the functions are a library's, which is never unloaded, and an engine may be used from any thread.
+unsafe impl Send for Peer {}
+unsafe impl Sync for Peer {}
+
+/// A library under the name by which it was asked for.
+struct Loaded {
+    name: &'static CStr,
+    peer: &'static Peer,
+}
+
+/// All backends that were loaded, in that order. They stay.
+static LOADED: Mutex<Vec<&'static Loaded>> = Mutex::new(Vec::new());
+
+fn loaded() -> MutexGuard<'static, Vec<&'static Loaded>> {
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub const LOADER: Loader = Loader { find, loaded: get, count };
+
+/// Finds the backend of a name or path, which is loaded the first time. `None` if there is nothing of that name.
+fn find(name: &str) -> Result<Option<&'static dyn Backend>> {
+    if let Some(known) = known(&loaded(), name) {
+        return Ok(Some(known));
+    }
+    let Some(path) = locate(name) else { return Ok(None) };
+    let named = |mut error: Error| {
+        if path.as_os_str() != name {
+            error.message.insert_str(0, &format!("the backend \"{name}\": "));
+        }
+        error
+    };
+    let library = Library::open(&path).map_err(named)?;
+    let text = CString::new(name).map_err(|_| Error::misuse("the name of a backend has a zero byte"))?;
+    let same = same_library(&loaded(), &library);
+    // No lock is held while the library runs: it may use this one.
+    let made = match same {
+        Some(_) => None,
+        None => Some(Box::new(Peer::new(&library, path.clone()).map_err(named)?)),
+    };
+    let mut loaded = loaded();
+    // Another thread may have been faster.
+    if let Some(known) = known(&loaded, name) {
+        return Ok(Some(known));
+    }
+    let peer = same_library(&loaded, &library).or_else(|| made.map(|made| &*Box::leak(made)));
+    let peer = peer.expect("it is in the list or was made");
+    let backend: &'static Loaded = Box::leak(Box::new(Loaded { name: Box::leak(text.into_boxed_c_str()), peer }));
+    loaded.push(backend);
+    Ok(Some(backend))
+}
+
+fn known(loaded: &[&'static Loaded], name: &str) -> Option<&'static dyn Backend> {
+    let known = loaded.iter().find(|backend| backend.name.to_bytes() == name.as_bytes())?;
+    Some(*known)
+}
+
+fn same_library(loaded: &[&'static Loaded], library: &Library) -> Option<&'static Peer> {
+    loaded.iter().find(|backend| backend.peer.address == library.address()).map(|backend| backend.peer)
+}
+
+/// Returns a backend that was loaded, by its position.
+fn get(position: usize) -> Option<&'static dyn Backend> {
+    loaded().get(position).map(|backend| *backend as _)
+}
+
+fn count() -> usize {
+    loaded().len()
+}
+
+/// A module with a function "f" that returns [`ANSWER`].
+const TRIAL: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x05\x01\x60\x00\x01\x7f\
+    \x03\x02\x01\x00\
+    \x07\x05\x01\x01f\x00\x00\
+    \x0a\x06\x01\x04\x00\x41\x2a\x0b";
+const ANSWER: i32 = 42;
+
+impl Peer {
+    fn new(library: &Library, path: PathBuf) -> Result<Peer> {
+        let api = Api::find(|name| library.symbol(name)).map_err(|missing| {
+            let (count, first) = (missing.len(), missing[0]);
+            let what = match count == Api::NEEDED {
+                false => format!("it lacks {count} functions of the standard, the first of them {first}"),
+                true => "it has no functions of the WebAssembly C API".to_string(),
+            };
+            refusal(&path, what)
+        })?;
+        let dialect = Dialect::of(&api);
+        let version = dialect::version(&api).unwrap_or_else(|| "unknown".to_string());
+        let version = CString::new(version).unwrap_or_default();
+        // SAFETY: the function takes nothing.
+        let engine = NonNull::new(unsafe { (api.engine_new)() });
+        let engine = engine.ok_or_else(|| refusal(&path, "it does not make an engine"))?;
+        if let Some(set_level) = api.wasm_runtime_set_log_level {
+            // What it reports would go to the program's standard output.
+            // SAFETY: the function takes a number, of which 0 is the lowest.
+            unsafe { set_level(0) };
+        }
+        let (address, proposals) = (library.address(), OnceLock::new());
+        let peer = Peer { api, dialect, path, version, address, engine, proposals };
+        peer.enter_thread();
+        match peer.with_store(|store| peer.trial(store)) {
+            Some(Some(ANSWER)) => Ok(peer),
+            _ => Err(refusal(
+                &peer.path,
+                "it does not run a module of one function; it may be of the time before the standard had vectors",
+            )),
+        }
+    }
+
+    /// Runs `body` with a store that is deleted afterwards. `None` if the library has none.
+    fn with_store<R>(&self, body: impl FnOnce(*mut PeerStore) -> R) -> Option<R> {
+        // SAFETY: the engine is the library's and lives for ever. The store is deleted once.
+        unsafe {
+            let store = NonNull::new((self.api.store_new)(self.engine.as_ptr()))?.as_ptr();
+            let answer = body(store);
+            (self.api.store_delete)(store);
+            Some(answer)
+        }
+    }
+
+    /// Runs a small module. Libraries that take arrays where the standard has vectors leave the result as it was.
+    fn trial(&self, store: *mut PeerStore) -> Option<i32> {
+        let api = &self.api;
+        // SAFETY: what is passed is what the standard requires, and null is checked first; a library of the time before
+        // vectors reads nothing of the empty ones, and writes the result over the vector itself, which has room for it.
+        unsafe {
+            let module = NonNull::new((api.module_new)(store, &Vector::of(TRIAL)))?.as_ptr();
+            let mut trap = null_mut();
+            let instance = self.instantiate(store, module, &Vector::empty(), &mut trap);
+            let mut answer = None;
+            if !instance.is_null() {
+                let mut exports = Vector::empty();
+                (api.instance_exports)(instance, &mut exports);
+                if let [export] = exports.as_slice() {
+                    let func = (api.extern_as_func)(*export);
+                    let mut result = [Val::i32(0)];
+                    let mut results = Vector::at(result.as_mut_ptr(), 1);
+                    if !func.is_null() && (api.func_call)(func, &Vector::empty(), &mut results).is_null() {
+                        answer = Some(result[0].of.i32);
+                    }
+                }
+                (api.extern_vec_delete)(&mut exports);
+                (api.instance_delete)(instance);
+            }
+            (api.module_delete)(module);
+            answer
+        }
+    }
+
+    /// Must be called on each thread before it uses the library.
+    #[inline(always)]
+    fn enter_thread(&self) {
+        if let Some(enter) = self.api.wasm_runtime_init_thread_env {
+            enter_once(enter, self.api.wasm_runtime_destroy_thread_env);
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.dialect.name
+    }
+
+    /// Returns the error for what the library cannot do.
+    #[cold]
+    fn lacks(&self, what: impl std::fmt::Display) -> Error {
+        let message = format!("\"{}\" ({}) {what}", self.path.display(), self.name());
+        Error::new(ErrorKind::Unsupported, message)
+    }
+
+    fn proposals(&self) -> &[Proposal] {
+        self.proposals.get_or_init(|| {
+            self.enter_thread();
+            let validates = |text: &str| {
+                let wasm = wat::parse_str(text).unwrap_or_default();
+                self.with_store(|store| self.validates(store, &wasm)) == Some(true)
+            };
+            Proposal::all().filter(|proposal| validates(probe(*proposal))).collect()
+        })
+    }
+
+    fn validates(&self, store: *mut PeerStore, wasm: &[u8]) -> bool {
+        // SAFETY: the store is the library's, and the bytes stay as they are during the call.
+        unsafe { (self.api.module_validate)(store, &Vector::of(wasm)) }
+    }
+}
+
+impl Drop for Peer {
+    /// Only peers that are not used are dropped.
+    fn drop(&mut self) {
+        // SAFETY: the engine was made for this.
+        unsafe { (self.api.engine_delete)(self.engine.as_ptr()) };
+    }
+}
+
+/// Calls `enter` once in each thread, and `leave` at its end.
+fn enter_once(enter: unsafe extern "C" fn() -> bool, leave: Option<unsafe extern "C" fn()>) {
+    struct Entered(Cell<bool>, Cell<Option<unsafe extern "C" fn()>>);
+    impl Drop for Entered {
+        fn drop(&mut self) {
+            if let Some(leave) = self.1.get() {
+                // SAFETY: the thread has entered, and it takes nothing.
+                unsafe { leave() };
+            }
+        }
+    }
+    thread_local! {
+        static ENTERED: Entered = const { Entered(Cell::new(false), Cell::new(None)) };
+    }
+    // At the very end of a thread there is no such value any more.
+    let first = ENTERED.try_with(|entered| !entered.0.replace(true)).unwrap_or(false);
+    if first {
+        // SAFETY: the library requires this call on each thread, and it takes nothing.
+        let entered = unsafe { enter() };
+        let _ = ENTERED.try_with(|value| value.1.set(leave.filter(|_| entered)));
+    }
+}
+
+/// A module that is valid only with a proposal.
+fn probe(proposal: Proposal) -> &'static str {
+    match proposal {
+        Proposal::MutableGlobal => "(module (global (export \"\") (mut i32) (i32.const 0)))",
+        Proposal::SignExtension => "(module (func (drop (i32.extend8_s (i32.const 0)))))",
+        Proposal::SaturatingFloatToInt => "(module (func (drop (i32.trunc_sat_f32_s (f32.const 0)))))",
+        Proposal::MultiValue => "(module (func (result i32 i32) (i32.const 0) (i32.const 0)))",
+        Proposal::BulkMemory => "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
+        Proposal::ReferenceTypes => "(module (func (param externref)))",
+        Proposal::Simd => "(module (func (param v128)))",
+        Proposal::RelaxedSimd => {
+            "(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))"
+        }
+        Proposal::TailCall => "(module (func (return_call 0)))",
+        Proposal::ExtendedConst => "(module (global i32 (i32.add (i32.const 0) (i32.const 0))))",
+        Proposal::MultiMemory => "(module (memory 0) (memory 0))",
+        Proposal::Memory64 => "(module (memory i64 0))",
+        Proposal::FunctionReferences => "(module (type $t (func)) (func (param (ref null $t))))",
+        Proposal::Gc => "(module (type (struct)))",
+        Proposal::Exceptions => "(module (tag))",
+        Proposal::WideArithmetic => {
+            "(module (func (param i64) (drop (drop (i64.mul_wide_s (local.get 0) (local.get 0))))))"
+        }
+        Proposal::CustomPageSizes => "(module (memory 0 (pagesize 1)))",
+        Proposal::Threads => "(module (memory 0 1 shared))",
+    }
+}
+
+impl Backend for Loaded {
+    fn name(&self) -> &'static CStr {
+        self.name
+    }
+
+    fn version(&self) -> &'static CStr {
+        &self.peer.version
+    }
+
+    fn has(&self, proposal: Proposal) -> bool {
+        self.peer.proposals().contains(&proposal)
+    }
+
+    /// The standard has no settings, so none can be passed on.
+    fn can(&self, _setting: Setting) -> bool {
+        false
+    }
+
+    fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
+        // They cannot be turned on or off, but asking for what is so anyway is no fault.
+        let differs = options.proposals.iter().find(|(proposal, enabled)| self.has(*proposal) != *enabled);
+        if let Some((proposal, enabled)) = differs {
+            let state = if *enabled { "" } else { " to be off" };
+            return Err(unsupported(self.name(), &format!("the proposal \"{}\"{state}", proposal.name())));
+        }
+        Ok(Box::new(LoadedEngine(Arc::new(PeerEngineHandle::new(self.peer)?))))
+    }
+}
+
+/// An engine of a library, which its stores and modules keep.
+pub struct PeerEngineHandle {
+    peer: &'static Peer,
+    engine: NonNull<PeerEngine>,
+}
+
+// SAFETY: the standard says that an engine may be used from any thread.
+unsafe impl Send for PeerEngineHandle {}
+unsafe impl Sync for PeerEngineHandle {}
+
+impl PeerEngineHandle {
+    fn new(peer: &'static Peer) -> Result<PeerEngineHandle> {
+        // SAFETY: the function takes nothing.
+        let engine = NonNull::new(unsafe { (peer.api.engine_new)() });
+        let engine = engine.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no engine", peer.name())))?;
+        peer.enter_thread();
+        Ok(PeerEngineHandle { peer, engine })
+    }
+
+    fn new_store(&self) -> Result<NonNull<PeerStore>> {
+        self.peer.enter_thread();
+        // SAFETY: the engine is alive.
+        let store = NonNull::new(unsafe { (self.peer.api.store_new)(self.engine.as_ptr()) });
+        store.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no store", self.peer.name())))
+    }
+}
+
+impl Drop for PeerEngineHandle {
+    fn drop(&mut self) {
+        // SAFETY: nothing that was made with the engine is left, because it would have kept this.
+        unsafe { (self.peer.api.engine_delete)(self.engine.as_ptr()) };
+    }
+}
+
+struct LoadedEngine(Arc<PeerEngineHandle>);
+
+impl Engine for LoadedEngine {
+    /// An artifact is the module itself, but what another version accepts may differ.
+    fn settings(&self) -> String {
+        format!("{} {}", self.0.peer.name(), self.0.peer.version.to_string_lossy())
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
+        Ok(Box::new(LoadedModule::new(&self.0, wasm)?))
+    }
+
+    fn validate(&self, wasm: &[u8]) -> Result<()> {
+        module::validate(&self.0, wasm)
+    }
+
+    unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        self.compile(rest)
+    }
+
+    unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
+        Ok(Box::new(store::LoadedStore::new(&self.0, owner)?))
+    }
+
+    fn compiles(&self) -> bool {
+        true
+    }
+}

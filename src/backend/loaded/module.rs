@@ -1,0 +1,616 @@
+//! Modules: compiled by the library, and what the library does not tell of them.
+
+use super::api::{PeerModule, PeerStore, Vector};
+use super::{Peer, PeerEngineHandle};
+use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
+use crate::runtime::base::types::{ExternKind, ExternType, ValKind, ValType};
+use crate::runtime::binary::artifact::Payload as Artifact;
+use crate::runtime::binary::declarations::Declarations;
+use crate::runtime::binary::sections::{self, Entries};
+use crate::runtime::binary::trap_sites::TrapSites;
+use crate::runtime::core::engine_traits::Module;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
+use wasmparser::{
+    BinaryReader, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser, Payload, Table,
+    TableSectionReader,
+};
+
+pub struct LoadedModule {
+    /// For stores, which may need it longer than the program.
+    pub data: Arc<ModuleData>,
+}
+
+pub struct ModuleData {
+    engine: Arc<PeerEngineHandle>,
+    /// The module in a store of its own, if other stores can use it there.
+    shared: Option<(NonNull<PeerStore>, NonNull<PeerModule>)>,
+    /// The module as the program gave it.
+    wasm: Box<[u8]>,
+    pub exports: Vec<Declared>,
+    positions: FxHashMap<Box<str>, usize>,
+    /// For each export of the library's instances, which of the declared ones it is; the start function comes last. `None`
+    /// if they are in that order.
+    order: Option<Vec<usize>>,
+    /// The smallest and the largest sizes of the tables and memories that the module defines.
+    pub tables: Vec<(u64, Option<u64>)>,
+    pub memories: Vec<(u64, Option<u64>)>,
+    /// What the library gets instead of the module.
+    rewritten: Option<Rewritten>,
+    code: OnceLock<Code>,
+    sites: OnceLock<TrapSites>,
+}
+
+/// What is declared of an export.
+pub struct Declared {
+    pub kind: ExternKind,
+    /// Whether the standard cannot describe it, so that a library may not either.
+    pub beyond: bool,
+}
+
+/// A module whose tables cannot grow without end, because libraries would try, and whose start function is exported
+/// instead, to be called when the instance exists.
+struct Rewritten {
+    wasm: Box<[u8]>,
+    has_start: bool,
+    /// How far the code was moved.
+    moved: usize,
+}
+
+/// What frames of traps are described with.
+#[derive(Default)]
+struct Code {
+    /// Where the body of each function begins that the module defines.
+    bodies: Vec<usize>,
+    imported: usize,
+    name: Option<String>,
+    names: FxHashMap<u32, String>,
+}
+
+// SAFETY: the module is not changed after it was made, and the standard lets any thread use it. Its store is used by
+// nothing else.
+unsafe impl Send for ModuleData {}
+unsafe impl Sync for ModuleData {}
+
+impl LoadedModule {
+    pub fn new(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<LoadedModule> {
+        let outline = Outline::read(wasm);
+        let mut data = ModuleData {
+            engine: engine.clone(),
+            shared: None,
+            wasm: wasm.into(),
+            exports: Vec::new(),
+            positions: FxHashMap::default(),
+            order: None,
+            tables: Vec::new(),
+            memories: Vec::new(),
+            rewritten: None,
+            code: OnceLock::new(),
+            sites: OnceLock::new(),
+        };
+        // Otherwise the module is invalid, and the library says so.
+        if let Ok(outline) = outline {
+            (data.tables, data.memories, data.rewritten) = (outline.tables, outline.memories, outline.rewritten);
+        }
+        let store = engine.new_store()?;
+        // SAFETY: the store was made just now, and is deleted once: here, or with the data.
+        unsafe {
+            match data.made_in(store.as_ptr()) {
+                Ok(module) if engine.peer.dialect.shares_modules => {
+                    data.shared = Some((store, module));
+                    data.declare(Declarations::parse(wasm)?, module)?;
+                }
+                made => {
+                    let declared = made.and_then(|module| {
+                        let declared =
+                            Declarations::parse(wasm).and_then(|declarations| data.declare(declarations, module));
+                        (engine.peer.api.module_delete)(module.as_ptr());
+                        declared
+                    });
+                    (engine.peer.api.store_delete)(store.as_ptr());
+                    declared?;
+                }
+            }
+        }
+        Ok(LoadedModule { data: Arc::new(data) })
+    }
+}
+
+impl Declared {
+    fn of(ty: &ExternType) -> Declared {
+        let beyond = match ty {
+            ExternType::Memory(ty) => ty.shared,
+            ExternType::Tag(_) => true,
+            _ => false,
+        };
+        Declared { kind: ty.kind(), beyond }
+    }
+}
+
+/// Whether the standard's types of the first versions can describe something.
+fn is_described(ty: &ExternType) -> bool {
+    let carried = |ty: &ValType| ty.kind.is_number() || matches!(ty.kind, ValKind::ExternRef | ValKind::FuncRef);
+    match ty {
+        ExternType::Func(ty) => ty.params.iter().chain(ty.results.iter()).all(carried),
+        ExternType::Global(ty) => carried(&ty.content),
+        ExternType::Table(ty) => carried(&ty.element) && !ty.is_64_bit,
+        ExternType::Memory(ty) => ty.proposals().next().is_none(),
+        ExternType::Tag(_) => false,
+    }
+}
+
+impl Module for LoadedModule {
+    fn serialize(&self) -> Result<Artifact<'_>> {
+        Ok(Artifact { image: Cow::Borrowed(&[]), rest: Cow::Borrowed(&self.data.wasm) })
+    }
+
+    fn code_bytes(&self) -> usize {
+        self.data.wasm.len()
+    }
+
+    fn identity(&self) -> usize {
+        self.data.identity()
+    }
+}
+
+impl ModuleData {
+    /// # Safety
+    /// The module is this one in the library.
+    unsafe fn declare(&mut self, declarations: Declarations, module: NonNull<PeerModule>) -> Result<()> {
+        self.exports = declarations.exports.iter().map(|export| Declared::of(&export.ty)).collect();
+        let peer = self.engine.peer;
+        if self.exports.iter().any(|export| export.beyond && export.kind == ExternKind::Memory) {
+            return Err(peer.lacks("cannot hand out a shared memory, which this module exports"));
+        }
+        let described = declarations.exports.iter().all(|export| is_described(&export.ty));
+        let names = declarations.exports.into_iter().enumerate();
+        self.positions = names.map(|(position, export)| (export.name.into(), position)).collect();
+        // With fewer there is only one order.
+        if !peer.dialect.keeps_order && self.exports.len() + usize::from(self.has_start()) > 1 {
+            if !described {
+                return Err(peer.lacks("may not be able to describe what this module exports"));
+            }
+            // SAFETY: the contract is the same.
+            self.order = unsafe { self.order_in(module) };
+        }
+        Ok(())
+    }
+
+    /// Asks the library for the names of its exports, in its order. `None` if it does not tell.
+    ///
+    /// # Safety
+    /// As for [`ModuleData::declare`].
+    unsafe fn order_in(&self, module: NonNull<PeerModule>) -> Option<Vec<usize>> {
+        let api = &self.engine.peer.api;
+        let (exports, name, delete) = (api.module_exports?, api.exporttype_name?, api.exporttype_vec_delete?);
+        let mut types = Vector::empty();
+        // SAFETY: the module is alive; the types are the library's, which frees them, and a name belongs to its type.
+        unsafe {
+            exports(module.as_ptr(), &mut types);
+            let position = |ty: &*mut _| {
+                let name = String::from_utf8_lossy((*name(*ty)).as_slice());
+                let known = self.position(&name).or_else(|| self.position(name.strip_suffix('\0')?));
+                // What is not declared is the start function.
+                known.unwrap_or(self.exports.len())
+            };
+            let order = types.as_slice().iter().map(position).collect();
+            delete(&mut types);
+            Some(order)
+        }
+    }
+
+    /// Brings the exports of an instance into the declared order. `None` if there are others.
+    pub fn in_order<T: Copy>(&self, exports: &[T]) -> Option<Vec<T>> {
+        let count = self.exports.len() + usize::from(self.has_start());
+        let mut ordered = vec![None; count];
+        for (position, export) in exports.iter().enumerate() {
+            let place = self.order.as_ref().map_or(Some(position), |order| order.get(position).copied())?;
+            *ordered.get_mut(place)? = Some(*export);
+        }
+        ordered.into_iter().collect()
+    }
+
+    /// Of this module, and of no other that is alive.
+    pub fn identity(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    pub fn belongs_to(&self, engine: &PeerEngineHandle) -> bool {
+        std::ptr::eq(&*self.engine, engine)
+    }
+
+    /// Returns the module for a store: the one that all share, or one that is made there.
+    ///
+    /// # Safety
+    /// The store is of the module's engine.
+    pub unsafe fn in_store(&self, store: *mut PeerStore) -> Result<(NonNull<PeerModule>, bool)> {
+        match self.shared {
+            Some((_, module)) => Ok((module, true)),
+            // SAFETY: the contract is the same.
+            None => unsafe { self.made_in(store) }.map(|module| (module, false)),
+        }
+    }
+
+    /// # Safety
+    /// The store is of the module's engine.
+    unsafe fn made_in(&self, store: *mut PeerStore) -> Result<NonNull<PeerModule>> {
+        let peer = self.engine.peer;
+        let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
+        // SAFETY: the store is alive, and the bytes stay as they are during the call.
+        let module = unsafe { (peer.api.module_new)(store, &Vector::of(wasm)) };
+        NonNull::new(module).ok_or_else(|| refused(&self.engine, &self.wasm))
+    }
+
+    /// Returns the position of an export.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied()
+    }
+
+    /// Whether the library's instances have one more export, the last: the start function.
+    pub fn has_start(&self) -> bool {
+        self.rewritten.as_ref().is_some_and(|rewritten| rewritten.has_start)
+    }
+
+    fn code(&self) -> &Code {
+        self.code.get_or_init(|| Code::read(&self.wasm))
+    }
+
+    pub fn sites(&self) -> &TrapSites {
+        self.sites.get_or_init(|| TrapSites::of(&self.wasm))
+    }
+
+    /// Whether a function of this index begins at a place of the module that the library has. If so, returns by how much
+    /// that is further back than in the module itself.
+    pub fn begins_at(&self, func_index: u32, place: usize) -> Option<usize> {
+        let code = self.code();
+        let moved = self.rewritten.as_ref().map_or(0, |rewritten| rewritten.moved);
+        let body = code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
+        (body.wrapping_add(moved) == place).then_some(moved)
+    }
+
+    pub fn name(&self) -> Option<String> {
+        self.code().name.clone()
+    }
+
+    pub fn function_name(&self, func_index: u32) -> Option<String> {
+        self.code().names.get(&func_index).cloned()
+    }
+}
+
+impl Drop for ModuleData {
+    fn drop(&mut self) {
+        let peer = self.engine.peer;
+        if let Some((store, module)) = self.shared {
+            peer.enter_thread();
+            // SAFETY: both were made for this, and nothing else uses them: stores keep the data of their modules.
+            unsafe {
+                (peer.api.module_delete)(module.as_ptr());
+                (peer.api.store_delete)(store.as_ptr());
+            }
+        }
+    }
+}
+
+pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
+    let peer = engine.peer;
+    let store = engine.new_store()?;
+    let valid = peer.validates(store.as_ptr(), wasm);
+    // SAFETY: the store was made for this, and is deleted once.
+    unsafe { (peer.api.store_delete)(store.as_ptr()) };
+    if !valid {
+        return Err(refused(engine, wasm));
+    }
+    // The library may not compile every valid module.
+    LoadedModule::new(engine, wasm).map(drop)
+}
+
+/// Returns the error for a module that the library refused, in its own words where it has some.
+#[cold]
+fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
+    let words = reason(engine, wasm).or_else(|| malformation(wasm));
+    let message = words.unwrap_or_else(|| {
+        let valid = engine.new_store().is_ok_and(|store| {
+            let valid = engine.peer.validates(store.as_ptr(), wasm);
+            // SAFETY: the store was made for this, and is deleted once.
+            unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
+            valid
+        });
+        let what =
+            if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
+        format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())
+    });
+    Error::new(ErrorKind::Compile, message)
+}
+
+/// What is wrong with the form of a module, if something is.
+fn malformation(wasm: &[u8]) -> Option<String> {
+    let error = Parser::new(0).parse_all(wasm).find_map(|payload| payload.err())?;
+    Some(format!("{} (at offset {:#x})", error.message(), error.offset()))
+}
+
+fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
+    let peer: &Peer = engine.peer;
+    let api = &peer.api;
+    if let (Some(validate), Some(message), Some(delete)) =
+        (api.wasmtime_module_validate, api.wasmtime_error_message, api.wasmtime_error_delete)
+    {
+        // SAFETY: the engine is alive, the bytes stay as they are, and the error is deleted once, after its message was
+        // copied, whose vector is the library's.
+        return unsafe {
+            let error = NonNull::new(validate(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len()))?.as_ptr();
+            let mut text = Vector::empty();
+            message(error, &mut text);
+            let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
+            (api.byte_vec_delete)(&mut text);
+            delete(error);
+            Some(words)
+        };
+    }
+    peer.last_error()
+}
+
+impl Peer {
+    /// The library's own record of its last error on this thread.
+    pub fn last_error(&self) -> Option<String> {
+        let (length, message) = (self.api.wasmer_last_error_length?, self.api.wasmer_last_error_message?);
+        // SAFETY: the first function takes nothing; the second one writes at most as many bytes as there is room for.
+        unsafe {
+            let mut text = vec![0; usize::try_from(length()).ok().filter(|length| *length > 0)?];
+            message(text.as_mut_ptr().cast(), text.len() as i32);
+            let text = String::from_utf8_lossy(&text);
+            Some(text.trim_end_matches('\0').trim().to_string()).filter(|text| !text.is_empty())
+        }
+    }
+}
+
+/// Returns the innermost cause of a message that has one in each line, the outermost first.
+pub fn last_cause(message: &str) -> String {
+    let last = message.trim_end_matches('\0').lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    // Where there are several, they have numbers.
+    match last.split_once(": ") {
+        Some((number, cause)) if number.bytes().all(|digit| digit.is_ascii_digit()) => cause.to_string(),
+        _ => last.to_string(),
+    }
+}
+
+#[derive(Default)]
+struct Outline {
+    tables: Vec<(u64, Option<u64>)>,
+    memories: Vec<(u64, Option<u64>)>,
+    rewritten: Option<Rewritten>,
+}
+
+impl Outline {
+    fn read(wasm: &[u8]) -> wasmparser::Result<Outline> {
+        let mut outline = Outline::default();
+        let (mut sections, mut tables, mut exports, mut start) = (Vec::new(), None, None, None);
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            // The functions are in the section that was seen before.
+            sections.extend(payload.as_section().filter(|_| !matches!(payload, Payload::CodeSectionEntry(_))));
+            match payload {
+                Payload::TableSection(section) => {
+                    for table in section.clone() {
+                        let ty = table?.ty;
+                        outline.tables.push((ty.initial, ty.maximum));
+                    }
+                    tables = Some(section);
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        let ty = memory?;
+                        let page = 1u64 << ty.page_size_log2.unwrap_or(16).min(32);
+                        let bytes = |pages: u64| pages.saturating_mul(page);
+                        outline.memories.push((bytes(ty.initial), ty.maximum.map(bytes)));
+                    }
+                }
+                Payload::ExportSection(section) => exports = Some(section),
+                Payload::StartSection { func, .. } => start = Some(func),
+                _ => {}
+            }
+        }
+        let tables =
+            tables.filter(|_| outline.tables.iter().any(|(_, most)| most.is_none_or(|most| most > MOST_ELEMENTS)));
+        if start.is_some() || tables.is_some() {
+            outline.rewritten = Some(Rewritten::new(wasm, sections, tables, exports, start)?);
+        }
+        Ok(outline)
+    }
+}
+
+/// The largest number of elements in a table, on every backend.
+const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
+
+impl Rewritten {
+    fn new(
+        wasm: &[u8],
+        sections: Vec<(u8, Range<usize>)>,
+        tables: Option<TableSectionReader>,
+        exports: Option<ExportSectionReader>,
+        start: Option<u32>,
+    ) -> wasmparser::Result<Rewritten> {
+        let entries = exports.as_ref().map(|section| Entries::of(section, wasm)).unwrap_or_default();
+        let taken = exports.into_iter().flatten().map(|export| Ok(export?.name));
+        let taken = taken.collect::<wasmparser::Result<FxHashSet<_>>>()?;
+        let export = start.map(|start| exported(start, &taken));
+        let kept = sections.into_iter().filter(|(id, _)| *id != sections::START);
+        let replaced = [tables.as_ref().map(|_| TABLES), export.as_ref().map(|_| sections::EXPORTS)];
+        let replaced: Vec<_> = replaced.into_iter().flatten().collect();
+        let out = sections::replace(wasm, kept, &replaced, |id, out| match (id, &tables) {
+            (TABLES, Some(tables)) => write_tables(tables, wasm, out),
+            _ => {
+                entries.write(out, export.as_slice());
+                Ok(())
+            }
+        })?;
+        let code = |wasm: &[u8]| {
+            let payloads = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok());
+            payloads.filter_map(|payload| payload.as_section()).find(|(id, _)| *id == sections::CODE)
+        };
+        let place = |wasm: &[u8]| code(wasm).map_or(0, |(_, contents)| contents.start);
+        Ok(Rewritten { moved: place(&out).wrapping_sub(place(wasm)), wasm: out.into(), has_start: start.is_some() })
+    }
+}
+
+/// Returns an export of a function under a name that none has.
+fn exported(func: u32, taken: &FxHashSet<&str>) -> Vec<u8> {
+    let mut name = "start".to_string();
+    while taken.contains(name.as_str()) {
+        name.push('\'');
+    }
+    let mut entry = Vec::new();
+    sections::write_leb128(&mut entry, name.len());
+    entry.extend_from_slice(name.as_bytes());
+    entry.push(ExternKind::Func as u8);
+    sections::write_leb128(&mut entry, func as usize);
+    entry
+}
+
+const TABLES: u8 = 4;
+
+/// Writes a module's tables, each with a maximum.
+fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> wasmparser::Result<()> {
+    const HAS_INIT: u8 = 0x40;
+    const HAS_MAXIMUM: u8 = 1;
+    const IS_64_BIT: u8 = 4;
+    sections::write_leb128(out, tables.count() as usize);
+    let mut tables = tables.clone().into_iter_with_offsets().peekable();
+    while let Some(table) = tables.next() {
+        let (begin, Table { ty, .. }) = table?;
+        let end = tables.peek().map(|next| next.as_ref().map_or(0, |(offset, _)| *offset));
+        let entry = &wasm[begin..end.unwrap_or(wasm.len())];
+        let mut reader = BinaryReader::new(entry, 0);
+        let has_init = entry.first() == Some(&HAS_INIT);
+        if has_init {
+            reader.read_bytes(2)?;
+            out.extend_from_slice(&entry[..2]);
+        }
+        let before = reader.original_position();
+        reader.read::<wasmparser::RefType>()?;
+        out.extend_from_slice(&entry[before..reader.original_position()]);
+        let flags = reader.read_u8()?;
+        let most = ty.maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(ty.initial));
+        out.push(flags & IS_64_BIT | HAS_MAXIMUM);
+        sections::write_leb128(out, ty.initial as usize);
+        sections::write_leb128(out, most as usize);
+        if has_init {
+            reader.read_var_u64()?;
+            if ty.maximum.is_some() {
+                reader.read_var_u64()?;
+            }
+            let init = reader.original_position();
+            let mut operators = OperatorsReader::new(reader);
+            while !matches!(operators.read()?, Operator::End) {}
+            out.extend_from_slice(&entry[init..operators.original_position()]);
+        }
+    }
+    Ok(())
+}
+
+impl Code {
+    /// Reads what is there up to an error.
+    fn read(wasm: &[u8]) -> Code {
+        let mut code = Code::default();
+        let payloads = Parser::new(0).parse_all(wasm);
+        for payload in payloads.map_while(|payload| payload.ok()) {
+            match payload {
+                Payload::ImportSection(section) => {
+                    let imports = section.into_imports().map_while(|import| import.ok());
+                    let kinds = imports.map(|import| crate::runtime::binary::declarations::import_kind(&import.ty));
+                    code.imported = kinds.filter(|kind| *kind == ExternKind::Func).count();
+                }
+                Payload::CodeSectionEntry(body) => code.bodies.push(body.range().start),
+                Payload::CustomSection(section) if section.name() == "name" => {
+                    if let KnownCustom::Name(names) = section.as_known() {
+                        code.read_names(names);
+                    }
+                }
+                _ => {}
+            }
+        }
+        code
+    }
+
+    fn read_names(&mut self, names: wasmparser::NameSectionReader) {
+        for part in names.into_iter().map_while(|part| part.ok()) {
+            match part {
+                Name::Module { name, .. } => self.name = Some(name.to_string()),
+                Name::Function(names) => {
+                    let names = names.into_iter().map_while(|naming| naming.ok());
+                    self.names.extend(names.map(|naming| (naming.index, naming.name.to_string())));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binary(text: &str) -> Vec<u8> {
+        wat::parse_str(text).expect("valid text")
+    }
+
+    #[test]
+    fn a_start_function_becomes_an_export_of_an_unused_name() {
+        let wasm = binary(
+            "(module (func $f) (export \"start\" (func $f)) (memory 3 9) (table 2 9 funcref) (start $f)
+                (func $g (unreachable)) (data (i32.const 0) \"a\"))",
+        );
+        let outline = Outline::read(&wasm).expect("a valid module");
+        assert_eq!(outline.memories, [(3 << 16, Some(9 << 16))]);
+        assert_eq!(outline.tables, [(2, Some(9))]);
+        let rewritten = outline.rewritten.expect("a start function");
+        let declarations = Declarations::parse(&rewritten.wasm).expect("a valid module");
+        let names: Vec<_> = declarations.exports.iter().map(|export| export.name.as_str()).collect();
+        assert_eq!(names, ["start", "start'"]);
+        assert!(Outline::read(&rewritten.wasm).expect("a valid module").rewritten.is_none());
+        let (before, after) = (Code::read(&wasm), Code::read(&rewritten.wasm));
+        let moved: Vec<_> = before.bodies.iter().map(|body| body.wrapping_add(rewritten.moved)).collect();
+        assert_eq!(moved, after.bodies);
+        assert_eq!(before.names.get(&1).map(String::as_str), Some("g"));
+    }
+
+    #[test]
+    fn tables_get_a_maximum() {
+        let rewritten = |text: &str| Outline::read(&binary(text)).unwrap().rewritten;
+        assert!(rewritten("(module (func) (table 1 7 funcref) (export \"start\" (func 0)))").is_none());
+        let text = "(module (type $t (func)) (table $a 1 externref) (table $b 3 4294967295 (ref null $t))
+            (table $c 2 (ref func) (ref.func $f)) (table $d i64 5 9 funcref) (table 9 anyref (ref.i31 (i32.const 1)))
+            (func $f) (elem (table $a) (i32.const 0) externref (ref.null extern)) (export \"c\" (table $c)))";
+        let Rewritten { wasm, has_start, .. } = rewritten(text).expect("tables without a maximum");
+        assert!(!has_start);
+        let types = |wasm: &[u8]| -> Vec<_> {
+            let payloads = Parser::new(0).parse_all(wasm).map(|payload| payload.unwrap());
+            let sections = payloads.filter_map(|payload| match payload {
+                Payload::TableSection(section) => Some(section),
+                _ => None,
+            });
+            sections.flatten().map(|table| table.unwrap().ty).collect()
+        };
+        let (before, after) = (types(&binary(text)), types(&wasm));
+        assert_eq!(after.len(), 5);
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(after.maximum, Some(before.maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS)));
+            assert_eq!(wasmparser::TableType { maximum: before.maximum, ..*after }, *before);
+        }
+        Declarations::parse(&wasm).expect("a valid module");
+    }
+
+    #[test]
+    fn the_last_cause_of_a_message() {
+        assert_eq!(last_cause("one thing"), "one thing");
+        assert_eq!(
+            last_cause("failed\n\nCaused by:\n    type mismatch (at offset 0x8)\0"),
+            "type mismatch (at offset 0x8)"
+        );
+        assert_eq!(last_cause("failed\nCaused by:\n    0: one\n    1: two: three"), "two: three");
+        assert_eq!(last_cause(""), "");
+    }
+}
