@@ -1,0 +1,202 @@
+// Engines that are loaded: how a library is found, which are refused, and that one may be used from anywhere.
+// The folder of the stand-ins is in STANDINS.
+#define _GNU_SOURCE // for dladdr
+#include "../c/test.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char* standin(const char* name) {
+  static char paths[8][1024];
+  static size_t next;
+  const char* folder = getenv("STANDINS");
+  REQUIRE(folder);
+  char* path = paths[next++ % 8];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+static wasm_engine_t* engine_of(const char* backend) {
+  wasm_config_t* config = wasm_config_new();
+  if (!wasmrt_config_set_backend(config, backend)) {
+    wasm_config_delete(config);
+    return NULL;
+  }
+  return wasm_engine_new_with_config(config);
+}
+
+static void works_on(wasm_engine_t* engine) {
+  fixture_t fixture = {engine, wasm_store_new(engine), NULL, NULL, WASM_EMPTY_VEC};
+  fixture_load(
+      &fixture,
+      "(module (memory (export \"m\") 2 5) (global $g (export \"g\") (mut i64) (i64.const 7))"
+      "  (table 1 funcref) (elem (i32.const 0) $f) (start $s)"
+      "  (func $s (global.set $g (i64.const 40)))"
+      "  (func $f (export \"f\") (result i32) (i32.add (memory.size) (i32.wrap_i64 (global.get "
+      "$g)))))",
+      NULL, 0);
+  CHECK_INT(call_i32(fixture_func(&fixture, 2)), 42);
+  CHECK_INT(wasm_memory_size(fixture_memory(&fixture, 0)), 2);
+  fixture_delete(&fixture);
+}
+
+static void check_refused(const char* path, const char* words) {
+  wasmrt_last_error_clear();
+  CHECK(engine_of(path) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  CHECK_CONTAINS(wasmrt_last_error_message(), path);
+  CHECK_CONTAINS(wasmrt_last_error_message(), words);
+}
+
+TEST(by_its_path) {
+  size_t before = wasmrt_backend_count();
+  const char* path = standin("libplain.so");
+  wasm_engine_t* engine = engine_of(path);
+  REQUIRE(engine);
+  CHECK_STR(wasmrt_engine_backend_name(engine), path);
+  CHECK_INT(wasmrt_backend_count(), before + 1);
+  CHECK_STR(wasmrt_backend_name(before), path);
+  CHECK(wasmrt_backend_name(before + 1) == NULL);
+  CHECK_STR(wasmrt_backend_version(path), "unknown");
+  works_on(engine);
+  engine = engine_of(path);
+  CHECK_INT(wasmrt_backend_count(), before + 1);
+  works_on(engine);
+}
+
+TEST(by_its_name) {
+  setenv("WASMRT_ENGINE_PATH", standin("nowhere"), 1);
+  check_refused("wamr", "libiwasm.so");
+  CHECK(engine_of("plain") == NULL);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "there is no backend \"plain\"");
+  char folders[2048];
+  snprintf(folders, sizeof folders, "%s::.:%s", standin("nowhere"), standin("."));
+  setenv("WASMRT_ENGINE_PATH", folders, 1);
+  wasm_engine_t* wamr = engine_of("wamr");
+  REQUIRE(wamr);
+  CHECK_STR(wasmrt_engine_backend_name(wamr), "wamr");
+  CHECK_STR(wasmrt_backend_version("wamr"), "2.4.3");
+  wasm_engine_t* plain = engine_of("plain");
+  REQUIRE(plain);
+  // Two engines at once, and those that are compiled in.
+  works_on(wamr);
+  works_on(plain);
+  works_on(engine_of("wasmi"));
+  // The same library under another name.
+  works_on(engine_of(standin("libiwasm.so")));
+  unsetenv("WASMRT_ENGINE_PATH");
+}
+
+TEST(by_the_environment) {
+  setenv("WASMRT_BACKEND", standin("libwasmer.so"), 1);
+  wasm_engine_t* engine = wasm_engine_new();
+  REQUIRE(engine);
+  CHECK_STR(wasmrt_engine_backend_name(engine), standin("libwasmer.so"));
+  works_on(engine);
+  setenv("WASMRT_BACKEND", standin("nothing.so"), 1);
+  CHECK_FAILS(wasm_engine_new() == NULL);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "WASMRT_BACKEND");
+  unsetenv("WASMRT_BACKEND");
+}
+
+TEST(what_is_no_engine) {
+  check_refused(standin("nothing.so"), "cannot be opened");
+  check_refused(standin("."), "cannot be");
+  check_refused("/dev/null", "no shared library");
+  check_refused(standin("text.so"), "no shared library");
+  check_refused(standin("libempty.so"), "no functions of the WebAssembly C API");
+  check_refused(standin("liblacks.so"),
+                "it lacks 8 functions of the standard, the first of them wasm_extern_as_memory");
+  check_refused(standin("libarrays.so"), "before the standard had vectors");
+  Dl_info ours;
+  REQUIRE(dladdr((void*)(uintptr_t)wasmrt_version, &ours));
+  check_refused(ours.dli_fname, "it is this library itself");
+}
+
+TEST(for_another_machine) {
+  // The beginning of a library for a machine that there is none of.
+  unsigned char header[64] = {0x7f, 'E', 'L', 'F', 2, 1, 1, [16] = 3, [18] = 0xfe, [19] = 0xca};
+  char path[] = "/tmp/wasmrt-engine-XXXXXX";
+  int file = mkstemp(path);
+  REQUIRE(file >= 0);
+  CHECK_INT(write(file, header, sizeof header), sizeof header);
+  close(file);
+  check_refused(path, "for another machine");
+  unlink(path);
+}
+
+TEST(what_no_library_can) {
+  const char* path = standin("libplain.so");
+  for (unsigned setting = 1; setting <= 16; setting++)
+    CHECK(!wasmrt_backend_supports(path, setting));
+  wasm_config_t* config = wasm_config_new();
+  wasmrt_config_set_backend(config, path);
+  wasmrt_config_set_fuel(config, true);
+  CHECK_FAILS(wasm_engine_new_with_config(config) == NULL);
+  CHECK_CONTAINS(wasmrt_last_error_message(), path);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "fuel");
+  CHECK_CONTAINS(wasmrt_last_error_message(), "wasmi");
+  wasm_engine_t* engine = engine_of(path);
+  wasm_store_t* store = wasm_store_new(engine);
+  CHECK_FAILS(!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 20));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  CHECK_FAILS(!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 10));
+  CHECK_FAILS(!wasmrt_store_set_growth_trap(store, true));
+  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1));
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
+static void* on_thread(void* backend) {
+  for (int i = 0; i < 10; i++) works_on(engine_of(backend));
+  return NULL;
+}
+
+TEST(on_many_threads) {
+  const char* names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};
+  pthread_t threads[9];
+  char paths[3][1024];
+  for (size_t i = 0; i < 3; i++) strcpy(paths[i], standin(names[i]));
+  for (size_t i = 0; i < 9; i++)
+    REQUIRE(pthread_create(&threads[i], NULL, on_thread, paths[i % 3]) == 0);
+  for (size_t i = 0; i < 9; i++) pthread_join(threads[i], NULL);
+}
+
+// Makes it impossible to make pages writable again.
+static bool without_writable_pages(void) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PROT_READ | PROT_WRITE, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// Where the library's calls of itself cannot be corrected, a copy is loaded that makes them itself.
+TEST(where_pages_stay_as_they_are) {
+  const char* path = standin("libfresh.so");
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    size_t before = checks_failed;
+    if (CHECK(without_writable_pages())) works_on(engine_of(path));
+    _exit(checks_failed != before);
+  }
+  int status;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK_INT(WEXITSTATUS(status), 0);
+}
