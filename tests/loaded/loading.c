@@ -160,6 +160,29 @@ static void* on_thread(void* backend) {
   return NULL;
 }
 
+// Start functions become exports on their way to the library, which may have any type.
+TEST(invalid_start_functions) {
+  const char* names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};
+  static const char* const texts[] = {
+      "(module (func $s (param i32)) (start $s))",
+      "(module (func $s (result i32) (i32.const 1)) (start $s))",
+      "(module (func) (start 1))",
+  };
+  for (size_t i = 0; i < 3; i++) {
+    fixture_t fixture = {engine_of(standin(names[i])), NULL, NULL, NULL, WASM_EMPTY_VEC};
+    REQUIRE(fixture.engine);
+    fixture.store = wasm_store_new(fixture.engine);
+    for (size_t j = 0; j < sizeof texts / sizeof *texts; j++) {
+      wasm_byte_vec_t binary = binary_from_wat(texts[j]);
+      CHECK(!wasm_module_validate(fixture.store, &binary));
+      CHECK_FAILS(wasm_module_new(fixture.store, &binary) == NULL);
+      CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_COMPILE);
+      wasm_byte_vec_delete(&binary);
+    }
+    fixture_delete(&fixture);
+  }
+}
+
 TEST(on_many_threads) {
   const char* names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};
   pthread_t threads[9];

@@ -99,6 +99,11 @@ impl LoadedModule {
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
         unsafe {
+            // As an export it may have any type.
+            if data.has_start() && !engine.peer.validates(store.as_ptr(), wasm) {
+                (engine.peer.api.store_delete)(store.as_ptr());
+                return Err(refused(engine, wasm));
+            }
             match data.made_in(store.as_ptr()) {
                 Ok(module) if engine.peer.dialect.shares_modules => {
                     data.shared = Some((store, module));
@@ -172,7 +177,7 @@ impl ModuleData {
         // With fewer there is only one order.
         if !peer.dialect.keeps_order && self.exports.len() + usize::from(self.has_start()) > 1 {
             if !described {
-                return Err(peer.lacks("may not be able to describe what this module exports"));
+                return Err(peer.lacks("cannot be relied on to describe what this module exports"));
             }
             // SAFETY: the contract is the same.
             self.order = unsafe { self.order_in(module) };

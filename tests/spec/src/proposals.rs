@@ -2,7 +2,7 @@
 
 /// The proposal that an engine lacks, or that the library leaves switched off, by the words with which a module is refused.
 pub fn lacking(message: &str) -> Option<&'static str> {
-    let words: [(&str, &[&str]); 7] = [
+    let words: [(&str, &[&str]); 9] = [
         (
             "custom-descriptors",
             &[
@@ -42,7 +42,16 @@ pub fn lacking(message: &str) -> Option<&'static str> {
                 "global.get of locally defined global",
             ],
         ),
-        ("threads", &["threads must be enabled", "threads support is not enabled"]),
+        ("memory64: tables", &["invalid table resizable limits flags"]),
+        // In the library's own words.
+        (
+            "what an engine that is loaded cannot pass through the functions of wasm.h",
+            &["(plain) cannot", "(wamr) cannot", "(wasmer) cannot", "(wasmtime) cannot", "(wasmtime) does not say"],
+        ),
+        (
+            "threads",
+            &["shared memory support is disabled", "threads must be enabled", "threads support is not enabled"],
+        ),
         ("wide-arithmetic", &["wide arithmetic support is not enabled"]),
     ];
     let found = words.into_iter().find(|(_, words)| words.iter().any(|words| message.contains(words)));
