@@ -183,7 +183,7 @@ fn wasmtime_cause(number: u8) -> Option<Cause> {
 }
 
 /// The beginnings of messages, in the words of the specification or a little longer.
-const PHRASES: [(&str, TrapCode); 23] = [
+const PHRASES: [(&str, TrapCode); 25] = [
     ("unreachable", TrapCode::Unreachable),
     ("wasm `unreachable` instruction executed", TrapCode::Unreachable),
     ("out of bounds memory access", TrapCode::MemoryOutOfBounds),
@@ -208,10 +208,12 @@ const PHRASES: [(&str, TrapCode); 23] = [
     ("IntegerOverflow", TrapCode::IntegerOverflow),
     ("BadConversionToInteger", TrapCode::InvalidConversion),
     ("StackOverflow", TrapCode::StackExhausted),
+    ("Memory(OutOfBoundsAccess)", TrapCode::MemoryOutOfBounds),
+    ("Instantiation(ElementSegmentDoesNotFit", TrapCode::TableOutOfBounds),
 ];
 
 /// What libraries put before a trap's cause.
-const PREFIXES: [&str; 4] = ["Exception: ", "RuntimeError: ", "wasm trap: ", "Error { kind: TrapCode("];
+const PREFIXES: [&str; 5] = ["Exception: ", "RuntimeError: ", "wasm trap: ", "Error { kind: ", "TrapCode("];
 
 /// Finds the cause at the beginning of a message's first line. A guest chooses what may stand elsewhere: the names of its
 /// functions.
@@ -239,6 +241,7 @@ mod tests {
         assert_eq!(cause_in_words("undefined element: out of bounds table access"), unsure);
         assert_eq!(cause_in_words("Error { kind: TrapCode(StackOverflow) }"), sure(TrapCode::StackExhausted));
         assert_eq!(cause_in_words("Error { kind: TrapCode(TableOutOfBounds) }"), unsure);
+        assert_eq!(cause_in_words("Error { kind: Memory(OutOfBoundsAccess) }"), sure(TrapCode::MemoryOutOfBounds));
         assert_eq!(cause_in_words("something\nunreachable"), None);
         assert_eq!(cause_in_words("in the function unreachable"), None);
         assert_eq!(cause_in_words(""), None);

@@ -1,0 +1,2 @@
+//! Every function of wasm.h that wasmi has.
+pub use wasmi_c_api::*;
