@@ -286,11 +286,11 @@ WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool 
 // module as it was, but limits of compile costs count what is added as well. Offsets of frames and
 // in debug information are those of the changed module.
 //
-// `cost` is called with `env` for each instruction of each module that is made or validated, except
-// in code that cannot run, on the thread that makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
-// neither the configuration nor the engine needs it any more; at once if this function fails.
-// Serialized modules are metered as they were compiled: an engine with metering and one without
-// refuse each other's.
+// `cost` is called with `env` for each instruction of each module that is made or validated,
+// except in code that cannot run, on the thread that makes it, possibly on several at once.
+// `finalizer`, unless NULL, is called once with `env` when neither the configuration nor the
+// engine needs it any more; at once if this function fails. Serialized modules are metered as they
+// were compiled: an engine with metering and one without refuse each other's.
 WASM_API_EXTERN
 bool wasmrt_config_set_metering(wasm_config_t *config,
                                 uint64_t points,
@@ -1323,7 +1323,9 @@ wasm_func_t *wasmrt_func_new_unchecked(wasm_store_t *store,
 // that copy, fill or initialise memories, tables or arrays, and `table.grow`, cost about 10, and 1
 // more for every 64 bytes or elements that they moved. That part is charged afterwards: the last
 // instruction before the fuel runs out may move more than there was fuel for, and one that traps or
-// gives -1 is not charged for it. With native debug information it is not charged at all.
+// gives -1 is not charged for it. With native debug information it is not charged at all. With
+// interruption, a guest that waits for another thread (`memory.atomic.wait32` and `wait64`) costs
+// more for every 10 milliseconds that it waits: only there the cost may differ between runs.
 //
 // On wasmi instructions that copy, fill or grow cost 1 more for every 64 bytes, or 16 elements of a
 // table, unless they trap or give -1. Instructions that access or grow a table cost 4 more. A
