@@ -1,0 +1,83 @@
+# Sphinx's configuration. scripts/docs runs it, on the pages that it collects in build/docs/source.
+
+import pathlib
+import re
+
+from docutils import nodes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MANIFEST = (ROOT / "Cargo.toml").read_text()
+PYTHON = ROOT / "bindings/python"
+
+project = "wasmrt"
+version = release = re.search(r'^version = "(.*)"', MANIFEST, re.MULTILINE)[1]
+
+extensions = ["myst_parser", "breathe"]
+breathe_projects = {"c": str(ROOT / "build/docs/c/xml"), "cpp": str(ROOT / "build/docs/cpp/xml")}
+breathe_domain_by_extension = {"h": "c", "hh": "cpp"}
+breathe_show_include = False
+myst_heading_anchors = 6  # GitHub's, which links between the documents use
+
+html_theme = "furo"
+html_title = f"wasmrt {version}"
+html_static_path = ["style.css"]
+html_css_files = ["style.css"]
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+pygments_style = "tango"
+pygments_dark_style = "monokai"
+highlight_language = "none"
+
+nitpicky = True
+# Types of the languages, and namespaces that have no page.
+nitpick_ignore_regex = [(r"c(pp)?:identifier", r"u?int\d+_t|size_t|ptrdiff_t|wasm|wasmrt|(\w+::)?detail(::.*)?|ownvec<.*")]
+
+
+def names_of(env):
+    """Where each name of C and C++ is documented: a page, and an anchor on it."""
+    if not hasattr(env, "wasmrt_names"):
+        env.wasmrt_names = names = {}
+        for domain in ("cpp", "c"):
+            for name, _, kind, page, anchor, _ in env.domains[domain].get_objects():
+                if kind not in ("functionParam", "templateParam"):
+                    names[name] = names[name.rpartition(".")[2]] = (page, anchor)
+        for page in env.found_docs:
+            if page.startswith("reference/wasm"):
+                names[page.removeprefix("reference/")] = (page, "")
+    return env.wasmrt_names
+
+
+def place_of(env, name):
+    """Where a name is documented as it is written: `Linker::define` is `wasmrt::Linker::define`."""
+    names = names_of(env)
+    plain = re.sub(r"<.*?>+", "", name.removesuffix("()"))
+    return next((names[full] for full in (plain, f"wasm::{plain}", f"wasmrt::{plain}") if full in names), None)
+
+
+def reference_to(app, docname, place, content):
+    page, anchor = place
+    uri = app.builder.get_relative_uri(docname, page) + (f"#{anchor}" if anchor else "")
+    return nodes.reference("", "", content, internal=True, refuri=uri)
+
+
+def find_reference(app, env, node, content):
+    """A name that a declaration of C++ uses: C's, or one of the other namespace."""
+    place = place_of(env, node["reftarget"]) if node.get("refdomain") in ("c", "cpp") else None
+    return place and reference_to(app, node["refdoc"], place, content)
+
+
+def link_code(app, doctree, docname):
+    """Makes links of the names in texts: `wasm_func_call` in the guide leads to its entry."""
+    for code in list(doctree.findall(nodes.literal)):
+        outside = code.parent
+        while outside and not isinstance(outside, (nodes.reference, nodes.title)):
+            outside = outside.parent
+        place = None if outside else place_of(app.env, code.astext())
+        if place:
+            code.replace_self(reference_to(app, docname, place, code.deepcopy()))
+
+
+def setup(app):
+    app.connect("missing-reference", find_reference)
+    app.connect("doctree-resolved", link_code)
