@@ -288,11 +288,11 @@ WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool 
 // module as it was, but limits of compile costs count what is added as well. Offsets of frames and
 // in debug information are those of the changed module.
 //
-// `cost` is called with `env` for each instruction of each module that is made or validated, except
-// in code that cannot run, on the thread that makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
-// neither the configuration nor the engine needs it any more; at once if this function fails.
-// Serialized modules are metered as they were compiled: an engine with metering and one without
-// refuse each other's.
+// `cost` is called with `env` for each instruction of each module that is made or validated,
+// except in code that cannot run, on the thread that makes it, possibly on several at once.
+// `finalizer`, unless NULL, is called once with `env` when neither the configuration nor the
+// engine needs it any more; at once if this function fails. Serialized modules are metered as they
+// were compiled: an engine with metering and one without refuse each other's.
 WASM_API_EXTERN
 bool wasmrt_config_set_metering(wasm_config_t *config,
                                 uint64_t points,
