@@ -4,6 +4,8 @@ import pathlib
 import re
 
 from docutils import nodes
+from sphinx.domains.c import CDomain
+from sphinx.domains.cpp import CPPDomain
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MANIFEST = (ROOT / "Cargo.toml").read_text()
@@ -23,6 +25,8 @@ html_title = f"wasmrt {version}"
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]
 html_copy_source = False
+html_use_index = False
+html_domain_indices = False
 html_show_copyright = False
 html_show_sphinx = False
 pygments_style = "tango"
@@ -30,6 +34,16 @@ pygments_dark_style = "monokai"
 highlight_language = "none"
 
 nitpicky = True
+
+if PYTHON.is_dir():  # from its sources: nothing has to be built or imported
+    extensions.append("autoapi.extension")
+    autoapi_dirs = [str(PYTHON / "src")]
+    autoapi_root = "reference/python"
+    autoapi_options = ["members", "undoc-members", "imported-members", "show-inheritance"]
+    autoapi_add_toctree_entry = False
+    autoapi_python_class_content = "both"
+    autoapi_member_order = "groupwise"
+    autodoc_typehints = "signature"
 # Types of the languages, and namespaces that have no page.
 nitpick_ignore_regex = [(r"c(pp)?:identifier", r"u?int\d+_t|size_t|ptrdiff_t|wasm|wasmrt|(\w+::)?detail(::.*)?|ownvec<.*")]
 
@@ -39,9 +53,8 @@ def names_of(env):
     if not hasattr(env, "wasmrt_names"):
         env.wasmrt_names = names = {}
         for domain in ("cpp", "c"):
-            for name, _, kind, page, anchor, _ in env.domains[domain].get_objects():
-                if kind not in ("functionParam", "templateParam"):
-                    names[name] = names[name.rpartition(".")[2]] = (page, anchor)
+            for name, _, _, page, anchor, _ in env.domains[domain].get_objects():
+                names[name] = names[name.rpartition(".")[2]] = (page, anchor)
         for page in env.found_docs:
             if page.startswith("reference/wasm"):
                 names[page.removeprefix("reference/")] = (page, "")
@@ -51,7 +64,7 @@ def names_of(env):
 def place_of(env, name):
     """Where a name is documented as it is written: `Linker::define` is `wasmrt::Linker::define`."""
     names = names_of(env)
-    plain = re.sub(r"<.*?>+", "", name.removesuffix("()"))
+    plain = re.sub(r"<.*?>+", "", name.removesuffix("()").rstrip("*& "))
     return next((names[full] for full in (plain, f"wasm::{plain}", f"wasmrt::{plain}") if full in names), None)
 
 
@@ -68,16 +81,40 @@ def find_reference(app, env, node, content):
 
 
 def link_code(app, doctree, docname):
-    """Makes links of the names in texts: `wasm_func_call` in the guide leads to its entry."""
+    """Makes links of the names in texts: `wasm_func_call` in the guide leads to its entry.
+
+    `_type` after `wasm_func_call` is `wasm_func_type`. A plain word is a name, of C++, only where the page is about C++.
+    """
+    is_cpp = bool(re.search(r"/cpp|\.hh$", docname))
+    before = ""
     for code in list(doctree.findall(nodes.literal)):
         outside = code.parent
         while outside and not isinstance(outside, (nodes.reference, nodes.title)):
             outside = outside.parent
-        place = None if outside else place_of(app.env, code.astext())
-        if place:
+        name = code.astext()
+        if name.startswith("_"):
+            parts = before.split("_")
+            candidates = ["_".join(parts[:end]) + name for end in range(len(parts) - 1, 0, -1)]
+        else:
+            candidates = [name] if is_cpp or re.search(r"_|::|\.", name) else []
+        found = next(((full, place) for full in candidates if (place := place_of(app.env, full))), None)
+        if found and not outside:
+            before, place = found
             code.replace_self(reference_to(app, docname, place, code.deepcopy()))
 
 
+def without_parameters(domain):
+    """A domain that does not list parameters, which nobody looks for."""
+
+    class Domain(domain):
+        def get_objects(self):
+            return (found for found in super().get_objects() if found[2] not in ("functionParam", "templateParam"))
+
+    return Domain
+
+
 def setup(app):
+    app.add_domain(without_parameters(CDomain), override=True)
+    app.add_domain(without_parameters(CPPDomain), override=True)
     app.connect("missing-reference", find_reference)
     app.connect("doctree-resolved", link_code)
