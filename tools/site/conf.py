@@ -6,10 +6,12 @@ import re
 from docutils import nodes
 from sphinx.domains.c import CDomain
 from sphinx.domains.cpp import CPPDomain
+from sphinx.util import logging
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MANIFEST = (ROOT / "Cargo.toml").read_text()
 PYTHON = ROOT / "bindings/python"
+LOGGER = logging.getLogger(__name__)
 
 project = "wasmrt"
 version = release = re.search(r'^version = "(.*)"', MANIFEST, re.MULTILINE)[1]
@@ -41,18 +43,19 @@ if PYTHON.is_dir():  # from its sources: nothing has to be built or imported
     autoapi_root = "reference/python"
     autoapi_options = ["members", "undoc-members", "imported-members", "show-inheritance"]
     autoapi_add_toctree_entry = False
-    autoapi_python_class_content = "both"
     autoapi_member_order = "groupwise"
     autodoc_typehints = "signature"
-# Types of the languages, and namespaces that have no page.
-nitpick_ignore_regex = [(r"c(pp)?:identifier", r"u?int\d+_t|size_t|ptrdiff_t|wasm|wasmrt|(\w+::)?detail(::.*)?|ownvec<.*")]
+    default_role = "code"
+    suppress_warnings = ["autoapi.python_import_resolution"]  # what a module makes as it is imported
+# Types of the languages, and names that have no page.
+nitpick_ignore_regex = [("py:.*", ".*"), (r"c(pp)?:identifier", r"u?int\d+_t|size_t|ptrdiff_t|wasm|wasmrt|(\w+::)?detail(::.*)?|ownvec<.*")]
 
 
 def names_of(env):
-    """Where each name of C and C++ is documented: a page, and an anchor on it."""
+    """Where each name of C, C++ and Python is documented: a page, and an anchor on it."""
     if not hasattr(env, "wasmrt_names"):
         env.wasmrt_names = names = {}
-        for domain in ("cpp", "c"):
+        for domain in ("py", "cpp", "c"):
             for name, _, _, page, anchor, _ in env.domains[domain].get_objects():
                 names[name] = names[name.rpartition(".")[2]] = (page, anchor)
         for page in env.found_docs:
@@ -64,8 +67,9 @@ def names_of(env):
 def place_of(env, name):
     """Where a name is documented as it is written: `Linker::define` is `wasmrt::Linker::define`."""
     names = names_of(env)
+    name = re.sub(r"^wasmrt\._\w+\.", "wasmrt.", name)  # Python's modules are its own affair
     plain = re.sub(r"<.*?>+", "", name.removesuffix("()").rstrip("*& "))
-    return next((names[full] for full in (plain, f"wasm::{plain}", f"wasmrt::{plain}") if full in names), None)
+    return next((names[full] for full in (plain, f"wasm::{plain}", f"wasmrt::{plain}", f"wasmrt.{plain}") if full in names), None)
 
 
 def reference_to(app, docname, place, content):
@@ -75,17 +79,17 @@ def reference_to(app, docname, place, content):
 
 
 def find_reference(app, env, node, content):
-    """A name that a declaration of C++ uses: C's, or one of the other namespace."""
-    place = place_of(env, node["reftarget"]) if node.get("refdomain") in ("c", "cpp") else None
+    """A name that a declaration uses: in C++ one of C's or of the other namespace, in Python one of a module."""
+    place = place_of(env, node["reftarget"]) if node.get("refdomain") in ("c", "cpp", "py") else None
     return place and reference_to(app, node["refdoc"], place, content)
 
 
 def link_code(app, doctree, docname):
     """Makes links of the names in texts: `wasm_func_call` in the guide leads to its entry.
 
-    `_type` after `wasm_func_call` is `wasm_func_type`. A plain word is a name, of C++, only where the page is about C++.
+    `_type` after `wasm_func_call` is `wasm_func_type`. Plain words are names only on pages about C++ or Python.
     """
-    is_cpp = bool(re.search(r"/cpp|\.hh$", docname))
+    plain_words = bool(re.search(r"/cpp|\.hh$|/python", docname))
     before = ""
     for code in list(doctree.findall(nodes.literal)):
         outside = code.parent
@@ -96,11 +100,19 @@ def link_code(app, doctree, docname):
             parts = before.split("_")
             candidates = ["_".join(parts[:end]) + name for end in range(len(parts) - 1, 0, -1)]
         else:
-            candidates = [name] if is_cpp or re.search(r"_|::|\.", name) else []
+            candidates = [name] if plain_words or re.search(r"_|::|\.", name) else []
         found = next(((full, place) for full in candidates if (place := place_of(app.env, full))), None)
         if found and not outside:
             before, place = found
             code.replace_self(reference_to(app, docname, place, code.deepcopy()))
+
+
+def check_docstring(app, what, name, found, skip, options):
+    """Warns of a public name of Python without a comment, which is an error as every warning is."""
+    parts = name.split(".")
+    says = what in ("attribute", "data") or found.docstring  # constants are named after those of C
+    if not skip and not says and not any(part.startswith("_") for part in parts):
+        LOGGER.warning("%s has no docstring", name)
 
 
 def without_parameters(domain):
@@ -118,3 +130,5 @@ def setup(app):
     app.add_domain(without_parameters(CPPDomain), override=True)
     app.connect("missing-reference", find_reference)
     app.connect("doctree-resolved", link_code)
+    if "autoapi.extension" in extensions:
+        app.connect("autoapi-skip-member", check_docstring)
