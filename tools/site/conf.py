@@ -69,7 +69,7 @@ def place_of(env, name):
     names = names_of(env)
     name = re.sub(r"^wasmrt\._\w+\.", "wasmrt.", name)  # Python's modules are its own affair
     plain = re.sub(r"<.*?>+", "", name.removesuffix("()").rstrip("*& "))
-    return next((names[full] for full in (plain, f"wasm::{plain}", f"wasmrt::{plain}", f"wasmrt.{plain}") if full in names), None)
+    return next((names[full] for full in (plain, f"wasm::{name}", f"wasm::{plain}", f"wasmrt::{plain}", f"wasmrt.{plain}") if full in names), None)
 
 
 def reference_to(app, docname, place, content):
