@@ -18,13 +18,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SITE = ROOT / "build/site"
 PHONE = 400  # pixels
 
-# What to search for, and what the first result leads to
+# What to search for, and what the first result leads to. What a package has is only there with its folder.
 SEARCHES = {
     "wasm_func_call": "reference/c_func.html#",
     "wasmrt_linker_define": "reference/c_linking_by_name.html#",
     "metering": "docs/wasmrt.html",
     "deep_copy": "reference/cpp_wasm_vectors.html#",
 }
+if (ROOT / "bindings/python").is_dir():
+    SEARCHES["WasmException"] = "reference/python/"
+if (ROOT / "bindings/go").is_dir():
+    SEARCHES["NewEngineWithConfig"] = "reference/go.html"
 
 # Loads each page in a frame of a phone's width, and makes each search. What is wrong becomes the document's text.
 BROWSER = """<!DOCTYPE html><meta charset="utf-8"><pre id="result">unfinished</pre><iframe id="frame"></iframe><script>
