@@ -22,7 +22,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
-.PHONY: bench bench-guard bench-program
+.PHONY: bench bench-guard bench-program docs test-docs
 .NOTPARALLEL:
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
+	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
@@ -195,3 +196,14 @@ bench-guard: bench-program
 
 bench-program: test-tools configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target bench --target wasmrt-cargo -- --no-print-directory
+
+# Needs no library. Sphinx comes from PyPI, and the check of links from npm.
+docs:
+	@scripts/setup --docs
+	@echo "-- the site (a minute or two)"
+	@scripts/docs
+
+test-docs: docs
+	@echo "-- what the site shows"
+	@tests/docs/site.py --control
+	@tests/docs/site.py

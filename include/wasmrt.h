@@ -55,6 +55,8 @@ extern "C" {
 // The constants are the version of this header, with which a program is compiled. The functions
 // return the version of the library with which it runs.
 
+// The version of the header: all of it, one part of it, or all in one number.
+
 #define WASMRT_VERSION "0.1.0"
 #define WASMRT_VERSION_MAJOR 0
 #define WASMRT_VERSION_MINOR 1
@@ -367,8 +369,11 @@ typedef void (*wasmrt_memory_free_callback_t)(void *env,
 // `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the
 // library.
 typedef struct wasmrt_memory_creator_t {
+  // Makes a memory.
   wasmrt_memory_reserve_callback_t reserve;
+  // Makes a memory larger.
   wasmrt_memory_grow_callback_t grow;
+  // Frees a memory.
   wasmrt_memory_free_callback_t free;
 } wasmrt_memory_creator_t;
 
@@ -1270,9 +1275,13 @@ bool wasmrt_func_call_batch(const wasm_func_t *func,
 
 // A value without its kind. The bytes of a narrower one that are not part of it have no meaning.
 typedef union wasmrt_raw_t {
+  // For the kind `WASM_I32`.
   int32_t i32;
+  // For `WASM_I64`.
   int64_t i64;
+  // For `WASM_F32`.
   float f32;
+  // For `WASM_F64`.
   double f64;
   // In little-endian order on every machine.
   uint8_t v128[16];
@@ -2038,6 +2047,9 @@ WASM_API_EXTERN bool wasmrt_module_wasi(const wasm_module_t *module, wasmrt_wasi
 //
 // `wasm_valtype_kind` returns these for types of a module that the standard has no constants for. A
 // v128 cannot be passed in a wasm_val_t; of the two kinds of references, only null can.
+
+// A kind of values: one of 128 bits, references to any value of garbage collection, and references
+// to exceptions.
 
 #define WASMRT_V128 4
 #define WASMRT_ANYREF 130

@@ -84,8 +84,12 @@ WASMRT_HH_HANDLE(Wasi, wasmrt_wasi_t)
 
 // A name or a text as bytes and their number, borrowed for a call.
 struct Text {
+  // The bytes.
   const char* data;
+  // Their number.
   size_t size;
+
+  // Makes a text of bytes that are kept by the caller. Null, or nothing, is NULL.
 
   Text() : data(nullptr), size(0) {}
   Text(const char* string) : data(string), size(string ? std::strlen(string) : 0) {}
@@ -397,7 +401,8 @@ inline auto func_new_with_caller(Store* store, const FuncType* type,
                                                      made, closure::finalize)));
 }
 
-// A column of rows: an array of `size` values.
+// Returns a column of rows: an array of `size` values.
+
 inline auto column(int32_t* data, size_t size) -> wasmrt_column_t {
   return wasmrt_column_t{WASM_I32, size, data};
 }
@@ -410,7 +415,7 @@ inline auto column(float32_t* data, size_t size) -> wasmrt_column_t {
 inline auto column(float64_t* data, size_t size) -> wasmrt_column_t {
   return wasmrt_column_t{WASM_F64, size, data};
 }
-// Results are written over what was there: it should be null.
+// Returns a column of references. Results are written over what was there: it should be null.
 inline auto column(own<Ref>* data, size_t size, wasm_valkind_t kind = WASM_EXTERNREF)
     -> wasmrt_column_t {
   return wasmrt_column_t{kind, size, data};

@@ -26,9 +26,13 @@ use std::ptr::NonNull;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub union wasmrt_raw_t {
+    /// For the kind `WASM_I32`.
     pub i32: i32,
+    /// For `WASM_I64`.
     pub i64: i64,
+    /// For `WASM_F32`.
     pub f32: f32,
+    /// For `WASM_F64`.
     pub f64: f64,
     /// In little-endian order on every machine.
     pub v128: [u8; 16],

@@ -20,10 +20,15 @@ pub struct Val {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub union ValUnion {
+    /// For the kind `WASM_I32`.
     pub i32: i32,
+    /// For `WASM_I64`.
     pub i64: i64,
+    /// For `WASM_F32`.
     pub f32: f32,
+    /// For `WASM_F64`.
     pub f64: f64,
+    /// For every kind of references; may be null.
     pub r#ref: *mut Object,
 }
 
