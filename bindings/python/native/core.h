@@ -80,7 +80,7 @@ typedef struct Host {
 } Host;
 
 // What the Python part registers with _core.setup.
-extern PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook;
+extern PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook, *class_exception, *throw_hook;
 extern PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 // threads.c

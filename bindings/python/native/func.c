@@ -85,8 +85,20 @@ leave:
   return answer;
 }
 
-// A trap that carries the current exception.
-static wasm_trap_t *trap_of_error(wasm_store_t *store) {
+// A trap that carries the current exception; for one of WebAssembly, the exception itself, which guests may catch.
+static wasm_trap_t *trap_of_error(Store *owner, wasm_store_t *store) {
+  if (PyErr_ExceptionMatches(class_exception)) {
+    PyObject *type, *error, *traceback;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    PyObject *address = PyObject_CallFunctionObjArgs(throw_hook, owner, error, NULL);
+    wasm_trap_t *thrown = address ? PyLong_AsVoidPtr(address) : NULL;
+    Py_XDECREF(address);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+    if (thrown) return thrown;
+  }
   PyObject *type, *error, *traceback;
   PyErr_Fetch(&type, &error, &traceback);
   PyErr_NormalizeException(&type, &error, &traceback);
@@ -113,7 +125,7 @@ static wasm_trap_t *trap_of_text(wasm_store_t *store, const char *text) {
   return wasm_trap_new(store, &message);
 }
 
-// Writes what the host's function returned. What was written before a failure is the library's to release.
+// Writes what the host's function returned: all of it, or nothing.
 static int take_results(Store *store, Host *host, PyObject *answer, wasm_val_t *results) {
   const wasm_valkind_t *kinds = host->kinds + host->params;
   if (host->results == 1) {
@@ -137,13 +149,17 @@ static int take_results(Store *store, Host *host, PyObject *answer, wasm_val_t *
   }
   size_t done = 0;
   if (given != host->results) values_mismatch(kinds, host->results, given, "result");
-  for (; given == host->results && done < given; done++) {
-    wasm_val_t value;
-    if (value_from_python(store, kinds[done], PyTuple_GetItem(tuple, (Py_ssize_t)done), &value) < 0) break;
-    results[done] = value;
+  wasm_val_t few[FEW], *values = given <= FEW ? few : malloc(given * sizeof *values);
+  if (!values) PyErr_NoMemory();
+  for (; values && given == host->results && done < given; done++) {
+    if (value_from_python(store, kinds[done], PyTuple_GetItem(tuple, (Py_ssize_t)done), &values[done]) < 0) break;
   }
+  bool complete = values && done == host->results;
+  if (complete) memcpy(results, values, done * sizeof *values);
+  else if (values) values_release(values, done);
+  if (values != few) free(values);
   Py_DECREF(tuple);
-  return done == host->results ? 0 : -1;
+  return complete ? 0 : -1;
 }
 
 static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
@@ -172,7 +188,7 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
     if (!item || PyTuple_SetItem(tuple, first + (Py_ssize_t)i, item) < 0) Py_CLEAR(tuple);
   }
   if (tuple) answer = PyObject_CallObject(callable, tuple);
-  if (!answer || take_results(store, host, answer, results->data) < 0) trap = trap_of_error(c_store);
+  if (!answer || take_results(store, host, answer, results->data) < 0) trap = trap_of_error(store, c_store);
   Py_XDECREF(answer);
   if (caller_object) {
     answer = PyObject_CallMethod(caller_object, "_end", NULL);

@@ -1,15 +1,19 @@
 // The extension module wasmrt._core.
 #include "core.h"
 
-PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook;
+PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook, *class_exception, *throw_hook;
 PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 static PyObject *setup(PyObject *module, PyObject *args) {
   (void)module;
-  PyObject **to[] = {&class_func, &class_ref, &class_caller, &closed_error, &thread_error, &trap_hook};
-  PyObject *given[6];
-  if (!PyArg_ParseTuple(args, "OOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5])) return NULL;
-  for (int i = 0; i < 6; i++) {
+  PyObject **to[] = {&class_func, &class_ref, &class_caller, &closed_error, &thread_error,
+                     &trap_hook,  &class_exception, &throw_hook};
+  PyObject *given[8];
+  if (!PyArg_ParseTuple(args, "OOOOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5], &given[6],
+                        &given[7])) {
+    return NULL;
+  }
+  for (int i = 0; i < 8; i++) {
     Py_INCREF(given[i]);
     Py_XDECREF(*to[i]);
     *to[i] = given[i];
@@ -28,7 +32,7 @@ static PyObject *check_interpreter(PyObject *module, PyObject *unused) {
 
 static PyMethodDef own_methods[] = {
     {"check_interpreter", check_interpreter, METH_NOARGS, "Refuses subinterpreters, which may find this module initialized."},
-    {"setup", setup, METH_VARARGS, "Registers what the Python part defines: Func, Ref, Caller, two errors, the trap hook."},
+    {"setup", setup, METH_VARARGS, "Registers what the Python part defines."},
     {NULL, NULL, 0, NULL},
 };
 

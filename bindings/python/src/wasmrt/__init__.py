@@ -38,6 +38,7 @@ from ._native import lib
 from ._store import UNLIMITED, Interrupt, Store
 from ._trap import Exit, Frame, Trap, TrapCode, WasmException
 from ._trap import raise_trap as _raise_trap
+from ._trap import throw as _throw
 from ._types import (
     ExportType,
     ExternType,
@@ -59,7 +60,7 @@ from ._wasi import INHERIT, Capture, Wasi, WasiConfig
 
 __version__: str = _text(lib.wasmrt_version())
 
-_core.setup(Func, Ref, Caller, ClosedError, ThreadError, _raise_trap)
+_core.setup(Func, Ref, Caller, ClosedError, ThreadError, _raise_trap, WasmException, _throw)
 _atexit.register(_core.shutdown)
 # In the child of a fork, the thread that forked is the main one.
 _os.register_at_fork(after_in_child=_core.set_main_thread)

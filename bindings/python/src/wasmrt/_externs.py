@@ -116,8 +116,7 @@ class Memory(_core.Memory):
         """Adds pages of zeros. Returns the former size in pages."""
         out = ffi.new("uint64_t *")
         if not self._call(lib.wasmrt_memory_grow, count_of(delta, "the number of pages"), out):
-            error = last_error()
-            raise BufferError(_PINNED) from error if self.store._pins else error
+            raise BufferError(_PINNED) if self.store._pins else last_error()
         return int(out[0])
 
     def read(self, start: int = 0, stop: int | None = None) -> bytes:

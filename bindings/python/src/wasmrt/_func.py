@@ -188,7 +188,17 @@ class Func(_core.Function):
         return tuple(out)
 
     def _batch(self, rows: int, views: list[memoryview], outs: list[memoryview]) -> None:
-        kept = [ffi.from_buffer(view) for view in views] + [ffi.from_buffer(view, require_writable=True) for view in outs]
+        kept: list[Any] = []
+        try:
+            kept.extend(ffi.from_buffer(view) for view in views)
+            kept.extend(ffi.from_buffer(view, require_writable=True) for view in outs)
+            self._batch_of(rows, kept, views, outs)
+        finally:
+            # Not left to the garbage collector, which clears a view before what has a buffer of it.
+            for item in kept:
+                ffi.release(item)
+
+    def _batch_of(self, rows: int, kept: list[Any], views: list[memoryview], outs: list[memoryview]) -> None:
         _check_overlap([(address_of(ffi.cast("char *", item)), len(item)) for item in kept], len(views), views + outs)
         kinds = b"".join(self._kinds)
         table = ffi.new("wasmrt_column_t[]", len(kept) + 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _core
-from ._errors import Error, error_of, text
+from ._errors import Error, error_of, fail
 from ._native import ffi, lib
 from ._store import Store
 from ._types import name_of
@@ -179,6 +179,24 @@ def raise_trap(store: Store, address: int) -> None:
         error.code = TrapCode(code) if code in TrapCode.__members__.values() else TrapCode.OTHER
     error.frames = _frames(trap)
     raise error
+
+
+def throw(store: Store, error: WasmException) -> int:
+    """The address of a trap of the library, own, that throws an exception in a guest."""
+    from ._externs import Tag
+
+    if not isinstance(error.tag, Tag):
+        raise TypeError(f"the tag of an exception has to be a Tag, not {type(error.tag).__name__}")
+    kinds = error.tag.type.params
+    room = ffi.new("wasm_val_t[]", len(kinds) + 1)
+    values = ffi.new("wasm_val_vec_t *", {"size": len(kinds), "data": room})
+    address = int(ffi.cast("uintptr_t", room))
+    _core.values_from_python(store, bytes(kinds), error.values, address)
+    pointer = ffi.cast("wasm_extern_t *", error.tag._address)
+    trap = store._call(lib.wasmrt_exception_new, pointer, values)
+    for value in room[0 : len(kinds)]:
+        lib.wasm_val_delete(ffi.addressof(value))
+    return int(ffi.cast("uintptr_t", trap)) if trap else fail()
 
 
 _PINNED = (

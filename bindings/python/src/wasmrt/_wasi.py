@@ -148,7 +148,8 @@ def _connect(config: Any, store: Store, number: int, stream: Stream) -> None:
     elif isinstance(stream, (str, os.PathLike)):
         check(lib.wasmrt_wasi_config_file(config, number, os.fsencode(stream), False))
     elif isinstance(stream, (bytes, bytearray, memoryview)) and number == 0:
-        check(lib.wasmrt_wasi_config_stdin_bytes(config, ffi.from_buffer(stream), len(stream)))
+        data = bytes(stream)
+        check(lib.wasmrt_wasi_config_stdin_bytes(config, data, len(data)))
     elif isinstance(stream, Capture) and number != 0:
         check(lib.wasmrt_wasi_config_capture(config, number, stream.size))
     elif number == 0:
