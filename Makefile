@@ -22,7 +22,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
-.PHONY: bench bench-guard bench-program
+.PHONY: bench bench-guard bench-program wheel test-bindings
 .NOTPARALLEL:
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
+	@echo "make wheel      the Python package, in build/python/dist; make test-bindings tests it (both need PyPI)"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
@@ -195,3 +196,12 @@ bench-guard: bench-program
 
 bench-program: test-tools configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target bench --target wasmrt-cargo -- --no-print-directory
+
+# The bindings for other languages, on a library that is installed.
+wheel: build
+	@echo "-- the Python package"
+	@$(WITH_CMAKE) cmake --install $(BUILD) --strip --prefix $(BUILD)/python/prefix >/dev/null
+	@scripts/make-wheel $(BUILD)/python/prefix
+
+test-bindings: wheel
+	@scripts/test-python build/python/dist/*.whl

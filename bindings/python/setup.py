@@ -15,7 +15,7 @@ import build_native  # noqa: E402
 
 
 class BuildPy(build_py):
-    """Adds the library, the command and their licences."""
+    """Adds the library and the command."""
 
     def run(self):
         super().run()
@@ -24,8 +24,6 @@ class BuildPy(build_py):
         for source, target in {
             build_native.library() / soname: f"lib/{soname}",
             prefix / "bin/wasmrt": "bin/wasmrt",
-            prefix / "share/doc/wasmrt/LICENSE": "LICENSE",
-            prefix / "share/doc/wasmrt/THIRD-PARTY.txt": "THIRD-PARTY.txt",
         }.items():
             (package / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, package / target)

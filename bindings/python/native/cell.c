@@ -181,10 +181,16 @@ static PyObject *cell_address(PyObject *module, PyObject *args) {
   return cell ? PyLong_FromVoidPtr(cell) : NULL;
 }
 
+static bool go_on(void *env) {
+  (void)env;
+  return true;
+}
+
 static PyObject *callbacks(PyObject *module, PyObject *unused) {
   (void)module, (void)unused;
-  return Py_BuildValue("KKKK", (unsigned long long)(uintptr_t)on_read, (unsigned long long)(uintptr_t)on_write,
-                       (unsigned long long)(uintptr_t)on_log, (unsigned long long)(uintptr_t)cell_finalize);
+  return Py_BuildValue("{sNsNsNsNsN}", "read", PyLong_FromVoidPtr((void *)on_read), "write", PyLong_FromVoidPtr((void *)on_write),
+                       "log", PyLong_FromVoidPtr((void *)on_log), "go_on", PyLong_FromVoidPtr((void *)go_on), "finalize",
+                       PyLong_FromVoidPtr((void *)cell_finalize));
 }
 
 static PyObject *settle(PyObject *module, PyObject *unused) {
@@ -195,7 +201,7 @@ static PyObject *settle(PyObject *module, PyObject *unused) {
 
 PyMethodDef cell_methods[] = {
     {"cell", cell_address, METH_VARARGS, "Holds an object for the library; returns the address."},
-    {"callbacks", callbacks, METH_NOARGS, "The addresses of the callbacks that take cells, and of their finalizer."},
+    {"callbacks", callbacks, METH_NOARGS, "The addresses of callbacks by name, and of the finalizer of cells."},
     {"settle", settle, METH_NOARGS, "Releases what the library has finished with."},
     {NULL, NULL, 0, NULL},
 };

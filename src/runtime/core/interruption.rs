@@ -13,7 +13,7 @@ use crate::runtime::base::quiet_thread;
 use crate::runtime::base::trap_code::TrapCode;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub struct Interrupt {
     activity: AtomicU8,
     /// How many ticks found something running.
     ticks: AtomicU32,
+    /// The position among the interrupts of the ticker. Used only by a thread that holds `TICKER`.
+    place: AtomicUsize,
 }
 
 const RAN: u8 = 1;
@@ -111,6 +113,7 @@ impl Supervisor {
             handled: AtomicU64::new(0),
             activity: AtomicU8::new(0),
             ticks: AtomicU32::new(0),
+            place: AtomicUsize::new(0),
         };
         Supervisor {
             interrupt: Arc::new(interrupt),
@@ -337,6 +340,7 @@ impl Ticking {
     fn start(interrupt: Arc<Interrupt>) -> Result<Ticking> {
         let mut ticker = ticker();
         ticker.run()?;
+        interrupt.place.store(ticker.interrupts.len(), Ordering::Relaxed);
         ticker.interrupts.push(interrupt.clone());
         Ok(Ticking(interrupt))
     }
@@ -345,8 +349,11 @@ impl Ticking {
 impl Drop for Ticking {
     fn drop(&mut self) {
         let mut ticker = ticker();
-        let position = ticker.interrupts.iter().position(|interrupt| Arc::ptr_eq(interrupt, &self.0));
-        let interrupt = position.map(|position| ticker.interrupts.swap_remove(position));
+        let place = self.0.place.load(Ordering::Relaxed);
+        let interrupt = ticker.interrupts.swap_remove(place);
+        if let Some(moved) = ticker.interrupts.get(place) {
+            moved.place.store(place, Ordering::Relaxed);
+        }
         // The thread is joined, so that a program that has deleted everything has no thread of this library left.
         let thread = if ticker.interrupts.is_empty() { ticker.thread.take() } else { None };
         ticker.generation += u64::from(thread.is_some());

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import _core
 from ._errors import ClosedError, check, fail, text
 from ._native import ffi, lib
 
@@ -174,11 +175,21 @@ class Engine:
         engine = lib.wasm_engine_new_with_config(made)
         self._engine = ffi.gc(engine, lib.wasm_engine_delete) if engine else fail()
         self._closed = False
+        self._anchor: Any = None
         reserved = self.config.memory_reservation
         if reserved is None:
             reserved = int(os.environ.get("WASMRT_MEMORY_RESERVATION") or 2**32)
         # How large a memory can grow without moving.
         self._reservation = reserved if self.backend.supports("memory_reservation") else 0
+
+    def _new_store(self) -> Any:
+        """A store of the library, own."""
+        if self._interrupts and self._anchor is None:
+            # The library's thread for polls exists as long as any store has one. This keeps it between stores.
+            self._anchor = ffi.gc(lib.wasm_store_new(self._ptr) or fail(), lib.wasm_store_delete)
+            go_on = ffi.cast("wasmrt_poll_callback_t", _core.callbacks()["go_on"])
+            check(lib.wasmrt_store_set_poll(self._anchor, go_on, ffi.NULL, ffi.NULL))
+        return lib.wasm_store_new(self._ptr) or fail()
 
     @property
     def _ptr(self) -> Any:
@@ -215,7 +226,7 @@ class Engine:
         if not self._closed:
             self._closed = True
             # Not ffi.release: another thread may be in a function that uses it.
-            self._engine = None
+            self._engine = self._anchor = None
 
     def __enter__(self) -> Engine:
         return self

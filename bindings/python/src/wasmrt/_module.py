@@ -178,7 +178,7 @@ class Module:
     @property
     def custom_sections(self) -> list[tuple[str, bytes]]:
         """The custom sections, names and contents, in their order."""
-        sections = []
+        sections: list[tuple[str, bytes]] = []
         name, contents = ffi.new("const char **"), ffi.new("const char **")
         length, size = ffi.new("size_t *"), ffi.new("size_t *")
         while self._use(lib.wasmrt_module_custom_section_at, len(sections), name, length, contents, size):
@@ -191,7 +191,8 @@ class Module:
         """What of WASI the module imports: "wasi_snapshot_preview1", "wasi_unstable", or None."""
         version = ffi.new("wasmrt_wasi_version_t *")
         check(self._use(lib.wasmrt_module_wasi, version))
-        return [None, "wasi_unstable", "wasi_snapshot_preview1"][version[0]]
+        names: dict[int, str] = {1: "wasi_unstable", 2: "wasi_snapshot_preview1"}
+        return names.get(int(version[0]))
 
     @property
     def closed(self) -> bool:

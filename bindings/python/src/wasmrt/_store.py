@@ -40,7 +40,7 @@ class Store(_core.Store):
         self.data: Any = None
         """Whatever the program wants to find again, also in host functions, through Caller.store."""
         self._instances: weakref.WeakSet[Any] = weakref.WeakSet()
-        made = lib.wasm_store_new(engine._ptr) or fail()
+        made = engine._new_store()
         self._attach(int(ffi.cast("uintptr_t", made)), engine._interrupts)
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -16,7 +16,7 @@ from ._instance import Instance
 from ._native import ffi, lib
 from ._store import Store
 
-_ON_READ, _ON_WRITE, _, _FINALIZE = _core.callbacks()
+_CALLBACKS = _core.callbacks()
 _STREAMS = ("stdin", "stdout", "stderr")
 _LIMITS = {"descriptors": 0, "file_bytes": 1}
 
@@ -154,16 +154,16 @@ def _connect(config: Any, store: Store, number: int, stream: Stream) -> None:
         check(lib.wasmrt_wasi_config_capture(config, number, stream.size))
     elif number == 0:
         cell = _core.cell(store, _reader(stream))
-        reader = ffi.cast("wasmrt_wasi_reader_t", _ON_READ)
+        reader = ffi.cast("wasmrt_wasi_reader_t", _CALLBACKS["read"])
         check(lib.wasmrt_wasi_config_reader(config, reader, ffi.cast("void *", cell), _finalizer()))
     else:
         cell = _core.cell(store, _writer(stream))
-        writer = ffi.cast("wasmrt_wasi_writer_t", _ON_WRITE)
+        writer = ffi.cast("wasmrt_wasi_writer_t", _CALLBACKS["write"])
         check(lib.wasmrt_wasi_config_writer(config, number, writer, ffi.cast("void *", cell), _finalizer()))
 
 
 def _finalizer() -> Any:
-    return ffi.cast("void (*)(void *)", _FINALIZE)
+    return ffi.cast("void (*)(void *)", _CALLBACKS["finalize"])
 
 
 def _reader(stream: Any) -> Callable[[int], bytes]:
