@@ -94,7 +94,7 @@ class Memory(_core.Memory):
         self._moves = not (type_.shared or stays)
 
     def _call(self, function: Any, *args: Any) -> Any:
-        return self.store._do(function, ffi.cast("wasm_memory_t *", self._address), *args)
+        return self.store._do(lambda: function(ffi.cast("wasm_memory_t *", self._address), *args))
 
     @property
     def type(self) -> MemoryType:
@@ -162,7 +162,7 @@ class Global(_core.Handle):
     @property
     def type(self) -> GlobalType:
         """The type."""
-        made = self.store._do(lib.wasm_global_type, ffi.cast("wasm_global_t *", self._address))
+        made = self.store._do(lambda: lib.wasm_global_type(ffi.cast("wasm_global_t *", self._address)))
         return globaltype_from_c(ffi.gc(made, lib.wasm_globaltype_delete))
 
     @property
@@ -185,12 +185,12 @@ class Table(_core.Handle):
     @property
     def type(self) -> TableType:
         """The type, whose minimum is the present size."""
-        made = self.store._do(lib.wasm_table_type, ffi.cast("wasm_table_t *", self._address))
+        made = self.store._do(lambda: lib.wasm_table_type(ffi.cast("wasm_table_t *", self._address)))
         return tabletype_from_c(ffi.gc(made, lib.wasm_tabletype_delete))
 
     def __len__(self) -> int:
         out = ffi.new("uint64_t *")
-        check(self.store._do(lib.wasmrt_table_size, ffi.cast("wasm_table_t *", self._address), out))
+        check(self.store._do(lambda: lib.wasmrt_table_size(ffi.cast("wasm_table_t *", self._address), out)))
         return int(out[0])
 
     def _index(self, index: SupportsIndex) -> int:
@@ -232,7 +232,7 @@ class Tag(_core.Handle):
     @property
     def type(self) -> TagType:
         """The type."""
-        made = self.store._do(lib.wasm_extern_type, ffi.cast("wasm_extern_t *", self._address))
+        made = self.store._do(lambda: lib.wasm_extern_type(ffi.cast("wasm_extern_t *", self._address)))
         owned = ffi.gc(made, lib.wasm_externtype_delete)
         return tagtype_from_c(lib.wasm_externtype_as_tagtype_const(owned))
 

@@ -52,14 +52,17 @@ class Caller:
         """The instance that calls; None if the host does, or the backend does not know."""
         from ._instance import Instance
 
-        found = self._store._do(lib.wasmrt_caller_instance, self._valid())
-        return Instance._wrap(self._store, lib.wasm_instance_copy(found)) if found else None
+        found = self._store._do(lambda: lib.wasm_instance_copy(lib.wasmrt_caller_instance(self._valid())))
+        return Instance._wrap(self._store, found) if found else None
 
     def get(self, name: str) -> Extern | None:
         """An export of the calling instance; None if there is none of that name."""
-        found = self._store._do(lib.wasmrt_caller_instance, self._valid())
         encoded = name.encode()
-        export = self._store._do(lib.wasmrt_instance_export, found, encoded, len(encoded)) if found else None
+
+        def find() -> Any:
+            return lib.wasmrt_instance_export(lib.wasmrt_caller_instance(self._valid()), encoded, len(encoded))
+
+        export = self._store._do(find)
         return wrap_extern(self._store, export) if export else None
 
     def __getitem__(self, name: str) -> Extern:
@@ -205,9 +208,12 @@ class Func(_core.Function):
         for column, item, kind in zip(table, kept, kinds):
             column.kind, column.size, column.data = kind, rows, ffi.cast("void *", item)
         done, trap = ffi.new("size_t *"), ffi.new("wasm_trap_t **")
-        pointer = ffi.cast("wasm_func_t *", self._address)
         args = (table, len(views), table + len(views), len(outs), done, trap)
-        called = self.store._do(lib.wasmrt_func_call_batch, pointer, rows, *args)
+
+        def call() -> Any:
+            return lib.wasmrt_func_call_batch(ffi.cast("wasm_func_t *", self._address), rows, *args)
+
+        called = self.store._do(call)
         try:
             if trap[0] or self.store._failed:
                 self.store._raise(address_of(trap[0]))

@@ -38,7 +38,7 @@ class Exports(Mapping[str, Any]):
         if name in self._found:
             return self._found[name]
         store, encoded = self._instance.store, name.encode("utf-8", "surrogatepass")
-        pointer = store._do(lib.wasmrt_instance_export, self._instance._pointer, encoded, len(encoded))
+        pointer = store._do(lambda: lib.wasmrt_instance_export(self._instance._pointer, encoded, len(encoded)))
         if not pointer:
             raise KeyError(name)
         item = self._found[name] = wrap_extern(store, pointer)
@@ -59,7 +59,7 @@ class Exports(Mapping[str, Any]):
         return iter(self._instance._find_module()._export_names)
 
     def __len__(self) -> int:
-        return int(self._instance.store._do(lib.wasmrt_instance_export_count, self._instance._pointer))
+        return int(self._instance.store._do(lambda: lib.wasmrt_instance_export_count(self._instance._pointer)))
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -91,13 +91,15 @@ class Instance(_core.Handle):
             func_for(store, item, want.type if want and isinstance(want.type, FuncType) else None)
             for want, item in zip([*wanted, *[None] * (len(given) - len(wanted))], given)
         ]
-        externs = [extern_of(item) for item in items]
-        data = ffi.new("wasm_extern_t *[]", externs or 1)
-        vector = ffi.new("wasm_extern_vec_t *", {"size": len(externs), "data": data})
         self._module = module
         obtained, trap = module._obtain(store), ffi.new("wasm_trap_t **")
-        self._take(store, store._call(lib.wasm_instance_new, obtained, vector, trap), trap)
-        del items  # until now they had to live
+
+        def make() -> Any:
+            data = ffi.new("wasm_extern_t *[]", [extern_of(item) for item in items] or 1)
+            vector = ffi.new("wasm_extern_vec_t *", {"size": len(items), "data": data})
+            return lib.wasm_instance_new(ffi.cast("wasm_store_t *", store._address), obtained, vector, trap)
+
+        self._take(store, store._do(make), trap)
 
     def _take(self, store: Store, made: Any, trap: Any) -> None:
         if trap[0] or store._failed:

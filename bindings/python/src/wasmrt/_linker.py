@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any, Callable, TypeVar
 
 from . import _core
@@ -39,7 +40,13 @@ class Linker(_core.Handle):
         self.unknown_imports = unknown_imports
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self.store._do(function, ffi.cast("wasmrt_linker_t *", self._address), *args)
+        """Calls a function of the library with this linker. Of other objects, it gets what they return when the store is
+        this thread's: their addresses."""
+        return self.store._do(lambda: function(self._pointer, *[arg() if isinstance(arg, FunctionType) else arg for arg in args]))
+
+    @property
+    def _pointer(self) -> Any:
+        return ffi.cast("wasmrt_linker_t *", self._address)
 
     @property
     def shadowing(self) -> bool:
@@ -66,7 +73,7 @@ class Linker(_core.Handle):
     def define(self, module: str, name: str, item: Extern | Callable[..., Any], type: FuncType | None = None) -> None:
         """Defines an extern, or a host function: a callable, of the given type or that of its annotations."""
         made = func_for(self.store, item, type)
-        check(self._call(lib.wasmrt_linker_define, *_name(module, name), extern_of(made)))
+        check(self._call(lib.wasmrt_linker_define, *_name(module, name), lambda: extern_of(made)))
 
     def func(self, module: str, name: str | None = None, type: FuncType | None = None) -> Callable[[Callable_], Callable_]:
         """A decorator that defines a host function, by its own name unless one is given."""
@@ -82,12 +89,12 @@ class Linker(_core.Handle):
         if not isinstance(instance, Instance):
             raise TypeError(f"an Instance is needed, not {instance.__class__.__name__}")
         encoded = module.encode()
-        check(self._call(lib.wasmrt_linker_define_instance, encoded, len(encoded), instance._pointer))
+        check(self._call(lib.wasmrt_linker_define_instance, encoded, len(encoded), lambda: instance._pointer))
 
     def define_wasi(self, config: WasiConfig | Wasi | None = None) -> Wasi:
         """Defines the functions of WASI, for what a configuration gives guests. Returns the context, which starts them."""
         wasi = config if isinstance(config, Wasi) else Wasi(self.store, config)
-        check(self._call(lib.wasmrt_linker_define_wasi, wasi._pointer))
+        check(self._call(lib.wasmrt_linker_define_wasi, lambda: wasi._pointer))
         return wasi
 
     def alias(self, module: str, name: str, new_module: str, new_name: str) -> None:
@@ -101,8 +108,7 @@ class Linker(_core.Handle):
 
     def set_next(self, linker: Linker | None) -> None:
         """Sets the linker that is asked for what this one does not define."""
-        pointer = ffi.NULL if linker is None else ffi.cast("wasmrt_linker_t *", linker._address)
-        check(self._call(lib.wasmrt_linker_set_next, pointer))
+        check(self._call(lib.wasmrt_linker_set_next, lambda: ffi.NULL if linker is None else linker._pointer))
 
     def instantiate(self, module: Module) -> Instance:
         """Makes an instance of a module."""
@@ -127,6 +133,9 @@ class InstancePre(_core.Handle):
     def instantiate(self) -> Instance:
         """Makes an instance."""
         trap = ffi.new("wasm_trap_t **")
-        pointer = ffi.cast("wasmrt_instance_pre_t *", self._address)
-        made = self.store._do(lib.wasmrt_instance_pre_instantiate, pointer, trap)
+
+        def make() -> Any:
+            return lib.wasmrt_instance_pre_instantiate(ffi.cast("wasmrt_instance_pre_t *", self._address), trap)
+
+        made = self.store._do(make)
         return Instance._made(self.store, self._module, made, trap)

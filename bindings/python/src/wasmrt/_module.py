@@ -123,8 +123,7 @@ class Module:
         shared = self._shared
         if shared is None:
             raise ClosedError("the module is closed")
-        pointer = ffi.cast("wasm_store_t *", store._address)
-        return ffi.gc(store._do(lib.wasm_module_obtain, pointer, shared) or fail(), lib.wasm_module_delete)
+        return ffi.gc(store._call(lib.wasm_module_obtain, shared) or fail(), lib.wasm_module_delete)
 
     def serialize(self) -> bytes:
         """The compiled module as bytes, for deserialize."""

@@ -45,7 +45,7 @@ class Store(_core.Store):
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Calls a function of the library that takes the store first."""
-        return self._do(function, ffi.cast("wasm_store_t *", self._address), *args)
+        return self._do(lambda: function(ffi.cast("wasm_store_t *", self._address), *args))
 
     @property
     def fuel(self) -> int:

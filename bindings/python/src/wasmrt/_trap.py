@@ -192,8 +192,7 @@ def throw(store: Store, error: WasmException) -> int:
     values = ffi.new("wasm_val_vec_t *", {"size": len(kinds), "data": room})
     address = int(ffi.cast("uintptr_t", room))
     _core.values_from_python(store, bytes(kinds), error.values, address)
-    pointer = ffi.cast("wasm_extern_t *", error.tag._address)
-    trap = store._call(lib.wasmrt_exception_new, pointer, values)
+    trap = store._call(lib.wasmrt_exception_new, ffi.cast("wasm_extern_t *", error.tag._address), values)
     for value in room[0 : len(kinds)]:
         lib.wasm_val_delete(ffi.addressof(value))
     return int(ffi.cast("uintptr_t", trap)) if trap else fail()

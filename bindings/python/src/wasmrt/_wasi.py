@@ -230,7 +230,7 @@ class Wasi(_core.Handle):
         if not isinstance(instance, Instance):
             raise TypeError(f"an Instance is needed, not {type(instance).__name__}")
         status = ffi.new("int32_t *")
-        trap = self.store._do(lib.wasmrt_wasi_start, self._pointer, instance._pointer, status)
+        trap = self.store._do(lambda: lib.wasmrt_wasi_start(self._pointer, instance._pointer, status))
         if trap or self.store._failed:
             self.store._raise(address_of(trap))
         return int(status[0])
@@ -239,7 +239,8 @@ class Wasi(_core.Handle):
     def exit_status(self) -> int | None:
         """The status with which a guest exited last; None if none has."""
         status = ffi.new("int32_t *")
-        return int(status[0]) if self.store._do(lib.wasmrt_wasi_exit_status, self._pointer, status) else None
+        found = self.store._do(lambda: lib.wasmrt_wasi_exit_status(self._pointer, status))
+        return int(status[0]) if found else None
 
     def read(self, stream: str = "stdout", size: int = -1) -> bytes:
         """Takes what was captured of "stdout" or "stderr": at most `size` bytes, or all."""
@@ -248,7 +249,8 @@ class Wasi(_core.Handle):
         found, count = bytearray(), ffi.new("size_t *")
         while size < 0 or len(found) < size:
             room = ffi.new("char[]", 65536 if size < 0 else min(65536, size - len(found)))
-            check(self.store._do(lib.wasmrt_wasi_read, self._pointer, _STREAMS.index(stream), room, len(room), count))
+            args = (_STREAMS.index(stream), room, len(room), count)
+            check(self.store._do(lambda: lib.wasmrt_wasi_read(self._pointer, *args)))
             if count[0] == 0:
                 break
             found += ffi.buffer(room, count[0])
