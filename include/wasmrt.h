@@ -1392,9 +1392,9 @@ WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t
 // removes it.
 //
 // Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
-// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the store and what belongs to it.
-// `finalizer`, unless NULL, is called once with `env` when another callback is set or the store is
-// freed; at once if this fails or `callback` is NULL.
+// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
+// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
+// callback is set or the store is freed; at once if this fails or `callback` is NULL.
 WASM_API_EXTERN
 bool wasmrt_store_set_poll(wasm_store_t *store,
                            wasmrt_poll_callback_t callback,

@@ -644,7 +644,7 @@ class Interrupt {
 };
 
 // `callback` is called with `env`.
-inline auto store_set_poll(Store* store, auto (*callback)(void*)->bool, void* env = nullptr,
+inline auto store_set_poll(Store* store, auto(*callback)(void*)->bool, void* env = nullptr,
                            void (*finalizer)(void*) = nullptr) -> bool {
   return wasmrt_store_set_poll(to_c(store), callback, env, finalizer);
 }

@@ -1007,7 +1007,9 @@ static bool on_poll(void* env) {
   return poll->calls < poll->last;
 }
 
-static void on_poll_finalized(void* env) { ((poll_t*)env)->finalized++; }
+static void on_poll_finalized(void* env) {
+  ((poll_t*)env)->finalized++;
+}
 
 TEST(a_poll_stops_a_guest_when_it_says_so) {
   fixture_t fixture = interruptible_fixture(endless);

@@ -22,8 +22,10 @@ Cell *cell_new(Store *owner, size_t size, PyObject *object) {
 
 static void unlink_cell(Cell *cell) {
   if (!cell->owner) return;
-  if (cell->prev) cell->prev->next = cell->next;
-  else cell->owner->cells = cell->next;
+  if (cell->prev)
+    cell->prev->next = cell->next;
+  else
+    cell->owner->cells = cell->next;
   if (cell->next) cell->next->prev = cell->prev;
   cell->owner = NULL;
   cell->prev = cell->next = NULL;
@@ -35,7 +37,8 @@ static int settle_later(void *unused) {
   return 0;
 }
 
-// The library runs finalizers on any thread, also while another one that has the GIL waits for this one.
+// The library runs finalizers on any thread, also while another one that has the GIL waits for this
+// one.
 void cell_finalize(void *pointer) {
   Cell *cell = pointer;
   pthread_mutex_lock(&pending_lock);
@@ -81,7 +84,8 @@ int cells_traverse(Store *owner, visitproc visit, void *arg) {
   return 0;
 }
 
-// Leaves the current exception, which a callback cannot raise, for the call that is running, unless there is one already.
+// Leaves the current exception, which a callback cannot raise, for the call that is running, unless
+// there is one already.
 static void leave_error(Store *store) {
   PyObject *type, *error, *traceback;
   PyErr_Fetch(&type, &error, &traceback);
@@ -89,11 +93,14 @@ static void leave_error(Store *store) {
   if (error && traceback) PyException_SetTraceback(error, traceback);
   Py_XDECREF(type);
   Py_XDECREF(traceback);
-  if (store && !store->error && error) store->error = error;
-  else Py_XDECREF(error);
+  if (store && !store->error && error)
+    store->error = error;
+  else
+    Py_XDECREF(error);
 }
 
-// The error number for a guest after an exception. One that says which it is, an OSError, is the guest's affair.
+// The error number for a guest after an exception. One that says which it is, an OSError, is the
+// guest's affair.
 static ptrdiff_t failed(Store *store) {
   if (PyErr_ExceptionMatches(PyExc_OSError)) {
     PyObject *type, *error, *traceback;
@@ -112,7 +119,7 @@ static ptrdiff_t failed(Store *store) {
     PyErr_Restore(type, error, traceback);
   }
   leave_error(store);
-  return -5;  // EIO
+  return -5; // EIO
 }
 
 static ptrdiff_t on_read(void *env, void *to, size_t size) {
@@ -121,14 +128,16 @@ static ptrdiff_t on_read(void *env, void *to, size_t size) {
   Cell *cell = env;
   ptrdiff_t answer = -5;
   Store *store = cell->owner;
-  PyObject *bytes = cell->object ? PyObject_CallFunction(cell->object, "n", (Py_ssize_t)size) : NULL;
+  PyObject *bytes =
+      cell->object ? PyObject_CallFunction(cell->object, "n", (Py_ssize_t)size) : NULL;
   char *data;
   Py_ssize_t length;
   if (cell->object && (!bytes || PyBytes_AsStringAndSize(bytes, &data, &length) < 0)) {
     answer = failed(store);
   } else if (bytes) {
     if ((size_t)length > size) {
-      PyErr_Format(PyExc_ValueError, "the reader was asked for at most %zu bytes and returned %zd", size, length);
+      PyErr_Format(PyExc_ValueError, "the reader was asked for at most %zu bytes and returned %zd",
+                   size, length);
       answer = failed(store);
     } else {
       memcpy(to, data, (size_t)length);
@@ -188,9 +197,10 @@ static bool go_on(void *env) {
 
 static PyObject *callbacks(PyObject *module, PyObject *unused) {
   (void)module, (void)unused;
-  return Py_BuildValue("{sNsNsNsNsN}", "read", PyLong_FromVoidPtr((void *)on_read), "write", PyLong_FromVoidPtr((void *)on_write),
-                       "log", PyLong_FromVoidPtr((void *)on_log), "go_on", PyLong_FromVoidPtr((void *)go_on), "finalize",
-                       PyLong_FromVoidPtr((void *)cell_finalize));
+  return Py_BuildValue(
+      "{sNsNsNsNsN}", "read", PyLong_FromVoidPtr((void *)on_read), "write",
+      PyLong_FromVoidPtr((void *)on_write), "log", PyLong_FromVoidPtr((void *)on_log), "go_on",
+      PyLong_FromVoidPtr((void *)go_on), "finalize", PyLong_FromVoidPtr((void *)cell_finalize));
 }
 
 static PyObject *settle(PyObject *module, PyObject *unused) {
@@ -201,7 +211,8 @@ static PyObject *settle(PyObject *module, PyObject *unused) {
 
 PyMethodDef cell_methods[] = {
     {"cell", cell_address, METH_VARARGS, "Holds an object for the library; returns the address."},
-    {"callbacks", callbacks, METH_NOARGS, "The addresses of callbacks by name, and of the finalizer of cells."},
+    {"callbacks", callbacks, METH_NOARGS,
+     "The addresses of callbacks by name, and of the finalizer of cells."},
     {"settle", settle, METH_NOARGS, "Releases what the library has finished with."},
     {NULL, NULL, 0, NULL},
 };

@@ -4,7 +4,8 @@
 // Functions of at most so many parameters and results are called without an allocation of ours.
 enum { FEW = 16 };
 
-static wasm_valkind_t *copy_kinds(const wasm_functype_t *type, size_t *params, size_t *results, wasm_valkind_t *to) {
+static wasm_valkind_t *copy_kinds(const wasm_functype_t *type, size_t *params, size_t *results,
+                                  wasm_valkind_t *to) {
   const wasm_valtype_vec_t *p = wasm_functype_params(type), *r = wasm_functype_results(type);
   *params = p->size;
   *results = r->size;
@@ -29,7 +30,8 @@ PyObject *function_wrap(Store *store, wasm_func_t *func) {
     wasm_func_delete(func);
     return NULL;
   }
-  if (handle_attach((Handle *)object, store, KIND_FUNC, func) < 0 || function_prepare((Function *)object) < 0) {
+  if (handle_attach((Handle *)object, store, KIND_FUNC, func) < 0 ||
+      function_prepare((Function *)object) < 0) {
     Py_CLEAR(object);
   }
   return object;
@@ -38,7 +40,8 @@ PyObject *function_wrap(Store *store, wasm_func_t *func) {
 static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs) {
   Function *function = (Function *)self;
   size_t params = function->params, results = function->results;
-  if (kwargs && PyDict_Size(kwargs) > 0) return PyErr_Format(PyExc_TypeError, "the function has no keyword arguments");
+  if (kwargs && PyDict_Size(kwargs) > 0)
+    return PyErr_Format(PyExc_TypeError, "the function has no keyword arguments");
   if (!handle_enter(self, KIND_FUNC)) return NULL;
   Store *store = function->handle.store;
   wasm_val_t few[2 * FEW], *values = few;
@@ -54,7 +57,9 @@ static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs) {
   }
   for (; filled < params; filled++) {
     wasm_valkind_t kind = function->kinds[filled];
-    if (value_from_python(store, kind, PyTuple_GetItem(args, (Py_ssize_t)filled), &values[filled]) < 0) goto release;
+    if (value_from_python(store, kind, PyTuple_GetItem(args, (Py_ssize_t)filled), &values[filled]) <
+        0)
+      goto release;
   }
   wasm_val_vec_t arg_vec = {params, values}, result_vec = {results, values + params};
   PyThreadState *state = gil_release();
@@ -72,9 +77,12 @@ static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs) {
     answer = PyTuple_New((Py_ssize_t)results);
     for (size_t i = 0; i < results; i++) {
       PyObject *item = answer ? value_to_python(store, &result_vec.data[i], true) : NULL;
-      if (item) PyTuple_SetItem(answer, (Py_ssize_t)i, item);
-      else if (answer) Py_CLEAR(answer);
-      else values_release(&result_vec.data[i], 1);
+      if (item)
+        PyTuple_SetItem(answer, (Py_ssize_t)i, item);
+      else if (answer)
+        Py_CLEAR(answer);
+      else
+        values_release(&result_vec.data[i], 1);
     }
   }
 release:
@@ -85,7 +93,8 @@ leave:
   return answer;
 }
 
-// A trap that carries the current exception; for one of WebAssembly, the exception itself, which guests may catch.
+// A trap that carries the current exception; for one of WebAssembly, the exception itself, which
+// guests may catch.
 static wasm_trap_t *trap_of_error(Store *owner, wasm_store_t *store) {
   if (PyErr_ExceptionMatches(class_exception)) {
     PyObject *type, *error, *traceback;
@@ -115,7 +124,8 @@ static wasm_trap_t *trap_of_error(Store *owner, wasm_store_t *store) {
   Cell *cell = error ? cell_new(NULL, sizeof *cell, error) : NULL;
   PyErr_Clear();
   Py_XDECREF(error);
-  wasm_trap_t *trap = cell ? wasmrt_trap_new_with_data(store, &message, cell, cell_finalize) : wasm_trap_new(store, &message);
+  wasm_trap_t *trap = cell ? wasmrt_trap_new_with_data(store, &message, cell, cell_finalize)
+                           : wasm_trap_new(store, &message);
   wasm_byte_vec_delete(&message);
   return trap;
 }
@@ -136,14 +146,16 @@ static int take_results(Store *store, Host *host, PyObject *answer, wasm_val_t *
   }
   if (host->results == 0) {
     if (answer == Py_None) return 0;
-    PyErr_Format(PyExc_TypeError, "the host function has no result and must return None, not %R", Py_TYPE(answer));
+    PyErr_Format(PyExc_TypeError, "the host function has no result and must return None, not %R",
+                 Py_TYPE(answer));
     return -1;
   }
   PyObject *tuple = PyTuple_Check(answer) || PyList_Check(answer) ? PySequence_Tuple(answer) : NULL;
   size_t given = tuple ? (size_t)PyTuple_Size(tuple) : 0;
   if (PyErr_Occurred()) return -1;
   if (!tuple) {
-    PyErr_Format(PyExc_TypeError, "the host function has %zu results and must return a tuple, not %R", host->results,
+    PyErr_Format(PyExc_TypeError,
+                 "the host function has %zu results and must return a tuple, not %R", host->results,
                  Py_TYPE(answer));
     return -1;
   }
@@ -152,17 +164,22 @@ static int take_results(Store *store, Host *host, PyObject *answer, wasm_val_t *
   wasm_val_t few[FEW], *values = given <= FEW ? few : malloc(given * sizeof *values);
   if (!values) PyErr_NoMemory();
   for (; values && given == host->results && done < given; done++) {
-    if (value_from_python(store, kinds[done], PyTuple_GetItem(tuple, (Py_ssize_t)done), &values[done]) < 0) break;
+    if (value_from_python(store, kinds[done], PyTuple_GetItem(tuple, (Py_ssize_t)done),
+                          &values[done]) < 0)
+      break;
   }
   bool complete = values && done == host->results;
-  if (complete) memcpy(results, values, done * sizeof *values);
-  else if (values) values_release(values, done);
+  if (complete)
+    memcpy(results, values, done * sizeof *values);
+  else if (values)
+    values_release(values, done);
   if (values != few) free(values);
   Py_DECREF(tuple);
   return complete ? 0 : -1;
 }
 
-static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wasm_val_vec_t *args, wasm_val_vec_t *results) {
+static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wasm_val_vec_t *args,
+                              wasm_val_vec_t *results) {
   Host *host = env;
   wasm_store_t *c_store = wasmrt_caller_store(caller);
   PyGILState_STATE gil;
@@ -178,7 +195,8 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
   Py_ssize_t first = host->with_caller;
   PyObject *tuple = PyTuple_New((Py_ssize_t)host->params + first);
   if (tuple && host->with_caller) {
-    caller_object = PyObject_CallFunction(class_caller, "OK", store, (unsigned long long)(uintptr_t)caller);
+    caller_object =
+        PyObject_CallFunction(class_caller, "OK", store, (unsigned long long)(uintptr_t)caller);
     Py_XINCREF(caller_object);
     if (!caller_object || PyTuple_SetItem(tuple, 0, caller_object) < 0) Py_CLEAR(tuple);
   }
@@ -188,7 +206,8 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
     if (!item || PyTuple_SetItem(tuple, first + (Py_ssize_t)i, item) < 0) Py_CLEAR(tuple);
   }
   if (tuple) answer = PyObject_CallObject(callable, tuple);
-  if (!answer || take_results(store, host, answer, results->data) < 0) trap = trap_of_error(store, c_store);
+  if (!answer || take_results(store, host, answer, results->data) < 0)
+    trap = trap_of_error(store, c_store);
   Py_XDECREF(answer);
   if (caller_object) {
     answer = PyObject_CallMethod(caller_object, "_end", NULL);
@@ -209,7 +228,8 @@ static PyObject *host_new(PyObject *module, PyObject *args) {
   PyObject *object, *callable;
   unsigned long long address;
   int with_caller;
-  if (!PyArg_ParseTuple(args, "O!KOp", store_type, &object, &address, &callable, &with_caller)) return NULL;
+  if (!PyArg_ParseTuple(args, "O!KOp", store_type, &object, &address, &callable, &with_caller))
+    return NULL;
   Store *store = (Store *)object;
   const wasm_functype_t *type = (const wasm_functype_t *)(uintptr_t)address;
   size_t params = wasm_functype_params(type)->size, results = wasm_functype_results(type)->size;
@@ -220,7 +240,8 @@ static PyObject *host_new(PyObject *module, PyObject *args) {
     host->with_caller = with_caller;
     copy_kinds(type, &host->params, &host->results, host->kinds);
     // Called by this function if it fails, the finalizer releases the cell.
-    wasm_func_t *func = wasmrt_func_new_with_caller(store->ptr, type, host_call, host, cell_finalize);
+    wasm_func_t *func =
+        wasmrt_func_new_with_caller(store->ptr, type, host_call, host, cell_finalize);
     if (func) {
       answer = PyLong_FromVoidPtr(func);
     } else {
@@ -236,7 +257,8 @@ static PyObject *get_kinds(PyObject *self, void *unused) {
   Function *function = (Function *)self;
   const char *kinds = (const char *)function->kinds;
   if (!kinds) return PyErr_Format(closed_error, "the object is closed");
-  return Py_BuildValue("y#y#", kinds, (Py_ssize_t)function->params, kinds + function->params, (Py_ssize_t)function->results);
+  return Py_BuildValue("y#y#", kinds, (Py_ssize_t)function->params, kinds + function->params,
+                       (Py_ssize_t)function->results);
 }
 
 static PyGetSetDef getters[] = {
@@ -245,9 +267,12 @@ static PyGetSetDef getters[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "A function of the library."}, {Py_tp_call, call},
-    {Py_tp_getset, getters},                   {Py_tp_traverse, handle_traverse},
-    {Py_tp_clear, handle_clear},               {Py_tp_dealloc, handle_dealloc},
+    {Py_tp_doc, "A function of the library."},
+    {Py_tp_call, call},
+    {Py_tp_getset, getters},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_clear},
+    {Py_tp_dealloc, handle_dealloc},
     {0, NULL},
 };
 
@@ -259,6 +284,7 @@ PyType_Spec function_spec = {
 };
 
 PyMethodDef func_methods[] = {
-    {"host_new", host_new, METH_VARARGS, "Makes a host function: store, type, callable, with_caller. Returns its address."},
+    {"host_new", host_new, METH_VARARGS,
+     "Makes a host function: store, type, callable, with_caller. Returns its address."},
     {NULL, NULL, 0, NULL},
 };

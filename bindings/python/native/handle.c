@@ -22,7 +22,8 @@ int handle_attach(Handle *handle, Store *store, int kind, void *ptr) {
                                     : kind >= 0 && kind <= KIND_WASI;
   if (!fits || handle->store) {
     handle_delete(kind, ptr);
-    PyErr_Format(PyExc_RuntimeError, fits ? "the object has been initialized before" : "the object is of another kind");
+    PyErr_Format(PyExc_RuntimeError,
+                 fits ? "the object has been initialized before" : "the object is of another kind");
     return -1;
   }
   Py_INCREF(store);
@@ -41,35 +42,45 @@ void handle_release(Handle *handle) {
   Store *store = handle->store;
   if (!ptr) return;
   handle->ptr = NULL;
-  if (handle->prev) handle->prev->next = handle->next;
-  else store->handles = handle->next;
+  if (handle->prev)
+    handle->prev->next = handle->next;
+  else
+    store->handles = handle->next;
   if (handle->next) handle->next->prev = handle->prev;
   handle->prev = handle->next = NULL;
   // What only the store's thread may delete waits for it.
   bool elsewhere = store->depth > 0 && !pthread_equal(store->owner, pthread_self());
-  if (elsewhere && handle->kind >= KIND_LINKER) store_discard(store, handle->kind, ptr);
-  else handle_delete(handle->kind, ptr);
+  if (elsewhere && handle->kind >= KIND_LINKER)
+    store_discard(store, handle->kind, ptr);
+  else
+    handle_delete(handle->kind, ptr);
 }
 
 void *handle_enter(PyObject *object, int kind) {
   Handle *handle = (Handle *)object;
-  if (!PyObject_TypeCheck(object, handle_type)) return PyErr_Format(PyExc_TypeError, "an object of a store is needed");
+  if (!PyObject_TypeCheck(object, handle_type))
+    return PyErr_Format(PyExc_TypeError, "an object of a store is needed");
   if (!handle->ptr) {
     bool closed = handle->store && !handle->store->ptr;
-    return PyErr_Format(closed_error, closed ? "the object's store is closed" : "the object is closed");
+    return PyErr_Format(closed_error,
+                        closed ? "the object's store is closed" : "the object is closed");
   }
-  if (kind >= 0 && handle->kind != kind) return PyErr_Format(PyExc_TypeError, "the object is of another kind");
+  if (kind >= 0 && handle->kind != kind)
+    return PyErr_Format(PyExc_TypeError, "the object is of another kind");
   return store_enter(handle->store) < 0 ? NULL : handle->ptr;
 }
 
-void handle_leave(PyObject *object) { store_leave(((Handle *)object)->store); }
+void handle_leave(PyObject *object) {
+  store_leave(((Handle *)object)->store);
+}
 
 static PyObject *attach(PyObject *self, PyObject *args) {
   PyObject *store;
   int kind;
   unsigned long long address;
   if (!PyArg_ParseTuple(args, "O!iK", store_type, &store, &kind, &address)) return NULL;
-  if (handle_attach((Handle *)self, (Store *)store, kind, (void *)(uintptr_t)address) < 0) return NULL;
+  if (handle_attach((Handle *)self, (Store *)store, kind, (void *)(uintptr_t)address) < 0)
+    return NULL;
   if (kind == KIND_FUNC && function_prepare((Function *)self) < 0) return NULL;
   Py_RETURN_NONE;
 }
@@ -79,12 +90,15 @@ static PyObject *close_(PyObject *self, PyObject *unused) {
   Handle *handle = (Handle *)self;
   if (!handle->ptr || !handle->store->ptr) Py_RETURN_NONE;
   if (handle->kind == KIND_MEMORY && ((Memory *)self)->exports > 0) {
-    return PyErr_Format(PyExc_BufferError, "the memory has views; release them before it is closed");
+    return PyErr_Format(PyExc_BufferError,
+                        "the memory has views; release them before it is closed");
   }
   if (store_enter(handle->store) < 0) return NULL;
   // A call that is running may be one of this function.
-  if (handle->store->depth > 1) PyErr_SetString(PyExc_RuntimeError, "nothing can be closed while its store's guest runs");
-  else handle_release(handle);
+  if (handle->store->depth > 1)
+    PyErr_SetString(PyExc_RuntimeError, "nothing can be closed while its store's guest runs");
+  else
+    handle_release(handle);
   store_leave(handle->store);
   if (PyErr_Occurred()) return NULL;
   Py_RETURN_NONE;
@@ -126,10 +140,12 @@ static const wasm_ref_t *as_ref(Handle *handle) {
 
 // Two handles of one object of the store are equal.
 static PyObject *compare(PyObject *self, PyObject *other, int operation) {
-  if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(other, handle_type)) Py_RETURN_NOTIMPLEMENTED;
+  if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(other, handle_type))
+    Py_RETURN_NOTIMPLEMENTED;
   Handle *one = (Handle *)self, *two = (Handle *)other;
   bool same = one == two;
-  if (!same && one->ptr && two->ptr && one->store == two->store && one->kind == two->kind && one->kind < KIND_LINKER) {
+  if (!same && one->ptr && two->ptr && one->store == two->store && one->kind == two->kind &&
+      one->kind < KIND_LINKER) {
     if (store_enter(one->store) < 0) return NULL;
     same = wasm_ref_same(as_ref(one), as_ref(two));
     store_leave(one->store);
@@ -169,8 +185,10 @@ void handle_dealloc(PyObject *self) {
 }
 
 static PyMethodDef methods[] = {
-    {"_attach", attach, METH_VARARGS, "Takes an object of the library: its store, kind and address."},
-    {"close", close_, METH_NOARGS, "Frees the handle, which cannot be used any more. What the store needs of it stays."},
+    {"_attach", attach, METH_VARARGS,
+     "Takes an object of the library: its store, kind and address."},
+    {"close", close_, METH_NOARGS,
+     "Frees the handle, which cannot be used any more. What the store needs of it stays."},
     {NULL, NULL, 0, NULL},
 };
 

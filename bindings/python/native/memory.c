@@ -1,7 +1,8 @@
 // The buffer of a memory.
 //
-// A view is the memory itself. Most memories never move: wasmtime reserves address space for as much as they may grow to.
-// Those that do move when they grow, on wasmi for example, must not as long as there is a view; see settle_limit.
+// A view is the memory itself. Most memories never move: wasmtime reserves address space for as
+// much as they may grow to. Those that do move when they grow, on wasmi for example, must not as
+// long as there is a view; see settle_limit.
 #include "core.h"
 
 #if PY_VERSION_HEX < 0x030B0000 || (defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030B0000)
@@ -33,7 +34,7 @@ static int getbuffer(PyObject *self, Py_buffer *view, int flags) {
   if (memory->moves) {
     store->pins++;
     store->unsettled = true;
-    if (store_enter(store) == 0) store_leave(store);  // settles it
+    if (store_enter(store) == 0) store_leave(store); // settles it
   }
   char *data = wasm_memory_data(ptr);
   Py_INCREF(self);
@@ -76,19 +77,16 @@ static int set_moves(PyObject *self, PyObject *value, void *unused) {
 }
 
 static PyGetSetDef getters[] = {
-    {"_moves", get_moves, set_moves, "Whether the memory may get another address when it grows.", NULL},
+    {"_moves", get_moves, set_moves, "Whether the memory may get another address when it grows.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "A memory of the library."},
-    {Py_tp_getset, getters},
-    {Py_tp_traverse, handle_traverse},
-    {Py_tp_clear, handle_clear},
-    {Py_tp_dealloc, handle_dealloc},
-    {Py_bf_getbuffer, getbuffer},
-    {Py_bf_releasebuffer, releasebuffer},
-    {0, NULL},
+    {Py_tp_doc, "A memory of the library."}, {Py_tp_getset, getters},
+    {Py_tp_traverse, handle_traverse},       {Py_tp_clear, handle_clear},
+    {Py_tp_dealloc, handle_dealloc},         {Py_bf_getbuffer, getbuffer},
+    {Py_bf_releasebuffer, releasebuffer},    {0, NULL},
 };
 
 PyType_Spec memory_spec = {

@@ -1,16 +1,17 @@
 // The extension module wasmrt._core.
 #include "core.h"
 
-PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook, *class_exception, *throw_hook;
+PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook,
+    *class_exception, *throw_hook;
 PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 static PyObject *setup(PyObject *module, PyObject *args) {
   (void)module;
-  PyObject **to[] = {&class_func, &class_ref, &class_caller, &closed_error, &thread_error,
-                     &trap_hook,  &class_exception, &throw_hook};
+  PyObject **to[] = {&class_func,   &class_ref, &class_caller,    &closed_error,
+                     &thread_error, &trap_hook, &class_exception, &throw_hook};
   PyObject *given[8];
-  if (!PyArg_ParseTuple(args, "OOOOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5], &given[6],
-                        &given[7])) {
+  if (!PyArg_ParseTuple(args, "OOOOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4],
+                        &given[5], &given[6], &given[7])) {
     return NULL;
   }
   for (int i = 0; i < 8; i++) {
@@ -25,18 +26,21 @@ static PyObject *setup(PyObject *module, PyObject *args) {
 static PyObject *check_interpreter(PyObject *module, PyObject *unused) {
   (void)module, (void)unused;
   if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
-    return PyErr_Format(PyExc_ImportError, "wasmrt cannot be used in a subinterpreter, only in the main one");
+    return PyErr_Format(PyExc_ImportError,
+                        "wasmrt cannot be used in a subinterpreter, only in the main one");
   }
   Py_RETURN_NONE;
 }
 
 static PyMethodDef own_methods[] = {
-    {"check_interpreter", check_interpreter, METH_NOARGS, "Refuses subinterpreters, which may find this module initialized."},
+    {"check_interpreter", check_interpreter, METH_NOARGS,
+     "Refuses subinterpreters, which may find this module initialized."},
     {"setup", setup, METH_VARARGS, "Registers what the Python part defines."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec, PyTypeObject *base) {
+static PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *spec,
+                              PyTypeObject *base) {
   PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
   PyObject *type = base && !bases ? NULL : PyType_FromSpecWithBases(spec, bases);
   Py_XDECREF(bases);
@@ -46,8 +50,9 @@ static PyTypeObject *add_type(PyObject *module, const char *name, PyType_Spec *s
   return (PyTypeObject *)type;
 }
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "wasmrt._core", .m_doc = "What wasmrt does through CPython's C API.", .m_size = -1};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "wasmrt._core",
+                                        .m_doc = "What wasmrt does through CPython's C API.",
+                                        .m_size = -1};
 
 PyMODINIT_FUNC PyInit__core(void) {
   PyObject *checked = check_interpreter(NULL, NULL);

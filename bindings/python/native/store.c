@@ -19,7 +19,7 @@ static void empty_trash(Store *store) {
 
 void store_discard(Store *store, int kind, void *ptr) {
   Trash *trash = malloc(sizeof *trash);
-  if (!trash) return;  // leaked, rather than deleted while it is used
+  if (!trash) return; // leaked, rather than deleted while it is used
   *trash = (Trash){store->trash, kind, ptr};
   store->trash = trash;
 }
@@ -27,7 +27,8 @@ void store_discard(Store *store, int kind, void *ptr) {
 // As long as there are views of memories that would move, no memory of the store may grow.
 static void settle_limit(Store *store) {
   store->unsettled = false;
-  wasmrt_store_set_limit(store->ptr, WASMRT_STORE_LIMIT_MEMORY_BYTES, store->pins ? 0 : store->limit);
+  wasmrt_store_set_limit(store->ptr, WASMRT_STORE_LIMIT_MEMORY_BYTES,
+                         store->pins ? 0 : store->limit);
   wasmrt_store_set_growth_trap(store->ptr, store->pins || store->growth_trap);
 }
 
@@ -42,12 +43,14 @@ int store_enter(Store *store) {
       return -1;
     }
     store->owner = pthread_self();
-    Py_CLEAR(store->error);  // left by a callback of a call that nobody asked
+    Py_CLEAR(store->error); // left by a callback of a call that nobody asked
   } else if (!pthread_equal(store->owner, pthread_self())) {
-    PyErr_SetString(thread_error, "another thread is using the store; a store is for one thread at a time");
+    PyErr_SetString(thread_error,
+                    "another thread is using the store; a store is for one thread at a time");
     return -1;
   } else if (store->in_poll) {
-    PyErr_SetString(thread_error, "a signal handler cannot use a store whose guest it has interrupted");
+    PyErr_SetString(thread_error,
+                    "a signal handler cannot use a store whose guest it has interrupted");
     return -1;
   }
   store->depth++;
@@ -85,7 +88,8 @@ PyObject *store_raise(Store *store, wasm_trap_t *trap) {
     raise_object(error);
     return NULL;
   }
-  PyObject *answer = PyObject_CallFunction(trap_hook, "OK", store, (unsigned long long)(uintptr_t)trap);
+  PyObject *answer =
+      PyObject_CallFunction(trap_hook, "OK", store, (unsigned long long)(uintptr_t)trap);
   Py_XDECREF(answer);
   if (answer) PyErr_SetString(PyExc_SystemError, "the trap was not raised");
   return NULL;
@@ -95,7 +99,7 @@ PyObject *store_raise(Store *store, wasm_trap_t *trap) {
 static bool on_poll(void *env) {
   Store *store = env;
   PyGILState_STATE gil;
-  if (store->error) return false;  // set by this thread
+  if (store->error) return false; // set by this thread
   if (!is_main_thread() || !gil_take(&gil)) return true;
   store->in_poll = true;
   int answer = PyErr_CheckSignals();
@@ -129,7 +133,8 @@ static PyObject *attach(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
-// Deletes everything but memories that have views. They keep the library's store, and nothing else can use it.
+// Deletes everything but memories that have views. They keep the library's store, and nothing else
+// can use it.
 static void release(Store *store) {
   wasm_store_t *ptr = store->ptr;
   if (!ptr) return;
@@ -262,7 +267,8 @@ static PyMethodDef methods[] = {
     {"_set_memory_limit", set_memory_limit, METH_VARARGS, "Sets the limit of bytes of memories."},
     {"_set_growth_trap", set_growth_trap, METH_O, "Sets whether growth beyond a limit traps."},
     {"close", close_, METH_NOARGS,
-     "Frees the store and everything in it. What belongs to it cannot be used any more, except for views of memories."},
+     "Frees the store and everything in it. What belongs to it cannot be used any more, except for "
+     "views of memories."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -277,8 +283,13 @@ static PyGetSetDef getters[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "A store of the library."}, {Py_tp_methods, methods}, {Py_tp_getset, getters}, {Py_tp_traverse, traverse},
-    {Py_tp_clear, clear},                   {Py_tp_dealloc, dealloc}, {0, NULL},
+    {Py_tp_doc, "A store of the library."},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getters},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_dealloc, dealloc},
+    {0, NULL},
 };
 
 PyType_Spec store_spec = {

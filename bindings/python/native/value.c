@@ -1,7 +1,9 @@
 // Values, Python's and the library's; and what holds one: globals and elements of tables.
 #include "core.h"
 
-bool kind_is_ref(wasm_valkind_t kind) { return kind >= WASM_EXTERNREF; }
+bool kind_is_ref(wasm_valkind_t kind) {
+  return kind >= WASM_EXTERNREF;
+}
 
 const char *kind_name(wasm_valkind_t kind) {
   switch (kind) {
@@ -29,25 +31,29 @@ void values_mismatch(const wasm_valkind_t *kinds, size_t wanted, size_t given, c
   char names[256] = "";
   size_t used = 0;
   for (size_t i = 0; i < wanted && used < sizeof names - 16; i++) {
-    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", kind_name(kinds[i]));
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                             kind_name(kinds[i]));
   }
-  PyErr_Format(PyExc_TypeError, "the function has %zu %s%s (%s), and %zu given", wanted, what, wanted == 1 ? "" : "s", names,
-               given);
+  PyErr_Format(PyExc_TypeError, "the function has %zu %s%s (%s), and %zu given", wanted, what,
+               wanted == 1 ? "" : "s", names, given);
 }
 
 static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *out) {
   PyObject *number = object;
-  if (PyLong_Check(object)) Py_INCREF(number);
-  else number = PyNumber_Index(object);
+  if (PyLong_Check(object))
+    Py_INCREF(number);
+  else
+    number = PyNumber_Index(object);
   if (!number) {
     PyErr_Clear();
-    PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind), Py_TYPE(object));
+    PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind),
+                 Py_TYPE(object));
     return -1;
   }
   int overflow;
   long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
   if (overflow > 0 && kind == WASM_I64) {
-    value = (long long)PyLong_AsUnsignedLongLong(number);  // as in the upper half
+    value = (long long)PyLong_AsUnsignedLongLong(number); // as in the upper half
     overflow = 0;
     if (PyErr_Occurred()) {
       PyErr_Clear();
@@ -60,7 +66,8 @@ static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *ou
   } else {
     out->of.i64 = value;
   }
-  if (overflow) PyErr_Format(PyExc_OverflowError, "%R is too large for an %s", number, kind_name(kind));
+  if (overflow)
+    PyErr_Format(PyExc_OverflowError, "%R is too large for an %s", number, kind_name(kind));
   Py_DECREF(number);
   return overflow ? -1 : 0;
 }
@@ -71,8 +78,8 @@ static int ref_from_python(Store *store, wasm_valkind_t kind, PyObject *object, 
   bool is_func = PyObject_TypeCheck(object, function_type);
   bool is_ref = !is_func && PyObject_TypeCheck(object, (PyTypeObject *)class_ref);
   if (kind == WASM_FUNCREF ? !is_func : kind != WASM_EXTERNREF && !is_ref) {
-    PyErr_Format(PyExc_TypeError, "a %s or None is needed for a %s, not %R", kind == WASM_FUNCREF ? "Func" : "Ref",
-                 kind_name(kind), Py_TYPE(object));
+    PyErr_Format(PyExc_TypeError, "a %s or None is needed for a %s, not %R",
+                 kind == WASM_FUNCREF ? "Func" : "Ref", kind_name(kind), Py_TYPE(object));
     return -1;
   }
   if (is_ref || kind == WASM_FUNCREF) {
@@ -108,17 +115,21 @@ int value_from_python(Store *store, wasm_valkind_t kind, PyObject *object, wasm_
     if (value == -1.0 && PyErr_Occurred()) {
       if (PyErr_ExceptionMatches(PyExc_TypeError)) {
         PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "a float is needed for an %s, not %R", kind_name(kind), Py_TYPE(object));
+        PyErr_Format(PyExc_TypeError, "a float is needed for an %s, not %R", kind_name(kind),
+                     Py_TYPE(object));
       }
       return -1;
     }
-    if (kind == WASM_F32) out->of.f32 = (float)value;
-    else out->of.f64 = value;
+    if (kind == WASM_F32)
+      out->of.f32 = (float)value;
+    else
+      out->of.f64 = value;
     return 0;
   }
   if (kind_is_ref(kind)) return ref_from_python(store, kind, object, out);
   out->kind = WASM_I32;
-  PyErr_Format(PyExc_TypeError, "values of type %s cannot be passed between Python and WebAssembly", kind_name(kind));
+  PyErr_Format(PyExc_TypeError, "values of type %s cannot be passed between Python and WebAssembly",
+               kind_name(kind));
   return -1;
 }
 
@@ -129,13 +140,16 @@ static PyObject *ref_to_python(Store *store, wasm_ref_t *ref) {
   if (foreign) {
     Cell *cell = wasm_foreign_get_host_info(foreign);
     object = cell ? cell->object : NULL;
-    if (object) Py_INCREF(object);
-    else PyErr_SetString(closed_error, "the object is gone, because its store is closed");
+    if (object)
+      Py_INCREF(object);
+    else
+      PyErr_SetString(closed_error, "the object is gone, because its store is closed");
     wasm_foreign_delete(foreign);
     return object;
   }
   if (func) return function_wrap(store, func);
-  object = ((allocfunc)PyType_GetSlot((PyTypeObject *)class_ref, Py_tp_alloc))((PyTypeObject *)class_ref, 0);
+  object = ((allocfunc)PyType_GetSlot((PyTypeObject *)class_ref, Py_tp_alloc))(
+      (PyTypeObject *)class_ref, 0);
   if (!object) {
     wasm_ref_delete(ref);
     return NULL;
@@ -144,7 +158,8 @@ static PyObject *ref_to_python(Store *store, wasm_ref_t *ref) {
   return object;
 }
 
-// If `take`, what the value refers to becomes the answer's; the value has no meaning afterwards, even on failure.
+// If `take`, what the value refers to becomes the answer's; the value has no meaning afterwards,
+// even on failure.
 PyObject *value_to_python(Store *store, wasm_val_t *value, bool take) {
   switch (value->kind) {
     case WASM_I32: return PyLong_FromLong(value->of.i32);
@@ -156,10 +171,13 @@ PyObject *value_to_python(Store *store, wasm_val_t *value, bool take) {
       if (!value->of.ref) Py_RETURN_NONE;
       return ref_to_python(store, take ? value->of.ref : wasm_ref_copy(value->of.ref));
   }
-  return PyErr_Format(PyExc_TypeError, "values of type %s cannot be passed to Python", kind_name(value->kind));
+  return PyErr_Format(PyExc_TypeError, "values of type %s cannot be passed to Python",
+                      kind_name(value->kind));
 }
 
-static wasm_valkind_t content_kind(const wasm_valtype_t *type) { return type ? wasm_valtype_kind(type) : WASM_I32; }
+static wasm_valkind_t content_kind(const wasm_valtype_t *type) {
+  return type ? wasm_valtype_kind(type) : WASM_I32;
+}
 
 // Raises what the library's last error says.
 static PyObject *fail(void) {
@@ -221,7 +239,8 @@ static PyObject *global_new(PyObject *module, PyObject *args) {
   wasm_val_t value;
   if (store_enter(store) < 0) return NULL;
   PyObject *answer = NULL;
-  if (value_from_python(store, content_kind(wasm_globaltype_content(type)), value_object, &value) == 0) {
+  if (value_from_python(store, content_kind(wasm_globaltype_content(type)), value_object, &value) ==
+      0) {
     wasm_global_t *global = wasm_global_new(store->ptr, type, &value);
     values_release(&value, 1);
     answer = global ? PyLong_FromVoidPtr(global) : fail();
@@ -306,7 +325,8 @@ static PyObject *table_new(PyObject *module, PyObject *args) {
   wasm_val_t value;
   if (store_enter(store) < 0) return NULL;
   PyObject *answer = NULL;
-  if (value_from_python(store, content_kind(wasm_tabletype_element(type)), value_object, &value) == 0) {
+  if (value_from_python(store, content_kind(wasm_tabletype_element(type)), value_object, &value) ==
+      0) {
     wasm_table_t *table = wasm_table_new(store->ptr, type, value.of.ref);
     values_release(&value, 1);
     answer = table ? PyLong_FromVoidPtr(table) : fail();
@@ -321,15 +341,20 @@ static PyObject *values_from_python(PyObject *module, PyObject *args) {
   unsigned long long to;
   const char *kinds;
   Py_ssize_t count;
-  if (!PyArg_ParseTuple(args, "O!y#O!K", store_type, &object, &kinds, &count, &PyTuple_Type, &values, &to)) return NULL;
+  if (!PyArg_ParseTuple(args, "O!y#O!K", store_type, &object, &kinds, &count, &PyTuple_Type,
+                        &values, &to))
+    return NULL;
   wasm_val_t *out = (wasm_val_t *)(uintptr_t)to;
   const wasm_valkind_t *wanted = (const wasm_valkind_t *)kinds;
   if (PyTuple_Size(values) != count) {
-    return PyErr_Format(PyExc_TypeError, "%zd values are needed, and %zd given", count, PyTuple_Size(values));
+    return PyErr_Format(PyExc_TypeError, "%zd values are needed, and %zd given", count,
+                        PyTuple_Size(values));
   }
   if (store_enter((Store *)object) < 0) return NULL;
   Py_ssize_t done = 0;
-  while (done < count && value_from_python((Store *)object, wanted[done], PyTuple_GetItem(values, done), &out[done]) == 0) done++;
+  while (done < count && value_from_python((Store *)object, wanted[done],
+                                           PyTuple_GetItem(values, done), &out[done]) == 0)
+    done++;
   if (done < count) values_release(out, (size_t)done);
   store_leave((Store *)object);
   if (done < count) return NULL;
@@ -356,12 +381,17 @@ static PyObject *values_to_python(PyObject *module, PyObject *args) {
 PyMethodDef value_methods[] = {
     {"global_get", global_get, METH_O, "The value of a global."},
     {"global_set", global_set, METH_VARARGS, "Sets a global: global, value."},
-    {"global_new", global_new, METH_VARARGS, "Makes a global: store, type, value. Returns its address."},
+    {"global_new", global_new, METH_VARARGS,
+     "Makes a global: store, type, value. Returns its address."},
     {"table_get", table_get, METH_VARARGS, "An element: table, index."},
     {"table_set", table_set, METH_VARARGS, "Sets an element: table, index, value."},
-    {"table_grow", table_grow, METH_VARARGS, "Adds elements: table, number, value. Returns the former size."},
-    {"table_new", table_new, METH_VARARGS, "Makes a table: store, type, value. Returns its address."},
-    {"values_from_python", values_from_python, METH_VARARGS, "Writes values: store, kinds, tuple, address. References are own."},
-    {"values_to_python", values_to_python, METH_VARARGS, "Reads values: store, address, number. References are not taken."},
+    {"table_grow", table_grow, METH_VARARGS,
+     "Adds elements: table, number, value. Returns the former size."},
+    {"table_new", table_new, METH_VARARGS,
+     "Makes a table: store, type, value. Returns its address."},
+    {"values_from_python", values_from_python, METH_VARARGS,
+     "Writes values: store, kinds, tuple, address. References are own."},
+    {"values_to_python", values_to_python, METH_VARARGS,
+     "Reads values: store, address, number. References are not taken."},
     {NULL, NULL, 0, NULL},
 };

@@ -53,9 +53,9 @@ pub type wasmrt_poll_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) 
 /// removes it.
 ///
 /// Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
-/// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the store and what belongs to it.
-/// `finalizer`, unless NULL, is called once with `env` when another callback is set or the store is
-/// freed; at once if this fails or `callback` is NULL.
+/// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
+/// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
+/// callback is set or the store is freed; at once if this fails or `callback` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_poll(
     store: Option<&mut wasm_store_t>,
