@@ -258,6 +258,24 @@ def test_uninitialized_objects(store):
     assert function() is None
 
 
+def test_log():
+    found = []
+    wasmrt.set_log(lambda level, message: found.append((level, message)))
+    store = Store()
+    store.set_limits(memory_bytes=65536)
+    grow = Instance(store, Module(store, '(module (memory 1) (func (export "f") (result i32) (memory.grow (i32.const 1))))')).exports.f
+    assert grow() == -1
+    assert [level for level, _ in found] == [2] and "memory" in found[0][1]
+    wasmrt.set_log(None)
+    other = Store(store.engine)
+    other.set_limits(memory_bytes=0)
+    with pytest.raises(wasmrt.LimitError):
+        wasmrt.Memory(other, wasmrt.MemoryType(1))
+    assert len(found) == 1
+    with pytest.raises(TypeError):
+        wasmrt.set_log(1)
+
+
 def test_documentation():
     """Every public name has a docstring."""
     for name in wasmrt.__all__:

@@ -14,7 +14,7 @@ if _threading.current_thread() is _threading.main_thread():
 else:
     _core.set_main_thread(_threading.main_thread().ident)
 
-from ._config import Backend, Config, Engine, backends
+from ._config import Backend, Config, Engine, backends, set_log
 from ._errors import (
     ArtifactError,
     ClosedError,
@@ -62,6 +62,7 @@ __version__: str = _text(lib.wasmrt_version())
 
 _core.setup(Func, Ref, Caller, ClosedError, ThreadError, _raise_trap, WasmException, _throw)
 _atexit.register(_core.shutdown)
+_atexit.register(set_log, None)
 # In the child of a fork, the thread that forked is the main one.
 _os.register_at_fork(after_in_child=_core.set_main_thread)
 
@@ -121,5 +122,6 @@ __all__ = [
     "funcref",
     "i32",
     "i64",
+    "set_log",
     "wat2wasm",
 ]

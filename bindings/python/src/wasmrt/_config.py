@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from . import _core
 from ._errors import ClosedError, check, fail, text
@@ -54,6 +54,20 @@ backends: tuple[Backend, ...] = tuple(
     Backend(text(lib.wasmrt_backend_name(index))) for index in range(lib.wasmrt_backend_count())
 )
 """The backends that there are. The first one is the default."""
+
+
+def set_log(callback: Callable[[int, str], object] | None) -> None:
+    """Has a callable get events that are no errors of any call, such as a store that reached a limit: their level, 1 for a
+    defect of the library or 2 for a warning, and a sentence. Called on any thread; None discards them. One for the process.
+    """
+    if callback is None:
+        lib.wasmrt_log_set_callback(ffi.NULL, ffi.NULL, ffi.NULL)
+        return
+    if not callable(callback):
+        raise TypeError(f"a callable is needed, not {callback!r}")
+    addresses = _core.callbacks()
+    function, finalizer = ffi.cast("wasmrt_log_callback_t", addresses["log"]), ffi.cast("void (*)(void *)", addresses["finalize"])
+    lib.wasmrt_log_set_callback(function, ffi.cast("void *", _core.cell(None, callback)), finalizer)
 
 
 def _chosen(numbers: Mapping[str, int], name: str, what: str) -> int:
