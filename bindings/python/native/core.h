@@ -58,6 +58,7 @@ struct Store {
 struct Handle {
   PyObject_HEAD void *ptr; // NULL before _attach and after close
   int kind;
+  Py_hash_t hash; // 0 before it is asked for
   Store *store;
   Handle *prev, *next;
 };

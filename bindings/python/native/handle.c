@@ -155,8 +155,16 @@ static PyObject *compare(PyObject *self, PyObject *other, int operation) {
 
 static Py_hash_t hash(PyObject *self) {
   Handle *handle = (Handle *)self;
-  Py_hash_t value = (Py_hash_t)((uintptr_t)handle->store >> 4) + handle->kind;
-  return value == -1 ? -2 : value;
+  if (handle->hash || handle->kind >= KIND_REF || !handle->ptr) return handle->hash;
+  if (store_enter(handle->store) < 0) return -1;
+  // All handles of an object have the same host info, which is a number of its own.
+  static uintptr_t last;
+  wasm_ref_t *ref = (wasm_ref_t *)as_ref(handle);
+  uintptr_t number = (uintptr_t)wasm_ref_get_host_info(ref);
+  if (!number) wasm_ref_set_host_info(ref, (void *)(number = ++last));
+  handle->hash = (Py_hash_t)(number & PY_SSIZE_T_MAX);
+  store_leave(handle->store);
+  return handle->hash;
 }
 
 int handle_traverse(PyObject *self, visitproc visit, void *arg) {

@@ -239,6 +239,19 @@ def test_what_is_in_a_store_does_not_leak(kind, store):
     assert leaks(make, count) < (30 if count == COUNT else 60)
 
 
+def test_many_objects_of_a_store_are_told_apart(store):
+    module = Module(store, '(module (func (export "f")))')
+    instances = [Instance(store, module) for _ in range(5000)]
+    functions = [instance.exports.f for instance in instances]
+    assert len({hash(function) for function in functions}) == 5000
+    assert len(set(instances)) == 5000 and len(store._instances) == 5000
+    again = store._do(lambda: type(instances[7].exports)(instances[7]))["f"]
+    assert again is not functions[7] and again == functions[7] and hash(again) == hash(functions[7])
+    function = Func(store, print, FuncType())
+    store.close()
+    assert hash(functions[7]) == hash(again) and hash(function) is not None
+
+
 def test_objects_of_closed_stores_do_not_leak(engine):
     """What lives as long as its store: host functions, memories, globals, tables."""
 
