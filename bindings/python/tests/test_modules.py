@@ -1,5 +1,6 @@
 """Engines, modules, instances and linkers."""
 
+import copy
 import inspect
 import os
 
@@ -254,7 +255,11 @@ def test_uninitialized_objects(store):
     with pytest.raises(RuntimeError):
         function.__init__(store, print, FuncType())
     with pytest.raises(RuntimeError):
-        store.__init__(store.engine)
+        store.__init__(Engine())
+    with pytest.raises(AttributeError):
+        store.engine = Engine()
+    with pytest.raises(TypeError):
+        copy.copy(function)
     assert function() is None
 
 

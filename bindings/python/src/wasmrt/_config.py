@@ -192,7 +192,8 @@ class Engine:
         self._anchor: Any = None
         reserved = self.config.memory_reservation
         if reserved is None:
-            reserved = int(os.environ.get("WASMRT_MEMORY_RESERVATION") or 2**32)
+            given = os.environ.get("WASMRT_MEMORY_RESERVATION") or str(2**32)
+            reserved = int(given) if given.isdecimal() else 0
         # How large a memory can grow without moving.
         self._reservation = reserved if self.backend.supports("memory_reservation") else 0
 

@@ -35,13 +35,17 @@ class Store(_core.Store):
             engine = Engine()
         elif not isinstance(engine, Engine):
             raise TypeError(f"an Engine is needed, not {type(engine).__name__}")
-        self.engine: Engine = engine
-        """The engine."""
+        made = engine._new_store()
+        self._attach(int(ffi.cast("uintptr_t", made)), engine._interrupts)
+        self._engine = engine
         self.data: Any = None
         """Whatever the program wants to find again, also in host functions, through Caller.store."""
         self._instances: weakref.WeakSet[Any] = weakref.WeakSet()
-        made = engine._new_store()
-        self._attach(int(ffi.cast("uintptr_t", made)), engine._interrupts)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self._engine
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Calls a function of the library that takes the store first."""
