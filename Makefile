@@ -22,7 +22,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
-.PHONY: bench bench-guard bench-program docs test-docs
+.PHONY: bench bench-guard bench-program docs test-docs wheel test-bindings
 .NOTPARALLEL:
 
 help:
@@ -41,6 +41,7 @@ help:
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
+	@echo "make wheel      the Python package, in build/python/dist; make test-bindings tests it (both need PyPI)"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
@@ -207,3 +208,12 @@ test-docs: docs
 	@echo "-- what the site shows"
 	@tests/docs/site.py --control
 	@tests/docs/site.py
+
+# The bindings for other languages, on a library that is installed.
+wheel: build
+	@echo "-- the Python package"
+	@$(WITH_CMAKE) cmake --install $(BUILD) --strip --prefix $(BUILD)/python/prefix >/dev/null
+	@scripts/make-wheel $(BUILD)/python/prefix
+
+test-bindings: wheel
+	@scripts/test-python build/python/dist/*.whl

@@ -1377,6 +1377,9 @@ WASM_API_EXTERN bool wasmrt_store_fuel_consumed(const wasm_store_t *store, uint6
 // deleted.
 typedef struct wasmrt_interrupt_t wasmrt_interrupt_t;
 
+// Returns whether the guest that runs may go on. `env` is that of `wasmrt_store_set_poll`.
+typedef bool (*wasmrt_poll_callback_t)(void *env);
+
 // Sets a timeout for a store, `nanoseconds` from now. `WASMRT_NO_TIMEOUT` removes it.
 //
 // When it has expired, all WebAssembly in the store traps with `WASMRT_TRAP_TIMEOUT`: what is
@@ -1391,6 +1394,21 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 // share its time. Instantiation counts as a call. If the store has a timeout as well, the earlier
 // one counts. A call that is already running keeps its limit. May be called from host functions.
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
+
+// Has `callback` called about every 50 ms while a guest of a store runs, on the thread that runs
+// it: for a host that has to look after something on this thread, such as an interpreter after
+// its signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL
+// removes it.
+//
+// Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
+// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
+// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
+// callback is set or the store is freed; at once if this fails or `callback` is NULL.
+WASM_API_EXTERN
+bool wasmrt_store_set_poll(wasm_store_t *store,
+                           wasmrt_poll_callback_t callback,
+                           void *env,
+                           void (*finalizer)(void *env));
 
 // Creates an interrupt for a store, own. All interrupts of a store do the same. Call it on the
 // thread that uses the store. Returns NULL and sets the last error on failure.

@@ -648,6 +648,12 @@ class Interrupt {
   void clear() const { wasmrt_interrupt_clear(to_c(this)); }
 };
 
+// `callback` is called with `env`.
+inline auto store_set_poll(Store* store, auto(*callback)(void*)->bool, void* env = nullptr,
+                           void (*finalizer)(void*) = nullptr) -> bool {
+  return wasmrt_store_set_poll(to_c(store), callback, env, finalizer);
+}
+
 inline auto store_set_limit(Store* store, wasmrt_store_limit_t limit, uint64_t value) -> bool {
   return wasmrt_store_set_limit(to_c(store), limit, value);
 }

@@ -554,6 +554,7 @@ TEST(engines_and_stores_of_null) {
   CHECK_FAILS(wasmrt_exception_new(NULL, NULL, NULL) == NULL);
   CHECK_FAILS(wasmrt_trap_exception_tag(NULL) == NULL);
   CHECK_FAILS(!wasmrt_trap_exception_values(NULL, NULL));
+  CHECK_FAILS(!wasmrt_store_set_poll(NULL, NULL, NULL, NULL));
   CHECK_FAILS(wasmrt_interrupt_new(NULL) == NULL);
   CHECK_LEAVES_ERROR(wasmrt_interrupt_trigger(NULL));
   CHECK_LEAVES_ERROR(wasmrt_interrupt_clear(NULL));

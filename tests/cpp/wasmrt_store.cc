@@ -74,6 +74,8 @@ TEST(guests_are_stopped) {
   CHECK_EQUAL(wasmrt::trap_code(trap.get()), wasmrt_trap_code_t{WASMRT_TRAP_TIMEOUT});
   CHECK(wasmrt::store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
 
+  CHECK(wasmrt::store_set_poll(fixture.store, [](void*) { return true; }));
+  CHECK(wasmrt::store_set_poll(fixture.store, nullptr));
   auto interrupt = wasmrt::Interrupt::make(fixture.store);
   REQUIRE(interrupt);
   interrupt->trigger();
