@@ -215,6 +215,3 @@ func (h *hostFunc) checkResults(out []Val) error {
 	}
 	return nil
 }
-
-//export wasmrtGoNothing
-func wasmrtGoNothing(data unsafe.Pointer) {}

@@ -44,11 +44,10 @@ func (m *Memory) Data() []byte {
 	if err != nil {
 		return nil
 	}
-	var size C.size_t
-	data := C.wasmrtgo_memory_data((*C.wasm_memory_t)(ptr), &size)
+	bytes := C.wasmrtgo_memory_data((*C.wasm_memory_t)(ptr))
 	m.store.leave(level)
 	runtime.KeepAlive(m)
-	return unsafe.Slice((*byte)(data), int(size))
+	return unsafe.Slice((*byte)(bytes.data), int(bytes.size))
 }
 
 // bytes calls f with the bytes, while nobody else uses the store.
@@ -59,9 +58,8 @@ func (m *Memory) bytes(f func([]byte) error) error {
 	}
 	defer runtime.KeepAlive(m)
 	defer m.store.leave(level)
-	var size C.size_t
-	data := C.wasmrtgo_memory_data((*C.wasm_memory_t)(ptr), &size)
-	return f(unsafe.Slice((*byte)(data), int(size)))
+	bytes := C.wasmrtgo_memory_data((*C.wasm_memory_t)(ptr))
+	return f(unsafe.Slice((*byte)(bytes.data), int(bytes.size)))
 }
 
 // part returns length bytes at offset.

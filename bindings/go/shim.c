@@ -102,9 +102,8 @@ wasm_instance_t* wasmrtgo_instance_new(wasm_store_t* in, const wasm_module_t* mo
   return wasm_instance_new(in, module, &vec, trap);
 }
 
-void* wasmrtgo_memory_data(wasm_memory_t* memory, size_t* size) {
-  *size = wasm_memory_data_size(memory);
-  return wasm_memory_data(memory);
+wasmrtgo_bytes_t wasmrtgo_memory_data(wasm_memory_t* memory) {
+  return (wasmrtgo_bytes_t){wasm_memory_data(memory), wasm_memory_data_size(memory)};
 }
 
 static ptrdiff_t read_stream(void* env, void* to, size_t size) { return wasmrtGoRead(env, to, size); }
@@ -123,4 +122,6 @@ bool wasmrtgo_wasi_writer(wasmrt_wasi_config_t* config, wasmrt_wasi_stream_t str
 
 void wasmrtgo_nothing(void* data) { (void)data; }
 
-void wasmrtgo_call_nothing(void* data) { wasmrtGoNothing(data); }
+void wasmrtgo_call_nothing(size_t times) {
+  while (times-- > 0) wasmrtGoNothing(NULL);
+}

@@ -37,14 +37,19 @@ wasm_trap_t* wasmrtgo_func_call(const wasm_func_t* func, const wasm_val_t* args,
 wasm_instance_t* wasmrtgo_instance_new(wasm_store_t* in, const wasm_module_t* module, wasm_extern_t* const* imports,
                                        size_t count, wasm_trap_t** trap);
 
-void* wasmrtgo_memory_data(wasm_memory_t* memory, size_t* size);
+typedef struct wasmrtgo_bytes_t {
+  void* data;
+  size_t size;
+} wasmrtgo_bytes_t;
+
+wasmrtgo_bytes_t wasmrtgo_memory_data(wasm_memory_t* memory);
 
 bool wasmrtgo_wasi_reader(wasmrt_wasi_config_t* config, uintptr_t store, uintptr_t id);
 bool wasmrtgo_wasi_writer(wasmrt_wasi_config_t* config, wasmrt_wasi_stream_t stream, uintptr_t store, uintptr_t id);
 
 // Does nothing: what a call from Go to C costs by itself.
 void wasmrtgo_nothing(void* data);
-// Calls back into Go, and nothing else: what that costs by itself.
-void wasmrtgo_call_nothing(void* data);
+// Calls back into Go, `times` times: what that costs by itself.
+void wasmrtgo_call_nothing(size_t times);
 
 #endif

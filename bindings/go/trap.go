@@ -180,9 +180,9 @@ func (s *Store) takeTrap(c *C.wasm_trap_t) error {
 	var id C.uintptr_t
 	if C.wasmrtgo_trap_id(c, &id) {
 		cause, _ = s.values[uintptr(id)].(error)
-		// A trap comes out as it went in.
+		// A guest's trap comes out as it went in. One of NewTrap gets frames.
 		if trap, ok := cause.(*Trap); ok {
-			if len(trap.frames) > 0 {
+			if trap.code != TrapHost || len(trap.frames) > 0 {
 				return trap
 			}
 			cause = trap.cause

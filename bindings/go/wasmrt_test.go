@@ -51,26 +51,3 @@ func TestCall(t *testing.T) {
 		t.Fatalf("%v", sum)
 	}
 }
-
-func BenchmarkCall(b *testing.B) {
-	g := load(b, NewConfig(), `(module (func (export "f") (param i32) (result i32) (local.get 0)))`, nil)
-	f := g.GetFunc("f")
-	b.ReportAllocs()
-	for i := 0; i < b.N; i++ {
-		if _, err := f.Call(7); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkCallRaw(b *testing.B) {
-	g := load(b, NewConfig(), `(module (func (export "f") (param i32) (result i32) (local.get 0)))`, nil)
-	f := g.GetFunc("f")
-	values := make([]Raw, 1)
-	b.ReportAllocs()
-	for i := 0; i < b.N; i++ {
-		if err := f.CallRaw(values); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
