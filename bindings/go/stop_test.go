@@ -11,6 +11,7 @@ const runaway = `(module (import "host" "f" (func $f))
   (memory (export "memory") 1)
   (func (export "forever") (loop $again (br $again)))
   (func (export "through") (call $f))
+  (func (export "then-forever") (call $f) (loop $again (br $again)))
   (func (export "grow") (result i32) (memory.grow (i32.const 10)))
   (func (export "one") (result i32) (i32.const 1)))`
 
@@ -21,14 +22,17 @@ func interruptible() *Config {
 }
 
 func TestContext(t *testing.T) {
-	g := load(t, interruptible(), runaway, noImports)
-	forever, one := g.GetFunc("forever"), g.GetFunc("one")
-
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	_, err := forever.CallContext(ctx)
-	if trap := trapOf(t, err); trap.Code() != TrapInterrupted || !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(context.Background())
+	g := load(t, interruptible(), runaway, func(l *Linker) { must(t, l.DefineFunc("host", "f", func() { cancel() })) })
+	one := g.GetFunc("one")
+	_, err := g.GetFunc("then-forever").CallContext(ctx)
+	if trap := trapOf(t, err); trap.Code() != TrapInterrupted || !errors.Is(err, context.Canceled) {
 		t.Fatalf("%v", err)
+	}
+	late, end := context.WithTimeout(context.Background(), time.Millisecond)
+	defer end()
+	if _, err := g.GetFunc("forever").CallContext(late); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
 	}
 	// Nothing of it is left.
 	result, err := one.CallContext(context.Background())
@@ -36,7 +40,7 @@ func TestContext(t *testing.T) {
 	if result != int32(1) {
 		t.Fatal(result)
 	}
-	if _, err := one.CallContext(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := one.CallContext(ctx); err != context.Canceled {
 		t.Fatal(err)
 	}
 	// A context that ends at any moment stops that call, and no other.
@@ -65,11 +69,16 @@ func TestContext(t *testing.T) {
 // A context of a host function's own call stops all that it is inside of.
 func TestContextInside(t *testing.T) {
 	var g guest
+	inside := false
+	ctx, cancel := context.WithCancel(context.Background())
 	g = load(t, interruptible(), runaway, func(l *Linker) {
 		must(t, l.DefineFunc("host", "f", func() error {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-			defer cancel()
-			_, err := g.GetFunc("forever").CallContext(ctx)
+			if inside {
+				cancel()
+				return nil
+			}
+			inside = true
+			_, err := g.GetFunc("then-forever").CallContext(ctx)
 			return err
 		}))
 	})
