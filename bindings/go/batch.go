@@ -25,6 +25,9 @@ type column struct {
 //
 // If a row traps, no later one is called. done is the number of rows that were done.
 func (f *Func) CallBatch(rows int, args, results []any) (done int, err error) {
+	if f == nil {
+		return 0, errNoFunc
+	}
 	if len(args) != len(f.ty.Params) || len(results) != len(f.ty.Results) {
 		return 0, misuse("the function needs %d columns of arguments and %d of results, not %d and %d: %v", len(f.ty.Params),
 			len(f.ty.Results), len(args), len(results), f.ty)

@@ -13,6 +13,7 @@ import (
 // Config holds settings for engines. What is wrong with them is reported by NewEngineWithConfig; no setting is ignored.
 type Config struct {
 	settings     []func(*C.wasm_config_t) bool
+	err          error // of the first setting that could not be
 	interruption bool
 }
 
@@ -106,6 +107,9 @@ func NewConfig() *Config { return &Config{} }
 func (c *Config) set(f func(*C.wasm_config_t) bool) { c.settings = append(c.settings, f) }
 
 func (c *Config) setString(value string, f func(*C.wasm_config_t, *C.char) bool) {
+	if err := noZeros(value); err != nil && c.err == nil {
+		c.err = err
+	}
 	c.set(func(config *C.wasm_config_t) bool {
 		text := C.CString(value)
 		defer C.free(unsafe.Pointer(text))

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -52,6 +53,9 @@ func NewEngine() (*Engine, error) { return NewEngineWithConfig(NewConfig()) }
 func NewEngineWithConfig(config *Config) (*Engine, error) {
 	if config == nil {
 		return nil, misuse("the configuration is nil; NewEngine takes none")
+	}
+	if config.err != nil {
+		return nil, config.err
 	}
 	var engine *Engine
 	err := attempt(func() bool {
@@ -176,4 +180,12 @@ func name(s string) (*C.char, C.size_t) {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
 	return (*C.char)(unsafe.Pointer(&b[0])), C.size_t(len(s))
+}
+
+// noZeros returns an error for a text that C would cut short.
+func noZeros(text string) error {
+	if strings.IndexByte(text, 0) >= 0 {
+		return misuse("%q has a zero byte, which cannot be passed to C", text)
+	}
+	return nil
 }

@@ -20,6 +20,8 @@ type Func struct {
 	refs  bool
 }
 
+var errNoFunc = misuse("the function is nil; GetFunc gives nil where there is no function of that name, or if something is closed")
+
 // newFunc takes the function.
 func (s *Store) newFunc(ptr *C.wasm_func_t) *Func {
 	return s.viewFunc(ptr, s.add(unsafe.Pointer(ptr), deleteRef))
@@ -56,6 +58,9 @@ func (f *Func) Type() FuncType { return f.ty }
 // If arguments do not fit, nothing is called, and the error is an *Error. If the guest traps, it is a *Trap; if it
 // ends its program, an *ExitError. A panic of a host function continues here.
 func (f *Func) Call(args ...any) (any, error) {
+	if f == nil {
+		return nil, errNoFunc
+	}
 	if len(args) != len(f.ty.Params) {
 		return nil, misuse("the function takes %d arguments, not %d: %v", len(f.ty.Params), len(args), f.ty)
 	}
@@ -98,6 +103,9 @@ func (f *Func) Call(args ...any) (any, error) {
 // nothing allocated. values must have as many elements as the function has parameters or results, whichever are more.
 // The function must not have references.
 func (f *Func) CallRaw(values []Raw) error {
+	if f == nil {
+		return errNoFunc
+	}
 	if f.refs || len(values) < f.slots {
 		return f.notRaw(len(values))
 	}

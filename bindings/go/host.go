@@ -143,7 +143,7 @@ func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, values *C.wasmrt_raw_t) (trap *C.was
 			if value := recover(); value != nil {
 				err = hostPanic{value}
 			} else {
-				s.lose()
+				trap = s.lose()
 				return
 			}
 		}
@@ -174,7 +174,7 @@ func wasmrtGoCall(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, args *C.wasm_v
 			if value := recover(); value != nil {
 				err = hostPanic{value}
 			} else {
-				s.lose()
+				trap = s.lose()
 				return
 			}
 		}

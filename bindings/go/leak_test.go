@@ -173,8 +173,8 @@ func TestLeaks(t *testing.T) {
 			if stores := liveStores(); stores > 100 {
 				t.Errorf("%d stores are left", stores)
 			}
-			// A leak of 100 bytes each.
-			if grown > total*100+8<<20 {
+			// A leak of 100 bytes each. With few of each kind, and under the race detector, it would not show.
+			if !testing.Short() && grown > total*100+8<<20 {
 				t.Errorf("%d bytes more for each", grown/total)
 			}
 			t.Logf("%d bytes, %v", grown, time.Since(begin))

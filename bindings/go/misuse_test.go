@@ -1,6 +1,7 @@
 package wasmrt
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -228,4 +229,39 @@ func TestClosingWhileInUse(t *testing.T) {
 	run = g.GetFunc("run")
 	_, err = run.Call()
 	must(t, err)
+}
+
+func TestNilFunctions(t *testing.T) {
+	g := load(t, NewConfig(), everything, nil)
+	f := g.GetFunc("nothing")
+	_, err := f.Call()
+	_, batch := f.CallBatch(1, nil, nil)
+	_, ctx := f.CallContext(context.Background())
+	for _, err := range []error{err, f.CallRaw(nil), batch, ctx} {
+		if KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "GetFunc") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestZeroBytes(t *testing.T) {
+	config := NewConfig()
+	config.SetBackend("wasmi\x00time")
+	if _, err := NewEngineWithConfig(config); KindOf(err) != ErrorMisuse {
+		t.Error(err)
+	}
+	g := load(t, NewConfig(), everything, nil)
+	wasi := NewWasiConfig()
+	wasi.SetArgs("program", "a\x00b")
+	if err := g.store.SetWasi(wasi); KindOf(err) != ErrorMisuse {
+		t.Error(err)
+	}
+	if _, err := NewModuleFromFile(g.engine, "a\x00b"); KindOf(err) != ErrorMisuse {
+		t.Error(err)
+	}
+	// A name may have one.
+	must(t, g.linker.Define("a\x00b", "c", g.GetFunc("f")))
+	if g.linker.Get("a\x00b", "c") == nil || g.linker.Get("a", "c") != nil {
+		t.Error("a name was cut short")
+	}
 }

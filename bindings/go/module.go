@@ -27,6 +27,9 @@ func NewModule(engine *Engine, binary []byte) (*Module, error) {
 
 // NewModuleFromFile compiles a module in a file in the binary format.
 func NewModuleFromFile(engine *Engine, path string) (*Module, error) {
+	if err := noZeros(path); err != nil {
+		return nil, err
+	}
 	return newModule(engine, func(store *C.wasm_store_t) *C.wasm_module_t {
 		text := C.CString(path)
 		defer C.free(unsafe.Pointer(text))
@@ -47,6 +50,9 @@ func NewModuleDeserialize(engine *Engine, artifact []byte) (*Module, error) {
 // NewModuleDeserializeFile makes a module of a file that Module.SerializeToFile wrote, which must be trusted. The file
 // must not be changed while the module is used; it may be replaced.
 func NewModuleDeserializeFile(engine *Engine, path string) (*Module, error) {
+	if err := noZeros(path); err != nil {
+		return nil, err
+	}
 	return newModule(engine, func(store *C.wasm_store_t) *C.wasm_module_t {
 		text := C.CString(path)
 		defer C.free(unsafe.Pointer(text))
@@ -233,6 +239,9 @@ func (m *Module) Serialize() (artifact []byte, err error) {
 
 // SerializeToFile writes the compiled module to a file, for NewModuleDeserializeFile.
 func (m *Module) SerializeToFile(path string) error {
+	if err := noZeros(path); err != nil {
+		return err
+	}
 	return m.inspect(func(module *C.wasm_module_t) bool {
 		text := C.CString(path)
 		defer C.free(unsafe.Pointer(text))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -175,5 +176,28 @@ func TestGrowingGoroutineStack(t *testing.T) {
 	for _, n := range []int{1, 100, 10000} {
 		_, err := g.GetFunc("nest").Call(n)
 		must(t, err)
+	}
+}
+
+// A nil pointer in a host function is a signal too, while a guest waits.
+func TestFaultInHostFunction(t *testing.T) {
+	g := load(t, NewConfig(), trapping, func(l *Linker) {
+		must(t, l.DefineFunc("host", "again", func(int32) {
+			var nothing *int
+			*nothing = 1
+		}))
+	})
+	for i := 0; i < 3; i++ {
+		func() {
+			defer func() {
+				if err, ok := recover().(runtime.Error); !ok || !strings.Contains(err.Error(), "nil pointer") {
+					t.Fatal(err)
+				}
+			}()
+			g.GetFunc("nest").Call(0)
+		}()
+		if _, err := g.GetFunc("memory-out-of-bounds").Call(); trapOf(t, err).Code() != TrapMemoryOutOfBounds {
+			t.Fatal(err)
+		}
 	}
 }

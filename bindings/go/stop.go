@@ -67,6 +67,9 @@ func (h *InterruptHandle) Close() error {
 //
 // The engine must have been configured with Config.SetInterruption, unless the context is never cancelled.
 func (f *Func) CallContext(ctx context.Context, args ...any) (result any, err error) {
+	if f == nil {
+		return nil, errNoFunc
+	}
 	err = f.store.during(ctx, func() (err error) {
 		result, err = f.Call(args...)
 		return

@@ -131,6 +131,9 @@ func wasmrtGoStoreGone(index C.uintptr_t) {
 //export wasmrtGoRelease
 func wasmrtGoRelease(index, id C.uintptr_t) {
 	c := coreOf(uintptr(index))
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.released = append(c.released, uintptr(id))
@@ -236,7 +239,7 @@ func (s *Store) enter() (level int32, err error) {
 		if owner := c.owner.Load(); owner == &closedStore {
 			return 0, closedError("store")
 		} else if owner == &lostStore {
-			return 0, misuse("the store is lost: a host function ended its goroutine with runtime.Goexit; return an error instead")
+			return 0, errLost
 		} else if level <= 0 || !s.level.CompareAndSwap(level, -level) {
 			return 0, &Error{Kind: ErrorMisuse, Message: "another goroutine uses the store; " +
 				"give each goroutine its own store, or use a mutex", Offset: -1, cause: ErrBusy}
@@ -275,14 +278,19 @@ func (s *Store) endCallback(level int32) (err error) {
 }
 
 // lose is called when C code is left without returning to it. The store is never freed, and the thread, which C left
-// its state on, ends with the goroutine.
-func (s *Store) lose() {
+// its state on, ends with the goroutine. A panic with nil looks the same in old versions of Go, but C does get the trap.
+func (s *Store) lose() *C.wasm_trap_t {
+	trap := s.cTrap(errLost)
 	s.core.mu.Lock()
 	s.core.lost = true
 	s.core.mu.Unlock()
 	s.core.owner.Store(&lostStore)
 	runtime.LockOSThread()
+	return trap
 }
+
+var errLost = misuse("the store is lost: a host function ended its goroutine with runtime.Goexit, or panicked with nil; " +
+	"return an error instead")
 
 // do uses the store to call C functions, and turns false into the last error.
 func (s *Store) do(f func() bool) error {

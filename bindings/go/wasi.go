@@ -18,6 +18,7 @@ import (
 // WasiConfig says what a WASI guest is given: nothing at first. What is wrong with it is reported by Store.SetWasi.
 type WasiConfig struct {
 	settings []func(*C.wasmrt_wasi_config_t, *Store) bool
+	err      error // of the first setting that could not be
 }
 
 // Access is what a guest may do with a directory and everything beneath it.
@@ -45,6 +46,11 @@ func (c *WasiConfig) set(f func(config *C.wasmrt_wasi_config_t, s *Store) bool) 
 }
 
 func (c *WasiConfig) setStrings(f func(config *C.wasmrt_wasi_config_t, text []*C.char) bool, values ...string) {
+	for _, value := range values {
+		if err := noZeros(value); err != nil && c.err == nil {
+			c.err = err
+		}
+	}
 	c.set(func(config *C.wasmrt_wasi_config_t, s *Store) bool {
 		text := make([]*C.char, len(values))
 		for i, value := range values {
@@ -168,6 +174,9 @@ func (s *Store) SetWasi(config *WasiConfig) error {
 	if config == nil {
 		return misuse("the WASI configuration is nil; NewWasiConfig makes an empty one")
 	}
+	if config.err != nil {
+		return config.err
+	}
 	return s.do(func() bool {
 		c := C.wasmrt_wasi_config_new()
 		defer C.wasmrt_wasi_config_delete(c)
@@ -194,12 +203,17 @@ var errNoWasi = misuse("the store has no WASI; call Store.SetWasi first")
 
 // DefineWasi defines the functions of WASI preview 1, with what Store.SetWasi has given.
 func (l *Linker) DefineWasi() error {
-	if l.store.wasi == nil {
-		return errNoWasi
-	}
-	return l.call(func(linker *C.wasmrt_linker_t) bool {
+	none := false
+	err := l.call(func(linker *C.wasmrt_linker_t) bool {
+		if none = l.store.wasi == nil; none {
+			return true
+		}
 		return bool(C.wasmrt_linker_define_wasi(linker, (*C.wasmrt_wasi_t)(l.store.wasi.guard.entry.ptr)))
 	})
+	if none {
+		return errNoWasi
+	}
+	return err
 }
 
 // RunWasi runs a WASI program: calls its _start, or else its _initialize. It returns nil if the program ended with status
@@ -242,7 +256,7 @@ func errorNumber(err error) C.ptrdiff_t {
 }
 
 // transfer calls f as a host function. A panic goes on when the guest has returned.
-func transfer(env *C.wasmrtgo_env_t, f func(stream) (int, error)) (n C.ptrdiff_t) {
+func transfer(env *C.wasmrtgo_env_t, size C.size_t, f func(stream) (int, error)) (n C.ptrdiff_t) {
 	s := coreOf(uintptr(env.store)).owner.Load()
 	stream := s.streams[env.id]
 	level := s.beginCallback()
@@ -251,7 +265,8 @@ func transfer(env *C.wasmrtgo_env_t, f func(stream) (int, error)) (n C.ptrdiff_t
 		if !finished {
 			value := recover()
 			if value == nil {
-				s.lose()
+				C.wasm_trap_delete(s.lose())
+				n = -C.ptrdiff_t(syscall.EIO)
 				return
 			}
 			s.panics = append(s.panics, value)
@@ -265,6 +280,8 @@ func transfer(env *C.wasmrtgo_env_t, f func(stream) (int, error)) (n C.ptrdiff_t
 	n = C.ptrdiff_t(count)
 	if count == 0 && err != nil && err != io.EOF {
 		n = errorNumber(err)
+	} else if count < 0 || C.size_t(count) > size {
+		n = -C.ptrdiff_t(syscall.EIO)
 	}
 	finished = true
 	return
@@ -272,7 +289,7 @@ func transfer(env *C.wasmrtgo_env_t, f func(stream) (int, error)) (n C.ptrdiff_t
 
 //export wasmrtGoRead
 func wasmrtGoRead(env *C.wasmrtgo_env_t, to unsafe.Pointer, size C.size_t) C.ptrdiff_t {
-	return transfer(env, func(s stream) (int, error) {
+	return transfer(env, size, func(s stream) (int, error) {
 		// A reader may give nothing without an error, which is not the end.
 		for {
 			n, err := s.reader.Read(unsafe.Slice((*byte)(to), int(size)))
@@ -286,7 +303,7 @@ func wasmrtGoRead(env *C.wasmrtgo_env_t, to unsafe.Pointer, size C.size_t) C.ptr
 
 //export wasmrtGoWrite
 func wasmrtGoWrite(env *C.wasmrtgo_env_t, from unsafe.Pointer, size C.size_t) C.ptrdiff_t {
-	return transfer(env, func(s stream) (int, error) {
+	return transfer(env, size, func(s stream) (int, error) {
 		return s.writer.Write(unsafe.Slice((*byte)(from), int(size)))
 	})
 }
