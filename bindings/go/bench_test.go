@@ -92,7 +92,14 @@ func BenchmarkCallbackRaw(b *testing.B) {
 	})
 }
 
-// The same by reflection, and with a caller.
+// By reflection.
+func BenchmarkCallbackReflection(b *testing.B) {
+	type number int32 // no common type
+	benchmarkCallback(b, func(l *Linker) error {
+		return l.DefineFunc("host", "f", func(v number) number { return v + 1 })
+	})
+}
+
 func BenchmarkCallbackCaller(b *testing.B) {
 	benchmarkCallback(b, func(l *Linker) error {
 		return l.DefineFunc("host", "f", func(_ *Caller, v int32) int32 { return v + 1 })

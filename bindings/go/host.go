@@ -14,9 +14,10 @@ import (
 // hostFunc is a function of Go that guests can call.
 type hostFunc struct {
 	ty FuncType
-	// One of the two.
-	raw func(values []Raw) error
-	val func(caller *Caller, args []Val) ([]Val, error)
+	// One of the two. The caller of a raw one is nil unless it is asked for.
+	raw         func(caller *Caller, values []Raw) error
+	val         func(caller *Caller, args []Val) ([]Val, error)
+	needsCaller bool
 }
 
 // NewFunc makes a host function of a type. f gets values of the types of the parameters, and returns values of those of
@@ -31,12 +32,26 @@ func NewRawFunc(store *Store, ty FuncType, f func(values []Raw) error) (*Func, e
 	if ty.hasRefs() {
 		return nil, misuse("a type with references cannot be raw: %v; use NewFunc", ty)
 	}
-	return store.newHost(&hostFunc{ty: ty, raw: f})
+	if f == nil {
+		return nil, errNoHost
+	}
+	return store.newHost(&hostFunc{ty: ty, raw: func(_ *Caller, values []Raw) error { return f(values) }})
 }
+
+// NewRawCallerFunc makes a host function as NewRawFunc does, which knows the instance that calls it. The type must have no
+// vectors either.
+func NewRawCallerFunc(store *Store, ty FuncType, f func(caller *Caller, values []Raw) error) (*Func, error) {
+	if ty.hasRefs() || ty.hasVectors() {
+		return nil, misuse("a type with references or vectors cannot be raw and have a caller: %v; use NewFunc", ty)
+	}
+	return store.newHost(&hostFunc{ty: ty, raw: f, needsCaller: true})
+}
+
+var errNoHost = misuse("a host function has to be a function, not nil")
 
 func (s *Store) newHost(h *hostFunc) (*Func, error) {
 	if h.raw == nil && h.val == nil {
-		return nil, misuse("a host function has to be a function, not nil")
+		return nil, errNoHost
 	}
 	level, err := s.enter()
 	if err != nil {
@@ -52,10 +67,13 @@ func (s *Store) newHost(h *hostFunc) (*Func, error) {
 			return false
 		}
 		defer C.wasm_functype_delete(ty)
-		if h.raw != nil {
-			ptr = C.wasmrtgo_func_new_raw(s.core.ptr, ty, index, id)
-		} else {
+		switch {
+		case h.raw == nil:
 			ptr = C.wasmrtgo_func_new(s.core.ptr, ty, index, id)
+		case h.needsCaller:
+			ptr = C.wasmrtgo_func_new_raw_caller(s.core.ptr, ty, index, id)
+		default:
+			ptr = C.wasmrtgo_func_new_raw(s.core.ptr, ty, index, id)
 		}
 		return ptr != nil
 	})
@@ -132,13 +150,20 @@ func (s *Store) ended(level int32, err error) *C.wasm_trap_t {
 }
 
 //export wasmrtGoCallRaw
-func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, values *C.wasmrt_raw_t) (trap *C.wasm_trap_t) {
+func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, values *C.wasmrt_raw_t) (trap *C.wasm_trap_t) {
 	s := coreOf(uintptr(env.store)).owner.Load()
 	h := s.hosts[env.id]
+	var caller *Caller
+	if h.needsCaller {
+		caller = &Caller{s, from}
+	}
 	level := s.beginCallback()
 	finished := false
 	var err error
 	defer func() {
+		if caller != nil {
+			caller.ptr = nil
+		}
 		if !finished {
 			if value := recover(); value != nil {
 				err = hostPanic{value}
@@ -149,7 +174,7 @@ func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, values *C.wasmrt_raw_t) (trap *C.was
 		}
 		trap = s.ended(level, err)
 	}()
-	err = h.raw(unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots()))
+	err = h.raw(caller, unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots()))
 	finished = true
 	return
 }

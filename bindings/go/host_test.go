@@ -2,6 +2,7 @@ package wasmrt
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -191,5 +192,75 @@ func TestHostFunctionsThatDoNotFit(t *testing.T) {
 		if _, err := f.Call(); err == nil || !strings.Contains(err.Error(), "host function") {
 			t.Errorf("%v: %v", wrong, err)
 		}
+	}
+}
+
+// Common types, which are called without reflection, and others: each gets its arguments and gives its results.
+func TestFormsOfHostFunctions(t *testing.T) {
+	type number int32
+	seen := ""
+	see := func(v ...any) { seen = strings.TrimSpace(fmt.Sprintln(v...)) }
+	store := load(t, NewConfig(), "(module)", nil).store
+	caller := func(c *Caller) {
+		if c.Store() != store || c.Instance() != nil || c.Memory() != nil {
+			t.Error("a caller that is none")
+		}
+	}
+	for _, test := range []struct {
+		f      any
+		args   []any
+		result any
+		seen   string
+	}{
+		{func() { see() }, nil, nil, ""},
+		{func() error { see(); return nil }, nil, nil, ""},
+		{func() int32 { return 5 }, nil, int32(5), ""},
+		{func() int64 { return 5 }, nil, int64(5), ""},
+		{func(a int32) { see(a) }, []any{1}, nil, "1"},
+		{func(a int32) error { see(a); return nil }, []any{1}, nil, "1"},
+		{func(a int32) int32 { see(a); return a + 1 }, []any{1}, int32(2), "1"},
+		{func(a, b int32) { see(a, b) }, []any{1, 2}, nil, "1 2"},
+		{func(a, b int32) int32 { see(a, b); return a - b }, []any{1, 2}, int32(-1), "1 2"},
+		{func(a int64) { see(a) }, []any{1 << 40}, nil, "1099511627776"},
+		{func(a int64) int64 { see(a); return a + 1 }, []any{1 << 40}, int64(1<<40 + 1), "1099511627776"},
+		{func(a, b int64) int64 { see(a, b); return a - b }, []any{1, 2}, int64(-1), "1 2"},
+		{func(a float64) float64 { see(a); return a / 2 }, []any{1.5}, 0.75, "1.5"},
+		{func(a, b float64) float64 { see(a, b); return a - b }, []any{1.5, 1.0}, 0.5, "1.5 1"},
+		{func(c *Caller, a int32) int32 { caller(c); see(a); return a + 1 }, []any{1}, int32(2), "1"},
+		{func(c *Caller, a, b int32) { caller(c); see(a, b) }, []any{1, 2}, nil, "1 2"},
+		{func(c *Caller, a, b int32) error { caller(c); see(a, b); return nil }, []any{1, 2}, nil, "1 2"},
+		{func(c *Caller, a, b int32) int32 { caller(c); see(a, b); return a - b }, []any{1, 2}, int32(-1), "1 2"},
+		{func(c *Caller, a float32, b number, d uint64) number { caller(c); see(a, b, d); return b }, []any{float32(1.5), 2, 3},
+			int32(2), "1.5 2 3"},
+		{func(a, b, c, d, e, f, g, h, i, j int32) int32 { see(a, j); return j }, []any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, int32(10), "1 10"},
+		{func(_ *Caller, a, b, c, d, e, f, g, h, i, j int32) int32 { see(a, j); return j },
+			[]any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, int32(10), "1 10"},
+		{func(a [16]byte) [16]byte { a[0]++; return a }, []any{[16]byte{1}}, [16]byte{2}, ""},
+	} {
+		seen = ""
+		f, err := WrapFunc(store, test.f)
+		must(t, err)
+		for i := 0; i < 2; i++ {
+			result, err := f.Call(test.args...)
+			if err != nil || result != test.result || seen != test.seen {
+				t.Errorf("%T: %v, %q, %v", test.f, result, seen, err)
+			}
+		}
+	}
+	ty := NewFuncType([]ValType{I32}, []ValType{F64})
+	f, err := NewRawCallerFunc(store, ty, func(c *Caller, values []Raw) error {
+		caller(c)
+		values[0].SetF64(float64(values[0].I32()) / 2)
+		return nil
+	})
+	must(t, err)
+	if result, err := f.Call(3); err != nil || result != 1.5 {
+		t.Error(result, err)
+	}
+	if _, err := NewRawCallerFunc(store, NewFuncType([]ValType{V128}, nil), func(*Caller, []Raw) error { return nil }); err == nil {
+		t.Error("a vector")
+	}
+	if _, err := NewRawFunc(store, ty, nil); KindOf(err) != ErrorMisuse {
+		t.Error(err)
 	}
 }

@@ -15,7 +15,21 @@ static wasm_trap_t* call(void* env, const wasmrt_caller_t* caller, const wasm_va
   return wasmrtGoCall(env, (wasmrt_caller_t*)caller, args->data, args->size, results->data, results->size);
 }
 
-static wasm_trap_t* call_raw(void* env, wasmrt_raw_t* values) { return wasmrtGoCallRaw(env, values); }
+static wasm_trap_t* call_raw(void* env, wasmrt_raw_t* values) { return wasmrtGoCallRaw(env, NULL, values); }
+
+static wasm_trap_t* call_raw_caller(void* env, const wasmrt_caller_t* caller, const wasm_val_vec_t* args,
+                                    wasm_val_vec_t* results) {
+  wasmrt_raw_t few[8];
+  size_t slots = args->size > results->size ? args->size : results->size;
+  wasmrt_raw_t* values = slots <= 8 ? few : malloc(slots * sizeof *values);
+  if (values == NULL) abort();
+  for (size_t i = 0; i < args->size; i++) values[i].i64 = args->data[i].of.i64;
+  wasm_trap_t* trap = wasmrtGoCallRaw(env, (wasmrt_caller_t*)caller, values);
+  if (trap == NULL)
+    for (size_t i = 0; i < results->size; i++) results->data[i].of.i64 = values[i].i64; /* the kinds are there */
+  if (values != few) free(values);
+  return trap;
+}
 
 // A value that only C still had.
 static void released(void* data) {
@@ -28,6 +42,10 @@ static void store_gone(void* data) { wasmrtGoStoreGone((uintptr_t)data); }
 
 wasm_func_t* wasmrtgo_func_new(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id) {
   return wasmrt_func_new_with_caller(in, type, call, env_new(store, id), free);
+}
+
+wasm_func_t* wasmrtgo_func_new_raw_caller(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id) {
+  return wasmrt_func_new_with_caller(in, type, call_raw_caller, env_new(store, id), free);
 }
 
 wasm_func_t* wasmrtgo_func_new_raw(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id) {

@@ -11,8 +11,10 @@ typedef struct wasmrtgo_env_t {
   uintptr_t id;
 } wasmrtgo_env_t;
 
-// Host functions: `store` and `id` become their environment. Neither takes `type`.
+// Host functions: `store` and `id` become their environment. None takes `type`. Raw ones have no references; those of
+// `_raw` do not know their caller.
 wasm_func_t* wasmrtgo_func_new(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id);
+wasm_func_t* wasmrtgo_func_new_raw_caller(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id);
 wasm_func_t* wasmrtgo_func_new_raw(wasm_store_t* in, const wasm_functype_t* type, uintptr_t store, uintptr_t id);
 
 // References to values of Go. `wasmrtgo_extern_id` is false for other references.

@@ -219,6 +219,17 @@ func (t FuncType) hasRefs() bool {
 	return false
 }
 
+func (t FuncType) hasVectors() bool {
+	for _, types := range [][]ValType{t.Params, t.Results} {
+		for _, kind := range types {
+			if kind == V128 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func goGlobalType(t *C.wasm_globaltype_t) GlobalType {
 	return GlobalType{ValType(C.wasm_valtype_kind(C.wasm_globaltype_content(t))), C.wasm_globaltype_mutability(t) == C.WASM_VAR}
 }

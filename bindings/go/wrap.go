@@ -104,17 +104,30 @@ func wrap(f any) (*hostFunc, error) {
 		}
 		return out[:outs], nil
 	}
-	if first == 0 && !ty.hasRefs() {
-		return &hostFunc{ty: ty, raw: func(values []Raw) error {
-			in := make([]reflect.Value, ins)
-			for i, kind := range ty.Params {
-				in[i] = reflect.New(t.In(i)).Elem()
-				values[i].toGo(kind, in[i])
+	if !ty.hasRefs() && (first == 0 || !ty.hasVectors()) {
+		// The arguments of calls that have returned are used again. One goroutine at a time uses the store.
+		var spare [][]reflect.Value
+		return &hostFunc{ty: ty, needsCaller: first == 1, raw: func(caller *Caller, values []Raw) error {
+			var in []reflect.Value
+			if n := len(spare); n > 0 {
+				in, spare = spare[n-1], spare[:n-1]
+			} else {
+				in = make([]reflect.Value, ins)
+				for i := first; i < ins; i++ {
+					in[i] = reflect.New(t.In(i)).Elem()
+				}
+			}
+			if first == 1 {
+				in[0] = reflect.ValueOf(caller)
+			}
+			for i := range ty.Params {
+				values[i].toGo(in[first+i])
 			}
 			out, err := run(in)
 			for i := range out {
-				values[i].fromGo(ty.Results[i], out[i])
+				values[i].fromGo(out[i])
 			}
+			spare = append(spare, in)
 			return err
 		}}, nil
 	}
@@ -127,7 +140,7 @@ func wrap(f any) (*hostFunc, error) {
 			to := reflect.New(t.In(first + i)).Elem()
 			in[first+i] = to
 			if kind := ty.Params[i]; !kind.isRef() {
-				args[i].raw.toGo(kind, to)
+				args[i].raw.toGo(to)
 			} else if args[i].ref != nil {
 				ref := reflect.ValueOf(args[i].ref)
 				if !ref.Type().AssignableTo(to.Type()) {
@@ -144,7 +157,7 @@ func wrap(f any) (*hostFunc, error) {
 		for i, kind := range ty.Results {
 			vals[i].kind = kind
 			if !kind.isRef() {
-				vals[i].raw.fromGo(kind, out[i])
+				vals[i].raw.fromGo(out[i])
 			} else if !isNil(out[i]) {
 				vals[i].ref = out[i].Interface()
 			}
@@ -158,7 +171,7 @@ func isNil(v reflect.Value) bool {
 	return (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer) && v.IsNil()
 }
 
-func (r *Raw) toGo(kind ValType, to reflect.Value) {
+func (r *Raw) toGo(to reflect.Value) {
 	switch to.Kind() {
 	case reflect.Int32:
 		to.SetInt(int64(r.I32()))
@@ -178,7 +191,7 @@ func (r *Raw) toGo(kind ValType, to reflect.Value) {
 	}
 }
 
-func (r *Raw) fromGo(kind ValType, from reflect.Value) {
+func (r *Raw) fromGo(from reflect.Value) {
 	switch from.Kind() {
 	case reflect.Int32:
 		r.SetI32(int32(from.Int()))
@@ -210,40 +223,59 @@ func wrapCommon(f any) *hostFunc {
 	}
 	switch f := f.(type) {
 	case func():
-		return &hostFunc{ty: FuncType{}, raw: func([]Raw) error { f(); return nil }}
+		return &hostFunc{ty: FuncType{}, raw: func(*Caller, []Raw) error { f(); return nil }}
 	case func() error:
-		return &hostFunc{ty: FuncType{}, raw: func([]Raw) error { return f() }}
+		return &hostFunc{ty: FuncType{}, raw: func(*Caller, []Raw) error { return f() }}
 	case func() int32:
-		return &hostFunc{ty: types(I32, 0, 1), raw: func(v []Raw) error { v[0].SetI32(f()); return nil }}
+		return &hostFunc{ty: types(I32, 0, 1), raw: func(_ *Caller, v []Raw) error { v[0].SetI32(f()); return nil }}
 	case func() int64:
-		return &hostFunc{ty: types(I64, 0, 1), raw: func(v []Raw) error { v[0].SetI64(f()); return nil }}
+		return &hostFunc{ty: types(I64, 0, 1), raw: func(_ *Caller, v []Raw) error { v[0].SetI64(f()); return nil }}
 	case func(int32):
-		return &hostFunc{ty: types(I32, 1, 0), raw: func(v []Raw) error { f(v[0].I32()); return nil }}
+		return &hostFunc{ty: types(I32, 1, 0), raw: func(_ *Caller, v []Raw) error { f(v[0].I32()); return nil }}
 	case func(int32) error:
-		return &hostFunc{ty: types(I32, 1, 0), raw: func(v []Raw) error { return f(v[0].I32()) }}
+		return &hostFunc{ty: types(I32, 1, 0), raw: func(_ *Caller, v []Raw) error { return f(v[0].I32()) }}
 	case func(int32) int32:
-		return &hostFunc{ty: types(I32, 1, 1), raw: func(v []Raw) error { v[0].SetI32(f(v[0].I32())); return nil }}
+		return &hostFunc{ty: types(I32, 1, 1), raw: func(_ *Caller, v []Raw) error { v[0].SetI32(f(v[0].I32())); return nil }}
 	case func(int32, int32):
-		return &hostFunc{ty: types(I32, 2, 0), raw: func(v []Raw) error { f(v[0].I32(), v[1].I32()); return nil }}
+		return &hostFunc{ty: types(I32, 2, 0), raw: func(_ *Caller, v []Raw) error { f(v[0].I32(), v[1].I32()); return nil }}
 	case func(int32, int32) int32:
-		return &hostFunc{ty: types(I32, 2, 1), raw: func(v []Raw) error {
+		return &hostFunc{ty: types(I32, 2, 1), raw: func(_ *Caller, v []Raw) error {
 			v[0].SetI32(f(v[0].I32(), v[1].I32()))
 			return nil
 		}}
 	case func(int64):
-		return &hostFunc{ty: types(I64, 1, 0), raw: func(v []Raw) error { f(v[0].I64()); return nil }}
+		return &hostFunc{ty: types(I64, 1, 0), raw: func(_ *Caller, v []Raw) error { f(v[0].I64()); return nil }}
 	case func(int64) int64:
-		return &hostFunc{ty: types(I64, 1, 1), raw: func(v []Raw) error { v[0].SetI64(f(v[0].I64())); return nil }}
+		return &hostFunc{ty: types(I64, 1, 1), raw: func(_ *Caller, v []Raw) error { v[0].SetI64(f(v[0].I64())); return nil }}
 	case func(int64, int64) int64:
-		return &hostFunc{ty: types(I64, 2, 1), raw: func(v []Raw) error {
+		return &hostFunc{ty: types(I64, 2, 1), raw: func(_ *Caller, v []Raw) error {
 			v[0].SetI64(f(v[0].I64(), v[1].I64()))
 			return nil
 		}}
 	case func(float64) float64:
-		return &hostFunc{ty: types(F64, 1, 1), raw: func(v []Raw) error { v[0].SetF64(f(v[0].F64())); return nil }}
+		return &hostFunc{ty: types(F64, 1, 1), raw: func(_ *Caller, v []Raw) error { v[0].SetF64(f(v[0].F64())); return nil }}
 	case func(float64, float64) float64:
-		return &hostFunc{ty: types(F64, 2, 1), raw: func(v []Raw) error {
+		return &hostFunc{ty: types(F64, 2, 1), raw: func(_ *Caller, v []Raw) error {
 			v[0].SetF64(f(v[0].F64(), v[1].F64()))
+			return nil
+		}}
+	case func(*Caller, int32) int32:
+		return &hostFunc{ty: types(I32, 1, 1), needsCaller: true, raw: func(c *Caller, v []Raw) error {
+			v[0].SetI32(f(c, v[0].I32()))
+			return nil
+		}}
+	case func(*Caller, int32, int32):
+		return &hostFunc{ty: types(I32, 2, 0), needsCaller: true, raw: func(c *Caller, v []Raw) error {
+			f(c, v[0].I32(), v[1].I32())
+			return nil
+		}}
+	case func(*Caller, int32, int32) error:
+		return &hostFunc{ty: types(I32, 2, 0), needsCaller: true, raw: func(c *Caller, v []Raw) error {
+			return f(c, v[0].I32(), v[1].I32())
+		}}
+	case func(*Caller, int32, int32) int32:
+		return &hostFunc{ty: types(I32, 2, 1), needsCaller: true, raw: func(c *Caller, v []Raw) error {
+			v[0].SetI32(f(c, v[0].I32(), v[1].I32()))
 			return nil
 		}}
 	}
