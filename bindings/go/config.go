@@ -165,8 +165,8 @@ func (c *Config) SetMaxWasmStack(bytes uint64) {
 	})
 }
 
-// SetCache keeps compiled modules in a directory, of at most maxBytes; 0 is the library's default of 1 GiB. Whoever can write to it
-// decides what the program runs.
+// SetCache keeps compiled modules in a directory, of at most maxBytes; 0 is the library's default of 1 GiB. Whoever can
+// write to it decides what the program runs.
 func (c *Config) SetCache(directory string, maxBytes uint64) {
 	c.setString(directory, func(config *C.wasm_config_t, text *C.char) bool {
 		return bool(C.wasmrt_config_set_cache(config, text, C.uint64_t(maxBytes)))

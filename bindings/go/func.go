@@ -20,7 +20,8 @@ type Func struct {
 	refs  bool
 }
 
-var errNoFunc = misuse("the function is nil; GetFunc gives nil where there is no function of that name, or if something is closed")
+var errNoFunc = misuse("the function is nil; GetFunc gives nil where there is no function of that name, " +
+	"or if something is closed")
 
 // newFunc takes the function.
 func (s *Store) newFunc(ptr *C.wasm_func_t) *Func {

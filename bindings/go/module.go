@@ -177,7 +177,11 @@ func (m *Module) Imports() (imports []ImportType, err error) {
 		defer C.wasm_importtype_vec_delete(&vec)
 		imports = make([]ImportType, int(vec.size))
 		for i, t := range unsafe.Slice(vec.data, int(vec.size)) {
-			imports[i] = ImportType{goName(C.wasm_importtype_module(t)), goName(C.wasm_importtype_name(t)), goExternType(C.wasm_importtype_type(t))}
+			imports[i] = ImportType{
+				Module: goName(C.wasm_importtype_module(t)),
+				Name:   goName(C.wasm_importtype_name(t)),
+				Type:   goExternType(C.wasm_importtype_type(t)),
+			}
 		}
 		return true
 	})
