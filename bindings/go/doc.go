@@ -24,8 +24,9 @@
 //
 // # Freeing
 //
-// Everything is freed when it can no longer be reached. Close frees it at once. Closing a store closes what is in it; after
-// that, all of it gives errors that are ErrClosed. The functions and instances of a guest live as long as its store.
+// Everything is freed when it can no longer be reached. Close frees it at once. Closing a store closes what is in it;
+// after that, all of it gives errors that are ErrClosed. The functions and instances of a guest live as long as its
+// store.
 //
 // A host function must not end its goroutine with runtime.Goexit, as the FailNow of a test does: the store cannot be
 // used, or freed, after that.

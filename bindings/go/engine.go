@@ -24,6 +24,7 @@ func (s *shared) hold() unsafe.Pointer {
 	s.mu.RLock()
 	if s.ptr == nil {
 		s.mu.RUnlock()
+		return nil
 	}
 	return s.ptr
 }

@@ -38,8 +38,8 @@ func NewRawFunc(store *Store, ty FuncType, f func(values []Raw) error) (*Func, e
 	return store.newHost(&hostFunc{ty: ty, raw: func(_ *Caller, values []Raw) error { return f(values) }})
 }
 
-// NewRawCallerFunc makes a host function as NewRawFunc does, which knows the instance that calls it. The type must have no
-// vectors either.
+// NewRawCallerFunc makes a host function as NewRawFunc does, which knows the instance that calls it. The type must have
+// no vectors either.
 func NewRawCallerFunc(store *Store, ty FuncType, f func(caller *Caller, values []Raw) error) (*Func, error) {
 	if ty.hasRefs() || ty.hasVectors() {
 		return nil, misuse("a type with references or vectors cannot be raw and have a caller: %v; use NewFunc", ty)

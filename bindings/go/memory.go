@@ -37,8 +37,9 @@ func NewMemory(store *Store, ty MemoryType) (m *Memory, err error) {
 	return
 }
 
-// Data returns the bytes of the memory themselves, not a copy; nil if the memory is closed or in use by another goroutine.
-// They must not be used after the memory has grown, which it may whenever the guest runs, or after its store was closed.
+// Data returns the bytes of the memory themselves, not a copy; nil if the memory is closed or in use by another
+// goroutine. They must not be used after the memory has grown, which it may whenever the guest runs, or after its store
+// was closed.
 func (m *Memory) Data() []byte {
 	ptr, level, err := m.use()
 	if err != nil {

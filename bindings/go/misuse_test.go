@@ -3,6 +3,7 @@ package wasmrt
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -264,4 +265,26 @@ func TestZeroBytes(t *testing.T) {
 	if g.linker.Get("a\x00b", "c") == nil || g.linker.Get("a", "c") != nil {
 		t.Error("a name was cut short")
 	}
+}
+
+// A start function has everything closed that it can close.
+func TestClosingInStartFunction(t *testing.T) {
+	engine, err := NewEngine()
+	must(t, err)
+	module, err := NewModule(engine, wat(t, `(module (import "host" "f" (func $f)) (start $f) (func (export "run") (call $f)))`))
+	must(t, err)
+	store, err := NewStore(engine)
+	must(t, err)
+	linker, err := NewLinker(store)
+	must(t, err)
+	must(t, linker.DefineFunc("host", "f", func() {
+		must(t, module.Close())
+		must(t, engine.Close())
+		must(t, linker.Close())
+		runtime.GC()
+	}))
+	instance, err := linker.Instantiate(module)
+	must(t, err)
+	_, err = instance.GetFunc("run").Call()
+	must(t, err)
 }

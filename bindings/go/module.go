@@ -121,7 +121,7 @@ func Wat2Wasm(text string) (binary []byte, err error) {
 	return
 }
 
-// obtain calls f with the module as one of a store, which must be in use.
+// obtain calls f with the module as one of a store, which must be in use. Meanwhile the module may be closed.
 func (m *Module) obtain(store *C.wasm_store_t, f func(*C.wasm_module_t) bool) error {
 	if m == nil {
 		return misuse("the module is nil; check the error of NewModule")
@@ -130,16 +130,18 @@ func (m *Module) obtain(store *C.wasm_store_t, f func(*C.wasm_module_t) bool) er
 	if ptr == nil {
 		return closedError("module")
 	}
-	defer runtime.KeepAlive(m)
-	defer m.shared.release()
-	return attempt(func() bool {
-		module := C.wasm_module_obtain(store, (*C.wasm_shared_module_t)(ptr))
-		if module == nil {
-			return false
-		}
-		defer C.wasm_module_delete(module)
-		return f(module)
+	var module *C.wasm_module_t
+	err := attempt(func() bool {
+		module = C.wasm_module_obtain(store, (*C.wasm_shared_module_t)(ptr))
+		return module != nil
 	})
+	m.shared.release()
+	runtime.KeepAlive(m)
+	if err != nil {
+		return err
+	}
+	defer C.wasm_module_delete(module)
+	return attempt(func() bool { return f(module) })
 }
 
 // inspect calls f with the module in a store of its own.

@@ -61,9 +61,9 @@ func (h *InterruptHandle) Close() error {
 	return nil
 }
 
-// CallContext calls the function as Call does. When the context is cancelled, or its deadline passes, the guest is stopped,
-// with all calls of the store that it is inside of: the error is a *Trap of code TrapInterrupted, in which errors.Is
-// finds the context's error. A host function is not stopped; the guest stops when it returns.
+// CallContext calls the function as Call does. When the context is cancelled, or its deadline passes, the guest is
+// stopped, with all calls of the store that it is inside of: the error is a *Trap of code TrapInterrupted, in which
+// errors.Is finds the context's error. A host function is not stopped; the guest stops when it returns.
 //
 // The engine must have been configured with Config.SetInterruption, unless the context is never cancelled.
 func (f *Func) CallContext(ctx context.Context, args ...any) (result any, err error) {
@@ -152,8 +152,8 @@ func nanoseconds(d time.Duration) C.uint64_t {
 	return C.uint64_t(d)
 }
 
-// SetTimeout stops the store's guests a time from now, with a *Trap of code TrapTimeout, until it is set again or removed
-// with NoTimeout. The engine must have been configured with Config.SetInterruption.
+// SetTimeout stops the store's guests a time from now, with a *Trap of code TrapTimeout, until it is set again or
+// removed with NoTimeout. The engine must have been configured with Config.SetInterruption.
 func (s *Store) SetTimeout(d time.Duration) error {
 	return s.do(func() bool { return bool(C.wasmrt_store_set_timeout(s.core.ptr, nanoseconds(d))) })
 }

@@ -278,7 +278,8 @@ func (s *Store) endCallback(level int32) (err error) {
 }
 
 // lose is called when C code is left without returning to it. The store is never freed, and the thread, which C left
-// its state on, ends with the goroutine. A panic with nil looks the same in old versions of Go, but C does get the trap.
+// its state on, ends with the goroutine. A panic with nil looks the same in old versions of Go, but C does get the
+// trap.
 func (s *Store) lose() *C.wasm_trap_t {
 	trap := s.cTrap(errLost)
 	s.core.mu.Lock()

@@ -231,7 +231,10 @@ func (t FuncType) hasVectors() bool {
 }
 
 func goGlobalType(t *C.wasm_globaltype_t) GlobalType {
-	return GlobalType{ValType(C.wasm_valtype_kind(C.wasm_globaltype_content(t))), C.wasm_globaltype_mutability(t) == C.WASM_VAR}
+	return GlobalType{
+		Content: ValType(C.wasm_valtype_kind(C.wasm_globaltype_content(t))),
+		Mutable: C.wasm_globaltype_mutability(t) == C.WASM_VAR,
+	}
 }
 
 func goTableType(t *C.wasm_tabletype_t) TableType {

@@ -139,8 +139,8 @@ func (c *WasiConfig) SetStdoutFile(path string) { c.setFile(C.WASMRT_WASI_STDOUT
 // SetStderrFile connects standard error to a file, which is written anew.
 func (c *WasiConfig) SetStderrFile(path string) { c.setFile(C.WASMRT_WASI_STDERR, path) }
 
-// PreopenDir gives the guest the directory host, and everything beneath it. The guest calls it guest, such as "/data", or
-// "." for its current directory.
+// PreopenDir gives the guest the directory host, and everything beneath it. The guest calls it guest, such as "/data",
+// or "." for its current directory.
 func (c *WasiConfig) PreopenDir(host, guest string, access Access) {
 	c.setStrings(func(config *C.wasmrt_wasi_config_t, text []*C.char) bool {
 		return bool(C.wasmrt_wasi_config_preopen(config, text[0], text[1], C.wasmrt_wasi_access_t(access)))
@@ -216,8 +216,8 @@ func (l *Linker) DefineWasi() error {
 	return err
 }
 
-// RunWasi runs a WASI program: calls its _start, or else its _initialize. It returns nil if the program ended with status
-// 0, an *ExitError if it ended with another, and a *Trap if it trapped.
+// RunWasi runs a WASI program: calls its _start, or else its _initialize. It returns nil if the program ended with
+// status 0, an *ExitError if it ended with another, and a *Trap if it trapped.
 func (i *Instance) RunWasi() error {
 	ptr, level, err := i.use()
 	if err != nil {
@@ -229,7 +229,8 @@ func (i *Instance) RunWasi() error {
 		return errNoWasi
 	}
 	var status C.int32_t
-	if trap := C.wasmrt_wasi_start((*C.wasmrt_wasi_t)(s.wasi.guard.entry.ptr), (*C.wasm_instance_t)(ptr), &status); trap != nil {
+	wasi := (*C.wasmrt_wasi_t)(s.wasi.guard.entry.ptr)
+	if trap := C.wasmrt_wasi_start(wasi, (*C.wasm_instance_t)(ptr), &status); trap != nil {
 		err = s.takeTrap(trap)
 	} else if status != 0 {
 		err = &ExitError{Status: int32(status)}

@@ -65,6 +65,8 @@ func valTypeOf(t reflect.Type) (ValType, bool) {
 	return 0, false
 }
 
+const useTypes = "use int32, int64, float32, float64 or any"
+
 // wrap makes a host function that is called by reflection.
 func wrap(f any) (*hostFunc, error) {
 	value := reflect.ValueOf(f)
@@ -84,7 +86,7 @@ func wrap(f any) (*hostFunc, error) {
 	for i := first; i < ins; i++ {
 		kind, ok := valTypeOf(t.In(i))
 		if !ok {
-			return nil, misuse("a host function cannot have a parameter of type %v; use int32, int64, float32, float64 or any", t.In(i))
+			return nil, misuse("a host function cannot have a parameter of type %v; "+useTypes, t.In(i))
 		}
 		ty.Params = append(ty.Params, kind)
 	}
@@ -95,7 +97,7 @@ func wrap(f any) (*hostFunc, error) {
 	for i := 0; i < outs; i++ {
 		kind, ok := valTypeOf(t.Out(i))
 		if !ok {
-			return nil, misuse("a host function cannot have a result of type %v; use int32, int64, float32, float64 or any", t.Out(i))
+			return nil, misuse("a host function cannot have a result of type %v; "+useTypes, t.Out(i))
 		}
 		ty.Results = append(ty.Results, kind)
 	}
