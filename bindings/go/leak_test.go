@@ -164,16 +164,20 @@ func TestLeaks(t *testing.T) {
 				must(t, store.GC())
 			}
 			round(total / 10)
-			before := resident(t)
-			round(total)
-			grown := resident(t) - before
+			// A leak of 100 bytes each. Memory that the collector was late to give back does not grow again and again.
+			grown := 0
+			for try := 0; try == 0 || try < 3 && grown > total*100+8<<20; try++ {
+				before := resident(t)
+				round(total)
+				grown = resident(t) - before
+			}
 			if objects := store.core.count(); objects > 4000 {
 				t.Errorf("%d objects are left in the store", objects)
 			}
 			if stores := liveStores(); stores > 100 {
 				t.Errorf("%d stores are left", stores)
 			}
-			// A leak of 100 bytes each. With few of each kind, and under the race detector, it would not show.
+			// With few of each kind, and under the race detector, it would not show.
 			if !testing.Short() && grown > total*100+8<<20 {
 				t.Errorf("%d bytes more for each", grown/total)
 			}
