@@ -72,10 +72,10 @@ func (g *Global) Type() GlobalType { return g.ty }
 // Get returns the value.
 func (g *Global) Get() (v Val, err error) {
 	err = g.do(func(ptr unsafe.Pointer) bool {
-		// What C cannot give is left as it is.
-		c := C.wasm_val_t{kind: 255}
+		var c C.wasm_val_t
 		C.wasm_global_get((*C.wasm_global_t)(ptr), &c)
-		if c.kind == 255 {
+		// Where C cannot give the value, it gives a null reference.
+		if ValType(c.kind) != g.ty.Content {
 			return false
 		}
 		v = g.store.goVal(&c, true)

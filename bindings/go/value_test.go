@@ -284,3 +284,36 @@ func TestBatch(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Values that C cannot carry beside references are refused, each with an error.
+func TestUnsupportedValues(t *testing.T) {
+	g := load(t, NewConfig(), `(module (global (export "v") (mut v128) (v128.const i64x2 1 2))
+	  (func (export "f") (param v128 externref)) (func (export "r") (result v128 externref) (v128.const i64x2 1 2) (ref.null extern)))`, nil)
+	if v, err := g.GetGlobal("v").Get(); err == nil {
+		t.Error(v)
+	}
+	if err := g.GetGlobal("v").Set([16]byte{}); err == nil {
+		t.Error("set a v128")
+	}
+	if _, err := g.GetFunc("f").Call([16]byte{}, nil); err == nil {
+		t.Error("called with a v128")
+	}
+	if v, err := g.GetFunc("r").Call(); err == nil {
+		t.Error(v)
+	}
+	ty := NewFuncType([]ValType{V128}, nil)
+	if _, err := NewFunc(g.store, ty, func(*Caller, []Val) ([]Val, error) { return nil, nil }); err == nil {
+		t.Error("a host function of a v128")
+	}
+	if _, err := NewGlobal(g.store, NewGlobalType(V128, true), [16]byte{}); err == nil {
+		t.Error("a global of a v128")
+	}
+	for _, kind := range []ValType{5, AnyRef, ExnRef, 200} {
+		if _, err := NewGlobal(g.store, NewGlobalType(kind, true), nil); err == nil {
+			t.Errorf("a global of %v", kind)
+		}
+		if _, err := NewTable(g.store, NewTableType(kind, 1, 1), nil); err == nil {
+			t.Errorf("a table of %v", kind)
+		}
+	}
+}
