@@ -16,19 +16,16 @@ import (
 // InterruptHandle stops the guests of a store, from any goroutine.
 type InterruptHandle struct{ shared *shared }
 
-// InterruptHandle returns the handle that stops the store's guests. The engine must have been configured with
+// InterruptHandle returns a new handle that stops the store's guests. The engine must have been configured with
 // Config.SetInterruption.
 func (s *Store) InterruptHandle() (handle *InterruptHandle, err error) {
 	err = s.do(func() bool {
-		if s.interrupt == nil {
-			ptr := C.wasmrt_interrupt_new(s.core.ptr)
-			if ptr == nil {
-				return false
-			}
-			s.interrupt = &InterruptHandle{&shared{ptr: unsafe.Pointer(ptr), delete: deleteInterrupt}}
-			cleanup(s.interrupt, (*shared).close, s.interrupt.shared)
+		ptr := C.wasmrt_interrupt_new(s.core.ptr)
+		if ptr == nil {
+			return false
 		}
-		handle = s.interrupt
+		handle = &InterruptHandle{&shared{ptr: unsafe.Pointer(ptr), delete: deleteInterrupt}}
+		cleanup(handle, (*shared).close, handle.shared)
 		return true
 	})
 	return
@@ -55,7 +52,7 @@ func (h *InterruptHandle) Clear() {
 	h.use(func(ptr *C.wasmrt_interrupt_t) { C.wasmrt_interrupt_clear(ptr) })
 }
 
-// Close frees the handle, which all callers of Store.InterruptHandle share. Closing the store does so as well.
+// Close frees the handle. After that it does nothing.
 func (h *InterruptHandle) Close() error {
 	h.shared.close()
 	return nil
@@ -87,7 +84,7 @@ func (l *Linker) InstantiateContext(ctx context.Context, module *Module) (instan
 }
 
 // during calls f, which uses the store, and stops the guests that run in it when the context is cancelled.
-func (s *Store) during(ctx context.Context, f func() error) error {
+func (s *Store) during(ctx context.Context, f func() error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -98,16 +95,20 @@ func (s *Store) during(ctx context.Context, f func() error) error {
 		return &Error{Kind: ErrorUnsupported, Message: "a context can stop guests only of an engine that is configured with " +
 			"Config.SetInterruption", Offset: -1}
 	}
-	handle, err := s.InterruptHandle()
-	if err != nil {
-		return err
-	}
 	// The store is kept from other goroutines, which would be stopped too, as around a host function.
 	level, err := s.enter()
 	if err != nil {
 		return err
 	}
 	inside := s.beginCallback()
+	if s.interrupt == nil {
+		if s.interrupt, err = s.InterruptHandle(); err != nil {
+			s.endCallback(inside)
+			s.leave(level)
+			return err
+		}
+	}
+	handle := s.interrupt
 	ended, stopped := make(chan struct{}), make(chan bool)
 	go func() {
 		select {

@@ -133,6 +133,8 @@ func TestInterruptHandle(t *testing.T) {
 	must(t, g.store.Close())
 	handle.Interrupt()
 	must(t, handle.Close())
+	handle.Interrupt()
+	handle.Clear()
 	none := load(t, NewConfig(), `(module)`, nil)
 	if _, err := none.store.InterruptHandle(); err == nil {
 		t.Fatal("an interrupt without interruption")

@@ -33,7 +33,7 @@ type Store struct {
 	panics  []any
 	wasi    *object
 
-	interrupt *InterruptHandle
+	interrupt *InterruptHandle // of contexts
 }
 
 // NewStore makes a store.
