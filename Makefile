@@ -23,6 +23,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
 .PHONY: bench bench-guard bench-program docs test-docs wheel test-bindings
+.PHONY: bench bench-guard bench-program test-bindings
 .NOTPARALLEL:
 
 help:
@@ -38,6 +39,7 @@ help:
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
 	@echo "make test-fuzz  fuzzing for longer: FUZZ_TIME=600 seconds for each fuzzer and engine, FUZZ_SEED=number"
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
+	@echo "make test-bindings  the packages for other languages: Go (make setup installs what they need)"
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
@@ -154,6 +156,11 @@ test-fuzz: build
 	echo "-- $$program: $$fuzzer on $$engine, seed $(FUZZ_SEED)"; \
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
+
+# The packages for other languages, with the library as it is installed.
+test-bindings: build
+	@$(WITH_CMAKE) cmake --install $(BUILD) --prefix $(BUILD)/stage >/dev/null
+	@scripts/test-go $(BUILD)/stage
 
 # Other modules than ctest's, and more of them.
 test-differential: COUNT ?= 100000
