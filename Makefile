@@ -22,7 +22,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
-.PHONY: bench bench-guard bench-program
+.PHONY: bench bench-guard bench-program dist test-dist
 .NOTPARALLEL:
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
+	@echo "make dist       archives, Debian packages, checksums, in build/dist; make test-dist installs and tries them"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
@@ -195,3 +196,10 @@ bench-guard: bench-program
 
 bench-program: test-tools configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target bench --target wasmrt-cargo -- --no-print-directory
+
+# What a release has. The second installs it in a clean system and builds programs there; both say what they need.
+dist:
+	@scripts/dist --profile $(PROFILE)
+
+test-dist:
+	@scripts/test-dist
