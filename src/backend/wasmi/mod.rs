@@ -21,7 +21,6 @@ use shards::{PerShard, Shard, Shards};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use wasmi::CompilationMode;
 
 pub struct Wasmi;
@@ -84,7 +83,7 @@ impl Backend for Wasmi {
         config.wasm_mutable_global(true).wasm_bulk_memory(true).wasm_reference_types(true);
         let shards = Shards::new(&config, options.max_shards);
         let (fuel, interruption, proposals) = (options.fuel, options.interruption, proposals(options));
-        Ok(Box::new(Arc::new(WasmiEngine { shards, validator, fuel, interruption, proposals })))
+        Ok(Box::new(WasmiEngine { shards, validator, fuel, interruption, proposals }))
     }
 }
 
@@ -154,15 +153,16 @@ struct WasmiEngine {
 }
 
 struct WasmiModule {
-    engine: Arc<WasmiEngine>,
     translated: PerShard<Result<wasmi::Module>>,
     /// The module itself, which is what gets serialized, because the engine cannot return its code.
     wasm: Box<[u8]>,
+    /// The numbers of the proposals that the module may use.
+    proposals: Vec<u8>,
     /// The exports that were added to the module.
     names: Names,
 }
 
-impl Engine for Arc<WasmiEngine> {
+impl Engine for WasmiEngine {
     fn settings(&self) -> String {
         let fuel = if self.fuel { ", fuel" } else { "" };
         let interruption = if self.interruption { ", interruption" } else { "" };
@@ -173,7 +173,7 @@ impl Engine for Arc<WasmiEngine> {
         let shard = self.shards.nearest();
         let (module, names) = self.translated(wasm, shard)?;
         let translated = PerShard::new(shard.index, Ok(module));
-        Ok(Box::new(WasmiModule { engine: self.clone(), translated, wasm: wasm.into(), names }))
+        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals.clone(), names }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -205,8 +205,7 @@ impl Engine for Arc<WasmiEngine> {
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<Payload<'_>> {
         // The number of proposals, the proposals, then the module.
-        let proposals = &self.engine.proposals[..];
-        let rest = [&[proposals.len() as u8], proposals, &self.wasm].concat();
+        let rest = [&[self.proposals.len() as u8], &self.proposals[..], &self.wasm].concat();
         Ok(Payload { image: Cow::Borrowed(&[]), rest: rest.into() })
     }
 
@@ -223,12 +222,12 @@ impl Module for WasmiModule {
 
 impl WasmiModule {
     /// Returns the module for instances in a shard, in which it is translated the first time.
-    fn for_shard(&self, shard: &Shard) -> Result<&wasmi::Module> {
+    fn for_shard<'e>(&self, shard: &Shard, engine: impl Fn() -> &'e WasmiEngine) -> Result<&wasmi::Module> {
         let translate = || {
             // In the default floating-point mode, as when the module was made.
-            float_mode::with_default(|| self.engine.translated(&self.wasm, shard)).map(|(module, _)| module)
+            float_mode::with_default(|| engine().translated(&self.wasm, shard)).map(|(module, _)| module)
         };
-        let translated = self.translated.get_or_make(shard.index, || self.engine.shards.most(), translate);
+        let translated = self.translated.get_or_make(shard.index, || engine().shards.most(), translate);
         translated.as_ref().map_err(|error| Error::new(error.kind, &*error.message))
     }
 }
@@ -272,6 +271,7 @@ mod tests {
     use crate::runtime::core::instance;
     use crate::runtime::core::module::Module as RuntimeModule;
     use std::any::Any;
+    use std::sync::Arc;
 
     #[test]
     fn the_version_is_the_one_that_is_built() {

@@ -8,6 +8,7 @@
 
 use crate::backend::common::processors;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -92,19 +93,21 @@ impl<T: Send + Sync> Drop for Slot<T> {
     }
 }
 
-// Not in a cache line with anything that other threads write to. Processors fetch lines in pairs.
-#[repr(align(128))]
+#[repr(C)]
 pub struct Shard {
     pub index: usize,
     pub engine: wasmi::Engine,
     /// The number of stores, and in the upper half the thread that the shard was made or free for. Only decides where
     /// stores go, so nothing depends on the order of accesses.
     users: AtomicU64,
+    /// Keeps what is allocated next, which other threads may use, out of the cache lines that this thread writes to. An
+    /// alignment would do so as well, but takes `malloc` a thousand instructions.
+    _apart: MaybeUninit<[u8; 128]>,
 }
 
 impl Shard {
     fn new(index: usize, engine: wasmi::Engine) -> Arc<Shard> {
-        Arc::new(Shard { index, engine, users: AtomicU64::new(0) })
+        Arc::new(Shard { index, engine, users: AtomicU64::new(0), _apart: MaybeUninit::uninit() })
     }
 
     fn is_of(users: u64, thread: u32) -> bool {

@@ -26,7 +26,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmi::errors::{ErrorKind as EngineError, HostError, InstantiationError};
 use wasmi::{AsContextMut, Caller, ExternRef, Nullable, Ref, ResumableCall, StoreContextMut};
@@ -149,9 +148,13 @@ impl WasmiStore {
     #[cold]
     #[inline(never)]
     fn make_engine(&self) -> &EngineStore {
-        let engine = (&*self.owner().engine().inner as &dyn Any).downcast_ref::<Arc<WasmiEngine>>();
-        let engine = engine.expect("the store's engine is of this backend");
-        self.engine.get_or_init(|| EngineStore::new(self.owner, engine.shards.lease()))
+        self.engine.get_or_init(|| EngineStore::new(self.owner, self.shards_engine().shards.lease()))
+    }
+
+    /// Returns the engine that has the shards.
+    fn shards_engine(&self) -> &WasmiEngine {
+        let engine = (&*self.owner().engine().inner as &dyn Any).downcast_ref();
+        engine.expect("the store's engine is of this backend")
     }
 
     /// See [`Contexts::innermost`].
@@ -343,7 +346,7 @@ impl Store for WasmiStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
-        let translated = module.for_shard(&self.engine().shard);
+        let translated = module.for_shard(&self.engine().shard, || self.shards_engine());
         let translated = translated.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
         // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
         // order.
