@@ -479,8 +479,8 @@ impl Store for WasmiStore {
             return Err(Error::new(ErrorKind::Unsupported, "wasm_val_t cannot carry a v128"));
         }
         // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
-        let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
-        out.write(from_engine(self.context(), self.owner(), &value));
+        let (global, context) = (unsafe { global.get::<wasmi::Global>() }, self.context());
+        out.write(from_engine(&context, self.owner(), &global.get(&context)));
         Ok(())
     }
 
@@ -503,8 +503,9 @@ impl Store for WasmiStore {
 
     unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         // SAFETY: this backend makes entities of tables from a `wasmi::Table`.
-        let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index)?;
-        Some(Ok(from_ref(self.context(), self.owner(), element)))
+        let (table, context) = (unsafe { table.get::<wasmi::Table>() }, self.context());
+        let element = table.get(&context, index)?;
+        Some(Ok(from_ref(&context, self.owner(), element)))
     }
 
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
