@@ -219,6 +219,9 @@ inline auto config_set_pool_limit(Config* config, wasmrt_pool_limit_t limit, uin
     -> bool {
   return wasmrt_config_set_pool_limit(to_c(config), limit, value);
 }
+inline auto config_set_max_shards(Config* config, uint32_t max) -> bool {
+  return wasmrt_config_set_max_shards(to_c(config), max);
+}
 inline auto config_set_parallel_compilation(Config* config, bool enabled) -> bool {
   return wasmrt_config_set_parallel_compilation(to_c(config), enabled);
 }

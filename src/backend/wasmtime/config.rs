@@ -33,6 +33,8 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         deterministic: _,
         target: _,
         cpu_features: _,
+        // Threads do not wait for each other in this engine.
+        max_shards: _,
         origins: _,
     } = options;
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));

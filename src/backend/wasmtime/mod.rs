@@ -97,7 +97,7 @@ impl Backend for Wasmtime {
             },
             interruption: options.interruption,
             stack: options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK),
-            probe: Arc::default(),
+            probe: stack::Probe::default(),
             foreign,
             parallel: options.parallel_compilation != Some(false),
             images: !foreign && options.copy_on_write != Some(false) && options.memory_creator.is_none() && avoidable,
@@ -113,7 +113,7 @@ struct WasmtimeEngine {
     interruption: bool,
     /// The most stack that guests may use.
     stack: usize,
-    probe: Arc<stack::Probe>,
+    probe: stack::Probe,
     /// Whether it compiles for another machine than this one.
     foreign: bool,
     /// Whether it compiles on several threads.
@@ -242,8 +242,8 @@ impl Engine for WasmtimeEngine {
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        let WasmtimeEngine { engine, fuel, interruption, stack, probe, .. } = self;
-        Ok(Box::new(store::WasmtimeStore::new(engine, owner, *fuel, *interruption, *stack, probe)))
+        let WasmtimeEngine { engine, fuel, interruption, stack, .. } = self;
+        Ok(Box::new(store::WasmtimeStore::new(engine, owner, *fuel, *interruption, *stack)))
     }
 
     fn compiles(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A store of wasmtime, entered from the host and re-entered from host functions.
 
 use super::messages::{self, in_words};
-use super::stack::{self, LimitPlace, Probe};
+use super::stack::{self, LimitPlace};
 use super::types::{
     MemoryEntity, from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type,
     table_type, to_engine, to_extern, to_number, to_ref, val_type,
@@ -141,7 +141,6 @@ impl WasmtimeStore {
         fuel: bool,
         interruption: bool,
         stack: usize,
-        probe: &Arc<Probe>,
     ) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
@@ -156,12 +155,11 @@ impl WasmtimeStore {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
         let reserve = fuel.then(Cell::default);
-        let stack_limit = LimitPlace::unknown(probe);
         let store = WasmtimeStore {
             contexts,
             owner,
             stack,
-            stack_limit,
+            stack_limit: LimitPlace::default(),
             reserve,
             sites: RefCell::default(),
             shared: RefCell::default(),

@@ -39,7 +39,7 @@ pub trait Backend: Sync {
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>>;
 }
 
-pub trait Engine: Send + Sync {
+pub trait Engine: Any + Send + Sync {
     /// The settings that an artifact depends on and that the engine does not check itself. Artifacts of other
     /// settings are refused before the engine sees them.
     fn settings(&self) -> String;
