@@ -13,7 +13,10 @@ static const char text[] =
     "    (struct.set $account 0 (local.get $to)"
     "      (i64.add (struct.get $account 0 (local.get $to)) (local.get 2)))))";
 
-#define ANY_VAL(x) {.kind = WASMRT_ANYREF, .of = {.ref = (x)}}
+#define ANY_VAL(x)                             \
+  {                                            \
+    .kind = WASMRT_ANYREF, .of = {.ref = (x) } \
+  }
 
 static wasm_val_t field(const wasm_ref_t* account, size_t index) {
   wasm_val_t value;

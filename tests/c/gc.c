@@ -23,7 +23,8 @@ static const char* wat =
     "    (array.new $bytes (i32.const -3) (local.get 0)))"
     "  (func (export \"2 i31\") (param i32) (result i31ref) (ref.i31 (local.get 0)))"
     "  (func (export \"3 id\") (param anyref) (result anyref) (local.get 0))"
-    "  (func (export \"4 x\") (param (ref $point)) (result i32) (struct.get $point 0 (local.get 0)))"
+    "  (func (export \"4 x\") (param (ref $point)) (result i32) (struct.get $point 0 (local.get "
+    "0)))"
     "  (func (export \"5 host any\") (param anyref) (result anyref) (call $any (local.get 0)))"
     "  (func (export \"6 host point\") (param (ref $point)) (result (ref $point))"
     "    (call $point_host (local.get 0)))"
@@ -170,12 +171,12 @@ static int32_t part_of(const wasm_ref_t* reference, size_t index, bool is_signed
   return value.of.i32;
 }
 
-#define WITH_WORLD(world)                        \
-  fixture_t probe = fixture_new();               \
-  bool supported = has_gc(probe.engine);         \
-  fixture_delete(&probe);                        \
-  if (!supported) return;                        \
-  world_t world;                                 \
+#define WITH_WORLD(world)                \
+  fixture_t probe = fixture_new();       \
+  bool supported = has_gc(probe.engine); \
+  fixture_delete(&probe);                \
+  if (!supported) return;                \
+  world_t world;                         \
   world_init(&world)
 
 TEST(a_backend_without_them_refuses) {
@@ -348,9 +349,9 @@ TEST(they_pass_and_stay_the_same) {
     wasm_ref_delete(made);
     // It is still in the global.
     wasm_global_get(global, &read);
-    CHECK_INT(heap_of(read.of.ref), i == 0 ? WASMRT_HEAP_STRUCT
-                                  : i == 1 ? WASMRT_HEAP_ARRAY
-                                           : WASMRT_HEAP_I31);
+    CHECK_INT(heap_of(read.of.ref), i == 0   ? WASMRT_HEAP_STRUCT
+                                    : i == 1 ? WASMRT_HEAP_ARRAY
+                                             : WASMRT_HEAP_I31);
     wasm_val_delete(&read);
   }
   CHECK_INT(world.host.calls, 3);
@@ -396,8 +397,8 @@ TEST(what_does_not_fit_is_refused) {
   CHECK_NO_TRAP(call(func(&world, GET_X), &good, 1, &result, 1));
   CHECK_INT(result.of.i32, 41);
   check_came_back(call_ref(func(&world, HOST_POINT), &good), point);
-  const wasm_val_t bad[] = {ANYREF(NULL), ANYREF(bytes),
-                            ANYREF(wasm_func_as_ref(func(&world, ID))), I32(1)};
+  const wasm_val_t bad[] = {ANYREF(NULL), ANYREF(bytes), ANYREF(wasm_func_as_ref(func(&world, ID))),
+                            I32(1)};
   wasm_global_t* global = fixture_global(&world.fixture, GLOBAL_POINT);
   wasm_table_t* table = fixture_table(&world.fixture, TABLE_POINTS);
   wasm_global_set(global, &good);
@@ -694,7 +695,8 @@ TEST(functions_of_a_modules_types) {
     value = FUNCREF(wasm_func_as_ref(fixture_func(&fixture, 3)));
     CHECK_NO_TRAP(call(fixture_func(&fixture, 0), &value, 1, &result, 1));
     CHECK_INT(result.of.i32, 4);
-    wasm_val_t refused[] = {bad, FUNCREF(NULL), FUNCREF(wasm_func_as_ref(fixture_func(&fixture, 2)))};
+    wasm_val_t refused[] = {bad, FUNCREF(NULL),
+                            FUNCREF(wasm_func_as_ref(fixture_func(&fixture, 2)))};
     for (size_t i = 0; i < 3; i++) {
       CHECK_REFUSED(call(fixture_func(&fixture, 0), &refused[i], 1, &result, 1));
       CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_MISUSE);
@@ -763,8 +765,8 @@ TEST(what_nobody_holds_is_collected) {
   REQUIRE(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 20));
   size_t count = repetitions(100000, 3000), finalized = 0;
   for (size_t i = 0; i < count; i++) {
-    wasm_ref_t* made = i % 2 ? make(&world, POINT, (int32_t)i)
-                             : wasmrt_array_new(store, world.bytes, 16, NULL);
+    wasm_ref_t* made =
+        i % 2 ? make(&world, POINT, (int32_t)i) : wasmrt_array_new(store, world.bytes, 16, NULL);
     REQUIRE(made);
     wasm_ref_set_host_info_with_finalizer(made, &finalized, count_finalizer);
     wasm_ref_delete(made);

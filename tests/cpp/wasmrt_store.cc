@@ -190,8 +190,8 @@ TEST(garbage_collected_objects) {
   REQUIRE(instance);
   auto exports = instance->exports();
   auto pair_functype = exports[0]->func()->type(), list_functype = exports[1]->func()->type();
-  const wasm::ValType* pair_type = pair_functype->params()[0];
-  const wasm::ValType* list_type = list_functype->params()[0];
+  const wasm::ValType* pair_type = pair_functype->params()[0].get();
+  const wasm::ValType* list_type = list_functype->params()[0].get();
   uint32_t heap = 77, length = 77;
   CHECK(wasmrt::valtype_is_defined(pair_type) && !wasmrt::valtype_is_nullable(pair_type));
   CHECK(wasmrt::valtype_heap(pair_type, &heap));

@@ -353,8 +353,8 @@ static void use_objects(wasm_store_t* store) {
         const held_t* next = &held[below(HELD)];
         wasm_val_t values[] = {WASM_I32_VAL(one->number), WASM_REF_VAL(next->ref)};
         wasm_val_vec_t fields = WASM_ARRAY_VEC(values);
-        one->ref = wasmrt_struct_new(store, parts[0], &fields);
         bool fits = !next->ref || next->heap == WASMRT_HEAP_STRUCT;
+        one->ref = wasmrt_struct_new(store, parts[0], &fields);
         EXPECT_INT(one->ref != NULL, fits);
         one->heap = WASMRT_HEAP_STRUCT;
         one->length = 2;
