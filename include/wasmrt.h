@@ -1327,11 +1327,9 @@ WASM_API_EXTERN bool wasmrt_global_get_raw(const wasm_global_t *global, union wa
 
 // Sets the value of a global. `value` must be of its type.
 //
-// Returns false and sets the last error if the global is constant, if its type is a reference's, and
-// for NULL. Nothing is written then.
-WASM_API_EXTERN
-bool wasmrt_global_set_raw(wasm_global_t *global,
-                           const union wasmrt_raw_t *value);
+// Returns false and sets the last error if the global is constant, if its type is a reference's,
+// and for NULL. Nothing is written then.
+WASM_API_EXTERN bool wasmrt_global_set_raw(wasm_global_t *global, const union wasmrt_raw_t *value);
 
 // -------------------------------------------------------------------------------------------------
 // Fuel
@@ -1783,13 +1781,13 @@ WASM_API_EXTERN bool wasmrt_i31_signed(const wasm_ref_t *reference, int32_t *out
 // error and leaves `*out` alone if the reference is to something else, and for NULL.
 WASM_API_EXTERN bool wasmrt_i31_unsigned(const wasm_ref_t *reference, uint32_t *out);
 
-// Creates a struct of a type that a module defines, own. Does not take `ty` or `fields`, which has a
-// value for each field: an i32 for a packed one, of which the lower bits are kept. NULL for
+// Creates a struct of a type that a module defines, own. Does not take `ty` or `fields`, which has
+// a value for each field: an i32 for a packed one, of which the lower bits are kept. NULL for
 // `fields` makes all of them zero or null.
 //
-// Returns NULL and sets the last error if the type is not a struct's or is of another engine, if the
-// values do not fit, if a field has no default, if the engine's heap or the store's limits have no
-// room, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
+// Returns NULL and sets the last error if the type is not a struct's or is of another engine, if
+// the values do not fit, if a field has no default, if the engine's heap or the store's limits have
+// no room, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
 WASM_API_EXTERN
 wasm_ref_t *wasmrt_struct_new(wasm_store_t *store,
                               const wasm_valtype_t *ty,
@@ -1799,8 +1797,8 @@ wasm_ref_t *wasmrt_struct_new(wasm_store_t *store,
 // becomes the value of all elements, as a field's in `wasmrt_struct_new`. NULL for it makes them
 // zero or null.
 //
-// Returns NULL and sets the last error as `wasmrt_struct_new` does. The reference must eventually be
-// passed to `wasm_ref_delete`.
+// Returns NULL and sets the last error as `wasmrt_struct_new` does. The reference must eventually
+// be passed to `wasm_ref_delete`.
 WASM_API_EXTERN
 wasm_ref_t *wasmrt_array_new(wasm_store_t *store,
                              const wasm_valtype_t *ty,
@@ -1825,13 +1823,10 @@ bool wasmrt_ref_get(const wasm_ref_t *reference,
 // Sets a field of a struct or an element of an array. Does not take `value`; a reference in it is
 // copied. Of what is packed, the lower bits of an i32 are kept.
 //
-// Returns false and sets the last error if the index is beyond the end, if the field is constant, if
-// the value does not fit or is of another store, if the reference is to something else, and for
+// Returns false and sets the last error if the index is beyond the end, if the field is constant,
+// if the value does not fit or is of another store, if the reference is to something else, and for
 // NULL. Nothing is written then.
-WASM_API_EXTERN
-bool wasmrt_ref_set(wasm_ref_t *reference,
-                    size_t index,
-                    const wasm_val_t *value);
+WASM_API_EXTERN bool wasmrt_ref_set(wasm_ref_t *reference, size_t index, const wasm_val_t *value);
 
 // -------------------------------------------------------------------------------------------------
 // Log

@@ -154,13 +154,13 @@ pub unsafe extern "C" fn wasmrt_i31_unsigned(
     get("wasmrt_i31_unsigned", out, read)
 }
 
-/// Creates a struct of a type that a module defines, own. Does not take `ty` or `fields`, which has a
-/// value for each field: an i32 for a packed one, of which the lower bits are kept. NULL for
+/// Creates a struct of a type that a module defines, own. Does not take `ty` or `fields`, which has
+/// a value for each field: an i32 for a packed one, of which the lower bits are kept. NULL for
 /// `fields` makes all of them zero or null.
 ///
-/// Returns NULL and sets the last error if the type is not a struct's or is of another engine, if the
-/// values do not fit, if a field has no default, if the engine's heap or the store's limits have no
-/// room, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
+/// Returns NULL and sets the last error if the type is not a struct's or is of another engine, if
+/// the values do not fit, if a field has no default, if the engine's heap or the store's limits have
+/// no room, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_struct_new(
     store: Option<&mut wasm_store_t>,
@@ -178,8 +178,8 @@ pub unsafe extern "C" fn wasmrt_struct_new(
 /// becomes the value of all elements, as a field's in `wasmrt_struct_new`. NULL for it makes them
 /// zero or null.
 ///
-/// Returns NULL and sets the last error as `wasmrt_struct_new` does. The reference must eventually be
-/// passed to `wasm_ref_delete`.
+/// Returns NULL and sets the last error as `wasmrt_struct_new` does. The reference must eventually
+/// be passed to `wasm_ref_delete`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_array_new(
     store: Option<&mut wasm_store_t>,
@@ -219,8 +219,8 @@ pub unsafe extern "C" fn wasmrt_ref_get(
 /// Sets a field of a struct or an element of an array. Does not take `value`; a reference in it is
 /// copied. Of what is packed, the lower bits of an i32 are kept.
 ///
-/// Returns false and sets the last error if the index is beyond the end, if the field is constant, if
-/// the value does not fit or is of another store, if the reference is to something else, and for
+/// Returns false and sets the last error if the index is beyond the end, if the field is constant,
+/// if the value does not fit or is of another store, if the reference is to something else, and for
 /// NULL. Nothing is written then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_ref_set(reference: Option<&mut wasm_ref_t>, index: usize, value: Option<&Val>) -> bool {

@@ -134,8 +134,8 @@ pub unsafe extern "C" fn wasmrt_global_get_raw(
 
 /// Sets the value of a global. `value` must be of its type.
 ///
-/// Returns false and sets the last error if the global is constant, if its type is a reference's, and
-/// for NULL. Nothing is written then.
+/// Returns false and sets the last error if the global is constant, if its type is a reference's,
+/// and for NULL. Nothing is written then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_global_set_raw(
     global: Option<&mut wasm_global_t>,
