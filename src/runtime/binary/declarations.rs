@@ -530,6 +530,49 @@ mod tests {
     }
 
     #[test]
+    fn types_of_the_module_are_not_exact() {
+        let declarations = parse(
+            r#"(module
+                (rec (type $list (struct (field (ref null $next)))) (type $next (array (ref null $list))))
+                (type $open (sub (func)))
+                (type $closed (func))
+                (import "" "list" (global (ref null $list)))
+                (import "" "array" (func (param (ref $next))))
+                (import "" "open" (func (type $open)))
+                (import "" "closed" (func (type $closed)))
+                (import "" "any" (global anyref))
+                (import "" "i31" (global (ref i31))))"#,
+        );
+        let heap = |position: usize| match &declarations.imports[position].ty {
+            ExternType::Global(ty) => ty.content.heap,
+            ExternType::Func(ty) => ty.params.first().and_then(|ty| ty.heap),
+            _ => None,
+        };
+        assert_eq!([heap(0), heap(1), heap(5)], [Some(Heap::Struct), Some(Heap::Array), Some(Heap::I31)]);
+        let exact: Vec<_> = declarations.imports.iter().map(|import| import.ty.is_exact()).collect();
+        assert_eq!(exact, [false, false, false, true, true, false]);
+        assert!(declarations.are_inexact() && !parse(MIXED).are_inexact());
+    }
+
+    #[test]
+    fn what_an_engine_says_replaces_types_that_are_not_exact() {
+        let mut declarations = parse(
+            r#"(module (type $s (struct)) (import "" "s" (global (ref $s))) (import "" "i" (global i32))
+                (func (export "f") (param (ref $s))) (func (export "g") (param i32)))"#,
+        );
+        let narrow = ValType::reference(Heap::Struct, false);
+        let global = ExternType::Global(GlobalType { content: narrow, mutable: false });
+        declarations.refine(Some(vec![global.clone(), global]), |_| {
+            Some(ExternType::Func(FuncType::new(vec![narrow], vec![])))
+        });
+        let types = declarations.imports.iter().map(|import| import.ty.to_string());
+        let types: Vec<_> = types.chain(declarations.exports.iter().map(|export| export.ty.to_string())).collect();
+        let expected = ["constant global (ref struct)", "constant global i32"];
+        assert_eq!(types[..2], expected);
+        assert_eq!(types[2..], ["function ((ref struct)) -> ()", "function (i32) -> ()"]);
+    }
+
+    #[test]
     fn an_outline_declares_the_same() {
         let declarations = parse(MIXED);
         let again = Declarations::parse(&declarations.outline).unwrap();
