@@ -1707,8 +1707,7 @@ WASM_API_EXTERN bool wasmrt_trap_exception_values(const wasm_trap_t *trap, wasm_
 // Which references a type has. For a type that a module defines, the narrowest of these that it is
 // part of.
 typedef enum wasmrt_heap_enum {
-  // Everything that the host or a guest can refer to, functions and exceptions in the hands of
-  // guests excepted.
+  // Everything of the host, and what guests have converted from anyref.
   WASMRT_HEAP_EXTERN = 0,
   // Functions.
   WASMRT_HEAP_FUNC = 1,
@@ -1734,12 +1733,15 @@ typedef enum wasmrt_heap_enum {
   WASMRT_HEAP_NOEXN = 11,
 } wasmrt_heap_enum;
 
+// A value of `wasmrt_heap_enum`.
+typedef uint32_t wasmrt_heap_t;
+
 // Returns a reference type, own: with null among its values, as `(ref null any)`, or without it, as
-// `(ref any)`. `heap` is a constant of `wasmrt_heap_enum`.
+// `(ref any)`.
 //
 // Returns NULL and sets the last error for another number. Whether an engine has the type is
 // checked where it is used.
-WASM_API_EXTERN wasm_valtype_t *wasmrt_valtype_new_ref(uint32_t heap, bool nullable);
+WASM_API_EXTERN wasm_valtype_t *wasmrt_valtype_new_ref(wasmrt_heap_t heap, bool nullable);
 
 // Returns a reference type with or without null, own; otherwise the same as `ty`, also if a module
 // defines it. Returns NULL and sets the last error for the type of a number, and for NULL.
@@ -1747,7 +1749,7 @@ WASM_API_EXTERN wasm_valtype_t *wasmrt_valtype_with_null(const wasm_valtype_t *t
 
 // Sets `*out` to which references a type has, a constant of `wasmrt_heap_enum`. Returns false, sets
 // the last error and leaves `*out` alone for the type of a number, and for NULL.
-WASM_API_EXTERN bool wasmrt_valtype_heap(const wasm_valtype_t *ty, uint32_t *out);
+WASM_API_EXTERN bool wasmrt_valtype_heap(const wasm_valtype_t *ty, wasmrt_heap_t *out);
 
 // Returns whether null is a value of a reference type. Returns false for the type of a number.
 // Returns false and sets the last error for NULL.
@@ -1760,7 +1762,7 @@ WASM_API_EXTERN bool wasmrt_valtype_is_defined(const wasm_valtype_t *ty);
 // Sets `*out` to what a reference refers to: `WASMRT_HEAP_FUNC`, `_I31`, `_STRUCT`, `_ARRAY` or
 // `_EXN`; `WASMRT_HEAP_EXTERN` for everything else that the host has. Returns false, sets the last
 // error and leaves `*out` alone for NULL.
-WASM_API_EXTERN bool wasmrt_ref_heap(const wasm_ref_t *reference, uint32_t *out);
+WASM_API_EXTERN bool wasmrt_ref_heap(const wasm_ref_t *reference, wasmrt_heap_t *out);
 
 // Returns the narrowest type of a reference, own, such as `(ref $t)` for a struct or a function; it
 // does not have null. Returns NULL and sets the last error for NULL.

@@ -728,13 +728,13 @@ inline auto trap_exception_values(const Trap* trap) -> vec<Val> {
 
 // Reference types and garbage-collected objects
 
-inline auto valtype_new_ref(uint32_t heap, bool nullable = true) -> own<ValType> {
+inline auto valtype_new_ref(wasmrt_heap_t heap, bool nullable = true) -> own<ValType> {
   return make_own(from_c(wasmrt_valtype_new_ref(heap, nullable)));
 }
 inline auto valtype_with_null(const ValType* type, bool nullable) -> own<ValType> {
   return make_own(from_c(wasmrt_valtype_with_null(to_c(type), nullable)));
 }
-inline auto valtype_heap(const ValType* type, uint32_t* out) -> bool {
+inline auto valtype_heap(const ValType* type, wasmrt_heap_t* out) -> bool {
   return wasmrt_valtype_heap(to_c(type), out);
 }
 inline auto valtype_is_nullable(const ValType* type) -> bool {
@@ -743,7 +743,7 @@ inline auto valtype_is_nullable(const ValType* type) -> bool {
 inline auto valtype_is_defined(const ValType* type) -> bool {
   return wasmrt_valtype_is_defined(to_c(type));
 }
-inline auto ref_heap(const Ref* reference, uint32_t* out) -> bool {
+inline auto ref_heap(const Ref* reference, wasmrt_heap_t* out) -> bool {
   return wasmrt_ref_heap(to_c(reference), out);
 }
 inline auto ref_type(const Ref* reference) -> own<ValType> {

@@ -37,8 +37,7 @@ use std::mem::MaybeUninit;
 /// part of.
 #[repr(C)]
 pub enum wasmrt_heap_enum {
-    /// Everything that the host or a guest can refer to, functions and exceptions in the hands of
-    /// guests excepted.
+    /// Everything of the host, and what guests have converted from anyref.
     WASMRT_HEAP_EXTERN = 0,
     /// Functions.
     WASMRT_HEAP_FUNC = 1,
@@ -64,13 +63,16 @@ pub enum wasmrt_heap_enum {
     WASMRT_HEAP_NOEXN = 11,
 }
 
+/// A value of `wasmrt_heap_enum`.
+pub type wasmrt_heap_t = u32;
+
 /// Returns a reference type, own: with null among its values, as `(ref null any)`, or without it, as
-/// `(ref any)`. `heap` is a constant of `wasmrt_heap_enum`.
+/// `(ref any)`.
 ///
 /// Returns NULL and sets the last error for another number. Whether an engine has the type is
 /// checked where it is used.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_valtype_new_ref(heap: u32, nullable: bool) -> *mut wasm_valtype_t {
+pub unsafe extern "C" fn wasmrt_valtype_new_ref(heap: wasmrt_heap_t, nullable: bool) -> *mut wasm_valtype_t {
     answer("wasmrt_valtype_new_ref", std::ptr::null_mut(), || {
         let heap = value(heap, "wasmrt_heap_enum", Heap::from_number)?;
         Ok(give_type(ValType::reference(heap, nullable)))
@@ -90,7 +92,10 @@ pub unsafe extern "C" fn wasmrt_valtype_with_null(ty: Option<&wasm_valtype_t>, n
 /// Sets `*out` to which references a type has, a constant of `wasmrt_heap_enum`. Returns false, sets
 /// the last error and leaves `*out` alone for the type of a number, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_valtype_heap(ty: Option<&wasm_valtype_t>, out: Option<&mut MaybeUninit<u32>>) -> bool {
+pub unsafe extern "C" fn wasmrt_valtype_heap(
+    ty: Option<&wasm_valtype_t>,
+    out: Option<&mut MaybeUninit<wasmrt_heap_t>>,
+) -> bool {
     get("wasmrt_valtype_heap", out, || Ok(reference_type(ty)?.heap.map_or(0, |heap| heap as u32)))
 }
 
@@ -115,7 +120,10 @@ pub unsafe extern "C" fn wasmrt_valtype_is_defined(ty: Option<&wasm_valtype_t>) 
 /// `_EXN`; `WASMRT_HEAP_EXTERN` for everything else that the host has. Returns false, sets the last
 /// error and leaves `*out` alone for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasmrt_ref_heap(reference: Option<&wasm_ref_t>, out: Option<&mut MaybeUninit<u32>>) -> bool {
+pub unsafe extern "C" fn wasmrt_ref_heap(
+    reference: Option<&wasm_ref_t>,
+    out: Option<&mut MaybeUninit<wasmrt_heap_t>>,
+) -> bool {
     get("wasmrt_ref_heap", out, || Ok(gc::heap(reference.required()?.object) as u32))
 }
 
