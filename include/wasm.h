@@ -549,7 +549,7 @@ WASM_API_EXTERN void wasm_store_delete(struct wasm_store_t *store);
 // Returns the value type of a kind, own. [Value Types]
 //
 // Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
-// `WASMRT_V128`.
+// `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of wasmrt.h.
 WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_new(wasm_valkind_t kind);
 
 // Deletes a value type, which does nothing: see `wasm_valtype_t`. [Value Types]
@@ -564,7 +564,7 @@ WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_copy(const struct wasm_valty
 //
 // Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
 // `WASMRT_EXNREF` of wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that
-// they are part of.
+// they are part of: `wasmrt_valtype_heap` says more.
 WASM_API_EXTERN wasm_valkind_t wasm_valtype_kind(const struct wasm_valtype_t *ty);
 
 // Sets `*out` to an empty vector of value types. [Vectors]

@@ -37,6 +37,8 @@ using wasm::Extern;
 using wasm::Frame;
 using wasm::Func;
 using wasm::FuncType;
+using wasm::Global;
+using wasm::GlobalType;
 using wasm::ImportType;
 using wasm::Instance;
 using wasm::Memory;
@@ -444,6 +446,16 @@ inline auto func_new_unchecked(Store* store, const FuncType* type,
   return make_own(
       from_c(wasmrt_func_new_unchecked(to_c(store), to_c(type), callback, env, finalizer)));
 }
+inline auto global_new_raw(Store* store, const GlobalType* type, const wasmrt_raw_t& value)
+    -> own<Global> {
+  return make_own(from_c(wasmrt_global_new_raw(to_c(store), to_c(type), &value)));
+}
+inline auto global_get_raw(const Global* global, wasmrt_raw_t* out) -> bool {
+  return wasmrt_global_get_raw(to_c(global), out);
+}
+inline auto global_set_raw(Global* global, const wasmrt_raw_t& value) -> bool {
+  return wasmrt_global_set_raw(to_c(global), &value);
+}
 
 // -------------------------------------------------------------------------------------------------
 // Memories and tables of every kind
@@ -726,6 +738,62 @@ inline auto trap_exception_values(const Trap* trap) -> vec<Val> {
   auto out = vec<Val>::make();
   bool is_exception = wasmrt_trap_exception_values(to_c(trap), to_c(&out));
   return is_exception ? std::move(out) : vec<Val>::invalid();
+}
+
+// Reference types and garbage-collected objects
+
+inline auto valtype_new_ref(wasmrt_heap_t heap, bool nullable = true) -> own<ValType> {
+  return make_own(from_c(wasmrt_valtype_new_ref(heap, nullable)));
+}
+inline auto valtype_with_null(const ValType* type, bool nullable) -> own<ValType> {
+  return make_own(from_c(wasmrt_valtype_with_null(to_c(type), nullable)));
+}
+inline auto valtype_heap(const ValType* type, wasmrt_heap_t* out) -> bool {
+  return wasmrt_valtype_heap(to_c(type), out);
+}
+inline auto valtype_is_nullable(const ValType* type) -> bool {
+  return wasmrt_valtype_is_nullable(to_c(type));
+}
+inline auto valtype_is_defined(const ValType* type) -> bool {
+  return wasmrt_valtype_is_defined(to_c(type));
+}
+inline auto ref_heap(const Ref* reference, wasmrt_heap_t* out) -> bool {
+  return wasmrt_ref_heap(to_c(reference), out);
+}
+inline auto ref_type(const Ref* reference) -> own<ValType> {
+  return make_own(from_c(wasmrt_ref_type(to_c(reference))));
+}
+inline auto i31_new(Store* store, int32_t value) -> own<Ref> {
+  return make_own(from_c(wasmrt_i31_new(to_c(store), value)));
+}
+inline auto i31_signed(const Ref* reference, int32_t* out) -> bool {
+  return wasmrt_i31_signed(to_c(reference), out);
+}
+inline auto i31_unsigned(const Ref* reference, uint32_t* out) -> bool {
+  return wasmrt_i31_unsigned(to_c(reference), out);
+}
+// Without fields, all are zero or null.
+inline auto struct_new(Store* store, const ValType* type) -> own<Ref> {
+  return make_own(from_c(wasmrt_struct_new(to_c(store), to_c(type), nullptr)));
+}
+inline auto struct_new(Store* store, const ValType* type, const vec<Val>& fields) -> own<Ref> {
+  return make_own(from_c(wasmrt_struct_new(to_c(store), to_c(type), to_c(&fields))));
+}
+inline auto array_new(Store* store, const ValType* type, uint32_t length,
+                      const Val* element = nullptr) -> own<Ref> {
+  return make_own(from_c(wasmrt_array_new(to_c(store), to_c(type), length, to_c(element))));
+}
+inline auto ref_length(const Ref* reference, uint32_t* out) -> bool {
+  return wasmrt_ref_length(to_c(reference), out);
+}
+inline auto ref_get(const Ref* reference, size_t index, bool is_signed, Val* out) -> bool {
+  Val value;
+  bool found = wasmrt_ref_get(to_c(reference), index, is_signed, out ? to_c(&value) : nullptr);
+  if (found) *out = std::move(value);
+  return found;
+}
+inline auto ref_set(Ref* reference, size_t index, const Val& value) -> bool {
+  return wasmrt_ref_set(to_c(reference), index, to_c(&value));
 }
 
 // -------------------------------------------------------------------------------------------------

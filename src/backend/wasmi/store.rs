@@ -493,6 +493,25 @@ impl Store for WasmiStore {
         }
     }
 
+    fn new_vector_global(&self, mutable: bool, value: [u8; 16]) -> Result<Entity> {
+        let mutability = if mutable { wasmi::Mutability::Var } else { wasmi::Mutability::Const };
+        Ok(Entity::new(wasmi::Global::new(self.context(), vector(value), mutability)))
+    }
+
+    unsafe fn vector_global_get(&self, global: &Entity) -> Result<[u8; 16]> {
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
+        match unsafe { global.get::<wasmi::Global>() }.get(self.context()) {
+            wasmi::Val::V128(value) => Ok(value.as_u128().to_le_bytes()),
+            _ => Err(Error::misuse("the global is not of the type v128")),
+        }
+    }
+
+    unsafe fn vector_global_set(&self, global: &Entity, value: [u8; 16]) -> Result<()> {
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
+        let global = unsafe { global.get::<wasmi::Global>() };
+        global.set(self.context(), vector(value)).map_err(in_words(ErrorKind::Misuse))
+    }
+
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let engine_type = table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
@@ -802,4 +821,8 @@ impl WasmiStore {
             })
         })
     }
+}
+
+fn vector(bytes: [u8; 16]) -> wasmi::Val {
+    wasmi::Val::V128(u128::from_le_bytes(bytes).into())
 }

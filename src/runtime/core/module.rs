@@ -96,7 +96,10 @@ impl Module {
         Ok(Module::new(engine, inner, declarations))
     }
 
-    fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, declarations: Declarations) -> Arc<Module> {
+    fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, mut declarations: Declarations) -> Arc<Module> {
+        if declarations.are_inexact() {
+            declarations.refine(inner.import_types(), |name| inner.export_type(name));
+        }
         engine.module_made();
         let name = Mutex::new(declarations.module_name().map(|name| name.as_bytes().into()));
         Arc::new(Module(Arc::new(ModuleData { engine: engine.clone(), inner, declarations, name })))
