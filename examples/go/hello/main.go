@@ -14,46 +14,23 @@ const text = `(module
     (call $hello (local.get 0))
     (i32.mul (local.get 0) (i32.const 2))))`
 
-func run() error {
-	engine, err := wasmrt.NewEngine()
+func must[T any](value T, err error) T {
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	store, err := wasmrt.NewStore(engine)
-	if err != nil {
-		return err
-	}
-	binary, err := wasmrt.Wat2Wasm(text)
-	if err != nil {
-		return err
-	}
-	module, err := wasmrt.NewModule(engine, binary)
-	if err != nil {
-		return err
-	}
-
-	linker, err := wasmrt.NewLinker(store)
-	if err != nil {
-		return err
-	}
-	err = linker.DefineFunc("host", "hello", func(n int32) { fmt.Println("WebAssembly says", n) })
-	if err != nil {
-		return err
-	}
-	instance, err := linker.Instantiate(module)
-	if err != nil {
-		return err
-	}
-	result, err := instance.GetFunc("double").Call(21)
-	if err != nil {
-		return err
-	}
-	fmt.Println("and its double is", result)
-	return nil
+	return value
 }
 
 func main() {
-	if err := run(); err != nil {
+	engine := must(wasmrt.NewEngine())
+	store := must(wasmrt.NewStore(engine))
+	module := must(wasmrt.NewModule(engine, must(wasmrt.Wat2Wasm(text))))
+
+	linker := must(wasmrt.NewLinker(store))
+	hello := func(n int32) { fmt.Println("WebAssembly says", n) }
+	if err := linker.DefineFunc("host", "hello", hello); err != nil {
 		log.Fatal(err)
 	}
+	instance := must(linker.Instantiate(module))
+	fmt.Println("and its double is", must(instance.GetFunc("double").Call(21)))
 }
