@@ -22,7 +22,7 @@ export CARGO_TERM_QUIET := true
 .PHONY: help setup demo run-demo check test lint lint-rust lint-rust-alone lint-texts format abi notices headers
 .PHONY: test-rust test-rust-alone test-headers test-ownership test-miri
 .PHONY: test-c test-c-alone test-spec test-fuzz test-differential test-wasi-oracle test-tools build configure clean
-.PHONY: bench bench-guard bench-program
+.PHONY: bench bench-guard bench-program installed wheel test-bindings docs test-docs dist test-dist
 .NOTPARALLEL:
 
 help:
@@ -40,6 +40,9 @@ help:
 	@echo "make test-differential  generated modules on both engines, compared: COUNT=100000 SEED=1000000"
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
+	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
+	@echo "make wheel      the Python package, in build/python/dist; make test-bindings tests it, and Go's package"
+	@echo "make dist       archives, Debian packages, checksums, in build/dist; make test-dist installs and tries them"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
 	@echo "Install afterwards: cmake --install build --prefix PREFIX"
 
@@ -153,6 +156,7 @@ test-fuzz: build
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
 
+# The packages for other languages, with the library as it is installed.
 # Other modules than ctest's, and more of them.
 test-differential: COUNT ?= 100000
 test-differential: SEED ?= 1000000
@@ -195,3 +199,35 @@ bench-guard: bench-program
 
 bench-program: test-tools configure
 	@$(WITH_CMAKE) cmake --build $(BUILD) --target bench --target wasmrt-cargo -- --no-print-directory
+
+# Needs no library. Sphinx comes from PyPI, and the check of links from npm.
+docs:
+	@scripts/setup --docs
+	@echo "-- the site (a minute or two)"
+	@scripts/docs
+
+test-docs: docs
+	@echo "-- what the site shows"
+	@tests/docs/site.py --control
+	@tests/docs/site.py
+
+# The packages for other languages, over a library that is installed.
+installed: build
+	@$(WITH_CMAKE) cmake --install $(BUILD) --strip --prefix $(BUILD)/prefix >/dev/null
+
+wheel: installed
+	@scripts/setup --bindings
+	@echo "-- the Python package"
+	@scripts/make-wheel $(BUILD)/prefix
+
+test-bindings: wheel
+	@scripts/test-python build/python/dist/*.whl
+	@scripts/test-go $(BUILD)/prefix
+
+# What a release has. The second installs it in a clean system and builds programs there; both say what they need.
+dist:
+	@scripts/setup --dist
+	@scripts/dist --profile $(PROFILE)
+
+test-dist:
+	@scripts/test-dist

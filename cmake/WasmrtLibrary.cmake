@@ -22,9 +22,10 @@ set(wasmrt_version_script "${PROJECT_SOURCE_DIR}/abi/libwasmrt.map")
 # cargo knows best what is out of date, so it is always asked. What is made of its output is made anew only when that
 # changed; it keeps this tree's choice of engines when cargo is run by hand with another. In the static library what is
 # inside stays inside (localize.cmake); the shared one has versions of symbols (link.cmake).
+# Packages with C in them would be built anew for each date, which they have nothing of.
 add_custom_target(wasmrt-cargo ALL
-  COMMAND ${wasmrt_cargo} build --profile "${WASMRT_CARGO_PROFILE}" --locked --lib
-    --no-default-features --features "${features}"
+  COMMAND "${CMAKE_COMMAND}" -E env --unset=SOURCE_DATE_EPOCH ${wasmrt_cargo}
+    build --profile "${WASMRT_CARGO_PROFILE}" --locked --lib --no-default-features --features "${features}"
     --manifest-path "${PROJECT_SOURCE_DIR}/Cargo.toml" --target-dir "${WASMRT_CARGO_TARGET_DIR}"
   COMMAND "${CMAKE_COMMAND}" -E make_directory "${wasmrt_library_directory}"
   COMMAND "${CMAKE_COMMAND}"
@@ -44,6 +45,7 @@ add_custom_target(wasmrt-cargo ALL
     "${wasmrt_library_directory}/${wasmrt_soname}"
     "${wasmrt_library_directory}/libwasmrt.so"
     "${wasmrt_library_directory}/libwasmrt.a"
+  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" # where cargo finds .cargo/config.toml
   COMMENT "Building libwasmrt with ${features}"
   USES_TERMINAL VERBATIM)
 

@@ -53,6 +53,8 @@
 extern "C" {
 #endif
 
+// The standard's names of C types.
+
 typedef char byte_t;
 typedef float float32_t;
 typedef double float64_t;
@@ -391,10 +393,15 @@ typedef struct wasm_exporttype_vec_t {
 
 // The value of a `wasm_val_t`.
 typedef union wasm_val_union_t {
+  // For the kind `WASM_I32`.
   int32_t i32;
+  // For `WASM_I64`.
   int64_t i64;
+  // For `WASM_F32`.
   float f32;
+  // For `WASM_F64`.
   double f64;
+  // For every kind of references; may be null.
   wasm_ref_t *ref;
 } wasm_val_union_t;
 
@@ -543,7 +550,7 @@ WASM_API_EXTERN void wasm_store_delete(struct wasm_store_t *store);
 // Returns the value type of a kind, own. [Value Types]
 //
 // Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
-// `WASMRT_V128`.
+// `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of wasmrt.h.
 WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_new(wasm_valkind_t kind);
 
 // Deletes a value type, which does nothing: see `wasm_valtype_t`. [Value Types]
@@ -558,7 +565,7 @@ WASM_API_EXTERN struct wasm_valtype_t *wasm_valtype_copy(const struct wasm_valty
 //
 // Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
 // `WASMRT_EXNREF` of wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that
-// they are part of.
+// they are part of: `wasmrt_valtype_heap` says more.
 WASM_API_EXTERN wasm_valkind_t wasm_valtype_kind(const struct wasm_valtype_t *ty);
 
 // Sets `*out` to an empty vector of value types. [Vectors]
@@ -2406,7 +2413,7 @@ WASM_API_EXTERN
 void wasm_instance_exports(const struct wasm_instance_t *instance,
                            struct wasm_extern_vec_t *out);
 
-// Names are byte vectors.
+// Names are byte vectors: the same functions as theirs.
 
 #define wasm_name wasm_byte_vec
 #define wasm_name_new wasm_byte_vec_new
@@ -2425,12 +2432,12 @@ static inline void wasm_name_new_from_string_nt(wasm_name_t* out, const char* st
   wasm_name_new(out, strlen(string) + 1, string);
 }
 
-// Vectors over arrays that the caller owns.
+// What a vector is initialized with: an empty one, and one of an array that the caller keeps.
 
 #define WASM_EMPTY_VEC {0, NULL}
 #define WASM_ARRAY_VEC(array) {sizeof(array) / sizeof(*(array)), array}
 
-// Kinds of values: numbers and references.
+// Returns whether values of a kind, or of a type, are numbers, or references.
 
 static inline bool wasm_valkind_is_num(wasm_valkind_t kind) { return kind < WASM_EXTERNREF; }
 static inline bool wasm_valkind_is_ref(wasm_valkind_t kind) { return kind >= WASM_EXTERNREF; }
@@ -2442,7 +2449,7 @@ static inline bool wasm_valtype_is_ref(const wasm_valtype_t* type) {
   return wasm_valkind_is_ref(wasm_valtype_kind(type));
 }
 
-// Value types, own.
+// Returns the value type that the name says, own.
 
 static inline wasm_valtype_t* wasm_valtype_new_i32(void) { return wasm_valtype_new(WASM_I32); }
 static inline wasm_valtype_t* wasm_valtype_new_i64(void) { return wasm_valtype_new(WASM_I64); }
@@ -2455,7 +2462,8 @@ static inline wasm_valtype_t* wasm_valtype_new_funcref(void) {
   return wasm_valtype_new(WASM_FUNCREF);
 }
 
-// Names from older headers, one of them a slip.
+// Older names, one of them a slip, for `WASM_EXTERNREF`, its type and
+// `wasm_name_new_uninitialized`.
 
 #ifndef WASM_ANYREF
 #define WASM_ANYREF WASM_EXTERNREF
@@ -2463,7 +2471,7 @@ static inline wasm_valtype_t* wasm_valtype_new_funcref(void) {
 static inline wasm_valtype_t* wasm_valtype_new_anyref(void) { return wasm_valtype_new_externref(); }
 #define wasm_name_new_new_uninitialized wasm_name_new_uninitialized
 
-// Function types, own: `_P_R` takes P parameter types and R result types.
+// Creates a function type, own: `_P_R` of P parameter types and R result types. Takes them.
 
 static inline wasm_functype_t* wasm_functype_new_0_0(void) {
   wasm_valtype_vec_t params, results;
@@ -2573,7 +2581,7 @@ static inline wasm_functype_t* wasm_functype_new_3_2(
   return wasm_functype_new(&params, &results);
 }
 
-// Values.
+// Puts a pointer in a value, as an integer of its size, and gets it back.
 
 static inline void wasm_val_init_ptr(wasm_val_t* out, void* pointer) {
 #if UINTPTR_MAX == UINT32_MAX
@@ -2592,6 +2600,8 @@ static inline void* wasm_val_ptr(const wasm_val_t* value) {
   return (void*)(intptr_t)value->of.i64;
 #endif
 }
+
+// What a value is initialized with: one of each kind, and one that is null.
 
 #define WASM_I32_VAL(i) {.kind = WASM_I32, .of = {.i32 = i}}
 #define WASM_I64_VAL(i) {.kind = WASM_I64, .of = {.i64 = i}}

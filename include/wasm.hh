@@ -50,15 +50,18 @@ namespace wasm {
 // Deletes what an `own` has.
 class destroyer {
  public:
+  // Deletes a handle.
   template <class T>
   void operator()(T* handle) {
     handle->destroy();
   }
 };
 
+// A pointer that owns its handle.
 template <class T>
 using own = std::unique_ptr<T, destroyer>;
 
+// Returns an owner of a handle.
 template <class T>
 auto make_own(T* handle) -> own<T> {
   return own<T>(handle);
@@ -222,8 +225,10 @@ class vec {
   }
 
  public:
+  // The type of its elements.
   using elem_type = T;
 
+  // Takes the array of another vector, which is invalid afterwards.
   vec(vec&& that) noexcept : vec(that.size_, that.data_) { that.release(); }
 
   ~vec() { free_data(); }
@@ -231,7 +236,10 @@ class vec {
   // Whether it is valid.
   operator bool() const { return data_ != nowhere(); }
 
+  // Returns the number of elements.
   auto size() const -> size_t { return size_; }
+
+  // Returns the array, null if the vector is invalid.
 
   auto get() const -> const T* { return *this ? data_ : nullptr; }
 
@@ -260,10 +268,13 @@ class vec {
     that.release();
   }
 
+  // The same as `reset`.
   auto operator=(vec&& that) noexcept -> vec& {
     reset(that);
     return *this;
   }
+
+  // Returns an element. `i` must be less than `size()`.
 
   auto operator[](size_t i) -> T& {
     assert(i < size_);
@@ -320,6 +331,7 @@ class vec {
     return made;
   }
 
+  // Makes an empty vector.
   static auto make() -> vec { return vec(0, nullptr); }
 
   // Makes a vector of the arguments.
@@ -334,9 +346,11 @@ class vec {
   // `malloc`. (Arrays of elements that have no vector in C come from `new T[]`.)
   static auto adopt(size_t size, T data[]) -> vec { return vec(size, data); }
 
+  // Makes an invalid vector.
   static auto invalid() -> vec { return vec(0, nowhere()); }
 };
 
+// A vector of owned handles.
 template <class T>
 using ownvec = vec<own<T>>;
 
@@ -407,16 +421,22 @@ class Store {
 // -------------------------------------------------------------------------------------------------
 // Types
 
+// Whether a global can be changed.
 enum class Mutability : uint8_t { CONST = WASM_CONST, VAR = WASM_VAR };
 
+// Limits of a size: of a table in elements, of a memory in pages.
 struct Limits {
+  // The smallest size.
   uint32_t min;
+  // The largest size.
   uint32_t max;
 
+  // Makes limits; without `most`, there is no maximum.
   Limits(uint32_t least, uint32_t most = std::numeric_limits<uint32_t>::max())
       : min(least), max(most) {}
 };
 
+// The kinds of values.
 enum class ValKind : uint8_t {
   I32 = WASM_I32,
   I64 = WASM_I64,
@@ -427,7 +447,9 @@ enum class ValKind : uint8_t {
   ANYREF = EXTERNREF, // its name in older versions of the standard
 };
 
+// Returns whether values of a kind are numbers.
 inline bool is_num(ValKind kind) { return kind < ValKind::EXTERNREF; }
+// Returns whether values of a kind are references.
 inline bool is_ref(ValKind kind) { return kind >= ValKind::EXTERNREF; }
 
 class ValType {
@@ -444,10 +466,13 @@ class ValType {
   auto copy() const -> own<ValType> { return make_own(from_c(wasm_valtype_copy(to_c(this)))); }
 
   auto kind() const -> ValKind { return static_cast<ValKind>(wasm_valtype_kind(to_c(this))); }
+  // Returns whether its values are numbers.
   auto is_num() const -> bool { return wasm::is_num(kind()); }
+  // Returns whether its values are references.
   auto is_ref() const -> bool { return wasm::is_ref(kind()); }
 };
 
+// The kinds of externs.
 enum class ExternKind : uint8_t {
   FUNC = WASM_EXTERN_FUNC,
   GLOBAL = WASM_EXTERN_GLOBAL,
@@ -579,6 +604,7 @@ class TagType : public ExternType {
   auto functype() const -> const FuncType* { return from_c(wasm_tagtype_functype(to_c(this))); }
 };
 
+// A name, in UTF-8.
 using Name = vec<byte_t>;
 
 class ImportType {
@@ -663,21 +689,30 @@ class Val {
   } impl_;
 
  public:
+  // Makes a null reference.
   Val() : kind_(ValKind::EXTERNREF) { impl_.ref = nullptr; }
+
+  // Makes a value of the kind of the argument. A reference is taken.
+
   explicit Val(int32_t value) : kind_(ValKind::I32) { impl_.i32 = value; }
   explicit Val(int64_t value) : kind_(ValKind::I64) { impl_.i64 = value; }
   explicit Val(float32_t value) : kind_(ValKind::F32) { impl_.f32 = value; }
   explicit Val(float64_t value) : kind_(ValKind::F64) { impl_.f64 = value; }
   explicit Val(own<Ref>&& value) : kind_(ValKind::EXTERNREF) { impl_.ref = value.release(); }
 
+  // Takes the value of another, which keeps no reference.
   Val(Val&& that) noexcept : kind_(that.kind_), impl_(that.impl_) {
     if (that.is_ref()) that.impl_.ref = nullptr;
   }
 
   ~Val() { reset(); }
 
+  // Returns whether it is a number.
   auto is_num() const -> bool { return wasm::is_num(kind_); }
+  // Returns whether it is a reference, or null.
   auto is_ref() const -> bool { return wasm::is_ref(kind_); }
+
+  // Makes a value of the kind that the name or the argument says. A reference is taken.
 
   static auto i32(int32_t value) -> Val { return Val(value); }
   static auto i64(int64_t value) -> Val { return Val(value); }
@@ -706,12 +741,18 @@ class Val {
     if (that.is_ref()) that.impl_.ref = nullptr;
   }
 
+  // The same as `reset`.
   auto operator=(Val&& that) noexcept -> Val& {
     reset(that);
     return *this;
   }
 
+  // Returns its kind.
   auto kind() const -> ValKind { return kind_; }
+
+  // Returns the value, which must be of the kind that the name, or `T`, says. A reference stays
+  // owned by this.
+
   auto i32() const -> int32_t {
     assert(kind_ == ValKind::I32);
     return impl_.i32;
@@ -986,7 +1027,9 @@ class Func : public Extern {
   void destroy() { wasm_func_delete(to_c(this)); }
 
  public:
+  // A host function. Returns null, or a trap.
   using callback = detail::callback;
+  // The same with an environment.
   using callback_with_env = detail::callback_with_env;
 
   static auto make(Store* store, const FuncType* type, callback function) -> own<Func> {
@@ -1043,6 +1086,7 @@ class Table : public Extern {
   static auto read_only(const Ref* ref) -> wasm_ref_t* { return to_c(const_cast<Ref*>(ref)); }
 
  public:
+  // A number of elements, or an index.
   using size_t = uint32_t;
 
   static auto make(Store* store, const TableType* type, const Ref* init = nullptr) -> own<Table> {
@@ -1073,8 +1117,10 @@ class Memory : public Extern {
   }
   auto copy() const -> own<Memory> { return make_own(from_c(wasm_memory_copy(to_c(this)))); }
 
+  // A number of pages.
   using pages_t = uint32_t;
 
+  // The bytes of a page.
   static constexpr size_t page_size = 0x10000;
 
   auto type() const -> own<MemoryType> { return make_own(from_c(wasm_memory_type(to_c(this)))); }

@@ -55,6 +55,8 @@ extern "C" {
 // The constants are the version of this header, with which a program is compiled. The functions
 // return the version of the library with which it runs.
 
+// The version of the header: all of it, one part of it, or all in one number.
+
 #define WASMRT_VERSION "0.1.0"
 #define WASMRT_VERSION_MAJOR 0
 #define WASMRT_VERSION_MINOR 1
@@ -298,11 +300,11 @@ WASM_API_EXTERN bool wasmrt_config_set_interruption(wasm_config_t *config, bool 
 // module as it was, but limits of compile costs count what is added as well. Offsets of frames and
 // in debug information are those of the changed module.
 //
-// `cost` is called with `env` for each instruction of each module that is made or validated, except
-// in code that cannot run, on the thread that makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
-// neither the configuration nor the engine needs it any more; at once if this function fails.
-// Serialized modules are metered as they were compiled: an engine with metering and one without
-// refuse each other's.
+// `cost` is called with `env` for each instruction of each module that is made or validated,
+// except in code that cannot run, on the thread that makes it, possibly on several at once.
+// `finalizer`, unless NULL, is called once with `env` when neither the configuration nor the
+// engine needs it any more; at once if this function fails. Serialized modules are metered as they
+// were compiled: an engine with metering and one without refuse each other's.
 WASM_API_EXTERN
 bool wasmrt_config_set_metering(wasm_config_t *config,
                                 uint64_t points,
@@ -379,8 +381,11 @@ typedef void (*wasmrt_memory_free_callback_t)(void *env,
 // `wasmrt_config_set_memory_creator` on any thread, several at once, and must not call the
 // library.
 typedef struct wasmrt_memory_creator_t {
+  // Makes a memory.
   wasmrt_memory_reserve_callback_t reserve;
+  // Makes a memory larger.
   wasmrt_memory_grow_callback_t grow;
+  // Frees a memory.
   wasmrt_memory_free_callback_t free;
 } wasmrt_memory_creator_t;
 
@@ -436,6 +441,20 @@ WASM_API_EXTERN
 bool wasmrt_config_set_pool_limit(wasm_config_t *config,
                                   wasmrt_pool_limit_t limit,
                                   uint64_t value);
+
+// -------------------------------------------------------------------------------------------------
+// Configuration: shards
+
+// Sets how many shards an engine may have, from 1 to 1024: so many threads can run guests on wasmi
+// at the same time without waiting for each other. By default as many as there are processors.
+// wasmtime needs no shards and never has more than one. Environment: `WASMRT_MAX_SHARDS`.
+//
+// A shard is an interpreter of its own, in which modules are translated again. Another one is made
+// when a thread first makes something in a store while all shards have stores of other threads: so
+// there is only one while only one thread uses the engine. A module is translated in a shard when
+// it is first instantiated there, and that code stays until the engine is gone. With 1, each module
+// is translated once, and threads that call at the same time wait for each other.
+WASM_API_EXTERN bool wasmrt_config_set_max_shards(wasm_config_t *config, uint32_t max);
 
 // -------------------------------------------------------------------------------------------------
 // Configuration: compilation
@@ -1278,13 +1297,18 @@ bool wasmrt_func_call_batch(const wasm_func_t *func,
 // floating-point mode in which threads begin. Traps, fuel, timeouts, the bounds of the stack and
 // what a host function may do are as with `wasm_func_call`.
 //
-// Types with references are refused. Vectors of the type v128 can be passed.
+// Types with references are refused. Vectors of the type v128 can be passed, and globals of that
+// type can be made, read and written here, as those of numbers.
 
 // A value without its kind. The bytes of a narrower one that are not part of it have no meaning.
 typedef union wasmrt_raw_t {
+  // For the kind `WASM_I32`.
   int32_t i32;
+  // For `WASM_I64`.
   int64_t i64;
+  // For `WASM_F32`.
   float f32;
+  // For `WASM_F64`.
   double f64;
   // In little-endian order on every machine.
   uint8_t v128[16];
@@ -1320,6 +1344,27 @@ wasm_func_t *wasmrt_func_new_unchecked(wasm_store_t *store,
                                        wasmrt_func_unchecked_callback_t callback,
                                        void *env,
                                        void (*finalizer)(void *arg1));
+
+// Creates a global of a number or of a vector, own. Does not take `ty` or `value`, which must be of
+// the type.
+//
+// Returns NULL and sets the last error if the type is a reference's, if the engine does not have
+// the proposal simd and the type is v128, and for NULL. It must eventually be passed to
+// `wasm_global_delete`.
+WASM_API_EXTERN
+wasm_global_t *wasmrt_global_new_raw(wasm_store_t *store,
+                                     const wasm_globaltype_t *ty,
+                                     const union wasmrt_raw_t *value);
+
+// Sets `*out` to the value of a global. Returns false, sets the last error and leaves `*out` alone
+// if the global's type is a reference's, and for NULL.
+WASM_API_EXTERN bool wasmrt_global_get_raw(const wasm_global_t *global, union wasmrt_raw_t *out);
+
+// Sets the value of a global. `value` must be of its type.
+//
+// Returns false and sets the last error if the global is constant, if its type is a reference's,
+// and for NULL. Nothing is written then.
+WASM_API_EXTERN bool wasmrt_global_set_raw(wasm_global_t *global, const union wasmrt_raw_t *value);
 
 // -------------------------------------------------------------------------------------------------
 // Fuel
@@ -1380,6 +1425,9 @@ WASM_API_EXTERN bool wasmrt_store_fuel_consumed(const wasm_store_t *store, uint6
 // deleted.
 typedef struct wasmrt_interrupt_t wasmrt_interrupt_t;
 
+// Returns whether the guest that runs may go on. `env` is that of `wasmrt_store_set_poll`.
+typedef bool (*wasmrt_poll_callback_t)(void *env);
+
 // Sets a timeout for a store, `nanoseconds` from now. `WASMRT_NO_TIMEOUT` removes it.
 //
 // When it has expired, all WebAssembly in the store traps with `WASMRT_TRAP_TIMEOUT`: what is
@@ -1394,6 +1442,21 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 // share its time. Instantiation counts as a call. If the store has a timeout as well, the earlier
 // one counts. A call that is already running keeps its limit. May be called from host functions.
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
+
+// Has `callback` called about every 50 ms while a guest of a store runs, on the thread that runs
+// it: for a host that has to look after something on this thread, such as an interpreter after
+// its signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL
+// removes it.
+//
+// Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
+// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
+// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
+// callback is set or the store is freed; at once if this fails or `callback` is NULL.
+WASM_API_EXTERN
+bool wasmrt_store_set_poll(wasm_store_t *store,
+                           wasmrt_poll_callback_t callback,
+                           void *env,
+                           void (*finalizer)(void *env));
 
 // Creates an interrupt for a store, own. All interrupts of a store do the same. Call it on the
 // thread that uses the store. Returns NULL and sets the last error on failure.
@@ -1677,6 +1740,152 @@ WASM_API_EXTERN wasm_extern_t *wasmrt_trap_exception_tag(const wasm_trap_t *trap
 // Returns false and leaves `*out` alone for any other trap. Returns false and sets the last error
 // if a `wasm_val_t` cannot carry one of the values, and for NULL.
 WASM_API_EXTERN bool wasmrt_trap_exception_values(const wasm_trap_t *trap, wasm_val_vec_t *out);
+
+// -------------------------------------------------------------------------------------------------
+// Reference types and garbage-collected objects
+//
+// References of the proposals function-references and gc are `wasm_ref_t`s and values like others:
+// they pass through calls, host functions, globals and tables. References to functions have the
+// kind `WASM_FUNCREF`, whatever their type is. References to structs, arrays and small integers
+// (i31) have the kind `WASMRT_ANYREF`; `WASM_EXTERNREF` where they pass as one, which converts them
+// as `extern.convert_any` does. In the other direction everything that can be an externref can be
+// an anyref.
+//
+// There is one object for each struct, array or small integer that the host has a handle to, so
+// `wasm_ref_same` compares them. It ends with its last handle; then its finalizer runs, and the
+// engine may collect what no guest refers to. Handles may be deleted on any thread, in any order
+// and after the store.
+//
+// Where a type is narrower than its kind, as `(ref $t)` or `i31ref` is, what does not fit is
+// refused as a value of another kind is. A type that a module defines belongs to the module's
+// engine. The host gets it from the types of imports and exports, or from a reference, and can make
+// functions, globals, tables, structs and arrays of it.
+
+// Which references a type has. For a type that a module defines, the narrowest of these that it is
+// part of.
+typedef enum wasmrt_heap_enum {
+  // Everything of the host, and what guests have converted from anyref.
+  WASMRT_HEAP_EXTERN = 0,
+  // Functions.
+  WASMRT_HEAP_FUNC = 1,
+  // Structs, arrays and small integers, and what guests have converted from externref.
+  WASMRT_HEAP_ANY = 2,
+  // Caught exceptions.
+  WASMRT_HEAP_EXN = 3,
+  // Structs, arrays and small integers.
+  WASMRT_HEAP_EQ = 4,
+  // Small integers: 31 bits, which take no memory.
+  WASMRT_HEAP_I31 = 5,
+  // Structs.
+  WASMRT_HEAP_STRUCT = 6,
+  // Arrays.
+  WASMRT_HEAP_ARRAY = 7,
+  // Nothing: only null is of the type `nullref`.
+  WASMRT_HEAP_NONE = 8,
+  // Nothing of the kind externref.
+  WASMRT_HEAP_NOEXTERN = 9,
+  // Nothing of the kind funcref.
+  WASMRT_HEAP_NOFUNC = 10,
+  // Nothing of the kind exnref.
+  WASMRT_HEAP_NOEXN = 11,
+} wasmrt_heap_enum;
+
+// A value of `wasmrt_heap_enum`.
+typedef uint32_t wasmrt_heap_t;
+
+// Returns a reference type, own: with null among its values, as `(ref null any)`, or without it, as
+// `(ref any)`.
+//
+// Returns NULL and sets the last error for another number. Whether an engine has the type is
+// checked where it is used.
+WASM_API_EXTERN wasm_valtype_t *wasmrt_valtype_new_ref(wasmrt_heap_t heap, bool nullable);
+
+// Returns a reference type with or without null, own; otherwise the same as `ty`, also if a module
+// defines it. Returns NULL and sets the last error for the type of a number, and for NULL.
+WASM_API_EXTERN wasm_valtype_t *wasmrt_valtype_with_null(const wasm_valtype_t *ty, bool nullable);
+
+// Sets `*out` to which references a type has, a constant of `wasmrt_heap_enum`. Returns false, sets
+// the last error and leaves `*out` alone for the type of a number, and for NULL.
+WASM_API_EXTERN bool wasmrt_valtype_heap(const wasm_valtype_t *ty, wasmrt_heap_t *out);
+
+// Returns whether null is a value of a reference type. Returns false for the type of a number.
+// Returns false and sets the last error for NULL.
+WASM_API_EXTERN bool wasmrt_valtype_is_nullable(const wasm_valtype_t *ty);
+
+// Returns whether a module defines a type, as `(ref $t)`: then `wasmrt_valtype_heap` does not say
+// all of it. Returns false and sets the last error for NULL.
+WASM_API_EXTERN bool wasmrt_valtype_is_defined(const wasm_valtype_t *ty);
+
+// Sets `*out` to what a reference refers to: `WASMRT_HEAP_FUNC`, `_I31`, `_STRUCT`, `_ARRAY` or
+// `_EXN`; `WASMRT_HEAP_EXTERN` for everything else that the host has. Returns false, sets the last
+// error and leaves `*out` alone for NULL.
+WASM_API_EXTERN bool wasmrt_ref_heap(const wasm_ref_t *reference, wasmrt_heap_t *out);
+
+// Returns the narrowest type of a reference, own, such as `(ref $t)` for a struct or a function; it
+// does not have null. Returns NULL and sets the last error for NULL.
+WASM_API_EXTERN wasm_valtype_t *wasmrt_ref_type(const wasm_ref_t *reference);
+
+// Returns a reference to a small integer, own. It has 31 bits: `value` is from -1073741824 on, and
+// what is beyond 1073741823 is read as unsigned.
+//
+// Returns NULL and sets the last error if `value` is less, if the engine does not have the proposal
+// gc, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
+WASM_API_EXTERN wasm_ref_t *wasmrt_i31_new(wasm_store_t *store, int32_t value);
+
+// Sets `*out` to a small integer with its sign: from -1073741824 to 1073741823. Returns false, sets
+// the last error and leaves `*out` alone if the reference is to something else, and for NULL.
+WASM_API_EXTERN bool wasmrt_i31_signed(const wasm_ref_t *reference, int32_t *out);
+
+// Sets `*out` to a small integer without a sign: from 0 to 2147483647. Returns false, sets the last
+// error and leaves `*out` alone if the reference is to something else, and for NULL.
+WASM_API_EXTERN bool wasmrt_i31_unsigned(const wasm_ref_t *reference, uint32_t *out);
+
+// Creates a struct of a type that a module defines, own. Does not take `ty` or `fields`, which has
+// a value for each field: an i32 for a packed one, of which the lower bits are kept. NULL for
+// `fields` makes all of them zero or null.
+//
+// Returns NULL and sets the last error if the type is not a struct's or is of another engine, if
+// the values do not fit, if a field has no default, if the engine's heap or the store's limits have
+// no room, and for NULL. The reference must eventually be passed to `wasm_ref_delete`.
+WASM_API_EXTERN
+wasm_ref_t *wasmrt_struct_new(wasm_store_t *store,
+                              const wasm_valtype_t *ty,
+                              const wasm_val_vec_t *fields);
+
+// Creates an array of a type that a module defines, own. Does not take `ty` or `element`, which
+// becomes the value of all elements, as a field's in `wasmrt_struct_new`. NULL for it makes them
+// zero or null.
+//
+// Returns NULL and sets the last error as `wasmrt_struct_new` does. The reference must eventually
+// be passed to `wasm_ref_delete`.
+WASM_API_EXTERN
+wasm_ref_t *wasmrt_array_new(wasm_store_t *store,
+                             const wasm_valtype_t *ty,
+                             uint32_t length,
+                             const wasm_val_t *element);
+
+// Sets `*out` to the number of a struct's fields or of an array's elements. Returns false, sets the
+// last error and leaves `*out` alone if the reference is to something else, and for NULL.
+WASM_API_EXTERN bool wasmrt_ref_length(const wasm_ref_t *reference, uint32_t *out);
+
+// Sets `*out` to a field of a struct or an element of an array, own. What is packed becomes an i32,
+// with its sign if `is_signed`.
+//
+// Returns false, sets the last error and leaves `*out` alone if the index is beyond the end, if a
+// `wasm_val_t` cannot carry the value, if the reference is to something else, and for NULL.
+WASM_API_EXTERN
+bool wasmrt_ref_get(const wasm_ref_t *reference,
+                    size_t index,
+                    bool is_signed,
+                    wasm_val_t *out);
+
+// Sets a field of a struct or an element of an array. Does not take `value`; a reference in it is
+// copied. Of what is packed, the lower bits of an i32 are kept.
+//
+// Returns false and sets the last error if the index is beyond the end, if the field is constant,
+// if the value does not fit or is of another store, if the reference is to something else, and for
+// NULL. Nothing is written then.
+WASM_API_EXTERN bool wasmrt_ref_set(wasm_ref_t *reference, size_t index, const wasm_val_t *value);
 
 // -------------------------------------------------------------------------------------------------
 // Log
@@ -2053,7 +2262,10 @@ WASM_API_EXTERN bool wasmrt_module_wasi(const wasm_module_t *module, wasmrt_wasi
 // Kinds of values
 //
 // `wasm_valtype_kind` returns these for types of a module that the standard has no constants for. A
-// v128 cannot be passed in a wasm_val_t; of the two kinds of references, only null can.
+// v128 cannot be passed in a wasm_val_t; references of the two kinds can.
+
+// A kind of values: one of 128 bits, references to any value of garbage collection, and references
+// to exceptions.
 
 #define WASMRT_V128 4
 #define WASMRT_ANYREF 130

@@ -37,6 +37,8 @@ using wasm::Extern;
 using wasm::Frame;
 using wasm::Func;
 using wasm::FuncType;
+using wasm::Global;
+using wasm::GlobalType;
 using wasm::ImportType;
 using wasm::Instance;
 using wasm::Memory;
@@ -84,8 +86,12 @@ WASMRT_HH_HANDLE(Wasi, wasmrt_wasi_t)
 
 // A name or a text as bytes and their number, borrowed for a call.
 struct Text {
+  // The bytes.
   const char* data;
+  // Their number.
   size_t size;
+
+  // Makes a text of bytes that are kept by the caller. Null, or nothing, is NULL.
 
   Text() : data(nullptr), size(0) {}
   Text(const char* string) : data(string), size(string ? std::strlen(string) : 0) {}
@@ -214,6 +220,9 @@ inline auto config_set_pooling(Config* config, bool enabled) -> bool {
 inline auto config_set_pool_limit(Config* config, wasmrt_pool_limit_t limit, uint64_t value)
     -> bool {
   return wasmrt_config_set_pool_limit(to_c(config), limit, value);
+}
+inline auto config_set_max_shards(Config* config, uint32_t max) -> bool {
+  return wasmrt_config_set_max_shards(to_c(config), max);
 }
 inline auto config_set_parallel_compilation(Config* config, bool enabled) -> bool {
   return wasmrt_config_set_parallel_compilation(to_c(config), enabled);
@@ -397,7 +406,8 @@ inline auto func_new_with_caller(Store* store, const FuncType* type,
                                                      made, closure::finalize)));
 }
 
-// A column of rows: an array of `size` values.
+// Returns a column of rows: an array of `size` values.
+
 inline auto column(int32_t* data, size_t size) -> wasmrt_column_t {
   return wasmrt_column_t{WASM_I32, size, data};
 }
@@ -410,7 +420,7 @@ inline auto column(float32_t* data, size_t size) -> wasmrt_column_t {
 inline auto column(float64_t* data, size_t size) -> wasmrt_column_t {
   return wasmrt_column_t{WASM_F64, size, data};
 }
-// Results are written over what was there: it should be null.
+// Returns a column of references. Results are written over what was there: it should be null.
 inline auto column(own<Ref>* data, size_t size, wasm_valkind_t kind = WASM_EXTERNREF)
     -> wasmrt_column_t {
   return wasmrt_column_t{kind, size, data};
@@ -435,6 +445,16 @@ inline auto func_new_unchecked(Store* store, const FuncType* type,
                                void (*finalizer)(void*) = nullptr) -> own<Func> {
   return make_own(
       from_c(wasmrt_func_new_unchecked(to_c(store), to_c(type), callback, env, finalizer)));
+}
+inline auto global_new_raw(Store* store, const GlobalType* type, const wasmrt_raw_t& value)
+    -> own<Global> {
+  return make_own(from_c(wasmrt_global_new_raw(to_c(store), to_c(type), &value)));
+}
+inline auto global_get_raw(const Global* global, wasmrt_raw_t* out) -> bool {
+  return wasmrt_global_get_raw(to_c(global), out);
+}
+inline auto global_set_raw(Global* global, const wasmrt_raw_t& value) -> bool {
+  return wasmrt_global_set_raw(to_c(global), &value);
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -643,6 +663,12 @@ class Interrupt {
   void clear() const { wasmrt_interrupt_clear(to_c(this)); }
 };
 
+// `callback` is called with `env`.
+inline auto store_set_poll(Store* store, auto(*callback)(void*)->bool, void* env = nullptr,
+                           void (*finalizer)(void*) = nullptr) -> bool {
+  return wasmrt_store_set_poll(to_c(store), callback, env, finalizer);
+}
+
 inline auto store_set_limit(Store* store, wasmrt_store_limit_t limit, uint64_t value) -> bool {
   return wasmrt_store_set_limit(to_c(store), limit, value);
 }
@@ -712,6 +738,62 @@ inline auto trap_exception_values(const Trap* trap) -> vec<Val> {
   auto out = vec<Val>::make();
   bool is_exception = wasmrt_trap_exception_values(to_c(trap), to_c(&out));
   return is_exception ? std::move(out) : vec<Val>::invalid();
+}
+
+// Reference types and garbage-collected objects
+
+inline auto valtype_new_ref(wasmrt_heap_t heap, bool nullable = true) -> own<ValType> {
+  return make_own(from_c(wasmrt_valtype_new_ref(heap, nullable)));
+}
+inline auto valtype_with_null(const ValType* type, bool nullable) -> own<ValType> {
+  return make_own(from_c(wasmrt_valtype_with_null(to_c(type), nullable)));
+}
+inline auto valtype_heap(const ValType* type, wasmrt_heap_t* out) -> bool {
+  return wasmrt_valtype_heap(to_c(type), out);
+}
+inline auto valtype_is_nullable(const ValType* type) -> bool {
+  return wasmrt_valtype_is_nullable(to_c(type));
+}
+inline auto valtype_is_defined(const ValType* type) -> bool {
+  return wasmrt_valtype_is_defined(to_c(type));
+}
+inline auto ref_heap(const Ref* reference, wasmrt_heap_t* out) -> bool {
+  return wasmrt_ref_heap(to_c(reference), out);
+}
+inline auto ref_type(const Ref* reference) -> own<ValType> {
+  return make_own(from_c(wasmrt_ref_type(to_c(reference))));
+}
+inline auto i31_new(Store* store, int32_t value) -> own<Ref> {
+  return make_own(from_c(wasmrt_i31_new(to_c(store), value)));
+}
+inline auto i31_signed(const Ref* reference, int32_t* out) -> bool {
+  return wasmrt_i31_signed(to_c(reference), out);
+}
+inline auto i31_unsigned(const Ref* reference, uint32_t* out) -> bool {
+  return wasmrt_i31_unsigned(to_c(reference), out);
+}
+// Without fields, all are zero or null.
+inline auto struct_new(Store* store, const ValType* type) -> own<Ref> {
+  return make_own(from_c(wasmrt_struct_new(to_c(store), to_c(type), nullptr)));
+}
+inline auto struct_new(Store* store, const ValType* type, const vec<Val>& fields) -> own<Ref> {
+  return make_own(from_c(wasmrt_struct_new(to_c(store), to_c(type), to_c(&fields))));
+}
+inline auto array_new(Store* store, const ValType* type, uint32_t length,
+                      const Val* element = nullptr) -> own<Ref> {
+  return make_own(from_c(wasmrt_array_new(to_c(store), to_c(type), length, to_c(element))));
+}
+inline auto ref_length(const Ref* reference, uint32_t* out) -> bool {
+  return wasmrt_ref_length(to_c(reference), out);
+}
+inline auto ref_get(const Ref* reference, size_t index, bool is_signed, Val* out) -> bool {
+  Val value;
+  bool found = wasmrt_ref_get(to_c(reference), index, is_signed, out ? to_c(&value) : nullptr);
+  if (found) *out = std::move(value);
+  return found;
+}
+inline auto ref_set(Ref* reference, size_t index, const Val& value) -> bool {
+  return wasmrt_ref_set(to_c(reference), index, to_c(&value));
 }
 
 // -------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-//! What backends share: the engine's contexts, and the pointers to the runtime that the engine holds for them.
+//! What backends share: the engine's contexts, the pointers to the runtime that the engine holds for them, and the
+//! number of processors.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::trap_code::TrapCode;
@@ -9,6 +10,7 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The data of an engine's store: a pointer to the store of the runtime.
 #[derive(Clone, Copy)]
@@ -145,5 +147,19 @@ impl Drop for Arguments<'_> {
     fn drop(&mut self) {
         // SAFETY: the contents of `convert`'s answers are owned, and are not used after this.
         self.0.iter_mut().for_each(|value| unsafe { value.release() });
+    }
+}
+
+/// Returns the number of processors that this process may use. The system is asked only once, because it has to read
+/// files for this.
+pub fn processors() -> usize {
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    match PROCESSORS.load(Ordering::Relaxed) {
+        0 => {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            PROCESSORS.store(processors, Ordering::Relaxed);
+            processors
+        }
+        processors => processors,
     }
 }

@@ -113,6 +113,8 @@ TEST(what_is_refused_leaves_the_configuration_as_it_was) {
   CHECK_FAILS(!wasmrt_config_enable_cpu_feature(config, NULL));
   CHECK_FAILS(!wasmrt_config_set_profiling(config, 3));
   CHECK_FAILS(!wasmrt_config_set_optimization(config, 4));
+  CHECK_FAILS(!wasmrt_config_set_max_shards(config, 0));
+  CHECK_FAILS(!wasmrt_config_set_max_shards(config, 1025));
   check_runs(config);
 }
 
@@ -135,6 +137,7 @@ TEST(null) {
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_reservation(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_memory_guard_size(NULL, 1000), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_pooling(NULL, true), WASMRT_ERROR_MISUSE);
+  CHECK_FAILS_WITH(!wasmrt_config_set_max_shards(NULL, 1), WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_pool_limit(NULL, WASMRT_POOL_LIMIT_TABLES, 1),
                    WASMRT_ERROR_MISUSE);
   CHECK_FAILS_WITH(!wasmrt_config_set_target(NULL, "x86_64"), WASMRT_ERROR_MISUSE);

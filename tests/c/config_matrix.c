@@ -96,6 +96,9 @@ static bool set_pooling(wasm_config_t* config, size_t value) {
   return set_pool(config, pools[value].instances, pools[value].memories, pools[value].tables,
                   pools[value].memory_bytes, pools[value].table_elements);
 }
+static bool set_shards(wasm_config_t* config, size_t value) {
+  return wasmrt_config_set_max_shards(config, 1 + 3 * (uint32_t)value);
+}
 static bool set_parallel(wasm_config_t* config, size_t value) {
   return wasmrt_config_set_parallel_compilation(config, value == 0);
 }
@@ -134,6 +137,7 @@ static const struct option_t {
     {"memory_guard_size", set_guard, COUNT(sizes)},
     {"memory_copy_on_write", set_copy_on_write, 2},
     {"pooling", set_pooling, COUNT(pools)},
+    {"max_shards", set_shards, 2},
     {"parallel_compilation", set_parallel, 2},
     {"debug_info", set_debug_info, 2},
     {"profiling", set_profiling, WASMRT_PROFILING_JITDUMP + 1},

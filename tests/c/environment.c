@@ -76,6 +76,8 @@ static const case_t good[] = {
     {"WASMRT_PARALLEL_COMPILATION", "0", true, true},
     {"WASMRT_PARALLEL_COMPILATION", "1", true, false},
     {"WASMRT_MAX_WASM_STACK", "300000", true, true},
+    {"WASMRT_MAX_SHARDS", "1", true, true},
+    {"WASMRT_MAX_SHARDS", "1024", true, true},
     {"WASMRT_MEMORY_RESERVATION", "1048576", true, false},
     {"WASMRT_MEMORY_RESERVATION", "0", true, false},
 };
@@ -118,6 +120,12 @@ TEST(garbage) {
       {"WASMRT_MAX_WASM_STACK", " 1000000"},
       {"WASMRT_MAX_WASM_STACK", "1M"},
       {"WASMRT_MAX_WASM_STACK", "99999999999999999999999999"},
+      {"WASMRT_MAX_SHARDS", "0"},
+      {"WASMRT_MAX_SHARDS", "1025"},
+      {"WASMRT_MAX_SHARDS", "-1"},
+      {"WASMRT_MAX_SHARDS", "+1"},
+      {"WASMRT_MAX_SHARDS", "4294967297"},
+      {"WASMRT_MAX_SHARDS", "auto"},
       {"WASMRT_MEMORY_RESERVATION", "1 GB"},
       {"WASMRT_MEMORY_RESERVATION", "+1048576"},
       {"WASMRT_MEMORY_RESERVATION", "0x1000"},
@@ -187,6 +195,14 @@ TEST(the_program_decides) {
   variable = variable_set("WASMRT_PARALLEL_COMPILATION", "1");
   config = wasm_config_new();
   CHECK(wasmrt_config_set_parallel_compilation(config, false));
+  engine = wasm_engine_new_with_config(config);
+  REQUIRE(engine);
+  check_engine_works(engine);
+  variable_restore(variable);
+
+  variable = variable_set("WASMRT_MAX_SHARDS", "1");
+  config = wasm_config_new();
+  CHECK(wasmrt_config_set_max_shards(config, 2));
   engine = wasm_engine_new_with_config(config);
   REQUIRE(engine);
   check_engine_works(engine);

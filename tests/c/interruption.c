@@ -40,6 +40,7 @@ TEST(an_engine_without_interruption) {
     CHECK_FAILS(!wasmrt_store_set_timeout(fixture.store, 1));
     CHECK_FAILS(!wasmrt_store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
     CHECK_FAILS(!wasmrt_store_set_call_timeout(fixture.store, 1));
+    CHECK_FAILS(!wasmrt_store_set_poll(fixture.store, NULL, NULL, NULL));
     CHECK_FAILS(wasmrt_interrupt_new(fixture.store) == NULL);
     fixture_delete(&fixture);
   }
@@ -988,6 +989,69 @@ TEST(deadlines_come_and_go) {
   }
   CHECK_INT(threads_at_last(before), before);
   fixture_delete(&fixture);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Polls
+
+typedef struct {
+  pthread_t thread;
+  int calls, last, finalized;
+  bool elsewhere;
+} poll_t;
+
+static bool on_poll(void* env) {
+  poll_t* poll = env;
+  poll->calls++;
+  poll->elsewhere |= !pthread_equal(poll->thread, pthread_self());
+  return poll->calls < poll->last;
+}
+
+static void on_poll_finalized(void* env) {
+  ((poll_t*)env)->finalized++;
+}
+
+TEST(a_poll_stops_a_guest_when_it_says_so) {
+  fixture_t fixture = interruptible_fixture(endless);
+  poll_t poll = {.thread = pthread_self(), .last = 3};
+  CHECK(wasmrt_store_set_poll(fixture.store, on_poll, &poll, on_poll_finalized));
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
+  CHECK_INT(poll.calls, 3);
+  CHECK(!poll.elsewhere);
+  check_works(&fixture);
+  // A deadline counts all the same.
+  poll.last = 1000000;
+  CHECK(wasmrt_store_set_call_timeout(fixture.store, 150 * millisecond));
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+  CHECK_INT(poll.finalized, 0);
+  CHECK(wasmrt_store_set_poll(fixture.store, NULL, NULL, NULL));
+  CHECK_INT(poll.finalized, 1);
+  int calls = poll.calls;
+  CHECK_STOPS(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_TIMEOUT);
+  CHECK_INT(poll.calls, calls);
+  // NULL with an environment, and a store that goes.
+  CHECK(wasmrt_store_set_poll(fixture.store, NULL, &poll, on_poll_finalized));
+  CHECK_INT(poll.finalized, 2);
+  CHECK(wasmrt_store_set_poll(fixture.store, on_poll, &poll, on_poll_finalized));
+  fixture_delete(&fixture);
+  CHECK_INT(poll.finalized, 3);
+  CHECK_FAILS(!wasmrt_store_set_poll(NULL, on_poll, &poll, on_poll_finalized));
+  CHECK_INT(poll.finalized, 4);
+}
+
+TEST(a_poll_has_the_ticker_on_every_engine) {
+  fixture_t one = interruptible_fixture(endless), two = interruptible_fixture(endless);
+  size_t before = threads_of_process();
+  poll_t poll = {.thread = pthread_self(), .last = 2};
+  CHECK(wasmrt_store_set_poll(one.store, on_poll, &poll, NULL));
+  CHECK(wasmrt_store_set_poll(two.store, on_poll, &poll, NULL));
+  CHECK_INT(threads_of_process(), before + 1);
+  // The one that is left keeps its place.
+  fixture_delete(&one);
+  CHECK_STOPS(call_plain(fixture_func(&two, 0)), WASMRT_TRAP_INTERRUPTED);
+  CHECK_INT(threads_of_process(), before + 1);
+  fixture_delete(&two);
+  CHECK_INT(threads_at_last(before), before);
 }
 
 // ------------------------------------------------------------------------------------------------

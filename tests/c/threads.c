@@ -292,3 +292,210 @@ static void* exhaust_stack(void* argument) {
 TEST(stack_exhausted_in_a_thread) {
   run_in_thread(exhaust_stack, NULL);
 }
+
+// ------------------------------------------------------------------------------------------------
+// Stores of many threads that exist at the same time. On wasmi they are in different shards.
+
+static const char* rich_wat =
+    "(module (type $unary (func (param i32) (result i32)))"
+    "  (import \"\" \"host\" (func $host (type $unary)))"
+    "  (import \"\" \"pair\" (func $pair (param i32 i64) (result i64 i32)))"
+    "  (table (export \"table\") 3 funcref)"
+    "  (global (export \"global\") (mut externref) (ref.null extern))"
+    "  (elem (i32.const 0) $host $own)"
+    "  (func $own (type $unary) (i32.add (local.get 0) (i32.const 100)))"
+    "  (func (export \"call\") (param i32) (result i32)"
+    "    (call_indirect (type $unary) (local.get 0) (local.get 0)))"
+    "  (func (export \"pair\") (param i32) (result i32)"
+    "    (call $pair (local.get 0) (i64.const 3)) drop i32.wrap_i64))";
+
+static wasm_trap_t* swap(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  (void)env;
+  results->data[0] = I64(arguments->data[1].of.i64 + arguments->data[0].of.i32);
+  results->data[1] = arguments->data[0];
+  return NULL;
+}
+
+// Calls back into its store.
+static wasm_trap_t* call_back(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  results->data[0] = I32(call_i32_i32(env, arguments->data[0].of.i32 + 10) + 1);
+  return NULL;
+}
+
+static void check_rich(wasm_store_t* store, const wasm_module_t* module) {
+  fixture_t inner = {NULL, store, NULL, NULL, WASM_EMPTY_VEC};
+  fixture_load(&inner, wat, NULL, 0);
+  wasm_func_t* host = host_func(store, "i", "i", call_back, fixture_func(&inner, 0));
+  wasm_func_t* pair = host_func(store, "iI", "Ii", swap, NULL);
+  wasm_extern_t* imports[2] = {wasm_func_as_extern(host), wasm_func_as_extern(pair)};
+  fixture_t outer = {NULL, NULL, NULL, instantiate(store, module, imports, 2), WASM_EMPTY_VEC};
+  wasm_instance_exports(outer.instance, &outer.exports);
+  wasm_func_t* call_element = fixture_func(&outer, 2);
+  CHECK_INT(call_i32_i32(call_element, 0), 56);
+  CHECK_INT(call_i32_i32(call_element, 1), 101);
+  wasm_val_t two = I32(2), result;
+  CHECK_TRAP(call(call_element, &two, 1, &result, 1), "uninitialized element");
+  // A function of one instance, with its type, in a table of another.
+  CHECK(wasm_table_set(fixture_table(&outer, 0), 2, wasm_func_as_ref(fixture_func(&inner, 0))));
+  CHECK_INT(call_i32_i32(call_element, 2), 1);
+  CHECK(wasm_table_set(fixture_table(&outer, 0), 2, wasm_func_as_ref(pair)));
+  CHECK_TRAP(call(call_element, &two, 1, &result, 1), "indirect call type mismatch");
+  CHECK_INT(call_i32_i32(fixture_func(&outer, 3), 39), 42);
+  wasm_foreign_t* foreign = wasm_foreign_new(store);
+  wasm_global_set(fixture_global(&outer, 1), &EXTERNREF(wasm_foreign_as_ref(foreign)));
+  wasm_global_get(fixture_global(&outer, 1), &result);
+  CHECK(wasm_ref_same(result.of.ref, wasm_foreign_as_ref(foreign)));
+  wasm_val_delete(&result);
+  wasm_foreign_delete(foreign);
+  wasm_func_delete(host);
+  wasm_func_delete(pair);
+  inner.store = NULL;
+  fixture_delete(&outer);
+  fixture_delete(&inner);
+}
+
+typedef struct many_t {
+  wasm_engine_t* engine;
+  const wasm_module_t* module;
+  const wasm_shared_module_t* shared;
+  pthread_barrier_t all;
+} many_t;
+
+// Every thread has a store with an instance in it while all do the same.
+static void* run_rich(void* argument) {
+  many_t* many = argument;
+  wasm_store_t* store = wasm_store_new(many->engine);
+  check_rich(store, many->module);
+  pthread_barrier_wait(&many->all);
+  for (size_t i = 0; i < repetitions(20, 2); i++) {
+    // The module of another thread's store, itself and shared, and what becomes of it as an artifact.
+    check_rich(store, many->module);
+    wasm_store_t* second = wasm_store_new(many->engine);
+    wasm_module_t* obtained = wasm_module_obtain(second, many->shared);
+    check_rich(second, obtained);
+    wasm_byte_vec_t artifact;
+    wasm_module_serialize(obtained, &artifact);
+    wasm_module_t* again = wasm_module_deserialize(store, &artifact);
+    REQUIRE(again);
+    check_rich(store, again);
+    wasm_byte_vec_delete(&artifact);
+    wasm_module_delete(again);
+    wasm_module_delete(obtained);
+    wasm_store_delete(second);
+  }
+  pthread_barrier_wait(&many->all);
+  wasm_store_delete(store);
+  return NULL;
+}
+
+static void run_many(uint32_t max_shards) {
+  wasm_config_t* config = wasm_config_new();
+  if (max_shards != 0) REQUIRE(wasmrt_config_set_max_shards(config, max_shards));
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  REQUIRE(engine);
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_module_t* module = module_from_wat(store, rich_wat);
+  wasm_shared_module_t* shared = wasm_module_share(module);
+  many_t many = {.engine = engine, .module = module, .shared = shared};
+  REQUIRE(pthread_barrier_init(&many.all, NULL, THREADS) == 0);
+  run_threads(run_rich, &many);
+  pthread_barrier_destroy(&many.all);
+  CHECK_INT(modules_of(engine), 1);
+  check_rich(store, module);
+  wasm_shared_module_delete(shared);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
+TEST(stores_of_many_threads_at_the_same_time) {
+  run_many(0);
+}
+
+TEST(as_many_shards_as_threads) {
+  run_many(THREADS + 1);
+}
+
+TEST(more_threads_than_shards) {
+  run_many(1);
+  run_many(2);
+}
+
+// Another thread's shard translates the module when it is instantiated there: at nobody's expense.
+typedef struct fuelled_t {
+  wasm_store_t* store;
+  const wasm_module_t* module;
+  uint64_t consumed;
+} fuelled_t;
+
+static void* consume(void* argument) {
+  fuelled_t* fuelled = argument;
+  check_fib(fuelled->store, fuelled->module);
+  CHECK(wasmrt_store_fuel_consumed(fuelled->store, &fuelled->consumed));
+  return NULL;
+}
+
+TEST(fuel_is_the_same_in_every_store) {
+  wasm_config_t* config = wasm_config_new();
+  REQUIRE(wasmrt_config_set_max_shards(config, THREADS));
+  REQUIRE(wasmrt_config_set_fuel(config, true));
+  REQUIRE(wasmrt_config_set_interruption(config, true));
+  wasm_engine_t* engine = wasm_engine_new_with_config(config);
+  REQUIRE(engine);
+  // All of them made on this thread, and used by others.
+  fuelled_t fuelled[3];
+  for (size_t i = 0; i < 3; i++) {
+    fuelled[i].store = wasm_store_new(engine);
+    if (i == 1) CHECK(wasmrt_store_set_fuel(fuelled[i].store, 1000000));
+  }
+  wasm_module_t* module = module_from_wat(fuelled[0].store, wat);
+  for (size_t i = 0; i < 3; i++) {
+    fuelled[i].module = module;
+    if (i != 1) CHECK(wasmrt_store_set_fuel(fuelled[i].store, 1000000));
+    run_in_thread(consume, &fuelled[i]);
+    CHECK(fuelled[i].consumed > 1000);
+    CHECK_INT(fuelled[i].consumed, fuelled[0].consumed);
+  }
+  wasm_module_delete(module);
+  for (size_t i = 0; i < 3; i++) wasm_store_delete(fuelled[i].store);
+  wasm_engine_delete(engine);
+}
+
+// Prepared instances in the stores of several threads.
+static void* run_prepared(void* argument) {
+  many_t* many = argument;
+  wasm_store_t* store = wasm_store_new(many->engine);
+  wasm_func_t* host = host_func(store, "i", "i", call_back, NULL);
+  wasm_func_t* pair = host_func(store, "iI", "Ii", swap, NULL);
+  wasmrt_linker_t* linker = wasmrt_linker_new(store);
+  REQUIRE(wasmrt_linker_define(linker, "", 0, "host", 4, wasm_func_as_extern(host)));
+  REQUIRE(wasmrt_linker_define(linker, "", 0, "pair", 4, wasm_func_as_extern(pair)));
+  wasmrt_instance_pre_t* prepared = wasmrt_linker_prepare(linker, many->module);
+  REQUIRE(prepared);
+  pthread_barrier_wait(&many->all);
+  for (size_t i = 0; i < repetitions(50, 3); i++) {
+    wasm_instance_t* instance = wasmrt_instance_pre_instantiate(prepared, NULL);
+    REQUIRE(instance);
+    wasm_extern_vec_t exports;
+    wasm_instance_exports(instance, &exports);
+    CHECK_INT(call_i32_i32(wasm_extern_as_func(exports.data[3]), 39), 42);
+    wasm_extern_vec_delete(&exports);
+    wasm_instance_delete(instance);
+  }
+  wasmrt_instance_pre_delete(prepared);
+  wasmrt_linker_delete(linker);
+  wasm_func_delete(host);
+  wasm_func_delete(pair);
+  wasm_store_delete(store);
+  return NULL;
+}
+
+TEST(prepared_instances_of_one_module_on_many_threads) {
+  fixture_t fixture = fixture_new();
+  fixture.module = module_from_wat(fixture.store, rich_wat);
+  many_t many = {.engine = fixture.engine, .module = fixture.module};
+  REQUIRE(pthread_barrier_init(&many.all, NULL, THREADS) == 0);
+  run_threads(run_prepared, &many);
+  pthread_barrier_destroy(&many.all);
+  fixture_delete(&fixture);
+}

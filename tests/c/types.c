@@ -14,9 +14,10 @@ TEST(valtype_new_constants) {
   CHECK_INT(WASMRT_V128, 4);
   CHECK_INT(WASM_EXTERNREF, 128);
   CHECK_INT(WASM_FUNCREF, 129);
-  const wasm_valkind_t kinds[7] = {WASM_I32,    WASM_I64,       WASM_F32,    WASM_F64,
-                                   WASMRT_V128, WASM_EXTERNREF, WASM_FUNCREF};
-  for (size_t i = 0; i < 7; i++) {
+  const wasm_valkind_t kinds[9] = {WASM_I32,     WASM_I64,      WASM_F32,
+                                   WASM_F64,     WASMRT_V128,   WASM_EXTERNREF,
+                                   WASM_FUNCREF, WASMRT_ANYREF, WASMRT_EXNREF};
+  for (size_t i = 0; i < 9; i++) {
     wasm_valtype_t* type = wasm_valtype_new(kinds[i]);
     REQUIRE(type);
     CHECK_INT(wasm_valtype_kind(type), kinds[i]);
@@ -59,7 +60,7 @@ TEST(bad_kinds) {
     }
     wasm_valtype_delete(type);
   }
-  CHECK_INT(accepted, 7);
+  CHECK_INT(accepted, 9);
   CHECK_FAILS(wasm_valtype_new(77) == NULL);
 }
 

@@ -411,3 +411,91 @@ TEST(bad_input) {
   wasm_functype_delete(type);
   fixture_delete(&fixture);
 }
+
+// ------------------------------------------------------------------------------------------------
+// Globals
+
+TEST(vector_globals) {
+  fixture_t fixture = fixture_from_wat(
+      "(module (global $g (export \"g\") (mut v128) (v128.const i32x4 1 2 3 4))"
+      "  (global (export \"c\") v128 (v128.const i32x4 5 6 7 8))"
+      "  (func (export \"lane\") (result i32) (i32x4.extract_lane 2 (global.get $g)))"
+      "  (func (export \"set\") (param i32) (global.set $g (i32x4.splat (local.get 0)))))");
+  wasm_global_t* global = fixture_global(&fixture, 0);
+  wasmrt_raw_t value, other;
+  GARBAGE(value);
+  CHECK(wasmrt_global_get_raw(global, &value));
+  static const byte_t expected[16] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0};
+  CHECK_INT(memcmp(value.v128, expected, 16), 0);
+  value.v128[8] = 77;
+  CHECK(wasmrt_global_set_raw(global, &value));
+  CHECK_INT(call_i32(fixture_func(&fixture, 2)), 77);
+  wasm_val_t nine = WASM_I32_VAL(9);
+  CHECK_NO_TRAP(call(fixture_func(&fixture, 3), &nine, 1, NULL, 0));
+  CHECK(wasmrt_global_get_raw(global, &value));
+  CHECK_INT(value.v128[12], 9);
+  wasm_global_t* constant = fixture_global(&fixture, 1);
+  CHECK_FAILS_WITH(!wasmrt_global_set_raw(constant, &value), WASMRT_ERROR_MISUSE);
+  CHECK(wasmrt_global_get_raw(constant, &other));
+  CHECK_INT(other.v128[12], 8);
+  fixture_delete(&fixture);
+}
+
+// Made by the host, imported, and the same for both.
+TEST(globals_that_the_host_makes_without_kinds) {
+  fixture_t fixture = fixture_new();
+  wasmrt_raw_t value = {0}, read;
+  for (int i = 0; i < 16; i++) value.v128[i] = (uint8_t)(i + 1);
+  for (int mutability = WASM_CONST; mutability <= WASM_VAR; mutability++) {
+    wasm_globaltype_t* type = globaltype(WASMRT_V128, (wasm_mutability_t)mutability);
+    wasm_global_t* global = wasmrt_global_new_raw(fixture.store, type, &value);
+    REQUIRE(global);
+    wasm_globaltype_delete(type);
+    GARBAGE(read);
+    CHECK(wasmrt_global_get_raw(global, &read));
+    CHECK_INT(memcmp(read.v128, value.v128, 16), 0);
+    wasm_extern_t* imports[] = {wasm_global_as_extern(global)};
+    fixture_t guest = {.engine = NULL, .store = fixture.store};
+    fixture_load(
+        &guest,
+        mutability == WASM_VAR
+            ? "(module (import \"\" \"\" (global $g (mut v128)))"
+              "  (func (export \"f\") (result i32) (i8x16.extract_lane_u 15 (global.get $g))))"
+            : "(module (import \"\" \"\" (global $g v128))"
+              "  (func (export \"f\") (result i32) (i8x16.extract_lane_u 15 (global.get $g))))",
+        imports, 1);
+    CHECK_INT(call_i32(fixture_func(&guest, 0)), 16);
+    wasm_extern_vec_delete(&guest.exports);
+    wasm_instance_delete(guest.instance);
+    wasm_module_delete(guest.module);
+    wasm_global_delete(global);
+  }
+  static const wasm_valkind_t numbers[] = {WASM_I32, WASM_I64, WASM_F32, WASM_F64};
+  for (size_t i = 0; i < 4; i++) {
+    wasm_globaltype_t* type = globaltype(numbers[i], WASM_VAR);
+    wasm_global_t* global = wasmrt_global_new_raw(fixture.store, type, &value);
+    REQUIRE(global);
+    size_t width = i % 2 ? 8 : 4;
+    CHECK(wasmrt_global_get_raw(global, &read));
+    CHECK_INT(memcmp(&read, &value, width), 0);
+    wasm_val_t plain;
+    wasm_global_get(global, &plain);
+    CHECK_INT(plain.kind, numbers[i]);
+    CHECK_INT(memcmp(&plain.of, &value, width), 0);
+    read.v128[0] = 99;
+    CHECK(wasmrt_global_set_raw(global, &read));
+    wasm_global_get(global, &plain);
+    CHECK_INT(((byte_t*)&plain.of)[0], 99);
+    wasm_global_delete(global);
+    wasm_globaltype_delete(type);
+  }
+  wasm_globaltype_t* type = globaltype(WASM_EXTERNREF, WASM_VAR);
+  CHECK_FAILS_WITH(!wasmrt_global_new_raw(fixture.store, type, &value), WASMRT_ERROR_UNSUPPORTED);
+  wasm_val_t null = EXTERNREF(NULL);
+  wasm_global_t* global = wasm_global_new(fixture.store, type, &null);
+  wasm_globaltype_delete(type);
+  CHECK_FAILS_WITH(!wasmrt_global_get_raw(global, &read), WASMRT_ERROR_UNSUPPORTED);
+  CHECK_FAILS_WITH(!wasmrt_global_set_raw(global, &read), WASMRT_ERROR_UNSUPPORTED);
+  wasm_global_delete(global);
+  fixture_delete(&fixture);
+}

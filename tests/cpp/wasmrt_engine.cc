@@ -45,6 +45,7 @@ TEST(settings_are_set) {
   CHECK(wasmrt::config_set_memory_copy_on_write(config, false));
   CHECK(wasmrt::config_set_pooling(config, false));
   CHECK(wasmrt::config_set_pool_limit(config, WASMRT_POOL_LIMIT_INSTANCES, 10));
+  CHECK(wasmrt::config_set_max_shards(config, 2));
   CHECK(wasmrt::config_set_parallel_compilation(config, false));
   CHECK(wasmrt::config_set_debug_info(config, false));
   CHECK(wasmrt::config_set_profiling(config, WASMRT_PROFILING_NONE));

@@ -74,6 +74,8 @@ TEST(guests_are_stopped) {
   CHECK_EQUAL(wasmrt::trap_code(trap.get()), wasmrt_trap_code_t{WASMRT_TRAP_TIMEOUT});
   CHECK(wasmrt::store_set_timeout(fixture.store, WASMRT_NO_TIMEOUT));
 
+  CHECK(wasmrt::store_set_poll(fixture.store, [](void*) { return true; }));
+  CHECK(wasmrt::store_set_poll(fixture.store, nullptr));
   auto interrupt = wasmrt::Interrupt::make(fixture.store);
   REQUIRE(interrupt);
   interrupt->trigger();
@@ -173,6 +175,78 @@ TEST(exceptions_pass_between_guests_and_the_host) {
   trap = wasmrt::trap_new_exit(fixture.store, 0);
   CHECK(!wasmrt::trap_exception_tag(trap.get()));
   CHECK(!wasmrt::trap_exception_values(trap.get()));
+}
+
+TEST(garbage_collected_objects) {
+  Fixture fixture;
+  if (!wasmrt::backend_supports_proposal(wasmrt::engine_backend_name(fixture.engine.get()),
+                                         WASMRT_PROPOSAL_GC)) {
+    CHECK_ERROR(!wasmrt::i31_new(fixture.store, 1), WASMRT_ERROR_UNSUPPORTED, "gc");
+    return;
+  }
+  auto module = fixture.module(
+      "(module (type $pair (struct (field (mut i8)) (field i64))) (type $list (array (mut i32)))"
+      "  (func (export \"pair\") (param (ref $pair)) (result anyref) (local.get 0))"
+      "  (func (export \"list\") (param (ref null $list))))");
+  auto instance = wasm::Instance::make(fixture.store, module.get(), vec<wasm::Extern*>::make());
+  REQUIRE(instance);
+  auto exports = instance->exports();
+  auto pair_functype = exports[0]->func()->type(), list_functype = exports[1]->func()->type();
+  const wasm::ValType* pair_type = pair_functype->params()[0].get();
+  const wasm::ValType* list_type = list_functype->params()[0].get();
+  uint32_t heap = 77, length = 77;
+  CHECK(wasmrt::valtype_is_defined(pair_type) && !wasmrt::valtype_is_nullable(pair_type));
+  CHECK(wasmrt::valtype_heap(pair_type, &heap));
+  CHECK_EQUAL(heap, uint32_t{WASMRT_HEAP_STRUCT});
+  CHECK(wasmrt::valtype_is_nullable(wasmrt::valtype_with_null(pair_type, true).get()));
+  auto i31_type = wasmrt::valtype_new_ref(WASMRT_HEAP_I31);
+  CHECK(i31_type && wasmrt::valtype_is_nullable(i31_type.get()));
+
+  auto pair =
+      wasmrt::struct_new(fixture.store, pair_type, vec<Val>::make(Val::i32(-1), Val::i64(7)));
+  REQUIRE(pair && wasmrt::struct_new(fixture.store, pair_type));
+  CHECK(wasmrt::ref_heap(pair.get(), &heap) && wasmrt::ref_length(pair.get(), &length));
+  CHECK_EQUAL(heap, uint32_t{WASMRT_HEAP_STRUCT});
+  CHECK_EQUAL(length, 2u);
+  Val value;
+  CHECK(wasmrt::ref_get(pair.get(), 0, false, &value));
+  CHECK_EQUAL(value.i32(), 255);
+  CHECK(wasmrt::ref_set(pair.get(), 0, Val::i32(-2)));
+  CHECK(wasmrt::ref_get(pair.get(), 0, true, &value));
+  CHECK_EQUAL(value.i32(), -2);
+  CHECK_ERROR(!wasmrt::ref_set(pair.get(), 1, Val::i64(0)), WASMRT_ERROR_MISUSE, "constant");
+  auto type = wasmrt::ref_type(pair.get());
+  CHECK_EQUAL(type.get(), pair_type);
+  auto results = vec<Val>::make_uninitialized(1);
+  CHECK_NO_TRAP(exports[0]->func()->call(vec<Val>::make(Val::ref(pair->copy())), results));
+  CHECK(results[0].ref()->same(pair.get()));
+
+  Val three = Val::i32(3);
+  auto list = wasmrt::array_new(fixture.store, list_type, 5, &three);
+  REQUIRE(list && wasmrt::ref_get(list.get(), 4, false, &value));
+  CHECK_EQUAL(value.i32(), 3);
+  auto small = wasmrt::i31_new(fixture.store, -5);
+  int32_t with_sign = 0;
+  uint32_t without = 0;
+  REQUIRE(small && wasmrt::i31_signed(small.get(), &with_sign));
+  CHECK(wasmrt::i31_unsigned(small.get(), &without));
+  CHECK_EQUAL(with_sign, -5);
+  CHECK_EQUAL(without, 0x7ffffffbu);
+}
+
+TEST(globals_without_kinds) {
+  Fixture fixture;
+  auto type = wasm::GlobalType::make(wasm::ValType::make(static_cast<wasm::ValKind>(WASMRT_V128)),
+                                     wasm::Mutability::VAR);
+  wasmrt_raw_t value = {}, found = {};
+  value.v128[15] = 9;
+  auto global = wasmrt::global_new_raw(fixture.store, type.get(), value);
+  REQUIRE(global && wasmrt::global_get_raw(global.get(), &found));
+  CHECK_EQUAL(found.v128[15], 9);
+  value.v128[15] = 8;
+  CHECK(wasmrt::global_set_raw(global.get(), value));
+  CHECK(wasmrt::global_get_raw(global.get(), &found));
+  CHECK_EQUAL(found.v128[15], 8);
 }
 
 TEST(frames_have_names) {

@@ -490,7 +490,14 @@ static void set_option(configuration_t* it) {
         done = wasmrt_config_set_pooling(config, on);
       }
       break;
-    case 10: done = wasmrt_config_set_parallel_compilation(config, on); break;
+    case 10:
+      if (value % 4 == 0) {
+        done = wasmrt_config_set_max_shards(config, value / 4);
+        right = value != 0;
+      } else {
+        done = wasmrt_config_set_parallel_compilation(config, on);
+      }
+      break;
     case 11:
       // Only asked for: Pulley has none, and what has leaves files.
       done = wasmrt_config_set_debug_info(config, false);

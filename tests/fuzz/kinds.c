@@ -1,4 +1,5 @@
-// Memories and tables of every kind, shared memories and exceptions, in stores beside the model.
+// Memories and tables of every kind, shared memories, exceptions, globals without kinds and
+// garbage-collected objects, in stores beside the model.
 #include "fuzz.h"
 
 static wasm_engine_t* kinds_engine(void) {
@@ -246,6 +247,165 @@ static void use_exceptions(wasm_store_t* store) {
   wasm_extern_delete(exceptions.tag);
 }
 
+static const char objects_text[] =
+    "(module (type $node (struct (field (mut i16)) (field (mut (ref null $node)))))"
+    "  (type $array (array (mut i64)))"
+    "  (func (export \"node\") (param (ref null $node)) (result (ref null $node)) (local.get 0))"
+    "  (func (export \"array\") (param (ref $array)) (result (ref $array)) (local.get 0))"
+    "  (func (export \"any\") (param anyref) (result anyref) (local.get 0)))";
+
+enum { HELD = 6 };
+
+// What one of the references that are held should be.
+typedef struct {
+  wasm_ref_t* ref;
+  uint32_t heap, length;
+  // A small integer, or the value of a packed field.
+  int32_t number;
+} held_t;
+
+static void use_held(const wasm_store_t* store, held_t* held, const wasm_extern_vec_t* exports) {
+  uint32_t heap = UINT32_MAX, length = UINT32_MAX, without = 0;
+  int32_t with_sign = 0;
+  EXPECT(wasmrt_ref_heap(held->ref, &heap));
+  EXPECT_INT(heap, held->heap);
+  wasm_val_t argument = {.kind = WASMRT_ANYREF, .of = {.ref = held->ref}}, result = WASM_INIT_VAL;
+  wasm_val_vec_t args = {1, &argument}, results = {1, &result};
+  size_t taker = below(3);
+  bool fits = taker == 2 || heap == (taker ? WASMRT_HEAP_ARRAY : WASMRT_HEAP_STRUCT);
+  wasm_trap_t* trap = wasm_func_call(wasm_extern_as_func(exports->data[taker]), &args, &results);
+  EXPECT_INT(trap == NULL, fits);
+  if (!trap) EXPECT_PTR(result.of.ref, held->ref);
+  if (!trap) wasm_ref_delete(result.of.ref);
+  wasm_trap_delete(trap);
+  size_t index = one_in(4) ? (size_t)next_u64() : below(4);
+  bool is_array = heap == WASMRT_HEAP_ARRAY, has_parts = is_array || heap == WASMRT_HEAP_STRUCT;
+  EXPECT_INT(wasmrt_ref_length(held->ref, &length), has_parts);
+  if (has_parts) EXPECT_INT(length, held->length);
+  EXPECT_INT(wasmrt_ref_get(held->ref, index, one_in(2), &result), has_parts && index < length);
+  if (has_parts && index < length) wasm_val_delete(&result);
+  EXPECT_INT(wasmrt_i31_signed(held->ref, &with_sign), !has_parts);
+  EXPECT_INT(wasmrt_i31_unsigned(held->ref, &without), !has_parts);
+  if (!has_parts) EXPECT_INT(with_sign, held->number);
+  if (!has_parts) EXPECT_INT(without, (uint32_t)held->number & 0x7fffffff);
+  wasm_val_t value = WASM_I32_VAL((int32_t)next_u32());
+  bool written = wasmrt_ref_set(held->ref, index, &value);
+  EXPECT_INT(written, heap == WASMRT_HEAP_STRUCT && index == 0);
+  if (written) held->number = (int16_t)value.of.i32;
+  if (heap == WASMRT_HEAP_STRUCT) {
+    EXPECT(wasmrt_ref_get(held->ref, 0, true, &result));
+    EXPECT_INT(result.of.i32, held->number);
+  }
+  if (one_in(8)) EXPECT(wasmrt_store_gc((wasm_store_t*)(uintptr_t)store));
+}
+
+static void use_objects(wasm_store_t* store) {
+  static wasm_byte_vec_t binary;
+  if (!binary.data && !wasmrt_wat2wasm(objects_text, strlen(objects_text), &binary)) FAIL("text");
+  forget_error();
+  wasm_module_t* module = wasm_module_new(store, &binary);
+  EXPECT_INT(module != NULL, supports(WASMRT_PROPOSAL_GC));
+  wasm_valtype_t* type = wasmrt_valtype_new_ref(below(14), one_in(2));
+  if (!module) {
+    EXPECT_REFUSED(!wasmrt_i31_new(store, 1));
+    EXPECT_REFUSED(!wasmrt_struct_new(store, type, NULL));
+    EXPECT_REFUSED(!wasmrt_array_new(store, type, 1, NULL));
+    if (type) wasm_valtype_delete(type);
+    return;
+  }
+  EXPECT_REFUSED(!wasmrt_struct_new(store, type, NULL));
+  if (type) {
+    wasm_valtype_t* other = wasmrt_valtype_with_null(type, true);
+    uint32_t heaps[2];
+    EXPECT(wasmrt_valtype_heap(type, &heaps[0]) && wasmrt_valtype_heap(other, &heaps[1]));
+    EXPECT_INT(heaps[0], heaps[1]);
+    EXPECT(wasmrt_valtype_is_nullable(other) && !wasmrt_valtype_is_defined(other));
+    wasm_valtype_delete(other);
+    wasm_valtype_delete(type);
+  }
+  wasm_extern_vec_t none = WASM_EMPTY_VEC, exports;
+  wasm_instance_t* instance = wasm_instance_new(store, module, &none, NULL);
+  EXPECT(instance != NULL);
+  wasm_instance_exports(instance, &exports);
+  wasm_functype_t* types[2];
+  const wasm_valtype_t* parts[2];
+  for (size_t i = 0; i < 2; i++) {
+    types[i] = wasm_func_type(wasm_extern_as_func(exports.data[i]));
+    parts[i] = wasm_functype_params(types[i])->data[0];
+    EXPECT(wasmrt_valtype_is_defined(parts[i]));
+  }
+  held_t held[HELD] = {{NULL, 0, 0, 0}};
+  for (unsigned i = 1 + below(12); i > 0; i--) {
+    held_t* one = &held[below(HELD)];
+    if (one->ref && one_in(2)) {
+      use_held(store, one, &exports);
+      continue;
+    }
+    wasm_ref_delete(one->ref);
+    *one = (held_t){.number = (int32_t)(next_u32() >> 2) - (1 << 29)};
+    switch (below(3)) {
+      case 0:
+        one->ref = wasmrt_i31_new(store, one->number);
+        one->heap = WASMRT_HEAP_I31;
+        break;
+      case 1: {
+        // With another of those that are held, which may be of another type.
+        const held_t* next = &held[below(HELD)];
+        wasm_val_t values[] = {WASM_I32_VAL(one->number), WASM_REF_VAL(next->ref)};
+        wasm_val_vec_t fields = WASM_ARRAY_VEC(values);
+        bool fits = !next->ref || next->heap == WASMRT_HEAP_STRUCT;
+        one->ref = wasmrt_struct_new(store, parts[0], &fields);
+        EXPECT_INT(one->ref != NULL, fits);
+        one->heap = WASMRT_HEAP_STRUCT;
+        one->length = 2;
+        one->number = (int16_t)one->number;
+        break;
+      }
+      default:
+        one->length = one_in(8) ? next_u32() : below(100);
+        wasm_val_t element = WASM_I64_VAL((int64_t)next_u64());
+        one->ref = wasmrt_array_new(store, parts[1], one->length, one_in(2) ? &element : NULL);
+        if (one->length < 100) EXPECT(one->ref != NULL);
+        one->heap = WASMRT_HEAP_ARRAY;
+    }
+    if (!one->ref) continue;
+    wasm_valtype_t* exact = wasmrt_ref_type(one->ref);
+    EXPECT(exact && !wasmrt_valtype_is_nullable(exact));
+    wasm_valtype_delete(exact);
+  }
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  for (size_t i = 0; i < HELD; i++) wasm_ref_delete(held[i].ref);
+  for (size_t i = 0; i < 2; i++) wasm_functype_delete(types[i]);
+  wasm_module_delete(module);
+}
+
+static void use_raw_globals(wasm_store_t* store) {
+  static const wasm_valkind_t kinds[] = {WASM_I32, WASM_I64, WASMRT_V128, WASM_EXTERNREF};
+  wasm_valkind_t kind = kinds[below(4)];
+  wasm_mutability_t mutability = one_in(2) ? WASM_VAR : WASM_CONST;
+  wasmrt_raw_t value, found;
+  for (size_t i = 0; i < 16; i++) value.v128[i] = next_byte();
+  wasm_globaltype_t* type = wasm_globaltype_new(wasm_valtype_new(kind), mutability);
+  forget_error();
+  wasm_global_t* global = wasmrt_global_new_raw(store, type, &value);
+  wasm_globaltype_delete(type);
+  EXPECT_INT(global != NULL, kind != WASM_EXTERNREF);
+  if (!global) {
+    expect_error(__FILE__, __LINE__, "a global");
+    return;
+  }
+  size_t width = kind == WASM_I32 ? 4 : kind == WASM_I64 ? 8 : 16;
+  EXPECT(wasmrt_global_get_raw(global, &found));
+  EXPECT_INT(memcmp(&found, &value, width), 0);
+  wasmrt_raw_t other = value;
+  other.v128[0] ^= 1;
+  EXPECT_INT(wasmrt_global_set_raw(global, &other), mutability == WASM_VAR);
+  EXPECT(wasmrt_global_get_raw(global, &found));
+  EXPECT_INT(memcmp(&found, mutability == WASM_VAR ? &other : &value, width), 0);
+  wasm_global_delete(global);
+}
+
 void step_kinds(void) {
   if (run.depth > MAX_DEPTH || !one_in(run.wasmi ? 4 : 8)) return;
   wasm_store_t* store = wasm_store_new(kinds_engine());
@@ -253,9 +413,11 @@ void step_kinds(void) {
   EXPECT(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 16 << 20));
   EXPECT(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 100000));
   for (unsigned i = 1 + below(4); i > 0; i--) {
-    switch (below(4)) {
+    switch (below(6)) {
       case 0: use_table(store); break;
       case 1: use_exceptions(store); break;
+      case 4: use_objects(store); break;
+      case 5: use_raw_globals(store); break;
       default: use_memory(store);
     }
   }

@@ -319,7 +319,7 @@ void step_bad_types(void) {
   switch (below(13)) {
     case 0: {
       uint8_t kind = next_byte();
-      bool known = kind <= 4 || kind == WASM_EXTERNREF || kind == WASM_FUNCREF;
+      bool known = kind <= 4 || (kind >= WASM_EXTERNREF && kind <= WASMRT_EXNREF);
       wasm_valtype_t* type = wasm_valtype_new(kind);
       if (known != (type != NULL)) FAIL("wasm_valtype_new(%d) gives %p", kind, (void*)type);
       if (known) EXPECT_INT(wasm_valtype_kind(type), kind);

@@ -137,18 +137,24 @@ class Check:
                 expect(f"output of {name} on {backend}", found, "-1 49: 100 [integer divide by zero] -4900\n")
 
     def readme(self):
-        """The README's program runs on each engine, and lists the engines if asked for an unknown one."""
+        """The README's programs run on each engine, and list the engines if asked for an unknown one."""
+        self.readme_program("c", self.options.compiler, "-std=c11")
+        if compiler := shutil.which(os.environ.get("CXX", "c++")):
+            self.readme_program("cpp", compiler, "-std=c++11")
+
+    def readme_program(self, language, compiler, standard):
         directory = fresh(self.work / "readme")
         text = (SOURCES.parent.parent / "README.md").read_text()
-        (directory / "program.c").write_text(re.search(r"```c\n(.*?)```", text, re.DOTALL).group(1))
+        source = directory / f"program.{language}"
+        source.write_text(re.search(rf"```{language}\n(.*?)```", text, re.DOTALL).group(1))
         program = directory / "program"
-        run(self.options.compiler, "-std=c11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
-            f"-I{self.prefix / 'include'}", directory / "program.c", f"-L{self.library_directory}", "-lwasmrt",
+        run(compiler, standard, "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+            f"-I{self.prefix / 'include'}", source, f"-L{self.library_directory}", "-lwasmrt",
             f"-Wl,-rpath,{self.library_directory}", "-o", program)
         backends = self.options.backends.split(",")
         for backend in backends:
             found = run(program, env={**os.environ, "WASMRT_BACKEND": backend})
-            expect(f"output of the README's program on {backend}", found, "WebAssembly says 42\n")
+            expect(f"output of the README's {source.name} on {backend}", found, "WebAssembly says 42\n")
         unknown = {**os.environ, "WASMRT_BACKEND": "nope"}
         done = subprocess.run([program], env=unknown, stdout=subprocess.PIPE, text=True)
         expect("exit status without an engine", done.returncode, 1)

@@ -451,7 +451,7 @@ TEST(kinds_of_instructions_have_their_numbers) {
       "  (memory.copy (i32.const 0) (i32.const 0) (i32.const 0))"
       "  (drop (i8x16.avgr_u (v128.load (i32.const 0)) (i16x8.q15mulr_sat_s (v128.const i64x2 0 0)"
       "    (f32x4.demote_f64x2_zero (i32x4.splat (i32.rotr (i32.const 0) (i32.const 0)))))))"
-      "  (return) unreachable) (elem declare func $f))"));
+      "  (if (i32.const 0) (then (unreachable))) (return)) (elem declare func $f))"));
   static const wasmer_parser_operator_t expected[] = {Block,
                                                       I32Const,
                                                       BrIf,
@@ -493,9 +493,10 @@ TEST(kinds_of_instructions_have_their_numbers) {
                                                       I16x8Q15MulrSatS,
                                                       I8x16RoundingAverageU,
                                                       Drop,
-                                                      Return,
+                                                      I32Const,
+                                                      If,
                                                       Unreachable,
-                                                      End};
+                                                      Return};
   enum { COUNT = sizeof expected / sizeof *expected };
   CHECK_INT(kind_count, COUNT);
   for (size_t i = 0; i < COUNT; i++) CHECK_INT(kinds[i], expected[i]);

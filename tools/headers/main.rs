@@ -108,7 +108,8 @@ fn version_macros() -> String {
     let (major, minor) = (part(env!("CARGO_PKG_VERSION_MAJOR")), part(env!("CARGO_PKG_VERSION_MINOR")));
     let patch = part(env!("CARGO_PKG_VERSION_PATCH"));
     format!(
-        "#define WASMRT_VERSION \"{version}\"\n\
+        "// The version of the header: all of it, one part of it, or all in one number.\n\n\
+         #define WASMRT_VERSION \"{version}\"\n\
          #define WASMRT_VERSION_MAJOR {major}\n\
          #define WASMRT_VERSION_MINOR {minor}\n\
          #define WASMRT_VERSION_PATCH {patch}\n\

@@ -4,17 +4,20 @@ mod calls;
 mod constants;
 mod messages;
 mod rewrite;
+mod shards;
 mod store;
 mod types;
 
 use crate::backend::common::on_module;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::float_mode;
 use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::binary::artifact::Payload;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::{in_words, untranslatable, without_place};
 use rewrite::{Mode, Names};
+use shards::{PerShard, Shard, Shards};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -78,9 +81,9 @@ impl Backend for Wasmi {
         let lacking = options.proposals.iter().any(|(proposal, enabled)| used.contains(proposal) && !enabled);
         let validator = lacking.then(|| wasmi::Engine::new(&config));
         config.wasm_mutable_global(true).wasm_bulk_memory(true).wasm_reference_types(true);
-        let engine = wasmi::Engine::new(&config);
+        let shards = Shards::new(&config, options.max_shards);
         let (fuel, interruption, proposals) = (options.fuel, options.interruption, proposals(options));
-        Ok(Box::new(WasmiEngine { engine, validator, fuel, interruption, proposals }))
+        Ok(Box::new(WasmiEngine { shards, validator, fuel, interruption, proposals }))
     }
 }
 
@@ -140,16 +143,17 @@ fn proposals(options: &Options) -> Vec<u8> {
 }
 
 struct WasmiEngine {
-    engine: wasmi::Engine,
-    /// An engine to validate with, if `engine` has to accept more than was configured.
+    shards: Shards,
+    /// An engine to validate with, if those of the shards have to accept more than was configured.
     validator: Option<wasmi::Engine>,
     fuel: bool,
     interruption: bool,
+    /// The numbers of the proposals that modules may use.
     proposals: Vec<u8>,
 }
 
 struct WasmiModule {
-    module: wasmi::Module,
+    translated: PerShard<Result<wasmi::Module>>,
     /// The module itself, which is what gets serialized, because the engine cannot return its code.
     wasm: Box<[u8]>,
     /// The numbers of the proposals that the module may use.
@@ -166,14 +170,16 @@ impl Engine for WasmiEngine {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        let (module, names) = self.translated(wasm)?;
-        Ok(Box::new(WasmiModule { module, wasm: wasm.into(), proposals: self.proposals.clone(), names }))
+        let shard = self.shards.nearest();
+        let (module, names) = self.translated(wasm, shard)?;
+        let translated = PerShard::new(shard.index, Ok(module));
+        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals.clone(), names }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
         self.is_valid(wasm)?;
         // The engine does not translate every valid module.
-        self.translated(wasm).map(drop)
+        self.translated(wasm, self.shards.nearest()).map(drop)
     }
 
     unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
@@ -192,7 +198,7 @@ impl Engine for WasmiEngine {
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
         let slices = self.interruption.then(|| store::Slices::new(self.fuel));
-        Ok(Box::new(store::WasmiStore::new(&self.engine, owner, slices)))
+        Ok(Box::new(store::WasmiStore::new(owner, slices)))
     }
 }
 
@@ -214,15 +220,27 @@ impl Module for WasmiModule {
     }
 }
 
+impl WasmiModule {
+    /// Returns the module for instances in a shard, in which it is translated the first time.
+    fn for_shard<'e>(&self, shard: &Shard, engine: impl Fn() -> &'e WasmiEngine) -> Result<&wasmi::Module> {
+        let translate = || {
+            // In the default floating-point mode, as when the module was made.
+            float_mode::with_default(|| engine().translated(&self.wasm, shard)).map(|(module, _)| module)
+        };
+        let translated = self.translated.get_or_make(shard.index, || engine().shards.most(), translate);
+        translated.as_ref().map_err(|error| Error::new(error.kind, &*error.message))
+    }
+}
+
 impl WasmiEngine {
     fn is_valid(&self, wasm: &[u8]) -> Result<()> {
-        let engine = self.validator.as_ref().unwrap_or(&self.engine);
+        let engine = self.validator.as_ref().unwrap_or(self.shards.first());
         wasmi::Module::validate(engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 
-    /// Translates a module. Returns it in the form that the engine runs, and the names of the exports that were
-    /// added.
-    fn translated(&self, wasm: &[u8]) -> Result<(wasmi::Module, Names)> {
+    /// Translates a module in a shard. Returns it in the form that the shard runs, and the names of the exports that
+    /// were added.
+    fn translated(&self, wasm: &[u8], shard: &Shard) -> Result<(wasmi::Module, Names)> {
         constants::check(wasm)?;
         let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
         let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
@@ -238,19 +256,22 @@ impl WasmiEngine {
         };
         // For an invalid module, the error about the original is better than the one about the rewritten module.
         let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| untranslatable(wasm, without_place(error)));
-        Ok((self.translate(&for_engine).map_err(refusal)?, names))
-    }
-
-    /// Lets the engine translate a module. It is known to panic on some.
-    fn translate(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        // After a panic the engine is as usable as after an error: it forgets what it was translating.
-        on_module("wasmi", || wasmi::Module::new(&self.engine, wasm).map_err(in_words(ErrorKind::Compile)))
+        // The engine is known to panic on some modules. After a panic it is as usable as after an error: it forgets what
+        // it was translating.
+        let translate = || wasmi::Module::new(&shard.engine, &for_engine).map_err(in_words(ErrorKind::Compile));
+        Ok((on_module("wasmi", translate).map_err(refusal)?, names))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::core::config::Config;
+    use crate::runtime::core::engine::Engine as RuntimeEngine;
+    use crate::runtime::core::instance;
+    use crate::runtime::core::module::Module as RuntimeModule;
+    use std::any::Any;
+    use std::sync::Arc;
 
     #[test]
     fn the_version_is_the_one_that_is_built() {
@@ -258,5 +279,38 @@ mod tests {
         let dependency = manifest.split("[dependencies.wasmi]").nth(1).expect("the engine is a dependency");
         let version = format!("version = \"={}\"", VERSION.to_string_lossy());
         assert!(dependency.trim_start().starts_with(&version), "{dependency}");
+    }
+    fn instantiate(store: &RuntimeStore, module: &Arc<RuntimeModule>) {
+        assert!(instance::instantiate(store, module, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_module_is_translated_once_for_each_thread_that_runs_it() {
+        let mut config = Config::default();
+        config.options.max_shards = Some(3);
+        config.set_backend(&Wasmi);
+        let engine = RuntimeEngine::new(config, &[&Wasmi]).expect("an engine");
+        let store = || RuntimeStore::create(engine.clone()).expect("a store");
+        let module = RuntimeModule::compile(&engine, b"\0asm\x01\0\0\0").expect("a module");
+        let shards = || {
+            let module = (&*module.inner as &dyn Any).downcast_ref::<WasmiModule>().expect("it is of this backend");
+            (0..3).filter(|shard| module.translated.get(*shard).is_some()).collect::<Vec<_>>()
+        };
+        // Stores in which nothing was made, and one thread after the other.
+        let _idle = [store(), store()];
+        for _ in 0..2 {
+            std::thread::scope(|scope| _ = scope.spawn(|| instantiate(&store(), &module)));
+        }
+        let here = [store(), store()];
+        here.iter().for_each(|store| instantiate(store, &module));
+        assert_eq!(shards(), [0]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let there = [store(), store()];
+                there.iter().for_each(|store| instantiate(store, &module));
+            });
+        });
+        assert_eq!(shards(), [0, 1]);
+        assert_eq!(engine.modules(), 1);
     }
 }

@@ -2,11 +2,12 @@
 
 use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
+use super::shards::Lease;
 use super::types::{
     from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, memory_type, table_type, to_extern,
     to_number, to_raw,
 };
-use super::{WasmiModule, calls};
+use super::{WasmiEngine, WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
@@ -21,7 +22,7 @@ use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Raw, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -88,7 +89,9 @@ pub type Context = StoreContextMut<'static, Owner>;
 const MAX_NESTED_STACK: usize = 512 * 1024;
 
 pub struct WasmiStore {
-    contexts: Contexts<Context>,
+    /// Made when something is first made in the store, in the shard of the thread that does so: until then the store costs
+    /// little and no shard is its.
+    engine: OnceCell<EngineStore>,
     owner: Owner,
     /// The engine's reference for each object. It never frees one, so each object gets only one.
     references: RefCell<FxHashMap<NonNull<Object>, ExternRef>>,
@@ -98,28 +101,66 @@ pub struct WasmiStore {
     grow_stopped: Cell<bool>,
     /// For each instance that accesses tables: the global that is 1 while an access runs, see [`super::rewrite`].
     marks: RefCell<Vec<wasmi::Global>>,
-    /// Owns what `contexts` points to, and is not used otherwise.
-    _store: Box<wasmi::Store<Owner>>,
 }
 
-impl WasmiStore {
-    pub fn new(engine: &wasmi::Engine, owner: NonNull<RuntimeStore>, slices: Option<Slices>) -> WasmiStore {
-        let owner = Owner(owner);
-        let mut store = Box::new(wasmi::Store::new(engine, owner));
+/// The engine's part of a store.
+struct EngineStore {
+    contexts: Contexts<Context>,
+    /// Owns what `contexts` points to, and is not used otherwise.
+    _store: Box<wasmi::Store<Owner>>,
+    /// Dropped last, because the shard counts as free then.
+    shard: Lease,
+}
+
+impl EngineStore {
+    fn new(owner: Owner, shard: Lease) -> EngineStore {
+        let mut store = Box::new(wasmi::Store::new(&shard.engine, owner));
         store.limiter(|owner| owner);
         // SAFETY: the engine's store is on the heap and does not move. From now on this context is the only way to
         // it, and is dropped together with it.
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        let (grow_stopped, marks) = (Cell::new(false), RefCell::default());
-        WasmiStore { contexts, owner, references: RefCell::default(), slices, grow_stopped, marks, _store: store }
+        EngineStore { contexts, _store: store, shard }
+    }
+}
+
+impl WasmiStore {
+    pub fn new(owner: NonNull<RuntimeStore>, slices: Option<Slices>) -> WasmiStore {
+        WasmiStore {
+            engine: OnceCell::new(),
+            owner: Owner(owner),
+            references: RefCell::default(),
+            slices,
+            grow_stopped: Cell::new(false),
+            marks: RefCell::default(),
+        }
+    }
+
+    #[inline(always)]
+    fn engine(&self) -> &EngineStore {
+        match self.engine.get() {
+            Some(engine) => engine,
+            None => self.make_engine(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_engine(&self) -> &EngineStore {
+        self.engine.get_or_init(|| EngineStore::new(self.owner, self.shards_engine().shards.lease()))
+    }
+
+    /// Returns the engine that has the shards.
+    fn shards_engine(&self) -> &WasmiEngine {
+        let engine = (&*self.owner().engine().inner as &dyn Any).downcast_ref();
+        engine.expect("the store's engine is of this backend")
     }
 
     /// See [`Contexts::innermost`].
     #[inline(always)]
     pub fn context(&self) -> Context {
-        self.contexts.innermost()
+        self.engine().contexts.innermost()
     }
 
     fn owner(&self) -> &RuntimeStore {
@@ -259,7 +300,7 @@ fn nest<'a>(object: &'a Object, caller: &mut Caller<'_, Owner>) -> Nested<'a, Co
     // `caller` again.
     unsafe {
         let context = std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(caller.as_context_mut());
-        store_of(object).contexts.nest(context)
+        store_of(object).engine().contexts.nest(context)
     }
 }
 
@@ -305,6 +346,8 @@ impl Store for WasmiStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
+        let translated = module.for_shard(&self.engine().shard, || self.shards_engine());
+        let translated = translated.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
         // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
         // order.
         let mut ordered = Vec::with_capacity(imports.len());
@@ -316,7 +359,7 @@ impl Store for WasmiStore {
         let instance = {
             let _guest =
                 self.begin_guest().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
-            wasmi::Instance::new(self.context(), &module.module, &ordered).map_err(|error| {
+            wasmi::Instance::new(self.context(), translated, &ordered).map_err(|error| {
                 // These traps come from the start function or from a segment.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
                 let failure = self.explain(error);
@@ -436,8 +479,8 @@ impl Store for WasmiStore {
             return Err(Error::new(ErrorKind::Unsupported, "wasm_val_t cannot carry a v128"));
         }
         // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
-        let value = unsafe { global.get::<wasmi::Global>() }.get(self.context());
-        out.write(from_engine(self.context(), self.owner(), &value));
+        let (global, context) = (unsafe { global.get::<wasmi::Global>() }, self.context());
+        out.write(from_engine(&context, self.owner(), &global.get(&context)));
         Ok(())
     }
 
@@ -450,6 +493,25 @@ impl Store for WasmiStore {
         }
     }
 
+    fn new_vector_global(&self, mutable: bool, value: [u8; 16]) -> Result<Entity> {
+        let mutability = if mutable { wasmi::Mutability::Var } else { wasmi::Mutability::Const };
+        Ok(Entity::new(wasmi::Global::new(self.context(), vector(value), mutability)))
+    }
+
+    unsafe fn vector_global_get(&self, global: &Entity) -> Result<[u8; 16]> {
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
+        match unsafe { global.get::<wasmi::Global>() }.get(self.context()) {
+            wasmi::Val::V128(value) => Ok(value.as_u128().to_le_bytes()),
+            _ => Err(Error::misuse("the global is not of the type v128")),
+        }
+    }
+
+    unsafe fn vector_global_set(&self, global: &Entity, value: [u8; 16]) -> Result<()> {
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
+        let global = unsafe { global.get::<wasmi::Global>() };
+        global.set(self.context(), vector(value)).map_err(in_words(ErrorKind::Misuse))
+    }
+
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let engine_type = table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
@@ -460,8 +522,9 @@ impl Store for WasmiStore {
 
     unsafe fn table_get(&self, table: &Entity, _ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
         // SAFETY: this backend makes entities of tables from a `wasmi::Table`.
-        let element = unsafe { table.get::<wasmi::Table>() }.get(self.context(), index)?;
-        Some(Ok(from_ref(self.context(), self.owner(), element)))
+        let (table, context) = (unsafe { table.get::<wasmi::Table>() }, self.context());
+        let element = table.get(&context, index)?;
+        Some(Ok(from_ref(&context, self.owner(), element)))
     }
 
     unsafe fn table_set(&self, table: &Entity, ty: &TableType, index: u64, value: Option<&Object>) -> Result<()> {
@@ -758,4 +821,8 @@ impl WasmiStore {
             })
         })
     }
+}
+
+fn vector(bytes: [u8; 16]) -> wasmi::Val {
+    wasmi::Val::V128(u128::from_le_bytes(bytes).into())
 }

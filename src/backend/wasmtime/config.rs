@@ -6,7 +6,9 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Compiler, Optimization, Options, Pooling, Profiling, Proposal, unsupported};
 use crate::runtime::core::engine_traits::Backend;
 use std::sync::Arc;
-use wasmtime::{Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost};
+use wasmtime::{
+    Collector, Config, OperatorCost, PoolingAllocationConfig, ProfilingStrategy, Strategy, VariableOperatorCost,
+};
 use wasmtime_environ::wasmparser::WasmFeatures;
 
 /// The most frames in a backtrace: enough for a person to read, and a limit for unbounded recursion.
@@ -33,6 +35,8 @@ pub fn translate(backend: &dyn Backend, options: &Options, config: &mut Config) 
         deterministic: _,
         target: _,
         cpu_features: _,
+        // Threads do not wait for each other in this engine.
+        max_shards: _,
         origins: _,
     } = options;
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES));
@@ -130,6 +134,8 @@ fn choose_compiler(backend: &dyn Backend, options: &Options, config: &mut Config
                 .strategy(Strategy::Cranelift)
                 .wasm_function_references(true)
                 .wasm_gc(true)
+                // Objects are known by where they are in the heap, so it must not move them.
+                .collector(Collector::DeferredReferenceCounting)
                 .wasm_exceptions(true)
                 .wasm_wide_arithmetic(true);
             // Only set if asked for: they are off by default, and the engine looks up every flag of Cranelift that is

@@ -15,6 +15,7 @@ use self::images::Image;
 use crate::backend::common::on_module;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
+use crate::runtime::base::types::{ExternType, Limits, MemoryType};
 use crate::runtime::binary::artifact::Payload;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
@@ -87,8 +88,10 @@ impl Backend for Wasmtime {
             && pool::run(0, || config::is_foreign(&engine)).map_err(|error| config::refusal(options, &error))?;
         // The workaround in `images` needs this proposal.
         let avoidable = !options.proposals.contains(&(Proposal::ExtendedConst, false));
+        let types = Arc::new(types::Types::new(&engine));
         Ok(Box::new(WasmtimeEngine {
             engine,
+            types,
             fuel: options.fuel,
             // The positions in debug info would be wrong after a rewriting.
             replaced: Replaced {
@@ -97,7 +100,7 @@ impl Backend for Wasmtime {
             },
             interruption: options.interruption,
             stack: options.max_wasm_stack.unwrap_or(stack::DEFAULT_STACK),
-            probe: Arc::default(),
+            probe: stack::Probe::default(),
             foreign,
             parallel: options.parallel_compilation != Some(false),
             images: !foreign && options.copy_on_write != Some(false) && options.memory_creator.is_none() && avoidable,
@@ -107,13 +110,14 @@ impl Backend for Wasmtime {
 
 struct WasmtimeEngine {
     engine: wasmtime::Engine,
+    types: Arc<types::Types>,
     fuel: bool,
     /// The instructions that calls take the place of.
     replaced: Replaced,
     interruption: bool,
     /// The most stack that guests may use.
     stack: usize,
-    probe: Arc<stack::Probe>,
+    probe: stack::Probe,
     /// Whether it compiles for another machine than this one.
     foreign: bool,
     /// Whether it compiles on several threads.
@@ -152,6 +156,7 @@ impl WasmtimeEngine {
 
 struct WasmtimeModule {
     code: Code,
+    types: Arc<types::Types>,
     sites: Arc<Sites>,
 }
 
@@ -211,7 +216,7 @@ impl Engine for WasmtimeEngine {
             })
         })?;
         let sites = Sites { places, traps: TrapSites::of(wasm), has_start: has_start(wasm) };
-        Ok(Box::new(WasmtimeModule { code, sites: Arc::new(sites) }))
+        Ok(Box::new(WasmtimeModule { code, types: self.types.clone(), sites: Arc::new(sites) }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -222,7 +227,7 @@ impl Engine for WasmtimeEngine {
     unsafe fn deserialize(&self, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
         // SAFETY: the contract says that an engine of the same version and settings made the artifact.
         let module = unsafe { wasmtime::Module::deserialize(&self.engine, image) };
-        deserialized(module, image, rest)
+        deserialized(module, &self.types, image, rest)
     }
 
     unsafe fn deserialize_file(&self, file: &File, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
@@ -234,7 +239,7 @@ impl Engine for WasmtimeEngine {
             // SAFETY: as for `deserialize`.
             None => unsafe { wasmtime::Module::deserialize(&self.engine, image) },
         };
-        deserialized(module, image, rest)
+        deserialized(module, &self.types, image, rest)
     }
 
     fn runs_here(&self) -> bool {
@@ -242,8 +247,8 @@ impl Engine for WasmtimeEngine {
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        let WasmtimeEngine { engine, fuel, interruption, stack, probe, .. } = self;
-        Ok(Box::new(store::WasmtimeStore::new(engine, owner, *fuel, *interruption, *stack, probe)))
+        let WasmtimeEngine { engine, types, fuel, interruption, stack, .. } = self;
+        Ok(Box::new(store::WasmtimeStore::new(engine, types, owner, *fuel, *interruption, *stack)))
     }
 
     fn compiles(&self) -> bool {
@@ -298,6 +303,19 @@ impl Module for WasmtimeModule {
             Code::Foreign(_) => 0,
         }
     }
+
+    fn import_types(&self) -> Option<Vec<ExternType>> {
+        let Code::Module(module, _) = &self.code else { return None };
+        // Memories stay as they were declared.
+        let memory = || ExternType::Memory(MemoryType::new(Limits::new(0, None)));
+        let types = module.imports().map(|import| self.types.runtime_extern_type(&import.ty()).unwrap_or_else(memory));
+        Some(types.collect())
+    }
+
+    fn export_type(&self, name: &str) -> Option<ExternType> {
+        let Code::Module(module, _) = &self.code else { return None };
+        self.types.runtime_extern_type(&module.get_export(name)?)
+    }
 }
 
 fn has_start(wasm: &[u8]) -> bool {
@@ -308,7 +326,12 @@ fn has_start(wasm: &[u8]) -> bool {
 }
 
 /// Returns a module from what the engine made of its image.
-fn deserialized(module: wasmtime::Result<wasmtime::Module>, image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+fn deserialized(
+    module: wasmtime::Result<wasmtime::Module>,
+    types: &Arc<types::Types>,
+    image: &[u8],
+    rest: &[u8],
+) -> Result<Box<dyn Module>> {
     let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
     let (places, rest) = split_part(rest).ok_or_else(damaged)?;
     let (traps, rest) = split_part(rest).ok_or_else(damaged)?;
@@ -317,7 +340,7 @@ fn deserialized(module: wasmtime::Result<wasmtime::Module>, image: &[u8], rest: 
     let traps = TrapSites::from_bytes(traps).ok_or_else(damaged)?;
     let sites = Arc::new(Sites { places, traps, has_start: has_start == [1] });
     let module = module.map_err(|error| in_words(ErrorKind::Artifact, &error))?;
-    Ok(Box::new(WasmtimeModule { code: Code::Module(module, image.len()), sites }))
+    Ok(Box::new(WasmtimeModule { code: Code::Module(module, image.len()), types: types.clone(), sites }))
 }
 
 /// Splits off a part that has its length before it. Returns the part and the rest.

@@ -6,11 +6,12 @@
 //! engine works on it, and nothing is left behind. If a module is too small to be worth threads, or none can be
 //! created, the calling thread does the work.
 
+use crate::backend::common::processors;
 use crate::runtime::base::quiet_thread::Quiet;
 use crate::runtime::core::guest;
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The bytes of a module that are worth one more thread: they take the compiler some milliseconds, and starting a
 /// thread takes some dozen microseconds.
@@ -106,20 +107,6 @@ fn reserved(state: u64, process: u32) -> usize {
 impl Drop for Reserved {
     fn drop(&mut self) {
         RESERVED.fetch_sub(self.0 as u64, Ordering::Relaxed);
-    }
-}
-
-/// Returns the number of processors that this process may use. The system is asked only once, because it has to read
-/// files for this.
-fn processors() -> usize {
-    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
-    match PROCESSORS.load(Ordering::Relaxed) {
-        0 => {
-            let processors = std::thread::available_parallelism().map_or(1, usize::from);
-            PROCESSORS.store(processors, Ordering::Relaxed);
-            processors
-        }
-        processors => processors,
     }
 }
 

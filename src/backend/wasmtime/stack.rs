@@ -4,24 +4,26 @@
 //! left, and even if another stack is in use by then. But it leaves a limit alone that it finds in its place. So the
 //! runtime's limit is put there at each entry.
 
+use super::WasmtimeEngine;
 use crate::backend::common::{Owner, Stopped};
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::core::guest::{Guest, StackLimit, stack_pointer};
+use std::any::Any;
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use wasmtime::{Func, Instance, Module, StoreContextMut};
 use wasmtime_environ::{HostPtr, PtrSize, VMCONTEXT_MAGIC};
 
 /// The most stack that guests may use if the program does not set it.
 pub const DEFAULT_STACK: usize = 512 << 10;
 
-/// The place where the engine keeps the stack limit of a store.
+/// The place where the engine keeps the stack limit of a store. Not known at first.
+#[derive(Default)]
 pub struct LimitPlace {
     known: Cell<Option<NonNull<Cell<usize>>>>,
     /// A substitute for the place, where the engine's own limit is good enough.
     unused: Cell<usize>,
-    probe: Arc<Probe>,
 }
 
 /// A small module, from whose instances the place can be found.
@@ -69,10 +71,6 @@ impl Drop for LimitedGuest<'_> {
 }
 
 impl LimitPlace {
-    pub fn unknown(probe: &Arc<Probe>) -> LimitPlace {
-        LimitPlace { known: Cell::new(None), unused: Cell::new(0), probe: probe.clone() }
-    }
-
     /// Returns the place for a call of a WebAssembly function.
     #[inline(always)]
     pub fn of_call(&self, context: StoreContextMut<'_, Owner>, func: Func) -> Result<NonNull<Cell<usize>>, Stopped> {
@@ -130,7 +128,9 @@ impl LimitPlace {
     /// Finds the place before the store has run anything, from an instance of the small module.
     #[cold]
     fn find_by_probe(&self, mut context: StoreContextMut<'_, Owner>) -> Result<NonNull<Cell<usize>>, Stopped> {
-        let probe = self.probe.module(context.engine());
+        let owner = *context.data();
+        let engine = (&*owner.get().engine().inner as &dyn Any).downcast_ref::<WasmtimeEngine>();
+        let probe = engine.and_then(|engine| engine.probe.module(&engine.engine));
         let instance = probe.and_then(|probe| Instance::new(&mut context, probe, &[]).ok());
         let func = instance.and_then(|instance| instance.get_func(&mut context, ""));
         match func {

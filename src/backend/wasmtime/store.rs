@@ -1,17 +1,19 @@
 //! A store of wasmtime, entered from the host and re-entered from host functions.
 
 use super::messages::{self, in_words};
-use super::stack::{self, LimitPlace, Probe};
+use super::stack::{self, LimitPlace};
 use super::types::{
-    MemoryEntity, from_engine, from_extern, from_func, from_func_type, from_number, from_ref, func_type, memory_type,
-    table_type, to_engine, to_extern, to_number, to_ref, val_type,
+    MemoryEntity, Types, any_root, from_engine, from_extern, from_func, from_number, from_ref, memory_type, to_engine,
+    to_extern, to_number, to_ref, unrooted,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
-use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType, ValKind};
+use crate::runtime::base::types::{
+    Defined, ExternKind, ExternType, FuncType, GlobalType, Heap, MemoryType, TableType, ValKind, ValType,
+};
 use crate::runtime::binary::declarations::Import;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::arity::{ByArity, by_arity};
@@ -22,8 +24,9 @@ use crate::runtime::core::engine_traits::{
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, enter_raw_any, enter_raw_engine};
 use crate::runtime::core::exception::Carried;
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
+use crate::runtime::core::gc::{self, Gc};
 use crate::runtime::core::guest::{Guest, StackLimit};
-use crate::runtime::core::object::{Handle, Object, Retained, Tag};
+use crate::runtime::core::object::{Handle, Object, Retained, Tag, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{LentRoom, Raw, Room, Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
@@ -33,7 +36,8 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, Extern, GcHeapOutOfMemory, InstancePre, OutOfMemory, RootScope, StoreContextMut, Trap,
+    AnyRef, ArrayRef, AsContext, AsContextMut, Caller, Extern, FieldType, GcHeapOutOfMemory, HeapType, I31,
+    InstancePre, OutOfMemory, Ref, RefType, RootScope, Rooted, StorageType, StoreContextMut, StructRef, Trap,
     UpdateDeadline, ValRaw,
 };
 use wasmtime_environ::{HostPtr, PtrSize};
@@ -125,6 +129,7 @@ pub struct WasmtimeStore {
     stack_limit: LimitPlace,
     /// For an engine with fuel: how much more fuel the engine's store has than the account.
     reserve: Option<Cell<u64>>,
+    types: Arc<Types>,
     /// The sites of modules that were instantiated in this store, by the module's identity.
     sites: RefCell<FxHashMap<usize, Arc<Sites>>>,
     /// The shared memories that entities refer to.
@@ -137,11 +142,11 @@ pub struct WasmtimeStore {
 impl WasmtimeStore {
     pub fn new(
         engine: &wasmtime::Engine,
+        types: &Arc<Types>,
         owner: NonNull<RuntimeStore>,
         fuel: bool,
         interruption: bool,
         stack: usize,
-        probe: &Arc<Probe>,
     ) -> WasmtimeStore {
         let owner = Owner(owner);
         let mut store = wasmtime::Store::new(engine, owner);
@@ -156,13 +161,13 @@ impl WasmtimeStore {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
         let reserve = fuel.then(Cell::default);
-        let stack_limit = LimitPlace::unknown(probe);
         let store = WasmtimeStore {
             contexts,
             owner,
             stack,
-            stack_limit,
+            stack_limit: LimitPlace::default(),
             reserve,
+            types: types.clone(),
             sites: RefCell::default(),
             shared: RefCell::default(),
             _store: store,
@@ -268,6 +273,38 @@ impl WasmtimeStore {
         Some(Thrown { tag, payload: converted.map(|()| payload) })
     }
 
+    /// Checks what is to be a field or an element. Without a value, it is zero or null. No context may be in use.
+    ///
+    /// # Safety
+    /// A reference in the value is null or a live handle.
+    unsafe fn check_part(&self, field: &FieldType, value: Option<&Val>, role: impl Fn() -> String) -> Result<()> {
+        let engine_type = field.element_type().unpack();
+        match value {
+            // SAFETY: the contract is the same.
+            Some(value) => unsafe {
+                gc::check_part(self.owner(), value, self.types.runtime_val_type(engine_type), role)
+            },
+            None if engine_type.default_value().is_some() => Ok(()),
+            None => {
+                let ty = self.types.runtime_val_type(engine_type);
+                Err(Error::misuse(format!("{}: its type {ty} has no default", role())))
+            }
+        }
+    }
+
+    /// Converts what is to be a field or an element.
+    ///
+    /// # Safety
+    /// It has been checked.
+    unsafe fn part(&self, context: impl AsContextMut, field: &FieldType, value: Option<&Val>) -> Result<wasmtime::Val> {
+        let engine_type = field.element_type().unpack();
+        match value {
+            // SAFETY: the value fits the type, and is of this store.
+            Some(value) => unsafe { to_engine(context, self.types.runtime_val_type(engine_type).kind, value) },
+            None => engine_type.default_value().ok_or_else(gc::unsupported),
+        }
+    }
+
     /// Keeps a shared memory until the store ends.
     fn keep_shared(&self, memory: wasmtime::SharedMemory) -> Entity {
         let memory = Box::new(memory);
@@ -339,6 +376,55 @@ impl WasmtimeStore {
             None => TrapSites::default().refine(code, frame.module_offset),
         }
     }
+}
+
+/// A struct or an array.
+enum Aggregate {
+    Struct(Rooted<StructRef>),
+    Array(Rooted<ArrayRef>),
+}
+
+impl Aggregate {
+    fn of(mut context: impl AsContextMut, gc: &Gc) -> Result<Aggregate> {
+        let any = any_root(gc).map(|root| root.to_rooted(&mut context)).ok_or_else(gc::unsupported)?;
+        if let Some(value) = any.as_struct(&context).map_err(unrooted)? {
+            return Ok(Aggregate::Struct(value));
+        }
+        any.as_array(&context).map_err(unrooted)?.map(Aggregate::Array).ok_or_else(gc::unsupported)
+    }
+
+    /// What it consists of, in messages.
+    fn part(&self) -> &'static str {
+        match self {
+            Aggregate::Struct(_) => "field",
+            Aggregate::Array(_) => "element",
+        }
+    }
+
+    /// The type of a field that exists, or of the elements.
+    fn field_type(&self, context: impl AsContext, index: u32) -> Result<FieldType> {
+        match self {
+            Aggregate::Struct(value) => {
+                let ty = value.ty(context).map_err(unrooted)?;
+                ty.field(index as usize).ok_or_else(|| Error::misuse("the struct has no such field"))
+            }
+            Aggregate::Array(value) => Ok(value.ty(context).map_err(unrooted)?.field_type()),
+        }
+    }
+}
+
+fn vector(bytes: [u8; 16]) -> wasmtime::Val {
+    wasmtime::Val::V128(u128::from_le_bytes(bytes).into())
+}
+
+fn given(handle: Option<Handle>) -> Result<Handle> {
+    handle.ok_or_else(|| Error::new(ErrorKind::Internal, "the engine made null"))
+}
+
+/// Why the engine could not make an object, whose parts have been checked.
+#[cold]
+fn no_room(error: wasmtime::Error) -> Error {
+    in_words(ErrorKind::Limit, &error)
 }
 
 /// An error of the runtime that passes through the engine.
@@ -704,7 +790,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_func(&self, func: NonNull<Object>, ty: &FuncType) -> Entity {
         let mut context = self.context();
-        let engine_type = func_type(context.engine(), ty);
+        let engine_type = self.types.func_type(ty);
         let host = HostObject(func);
         // Apart from the others, which are not told and lose no time.
         if host.get().as_func().is_some_and(Func::knows_caller) {
@@ -762,7 +848,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
         // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
-        from_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
+        self.types.runtime_func_type(&unsafe { func.get::<wasmtime::Func>() }.ty(self.context()))
     }
 
     fn entry(&self, ty: &FuncType) -> Entry {
@@ -835,7 +921,7 @@ impl Store for WasmtimeStore {
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
         let mutability = if ty.mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
-        let engine_type = wasmtime::GlobalType::new(val_type(ty.content), mutability);
+        let engine_type = wasmtime::GlobalType::new(self.types.val_type(ty.content), mutability);
         // SAFETY: the contract says that the value fits the type.
         let value = unsafe { to_engine(&mut scope, ty.content.kind, value)? };
         let global = wasmtime::Global::new(&mut scope, engine_type, value);
@@ -870,7 +956,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let mut scope = RootScope::new(self.context());
-        let engine_type = table_type(ty);
+        let engine_type = self.types.table_type(ty);
         // SAFETY: the contract says that the element fits the type and belongs to this store.
         let init = unsafe { to_ref(&mut scope, ty.element.kind, init)? };
         let table = wasmtime::Table::new(&mut scope, engine_type, init);
@@ -962,9 +1048,8 @@ impl Store for WasmtimeStore {
     }
 
     fn new_tag(&self, ty: &FuncType) -> Result<Entity> {
-        let mut context = self.context();
-        let ty = wasmtime::TagType::new(func_type(context.engine(), ty));
-        wasmtime::Tag::new(&mut context, &ty).map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+        let ty = wasmtime::TagType::new(self.types.func_type(ty));
+        wasmtime::Tag::new(self.context(), &ty).map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
     }
 
     unsafe fn tag_key(&self, tag: &Entity) -> u64 {
@@ -980,7 +1065,7 @@ impl Store for WasmtimeStore {
 
     unsafe fn tag_type(&self, tag: &Entity) -> Result<FuncType> {
         // SAFETY: this backend makes entities of tags from a `wasmtime::Tag`.
-        Ok(from_func_type(unsafe { tag.get::<wasmtime::Tag>() }.ty(self.context()).ty()))
+        Ok(self.types.runtime_func_type(unsafe { tag.get::<wasmtime::Tag>() }.ty(self.context()).ty()))
     }
 
     unsafe fn share_memory(&self, memory: &Entity) -> Result<SharedMemory> {
@@ -1004,6 +1089,167 @@ impl Store for WasmtimeStore {
             Error::misuse(format!("address {address} is not that of 4 aligned bytes in the memory's {size} bytes"))
         };
         shared.atomic_notify(address, count).map_err(refused)
+    }
+
+    fn check_defined(&self, defined: Defined, what: &str) -> Result<()> {
+        match self.types.of(defined) {
+            Some(_) => Ok(()),
+            None => Err(Error::misuse(format!("{what} is of a module of another engine"))),
+        }
+    }
+
+    fn matches(&self, given: &ExternType, expected: &ExternType) -> bool {
+        self.types.matches(given, expected)
+    }
+
+    unsafe fn admits(&self, ty: ValType, object: &Object) -> Result<bool> {
+        if let Some(func) = Typed::of(object, Object::as_func).filter(|_| ty.kind == ValKind::FuncRef) {
+            // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
+            let func = unsafe { func.in_engine().get::<wasmtime::Func>() };
+            return Ok(self.types.admits(ty, &func.ty(self.context())));
+        }
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: the contract says that the object belongs to this store and is of the type's kind.
+        let reference = unsafe { to_ref(&mut scope, ty.kind, Some(object))? };
+        let matches = reference.matches_ty(&scope, &self.types.ref_type(ty));
+        matches.map_err(|error| in_words(ErrorKind::Internal, &error))
+    }
+
+    fn new_i31(&self, value: i32) -> Result<Handle> {
+        let mut scope = RootScope::new(self.context());
+        let any = AnyRef::from_i31(&mut scope, I31::wrapping_i32(value));
+        given(from_ref(&mut scope, self.owner(), Ref::Any(Some(any)))?)
+    }
+
+    unsafe fn new_struct(&self, ty: ValType, fields: Option<&[Val]>) -> Result<Handle> {
+        let Some(HeapType::ConcreteStruct(engine_type)) = ty.defined.and_then(|defined| self.types.of(defined)) else {
+            return Err(Error::misuse(format!("{ty} is not the type of a struct")));
+        };
+        let expected = engine_type.fields().len();
+        if let Some(given) = fields.map(<[Val]>::len)
+            && given != expected
+        {
+            return Err(Error::misuse(format!("the struct has {expected} fields, but {given} values were given")));
+        }
+        let given_at = |position: usize| fields.map(|fields| &fields[position]);
+        for (position, field) in engine_type.fields().enumerate() {
+            // SAFETY: the contract is the same.
+            unsafe { self.check_part(&field, given_at(position), || format!("field {position} of the struct")) }?;
+        }
+        let mut scope = RootScope::new(self.context());
+        let mut values = Vec::with_capacity(expected);
+        for (position, field) in engine_type.fields().enumerate() {
+            // SAFETY: the loop above has checked it.
+            values.push(unsafe { self.part(&mut scope, &field, given_at(position)) }?);
+        }
+        let allocator = wasmtime::StructRefPre::new(&mut scope, engine_type);
+        let made = wasmtime::StructRef::new(&mut scope, &allocator, &values).map_err(no_room)?;
+        given(from_ref(&mut scope, self.owner(), Ref::Any(Some(made.to_anyref())))?)
+    }
+
+    unsafe fn new_array(&self, ty: ValType, length: u32, element: Option<&Val>) -> Result<Handle> {
+        let Some(HeapType::ConcreteArray(engine_type)) = ty.defined.and_then(|defined| self.types.of(defined)) else {
+            return Err(Error::misuse(format!("{ty} is not the type of an array")));
+        };
+        let field = engine_type.field_type();
+        // SAFETY: the contract is the same.
+        unsafe { self.check_part(&field, element, || "element of the array".to_string()) }?;
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: it has been checked.
+        let element = unsafe { self.part(&mut scope, &field, element) }?;
+        let allocator = wasmtime::ArrayRefPre::new(&mut scope, engine_type);
+        let made = wasmtime::ArrayRef::new(&mut scope, &allocator, &element, length).map_err(no_room)?;
+        given(from_ref(&mut scope, self.owner(), Ref::Any(Some(made.to_anyref())))?)
+    }
+
+    unsafe fn gc_type(&self, gc: &Gc) -> Result<ValType> {
+        let mut scope = RootScope::new(self.context());
+        Ok(match any_root(gc) {
+            Some(root) => {
+                let ty = root.to_rooted(&mut scope).ty(&scope).map_err(unrooted)?;
+                self.types.runtime_ref_type(&RefType::new(false, ty))
+            }
+            None => ValType::reference(Heap::Exn, false),
+        })
+    }
+
+    unsafe fn func_ref_type(&self, func: Typed<'_, &Func>) -> Result<ValType> {
+        // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
+        let ty = unsafe { func.in_engine().get::<wasmtime::Func>() }.ty(self.context());
+        Ok(self.types.runtime_ref_type(&RefType::new(false, HeapType::ConcreteFunc(ty))))
+    }
+
+    unsafe fn i31(&self, gc: &Gc) -> Result<i32> {
+        let value = any_root(gc).map(|root| root.as_i31(self.context())).transpose().map_err(unrooted)?;
+        value.flatten().map(|value| value.get_i32()).ok_or_else(gc::unsupported)
+    }
+
+    unsafe fn gc_length(&self, gc: &Gc) -> Result<u32> {
+        let mut scope = RootScope::new(self.context());
+        match Aggregate::of(&mut scope, gc)? {
+            Aggregate::Struct(value) => value.ty(&scope).map(|ty| ty.fields().len() as u32),
+            Aggregate::Array(value) => value.len(&scope),
+        }
+        .map_err(unrooted)
+    }
+
+    unsafe fn gc_get(&self, gc: &Gc, index: u32, signed: bool) -> Result<Val> {
+        let mut scope = RootScope::new(self.context());
+        let aggregate = Aggregate::of(&mut scope, gc)?;
+        let field = aggregate.field_type(&scope, index)?;
+        let value = match aggregate {
+            Aggregate::Struct(value) => value.field(&mut scope, index as usize),
+            Aggregate::Array(value) => value.get(&mut scope, index),
+        };
+        let value = match (value.map_err(unrooted)?, field.element_type()) {
+            (wasmtime::Val::I32(value), StorageType::I8) if signed => wasmtime::Val::I32((value as i8).into()),
+            (wasmtime::Val::I32(value), StorageType::I16) if signed => wasmtime::Val::I32((value as i16).into()),
+            (value, _) => value,
+        };
+        from_engine(&mut scope, self.owner(), value)
+    }
+
+    unsafe fn gc_set(&self, gc: &Gc, index: u32, value: &Val) -> Result<()> {
+        let (field, part) = {
+            let mut scope = RootScope::new(self.context());
+            let aggregate = Aggregate::of(&mut scope, gc)?;
+            (aggregate.field_type(&scope, index)?, aggregate.part())
+        };
+        let heap = gc.heap.name();
+        if !field.mutability().is_var() {
+            return Err(Error::misuse(format!("{part} {index} of the {heap} is constant; nothing was written")));
+        }
+        // SAFETY: the contract is the same.
+        unsafe { self.check_part(&field, Some(value), || format!("new value of {part} {index} of the {heap}")) }?;
+        let mut scope = RootScope::new(self.context());
+        // SAFETY: it has been checked.
+        let value = unsafe { self.part(&mut scope, &field, Some(value)) }?;
+        match Aggregate::of(&mut scope, gc)? {
+            Aggregate::Struct(aggregate) => aggregate.set_field(&mut scope, index as usize, value),
+            Aggregate::Array(aggregate) => aggregate.set(&mut scope, index, value),
+        }
+        .map_err(|error| in_words(ErrorKind::Misuse, &error))
+    }
+
+    fn new_vector_global(&self, mutable: bool, value: [u8; 16]) -> Result<Entity> {
+        let mutability = if mutable { wasmtime::Mutability::Var } else { wasmtime::Mutability::Const };
+        let ty = wasmtime::GlobalType::new(wasmtime::ValType::V128, mutability);
+        let global = wasmtime::Global::new(self.context(), ty, vector(value));
+        global.map(Entity::new).map_err(|error| in_words(ErrorKind::Limit, &error))
+    }
+
+    unsafe fn vector_global_get(&self, global: &Entity) -> Result<[u8; 16]> {
+        // SAFETY: this backend makes entities of globals from a `wasmtime::Global`.
+        match unsafe { global.get::<wasmtime::Global>() }.get(self.context()) {
+            wasmtime::Val::V128(value) => Ok(value.as_u128().to_le_bytes()),
+            _ => Err(Error::misuse("the global is not of the type v128")),
+        }
+    }
+
+    unsafe fn vector_global_set(&self, global: &Entity, value: [u8; 16]) -> Result<()> {
+        // SAFETY: this backend makes entities of globals from a `wasmtime::Global`.
+        let global = unsafe { global.get::<wasmtime::Global>() };
+        global.set(self.context(), vector(value)).map_err(|error| in_words(ErrorKind::Misuse, &error))
     }
 
     fn fuel(&self) -> u64 {

@@ -2,40 +2,293 @@
 
 use super::messages::in_words;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::types::{FuncType, MemoryType, TableType, ValKind, ValType, saturate};
+use crate::runtime::base::types::{
+    Defined, ExternType, FuncType, GlobalType, Heap, Limits, MemoryType, TableType, ValKind, ValType, saturate,
+};
 use crate::runtime::core::engine_traits::Entity;
+use crate::runtime::core::gc::{Gc, Root};
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
+use rustc_hash::FxHashMap;
+use std::hash::Hasher;
 use std::ptr::NonNull;
-use wasmtime::{AsContextMut, Extern, ExternRef, HeapType, Ref, RefType};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use wasmtime::{
+    AnyRef, AsContextMut, ExnRef, Extern, ExternRef, HeapType, OwnedRooted, Ref, RefType, Rooted, StorageType,
+};
 
-/// Converts a type that C can name. Only exact types of such kinds are passed here.
-pub fn val_type(ty: ValType) -> wasmtime::ValType {
-    let heap = match ty.kind {
-        ValKind::I32 => return wasmtime::ValType::I32,
-        ValKind::I64 => return wasmtime::ValType::I64,
-        ValKind::F32 => return wasmtime::ValType::F32,
-        ValKind::F64 => return wasmtime::ValType::F64,
-        ValKind::V128 => return wasmtime::ValType::V128,
-        ValKind::ExternRef => HeapType::Extern,
-        ValKind::FuncRef => HeapType::Func,
-        ValKind::AnyRef => HeapType::Any,
-        ValKind::ExnRef => HeapType::Exn,
+/// The types that modules of an engine define, as far as the host has seen them. The engine keeps those for it.
+pub struct Types {
+    engine: wasmtime::Engine,
+    /// [`Defined::engine`] of these.
+    id: u64,
+    known: Mutex<KnownTypes>,
+}
+
+#[derive(Default)]
+struct KnownTypes {
+    types: Vec<HeapType>,
+    /// By the engine's name for a type, which no other has as long as it is kept.
+    positions: FxHashMap<String, u32>,
+}
+
+/// Descriptions of types are never freed. Guests define them, so their number is bounded; what is beyond that is like a
+/// type of another engine.
+const MAX_TYPES: usize = 1 << 14;
+
+impl Types {
+    pub fn new(engine: &wasmtime::Engine) -> Types {
+        Types { engine: engine.clone(), id: Defined::new_engine(), known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, KnownTypes> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the identity of a type that a module defines.
+    fn identity(&self, heap: &HeapType) -> Defined {
+        let KnownTypes { types, positions } = &mut *self.known();
+        let name = heap.to_string();
+        let index = match positions.get(&name) {
+            Some(index) if HeapType::eq(&types[*index as usize], heap) => Some(*index),
+            None if types.len() < MAX_TYPES => {
+                let index = types.len() as u32;
+                types.push(heap.clone());
+                positions.insert(name, index);
+                Some(index)
+            }
+            _ => None,
+        };
+        match index {
+            Some(index) => Defined { engine: self.id, index },
+            None => Defined { engine: 0, index: u32::MAX },
+        }
+    }
+
+    /// Returns the engine's type; `None` if it is of another engine.
+    pub fn of(&self, defined: Defined) -> Option<HeapType> {
+        (defined.engine == self.id).then(|| self.known().types.get(defined.index as usize).cloned()).flatten()
+    }
+
+    fn heap_type(&self, heap: Heap, defined: Option<Defined>) -> HeapType {
+        let abstract_type = || match heap {
+            Heap::Extern => HeapType::Extern,
+            Heap::Func => HeapType::Func,
+            Heap::Any => HeapType::Any,
+            Heap::Exn => HeapType::Exn,
+            Heap::Eq => HeapType::Eq,
+            Heap::I31 => HeapType::I31,
+            Heap::Struct => HeapType::Struct,
+            Heap::Array => HeapType::Array,
+            Heap::None => HeapType::None,
+            Heap::NoExtern => HeapType::NoExtern,
+            Heap::NoFunc => HeapType::NoFunc,
+            Heap::NoExn => HeapType::NoExn,
+        };
+        defined.and_then(|defined| self.of(defined)).unwrap_or_else(abstract_type)
+    }
+
+    /// Converts a type. The runtime has checked that those which modules define are of this engine.
+    pub fn val_type(&self, ty: ValType) -> wasmtime::ValType {
+        match ty.kind {
+            ValKind::I32 => wasmtime::ValType::I32,
+            ValKind::I64 => wasmtime::ValType::I64,
+            ValKind::F32 => wasmtime::ValType::F32,
+            ValKind::F64 => wasmtime::ValType::F64,
+            ValKind::V128 => wasmtime::ValType::V128,
+            _ => wasmtime::ValType::Ref(self.ref_type(ty)),
+        }
+    }
+
+    pub fn ref_type(&self, ty: ValType) -> RefType {
+        RefType::new(ty.nullable, self.heap_type(ty.heap.unwrap_or(Heap::Extern), ty.defined))
+    }
+
+    pub fn table_type(&self, ty: &TableType) -> wasmtime::TableType {
+        let (element, limits) = (self.ref_type(ty.element), ty.limits);
+        match ty.is_64_bit {
+            true => wasmtime::TableType::new64(element, limits.min(), limits.max()),
+            false => wasmtime::TableType::new(element, saturate(limits.min()), limits.max().map(saturate)),
+        }
+    }
+
+    pub fn func_type(&self, ty: &FuncType) -> wasmtime::FuncType {
+        if let Some(HeapType::ConcreteFunc(defined)) = ty.defined.and_then(|defined| self.of(defined)) {
+            return defined;
+        }
+        let types = |types: &[ValType]| types.iter().map(|ty| self.val_type(*ty)).collect::<Vec<_>>();
+        wasmtime::FuncType::new(&self.engine, types(&ty.params), types(&ty.results))
+    }
+
+    pub fn runtime_func_type(&self, ty: &wasmtime::FuncType) -> FuncType {
+        let params: Vec<_> = ty.params().map(|ty| self.runtime_val_type(&ty)).collect();
+        let results: Vec<_> = ty.results().map(|ty| self.runtime_val_type(&ty)).collect();
+        let alone = ty.finality().is_final() && ty.supertype().is_none() && {
+            let alone = wasmtime::FuncType::new(&self.engine, ty.params(), ty.results());
+            wasmtime::FuncType::eq(&alone, ty)
+        };
+        let defined = (!alone).then(|| self.identity(&HeapType::ConcreteFunc(ty.clone())));
+        FuncType::defined(params, results, defined)
+    }
+
+    pub fn runtime_val_type(&self, ty: &wasmtime::ValType) -> ValType {
+        match ty {
+            wasmtime::ValType::I32 => ValType::new(ValKind::I32),
+            wasmtime::ValType::I64 => ValType::new(ValKind::I64),
+            wasmtime::ValType::F32 => ValType::new(ValKind::F32),
+            wasmtime::ValType::F64 => ValType::new(ValKind::F64),
+            wasmtime::ValType::V128 => ValType::new(ValKind::V128),
+            wasmtime::ValType::Ref(ty) => self.runtime_ref_type(ty),
+        }
+    }
+
+    pub fn runtime_ref_type(&self, ty: &RefType) -> ValType {
+        let nullable = ty.is_nullable();
+        let heap = match ty.heap_type() {
+            HeapType::Extern => Heap::Extern,
+            HeapType::Func => Heap::Func,
+            HeapType::Exn => Heap::Exn,
+            HeapType::Eq => Heap::Eq,
+            HeapType::I31 => Heap::I31,
+            HeapType::Struct => Heap::Struct,
+            HeapType::Array => Heap::Array,
+            HeapType::None => Heap::None,
+            HeapType::NoExtern => Heap::NoExtern,
+            HeapType::NoFunc => Heap::NoFunc,
+            HeapType::NoExn => Heap::NoExn,
+            defined @ (HeapType::ConcreteFunc(_) | HeapType::ConcreteStruct(_) | HeapType::ConcreteArray(_)) => {
+                let text = || text_of(defined);
+                return ValType::defined(abstract_heap(defined), nullable, self.identity(defined), text);
+            }
+            // Any, and those of proposals that the library does not turn on.
+            _ => Heap::Any,
+        };
+        ValType::reference(heap, nullable)
+    }
+
+    pub fn runtime_extern_type(&self, ty: &wasmtime::ExternType) -> Option<ExternType> {
+        Some(match ty {
+            wasmtime::ExternType::Func(ty) => ExternType::Func(self.runtime_func_type(ty)),
+            wasmtime::ExternType::Global(ty) => ExternType::Global(GlobalType {
+                content: self.runtime_val_type(ty.content()),
+                mutable: ty.mutability().is_var(),
+            }),
+            wasmtime::ExternType::Table(ty) => ExternType::Table(TableType {
+                element: self.runtime_ref_type(ty.element()),
+                limits: Limits::new(ty.minimum(), ty.maximum()),
+                is_64_bit: ty.is_64(),
+            }),
+            wasmtime::ExternType::Tag(ty) => ExternType::tag(self.runtime_func_type(ty.ty())),
+            // Their types are always exact.
+            wasmtime::ExternType::Memory(_) => return None,
+        })
+    }
+
+    /// Whether something of the type `given` may be imported as `expected`.
+    pub fn matches(&self, given: &ExternType, expected: &ExternType) -> bool {
+        match (given, expected) {
+            (ExternType::Func(given), ExternType::Func(expected)) => {
+                is_subtype(&self.func_type(given), &self.func_type(expected))
+            }
+            (ExternType::Tag(given), ExternType::Tag(expected)) => match (&**given, &**expected) {
+                (ExternType::Func(given), ExternType::Func(expected)) => {
+                    wasmtime::FuncType::eq(&self.func_type(given), &self.func_type(expected))
+                }
+                _ => false,
+            },
+            (ExternType::Global(given), ExternType::Global(expected)) => {
+                let fits = match given.mutable {
+                    true => given.content == expected.content,
+                    false => self.is_subtype(given.content, expected.content),
+                };
+                given.mutable == expected.mutable && fits
+            }
+            (ExternType::Table(given), ExternType::Table(expected)) => {
+                given.element == expected.element
+                    && given.is_64_bit == expected.is_64_bit
+                    && given.limits.fit(&expected.limits)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_subtype(&self, given: ValType, expected: ValType) -> bool {
+        if given.heap.is_none() || expected.heap.is_none() {
+            return given == expected;
+        }
+        let (given, expected) = (self.ref_type(given), self.ref_type(expected));
+        match (given.heap_type(), expected.heap_type()) {
+            (HeapType::ConcreteFunc(one), HeapType::ConcreteFunc(other)) => {
+                is_subtype(one, other) && (expected.is_nullable() || !given.is_nullable())
+            }
+            _ => given.matches(&expected),
+        }
+    }
+
+    /// Whether a function is of a reference type, whose kind is funcref.
+    pub fn admits(&self, ty: ValType, func: &wasmtime::FuncType) -> bool {
+        match self.ref_type(ty).heap_type() {
+            HeapType::Func => true,
+            HeapType::ConcreteFunc(ty) => is_subtype(func, ty),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a function type is another or declares to be a subtype of it. The engine's own comparison looks at parameters and
+/// results only.
+fn is_subtype(given: &wasmtime::FuncType, expected: &wasmtime::FuncType) -> bool {
+    let mut ancestors = std::iter::successors(Some(given.clone()), wasmtime::FuncType::supertype);
+    ancestors.any(|ty| wasmtime::FuncType::eq(&ty, expected))
+}
+
+/// The narrowest of WebAssembly's own heap types that one of a module is part of.
+fn abstract_heap(heap: &HeapType) -> Heap {
+    match heap {
+        HeapType::ConcreteStruct(_) => Heap::Struct,
+        HeapType::ConcreteArray(_) => Heap::Array,
+        _ => Heap::Func,
+    }
+}
+
+/// Describes a type that a module defines, for messages.
+fn text_of(heap: &HeapType) -> String {
+    const FEW: usize = 8;
+    let value = |ty: &wasmtime::ValType| match ty {
+        wasmtime::ValType::Ref(ty) if ty.heap_type().is_concrete() => {
+            let null = if ty.is_nullable() { "null " } else { "" };
+            format!("(ref {null}{})", abstract_heap(ty.heap_type()).name())
+        }
+        ty => ty.to_string(),
     };
-    wasmtime::ValType::Ref(RefType::new(ty.nullable, heap))
-}
-
-pub fn ref_type(ty: ValType) -> RefType {
-    let heap = if ty.kind == ValKind::FuncRef { HeapType::Func } else { HeapType::Extern };
-    RefType::new(ty.nullable, heap)
-}
-
-pub fn table_type(ty: &TableType) -> wasmtime::TableType {
-    let (element, limits) = (ref_type(ty.element), ty.limits);
-    match ty.is_64_bit {
-        true => wasmtime::TableType::new64(element, limits.min(), limits.max()),
-        false => wasmtime::TableType::new(element, saturate(limits.min()), limits.max().map(saturate)),
+    let part = |field: wasmtime::FieldType| {
+        let ty = match field.element_type() {
+            StorageType::I8 => "i8".to_string(),
+            StorageType::I16 => "i16".to_string(),
+            StorageType::ValType(ty) => value(ty),
+        };
+        if field.mutability().is_var() { format!("(mut {ty})") } else { ty }
+    };
+    let list = |word: &str, parts: Vec<String>, all: usize| match (all, parts.join(" ")) {
+        (0, _) => String::new(),
+        (_, text) => format!(" ({word} {text}{})", if all > FEW { " ..." } else { "" }),
+    };
+    let values = |word: &str, types: &mut dyn ExactSizeIterator<Item = wasmtime::ValType>| {
+        let all = types.len();
+        list(word, types.take(FEW).map(|ty| value(&ty)).collect(), all)
+    };
+    match heap {
+        HeapType::ConcreteFunc(ty) => {
+            format!("(func{}{})", values("param", &mut ty.params()), values("result", &mut ty.results()))
+        }
+        HeapType::ConcreteStruct(ty) => {
+            let fields = ty.fields();
+            let all = fields.len();
+            format!("(struct{})", list("field", fields.take(FEW).map(part).collect(), all))
+        }
+        HeapType::ConcreteArray(ty) => format!("(array {})", part(ty.field_type())),
+        _ => String::new(),
     }
 }
 
@@ -44,36 +297,6 @@ pub fn memory_type(ty: &MemoryType) -> wasmtime::Result<wasmtime::MemoryType> {
     builder.min(ty.limits.min()).max(ty.limits.max()).memory64(ty.is_64_bit).shared(ty.shared);
     builder.page_size_log2(ty.page_size_log2);
     builder.build()
-}
-
-pub fn func_type(engine: &wasmtime::Engine, ty: &FuncType) -> wasmtime::FuncType {
-    let types = |types: &[ValType]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
-    wasmtime::FuncType::new(engine, types(&ty.params), types(&ty.results))
-}
-
-pub fn from_func_type(ty: &wasmtime::FuncType) -> FuncType {
-    let params: Vec<_> = ty.params().map(|ty| from_val_type(&ty)).collect();
-    let results: Vec<_> = ty.results().map(|ty| from_val_type(&ty)).collect();
-    FuncType::new(params, results)
-}
-
-fn from_val_type(ty: &wasmtime::ValType) -> ValType {
-    let ty = match ty {
-        wasmtime::ValType::I32 => return ValType::new(ValKind::I32),
-        wasmtime::ValType::I64 => return ValType::new(ValKind::I64),
-        wasmtime::ValType::F32 => return ValType::new(ValKind::F32),
-        wasmtime::ValType::F64 => return ValType::new(ValKind::F64),
-        wasmtime::ValType::V128 => return ValType::new(ValKind::V128),
-        wasmtime::ValType::Ref(ty) => ty,
-    };
-    let kind = match ty.heap_type().top() {
-        HeapType::Extern => ValKind::ExternRef,
-        HeapType::Func => ValKind::FuncRef,
-        HeapType::Exn => ValKind::ExnRef,
-        _ => ValKind::AnyRef,
-    };
-    let exact = matches!(ty.heap_type(), HeapType::Extern | HeapType::Func);
-    ValType::with(kind, ty.is_nullable(), exact)
 }
 
 /// Converts a reference to an object to the engine's form. The caller keeps its handle.
@@ -90,13 +313,41 @@ pub unsafe fn to_ref(mut context: impl AsContextMut, kind: ValKind, object: Opti
             None => return Err(Error::misuse(format!("expected a function, got a {}", object.body.name()))),
         },
         (ValKind::ExternRef, None) => Ref::Extern(None),
-        (ValKind::ExternRef, Some(object)) => {
-            let reference = ExternRef::new(&mut context, ExternPayload::new(object));
-            Ref::Extern(Some(reference.map_err(|error| in_words(ErrorKind::Limit, &error))?))
+        (ValKind::ExternRef, Some(object)) => Ref::Extern(Some(to_host_reference(context, object)?)),
+        (ValKind::ExnRef, object) => {
+            let root = object.and_then(Object::as_gc).and_then(|gc| gc.root.downcast_ref::<OwnedRooted<ExnRef>>());
+            Ref::Exn(root.map(|root| root.to_rooted(context)))
         }
-        (ValKind::ExnRef, _) => Ref::Exn(None),
-        _ => Ref::Any(None),
+        (_, None) => Ref::Any(None),
+        (_, Some(object)) => Ref::Any(Some(match object.as_gc().and_then(any_root) {
+            Some(root) => root.to_rooted(context),
+            None => {
+                let reference = to_host_reference(&mut context, object)?;
+                AnyRef::convert_extern(context, reference).map_err(unrooted)?
+            }
+        })),
     })
+}
+
+/// The root of a struct, an array or a small integer.
+pub fn any_root(gc: &Gc) -> Option<&OwnedRooted<AnyRef>> {
+    gc.root.downcast_ref()
+}
+
+/// Converts an object to an externref. What is the engine's own becomes one as `extern.convert_any` makes it.
+fn to_host_reference(mut context: impl AsContextMut, object: &Object) -> Result<Rooted<ExternRef>> {
+    match object.as_gc().and_then(any_root) {
+        Some(root) => {
+            let any = root.to_rooted(&mut context);
+            ExternRef::convert_any(context, any).map_err(unrooted)
+        }
+        None => ExternRef::new(context, ExternPayload::new(object)).map_err(|error| in_words(ErrorKind::Limit, &error)),
+    }
+}
+
+#[cold]
+pub fn unrooted(error: wasmtime::Error) -> Error {
+    in_words(ErrorKind::Internal, &error)
 }
 
 /// # Safety
@@ -172,19 +423,70 @@ pub fn from_func(owner: &RuntimeStore, func: Option<wasmtime::Func>) -> Option<H
 }
 
 /// Converts a reference of the engine to an owned handle.
-pub fn from_ref(context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Option<Handle>> {
+pub fn from_ref(mut context: impl AsContextMut, owner: &RuntimeStore, value: Ref) -> Result<Option<Handle>> {
     match value {
         Ref::Func(func) => Ok(from_func(owner, func)),
         Ref::Extern(None) | Ref::Any(None) | Ref::Exn(None) => Ok(None),
-        Ref::Extern(Some(reference)) => {
-            let data = reference.data(&context).map_err(|error| in_words(ErrorKind::Internal, &error))?;
-            match data.and_then(|data| data.downcast_ref::<ExternPayload>()) {
-                Some(payload) => Ok(Some(Handle::new(payload.object()))),
-                None => Err(not_carried("an externref that was converted from an internal reference")),
+        Ref::Extern(Some(reference)) => match host_object(&mut context, reference)? {
+            Some(object) => Ok(Some(object)),
+            None => {
+                let any = AnyRef::convert_extern(&mut context, reference).map_err(unrooted)?;
+                from_any(context, owner, any).map(Some)
             }
+        },
+        Ref::Any(Some(reference)) => from_any(context, owner, reference).map(Some),
+        Ref::Exn(Some(reference)) => {
+            let key = key_of(|hasher| reference.ref_hash(&context, hasher))?;
+            let root = || reference.to_owned_rooted(context).map(|root| Box::new(root) as Root).map_err(no_room);
+            owner.gc_reference(key, Heap::Exn, root).map(Some)
         }
-        Ref::Any(Some(_)) => Err(not_carried("a reference to a garbage-collected object")),
-        Ref::Exn(Some(_)) => Err(not_carried("an exception reference")),
+    }
+}
+
+/// The object that an externref holds; `None` if it is a reference of the engine's own.
+fn host_object(context: impl AsContextMut, reference: Rooted<ExternRef>) -> Result<Option<Handle>> {
+    let data = reference.data(&context).map_err(unrooted)?;
+    let payload = data.and_then(|data| data.downcast_ref::<ExternPayload>());
+    Ok(payload.map(|payload| Handle::new(payload.object())))
+}
+
+fn from_any(mut context: impl AsContextMut, owner: &RuntimeStore, any: Rooted<AnyRef>) -> Result<Handle> {
+    let is = |answer: wasmtime::Result<bool>| answer.map_err(unrooted);
+    let heap = match () {
+        () if is(any.is_i31(&context))? => Heap::I31,
+        () if is(any.is_struct(&context))? => Heap::Struct,
+        () if is(any.is_array(&context))? => Heap::Array,
+        () => {
+            let reference = ExternRef::convert_any(&mut context, any).map_err(unrooted)?;
+            return host_object(context, reference)?.ok_or_else(|| not_carried("a reference of an unknown kind"));
+        }
+    };
+    let key = key_of(|hasher| any.ref_hash(&context, hasher))?;
+    let root = || any.to_owned_rooted(context).map(|root| Box::new(root) as Root).map_err(no_room);
+    owner.gc_reference(key, heap, root)
+}
+
+fn no_room(error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Limit, error.to_string())
+}
+
+/// Returns what the engine tells references apart with: where something is in its heap, or a small integer. The engine's
+/// collector does not move what is in the heap, see `config::translate`.
+fn key_of(hash: impl FnOnce(&mut Key) -> wasmtime::Result<()>) -> Result<u64> {
+    let mut key = Key(0);
+    hash(&mut key).map_err(unrooted)?;
+    Ok(key.0)
+}
+
+/// A hasher that loses nothing of the one number that it is given.
+struct Key(u64);
+
+impl Hasher for Key {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
+    }
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -170,7 +170,7 @@ pub unsafe extern "C" fn wasm_module_obtain(
         if !Arc::ptr_eq(&module.engine, store.engine()) {
             return Err(Error::misuse("the module and the store belong to different engines"));
         }
-        Ok(give_module(store, module.clone()))
+        Ok(give_module(store, module.another()))
     })
 }
 

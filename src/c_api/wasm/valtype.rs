@@ -18,7 +18,7 @@ c_type!(
     Static,
     ValTypeInfo,
     ValType,
-    |ty| Ok(ValType::with(ty.kind, ty.nullable, ty.exact))
+    |ty| Ok(ValType::of(ty))
 );
 
 /// A kind of value: a constant of `wasm_valkind_enum`, or `WASMRT_V128` and its neighbours in
@@ -39,13 +39,11 @@ pub enum wasm_valkind_enum {
 /// Returns the value type of a kind, own. [Value Types]
 ///
 /// Returns NULL and sets the last error if `kind` is neither a constant of `wasm_valkind_enum` nor
-/// `WASMRT_V128`.
+/// `WASMRT_V128`, `WASMRT_ANYREF` or `WASMRT_EXNREF` of wasmrt.h.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_new(kind: wasm_valkind_t) -> *mut wasm_valtype_t {
     answer("wasm_valtype_new", std::ptr::null_mut(), || match ValKind::from_number(kind) {
-        Some(ValKind::AnyRef | ValKind::ExnRef) | None => {
-            Err(Error::misuse(format!("{kind} is not a kind of value; expected a constant of wasm_valkind_enum")))
-        }
+        None => Err(Error::misuse(format!("{kind} is not a kind of value; expected a constant of wasm_valkind_enum"))),
         Some(kind) => Ok(ValType::new(kind).as_ptr().cast_mut().cast()),
     })
 }
@@ -68,7 +66,7 @@ pub unsafe extern "C" fn wasm_valtype_copy(ty: *const wasm_valtype_t) -> *mut wa
 ///
 /// Types that the standard has no constant for are reported as `WASMRT_V128`, `WASMRT_ANYREF` or
 /// `WASMRT_EXNREF` of wasmrt.h; narrower reference types, such as `(ref func)`, as the kind that
-/// they are part of.
+/// they are part of: `wasmrt_valtype_heap` says more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_valtype_kind(ty: Option<&wasm_valtype_t>) -> wasm_valkind_t {
     answer("wasm_valtype_kind", 0, || Ok(ty.required()?.kind as u8))

@@ -45,6 +45,7 @@ pub mod store_limits;
 pub mod error;
 pub mod trap;
 pub mod exception;
+pub mod gc;
 pub mod log;
 pub mod text;
 pub mod wasi;

@@ -12,7 +12,9 @@ use crate::c_api::ffi::{Argument, c_type, give};
 use crate::c_api::wasm::store::wasm_store_t;
 use crate::c_api::{answer, guard};
 use crate::runtime::base::error::{Error, Result};
-use crate::runtime::core::interruption::{Interrupt, Supervisor};
+use crate::runtime::base::host_data::HostData;
+use crate::runtime::core::interruption::{Interrupt, Poll, Supervisor};
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,36 @@ pub unsafe extern "C" fn wasmrt_store_set_timeout(store: Option<&mut wasm_store_
 pub unsafe extern "C" fn wasmrt_store_set_call_timeout(store: Option<&mut wasm_store_t>, nanoseconds: u64) -> bool {
     answer("wasmrt_store_set_call_timeout", false, || {
         supervisor(store)?.set_call_timeout(duration(nanoseconds)).map(|()| true)
+    })
+}
+
+/// Returns whether the guest that runs may go on. `env` is that of `wasmrt_store_set_poll`.
+pub type wasmrt_poll_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) -> bool>;
+
+/// Has `callback` called about every 50 ms while a guest of a store runs, on the thread that runs
+/// it: for a host that has to look after something on this thread, such as an interpreter after
+/// its signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL
+/// removes it.
+///
+/// Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
+/// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
+/// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
+/// callback is set or the store is freed; at once if this fails or `callback` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasmrt_store_set_poll(
+    store: Option<&mut wasm_store_t>,
+    callback: wasmrt_poll_callback_t,
+    env: *mut c_void,
+    finalizer: Option<unsafe extern "C" fn(env: *mut c_void)>,
+) -> bool {
+    let env = HostData { pointer: env, finalizer };
+    answer("wasmrt_store_set_poll", false, || {
+        let poll = callback.map(|callback| Poll {
+            // SAFETY: C passed the callback together with this environment, for the thread that uses the store.
+            callback: Box::new(move |env| unsafe { callback(env.pointer) }),
+            env,
+        });
+        supervisor(store)?.set_poll(poll).map(|()| true)
     })
 }
 

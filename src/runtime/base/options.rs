@@ -25,6 +25,8 @@ pub struct Options {
     pub memory_creator: Option<Arc<MemoryCreator>>,
     pub pooling: Option<Pooling>,
     pub parallel_compilation: Option<bool>,
+    /// How many times an engine may exist, so that threads do not wait for each other in it; not 0.
+    pub max_shards: Option<usize>,
     pub debug_info: bool,
     pub profiling: Option<Profiling>,
     pub deterministic: bool,

@@ -5,10 +5,12 @@
 //! as a `wasm_limits_t`.
 
 use super::options::Proposal;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The kind of a value. The numbers are those of the standard; those of V128, ANYREF and EXNREF are additions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,9 +23,9 @@ pub enum ValKind {
     V128 = 4,
     ExternRef = 128,
     FuncRef = 129,
-    /// Any reference of the garbage-collection proposal. Types can name it, but only null can cross the C boundary.
+    /// Any reference of the garbage-collection proposal.
     AnyRef = 130,
-    /// An exception reference. Types can name it, but only null can cross the C boundary.
+    /// An exception reference.
     ExnRef = 131,
 }
 
@@ -70,8 +72,86 @@ impl ValKind {
     }
 }
 
-/// A description of a value type. It never changes, so all users of a type share one static description.
-#[derive(PartialEq, Eq, Debug)]
+/// Which references of their kind a reference type has, apart from what modules define: the abstract heap types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Heap {
+    Extern = 0,
+    Func = 1,
+    Any = 2,
+    Exn = 3,
+    Eq = 4,
+    I31 = 5,
+    Struct = 6,
+    Array = 7,
+    None = 8,
+    NoExtern = 9,
+    NoFunc = 10,
+    NoExn = 11,
+}
+
+impl Heap {
+    const ALL: [Heap; 12] = {
+        use Heap::*;
+        [Extern, Func, Any, Exn, Eq, I31, Struct, Array, None, NoExtern, NoFunc, NoExn]
+    };
+
+    pub fn from_number(number: u32) -> Option<Heap> {
+        Heap::ALL.get(number as usize).copied()
+    }
+
+    pub const fn kind(self) -> ValKind {
+        match self {
+            Heap::Extern | Heap::NoExtern => ValKind::ExternRef,
+            Heap::Func | Heap::NoFunc => ValKind::FuncRef,
+            Heap::Exn | Heap::NoExn => ValKind::ExnRef,
+            _ => ValKind::AnyRef,
+        }
+    }
+
+    /// Whether it has all references of its kind.
+    const fn is_top(self) -> bool {
+        (self as u8) < Heap::Eq as u8
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Heap::Extern => "extern",
+            Heap::Func => "func",
+            Heap::Any => "any",
+            Heap::Exn => "exn",
+            Heap::Eq => "eq",
+            Heap::I31 => "i31",
+            Heap::Struct => "struct",
+            Heap::Array => "array",
+            Heap::None => "none",
+            Heap::NoExtern => "noextern",
+            Heap::NoFunc => "nofunc",
+            Heap::NoExn => "noexn",
+        }
+    }
+}
+
+/// The identity of a type that a module defines: among the types that an engine knows, or, as long as no engine has said
+/// which it is, the index in its module.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Defined {
+    /// The engine's number, see [`Defined::new_engine`]; 0 for an index in a module.
+    pub engine: u64,
+    pub index: u32,
+}
+
+impl Defined {
+    /// Returns a number for an engine that has types of its own.
+    pub fn new_engine() -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        LAST.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// A description of a value type. It never changes, so all users of a type share one description, which is never freed:
+/// C may keep it.
+#[derive(Debug)]
 pub struct ValTypeInfo {
     pub kind: ValKind,
     /// False for `(ref ...)`, of which null is not a value.
@@ -79,42 +159,103 @@ pub struct ValTypeInfo {
     /// False if the type is narrower than its kind, as `(ref $type)` is. Then only the engine can tell whether
     /// something is a value of it.
     pub exact: bool,
+    /// For a reference. If the type is a module's own, the narrowest one that it is part of.
+    pub heap: Option<Heap>,
+    /// For a type that a module defines.
+    pub defined: Option<Defined>,
+    /// What the module's type is, in WebAssembly's text.
+    text: &'static str,
 }
 
 /// A value type: a pointer that can be copied and is never released.
-#[derive(Clone, Copy, Eq)]
+#[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct ValType(&'static ValTypeInfo);
 
 impl ValType {
     pub fn new(kind: ValKind) -> ValType {
-        ValType::with(kind, true, true)
+        ValType(match kind {
+            ValKind::ExternRef => &REFERENCES[Heap::Extern as usize][1],
+            ValKind::FuncRef => &REFERENCES[Heap::Func as usize][1],
+            ValKind::AnyRef => &REFERENCES[Heap::Any as usize][1],
+            ValKind::ExnRef => &REFERENCES[Heap::Exn as usize][1],
+            number => &NUMBERS[number as usize],
+        })
     }
 
-    pub fn with(kind: ValKind, nullable: bool, exact: bool) -> ValType {
-        macro_rules! table {
-            ($($kind:ident)*) => {
-                match (kind, nullable, exact) {
-                    $(
-                        (ValKind::$kind, true, true) =>
-                            &ValTypeInfo { kind: ValKind::$kind, nullable: true, exact: true },
-                        (ValKind::$kind, true, false) =>
-                            &ValTypeInfo { kind: ValKind::$kind, nullable: true, exact: false },
-                        (ValKind::$kind, false, true) =>
-                            &ValTypeInfo { kind: ValKind::$kind, nullable: false, exact: true },
-                        (ValKind::$kind, false, false) =>
-                            &ValTypeInfo { kind: ValKind::$kind, nullable: false, exact: false },
-                    )*
-                }
-            };
+    pub fn reference(heap: Heap, nullable: bool) -> ValType {
+        ValType(&REFERENCES[heap as usize][usize::from(nullable)])
+    }
+
+    /// Returns a type that a module defines. `text` describes it; it is only asked for the first time.
+    pub fn defined(heap: Heap, nullable: bool, defined: Defined, text: impl FnOnce() -> String) -> ValType {
+        type Key = (u64, u32, u8, bool);
+        static KNOWN: Mutex<BTreeMap<Key, &'static ValTypeInfo>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (defined.engine, defined.index, heap as u8, nullable);
+        ValType(known.entry(key).or_insert_with(|| {
+            let text = text();
+            let text = if text.is_empty() { "" } else { text.leak() };
+            let ty = ValTypeInfo { exact: false, defined: Some(defined), text, ..ValTypeInfo::of(heap, nullable) };
+            Box::leak(Box::new(ty))
+        }))
+    }
+
+    /// The same type with or without null.
+    pub fn with_null(self, nullable: bool) -> ValType {
+        match (self.heap, self.defined) {
+            (Some(heap), Some(defined)) => ValType::defined(heap, nullable, defined, || self.text.to_string()),
+            (Some(heap), None) => ValType::reference(heap, nullable),
+            _ => self,
         }
-        ValType(table!(I32 I64 F32 F64 V128 ExternRef FuncRef AnyRef ExnRef))
     }
 
     pub fn as_ptr(self) -> *const ValTypeInfo {
         self.0
     }
+
+    /// The type that is described at an address which C has.
+    pub fn of(info: &ValTypeInfo) -> ValType {
+        // SAFETY: descriptions are never freed.
+        ValType(unsafe { &*std::ptr::from_ref(info) })
+    }
+
+    /// Whether every engine has the type: a number, or all references of a kind of the standard.
+    pub fn is_plain(self) -> bool {
+        self.kind.is_number() || (self.exact && self.nullable && self.kind as u8 <= ValKind::FuncRef as u8)
+    }
 }
+
+impl ValTypeInfo {
+    const fn of(heap: Heap, nullable: bool) -> ValTypeInfo {
+        ValTypeInfo { kind: heap.kind(), nullable, exact: heap.is_top(), heap: Some(heap), defined: None, text: "" }
+    }
+
+    const fn number(kind: ValKind) -> ValTypeInfo {
+        ValTypeInfo { kind, nullable: true, exact: true, heap: None, defined: None, text: "" }
+    }
+}
+
+/// By their kinds.
+static NUMBERS: [ValTypeInfo; 5] = [
+    ValTypeInfo::number(ValKind::I32),
+    ValTypeInfo::number(ValKind::I64),
+    ValTypeInfo::number(ValKind::F32),
+    ValTypeInfo::number(ValKind::F64),
+    ValTypeInfo::number(ValKind::V128),
+];
+
+/// The references that no module defines, without null and with it, by what they are.
+static REFERENCES: [[ValTypeInfo; 2]; 12] = {
+    let mut all = [const { [ValTypeInfo::of(Heap::Extern, false), ValTypeInfo::of(Heap::Extern, true)] }; 12];
+    let mut position = 0;
+    while position < all.len() {
+        let heap = Heap::ALL[position];
+        all[position] = [ValTypeInfo::of(heap, false), ValTypeInfo::of(heap, true)];
+        position += 1;
+    }
+    all
+};
 
 impl Deref for ValType {
     type Target = ValTypeInfo;
@@ -124,19 +265,24 @@ impl Deref for ValType {
     }
 }
 
+impl Eq for ValType {}
+
 impl PartialEq for ValType {
+    #[inline]
     fn eq(&self, other: &ValType) -> bool {
-        *self.0 == *other.0
+        std::ptr::eq(self.0, other.0)
     }
 }
 
 impl fmt::Display for ValType {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match (self.kind.is_reference(), self.nullable, self.exact) {
-            (false, ..) | (true, true, true) => f.write_str(self.kind.name()),
-            (true, true, false) => write!(f, "(ref null ...: {})", self.kind.name()),
-            (true, false, true) => write!(f, "(ref {})", self.kind.name().trim_end_matches("ref")),
-            (true, false, false) => write!(f, "(ref ...: {})", self.kind.name()),
+        let Some(heap) = self.heap else { return f.write_str(self.kind.name()) };
+        let null = if self.nullable { "null " } else { "" };
+        match (self.text, self.defined) {
+            ("", Some(_)) => write!(f, "(ref {null}...: {})", self.kind.name()),
+            (text, Some(_)) => write!(f, "(ref {null}{text})"),
+            (_, None) if self.nullable && self.exact => f.write_str(self.kind.name()),
+            (_, None) => write!(f, "(ref {null}{})", heap.name()),
         }
     }
 }
@@ -208,25 +354,45 @@ pub struct FuncTypeData {
     pub numeric: bool,
     /// Whether all types are i32.
     pub only_i32: bool,
-    /// Whether all types are [exact](ValTypeInfo::exact).
+    /// Whether all types are [exact](ValTypeInfo::exact), and the type is the only one with these.
     pub exact: bool,
+    /// For a type that a module defines, if it is not the one that its parameters and results alone make.
+    pub defined: Option<Defined>,
 }
 
 impl FuncType {
     pub fn new(params: impl Into<ValTypes>, results: impl Into<ValTypes>) -> FuncType {
+        FuncType::defined(params, results, None)
+    }
+
+    pub fn defined(params: impl Into<ValTypes>, results: impl Into<ValTypes>, defined: Option<Defined>) -> FuncType {
         let (params, results) = (params.into(), results.into());
         let all = |test: fn(&ValType) -> bool| params.iter().chain(results.iter()).all(test);
         let numeric = all(|ty| ty.kind.is_number());
         let only_i32 = all(|ty| ty.kind == ValKind::I32);
-        let exact = all(|ty| ty.exact);
+        let exact = all(|ty| ty.exact) && defined.is_none();
         let kinds = |types: &[ValType]| types.iter().map(|ty| ty.kind).collect();
         let (param_kinds, result_kinds) = (kinds(&params), kinds(&results));
-        FuncType(Arc::new(FuncTypeData { params, results, param_kinds, result_kinds, numeric, only_i32, exact }))
+        FuncType(Arc::new(FuncTypeData {
+            params,
+            results,
+            param_kinds,
+            result_kinds,
+            numeric,
+            only_i32,
+            exact,
+            defined,
+        }))
+    }
+
+    /// The types of the parameters and of the results.
+    pub fn types(&self) -> impl Iterator<Item = ValType> {
+        self.params.iter().chain(self.results.iter()).copied()
     }
 
     /// Returns the first type that `wasm_val_t` cannot carry, if there is one.
     pub fn uncarried(&self) -> Option<ValType> {
-        self.params.iter().chain(self.results.iter()).copied().find(|ty| ty.kind == ValKind::V128)
+        self.types().find(|ty| ty.kind == ValKind::V128)
     }
 }
 
@@ -240,7 +406,8 @@ impl Deref for FuncType {
 
 impl PartialEq for FuncType {
     fn eq(&self, other: &FuncType) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (*self.params == *other.params && *self.results == *other.results)
+        let same = || *self.params == *other.params && *self.results == *other.results && self.defined == other.defined;
+        Arc::ptr_eq(&self.0, &other.0) || same()
     }
 }
 
@@ -302,7 +469,7 @@ impl Limits {
     }
 
     /// Whether something with these limits may be used where `expected` is required.
-    fn fit(&self, expected: &Limits) -> bool {
+    pub fn fit(&self, expected: &Limits) -> bool {
         let within = |most| self.max.is_some_and(|max| max <= most);
         self.min >= expected.min && expected.max.is_none_or(within)
     }
@@ -424,6 +591,17 @@ impl ExternType {
             ExternType::Table(_) => ExternKind::Table,
             ExternType::Memory(_) => ExternKind::Memory,
             ExternType::Tag(_) => ExternKind::Tag,
+        }
+    }
+
+    /// Whether the type says all, so that it is the same in every engine.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            ExternType::Func(ty) => ty.exact,
+            ExternType::Global(ty) => ty.content.exact,
+            ExternType::Table(ty) => ty.element.exact,
+            ExternType::Memory(_) => true,
+            ExternType::Tag(ty) => ty.is_exact(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::sections::{write_leb128, write_section};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
-    ExternKind, ExternType, FuncType, GlobalType, Limits, MemoryType, TableType, ValKind, ValType,
+    Defined, ExternKind, ExternType, FuncType, GlobalType, Heap, Limits, MemoryType, TableType, ValKind, ValType,
 };
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -67,7 +67,8 @@ pub enum Source {
 #[derive(Clone)]
 enum TypeEntry {
     Func(FuncType),
-    Aggregate,
+    Struct,
+    Array,
 }
 
 /// All definitions of a kind, in the order of their indices. Each has its type in the parser's form, because few are
@@ -88,6 +89,28 @@ impl Declarations {
             return Err(Error::new(ErrorKind::Compile, message));
         }
         Ok(declarations)
+    }
+
+    /// Whether the engine has to say which types some imports or exports have.
+    pub fn are_inexact(&self) -> bool {
+        self.imports.iter().any(|import| !import.ty.is_exact())
+            || self.exports.iter().any(|export| !export.ty.is_exact())
+    }
+
+    /// Replaces the types that are not exact by what the engine says of them.
+    pub fn refine(&mut self, imports: Option<Vec<ExternType>>, export: impl Fn(&str) -> Option<ExternType>) {
+        if let Some(types) = imports.filter(|types| types.len() == self.imports.len()) {
+            self.imports
+                .iter_mut()
+                .zip(types)
+                .filter(|(import, _)| !import.ty.is_exact())
+                .for_each(|(import, ty)| import.ty = ty);
+        }
+        for Export { name, ty, .. } in self.exports.iter_mut().filter(|export| !export.ty.is_exact()) {
+            if let Some(known) = export(name) {
+                *ty = known;
+            }
+        }
     }
 
     /// Returns the position of the export with this name, if there is one. Names of exports are unique.
@@ -137,6 +160,9 @@ impl Declarations {
 #[derive(Default)]
 struct Reader {
     types: Vec<TypeEntry>,
+    /// What the types of the group are that is being read.
+    coming: Vec<Heap>,
+    group_begin: usize,
     spaces: [Space; 5],
     imports: Vec<Import>,
     imports_exactly: bool,
@@ -153,13 +179,23 @@ impl Reader {
                 Payload::Version { range, .. } => self.outline.extend_from_slice(&wasm[range.clone()]),
                 Payload::TypeSection(section) => {
                     for group in section.clone() {
-                        for ty in group?.into_types() {
+                        let group = group?;
+                        self.group_begin = self.types.len();
+                        // Types of a group may refer to later ones of it.
+                        self.coming = group.types().map(|ty| heap_of(&ty.composite_type.inner)).collect();
+                        let alone = self.coming.len() == 1;
+                        for (position, ty) in group.into_types().enumerate() {
+                            // Other types are told apart by more than their parameters and results.
+                            let simple = alone && ty.is_final && ty.supertype_idx.is_none();
+                            let index = (self.group_begin + position) as u32;
                             let entry = match &ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => TypeEntry::Func(FuncType::new(
+                                CompositeInnerType::Func(ty) => TypeEntry::Func(FuncType::defined(
                                     self.val_types(ty.params()),
                                     self.val_types(ty.results()),
+                                    (!simple).then_some(Defined { engine: 0, index }),
                                 )),
-                                _ => TypeEntry::Aggregate,
+                                CompositeInnerType::Array(_) => TypeEntry::Array,
+                                _ => TypeEntry::Struct,
                             };
                             self.types.push(entry);
                         }
@@ -334,26 +370,47 @@ impl Reader {
             Parsed::V128 => return ValType::new(ValKind::V128),
             Parsed::Ref(reference) => reference,
         };
-        let (kind, exact) = match reference.heap_type() {
-            HeapType::Abstract { ty, .. } => match ty {
-                AbstractHeapType::Func => (ValKind::FuncRef, true),
-                AbstractHeapType::Extern => (ValKind::ExternRef, true),
-                AbstractHeapType::NoFunc => (ValKind::FuncRef, false),
-                AbstractHeapType::NoExtern => (ValKind::ExternRef, false),
-                AbstractHeapType::Exn | AbstractHeapType::NoExn => (ValKind::ExnRef, false),
-                _ => (ValKind::AnyRef, false),
-            },
-            HeapType::Concrete(index) | HeapType::Exact(index) => {
-                let entry = index.as_module_index().and_then(|index| self.types.get(index as usize));
-                match entry {
-                    Some(TypeEntry::Aggregate) => (ValKind::AnyRef, false),
-                    // A type of the group that is being read is not in the list yet; it is treated like a function
-                    // type.
-                    _ => (ValKind::FuncRef, false),
-                }
+        match reference.heap_type() {
+            HeapType::Abstract { ty, .. } => {
+                let heap = match ty {
+                    AbstractHeapType::Func => Heap::Func,
+                    AbstractHeapType::Extern => Heap::Extern,
+                    AbstractHeapType::NoFunc => Heap::NoFunc,
+                    AbstractHeapType::NoExtern => Heap::NoExtern,
+                    AbstractHeapType::Exn => Heap::Exn,
+                    AbstractHeapType::NoExn => Heap::NoExn,
+                    AbstractHeapType::Eq => Heap::Eq,
+                    AbstractHeapType::I31 => Heap::I31,
+                    AbstractHeapType::Struct => Heap::Struct,
+                    AbstractHeapType::Array => Heap::Array,
+                    AbstractHeapType::None => Heap::None,
+                    // Any, and those of proposals that no engine here has.
+                    _ => Heap::Any,
+                };
+                ValType::reference(heap, reference.is_nullable())
             }
-        };
-        ValType::with(kind, reference.is_nullable(), exact)
+            HeapType::Concrete(index) | HeapType::Exact(index) => {
+                let index = index.as_module_index().unwrap_or(u32::MAX);
+                let heap = match self.types.get(index as usize) {
+                    Some(TypeEntry::Func(_)) => Heap::Func,
+                    Some(TypeEntry::Array) => Heap::Array,
+                    Some(TypeEntry::Struct) => Heap::Struct,
+                    None => {
+                        let position = (index as usize).wrapping_sub(self.group_begin);
+                        self.coming.get(position).copied().unwrap_or(Heap::Func)
+                    }
+                };
+                ValType::defined(heap, reference.is_nullable(), Defined { engine: 0, index }, String::new)
+            }
+        }
+    }
+}
+
+fn heap_of(ty: &CompositeInnerType) -> Heap {
+    match ty {
+        CompositeInnerType::Func(_) => Heap::Func,
+        CompositeInnerType::Array(_) => Heap::Array,
+        _ => Heap::Struct,
     }
 }
 
@@ -470,6 +527,49 @@ mod tests {
         assert_eq!(sections(&again), sections(&declarations));
         assert_eq!(again.module_name(), Some("itself"));
         assert_eq!(parse("(module)").module_name(), None);
+    }
+
+    #[test]
+    fn types_of_the_module_are_not_exact() {
+        let declarations = parse(
+            r#"(module
+                (rec (type $list (struct (field (ref null $next)))) (type $next (array (ref null $list))))
+                (type $open (sub (func)))
+                (type $closed (func))
+                (import "" "list" (global (ref null $list)))
+                (import "" "array" (func (param (ref $next))))
+                (import "" "open" (func (type $open)))
+                (import "" "closed" (func (type $closed)))
+                (import "" "any" (global anyref))
+                (import "" "i31" (global (ref i31))))"#,
+        );
+        let heap = |position: usize| match &declarations.imports[position].ty {
+            ExternType::Global(ty) => ty.content.heap,
+            ExternType::Func(ty) => ty.params.first().and_then(|ty| ty.heap),
+            _ => None,
+        };
+        assert_eq!([heap(0), heap(1), heap(5)], [Some(Heap::Struct), Some(Heap::Array), Some(Heap::I31)]);
+        let exact: Vec<_> = declarations.imports.iter().map(|import| import.ty.is_exact()).collect();
+        assert_eq!(exact, [false, false, false, true, true, false]);
+        assert!(declarations.are_inexact() && !parse(MIXED).are_inexact());
+    }
+
+    #[test]
+    fn what_an_engine_says_replaces_types_that_are_not_exact() {
+        let mut declarations = parse(
+            r#"(module (type $s (struct)) (import "" "s" (global (ref $s))) (import "" "i" (global i32))
+                (func (export "f") (param (ref $s))) (func (export "g") (param i32)))"#,
+        );
+        let narrow = ValType::reference(Heap::Struct, false);
+        let global = ExternType::Global(GlobalType { content: narrow, mutable: false });
+        declarations.refine(Some(vec![global.clone(), global]), |_| {
+            Some(ExternType::Func(FuncType::new(vec![narrow], vec![])))
+        });
+        let types = declarations.imports.iter().map(|import| import.ty.to_string());
+        let types: Vec<_> = types.chain(declarations.exports.iter().map(|export| export.ty.to_string())).collect();
+        let expected = ["constant global (ref struct)", "constant global i32"];
+        assert_eq!(types[..2], expected);
+        assert_eq!(types[2..], ["function ((ref struct)) -> ()", "function (i32) -> ()"]);
     }
 
     #[test]

@@ -175,6 +175,9 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_MAX_WASM_STACK", Some(Setting::MaxWasmStack), |config, _, text| {
         fill(&mut config.options.max_wasm_stack, || stack_size(bytes(text)?))
     }),
+    ("WASMRT_MAX_SHARDS", None, |config, _, text| {
+        fill(&mut config.options.max_shards, || shards(number(text, "a number of shards")?))
+    }),
     ("WASMRT_CACHE_DIR", None, |config, _, text| {
         // Code from this directory is run, so it must not be chosen by who starts a program that has more rights.
         if runs_with_other_rights() {
@@ -203,6 +206,15 @@ pub fn stack_size(bytes: usize) -> Result<usize, String> {
     Err(format!("expected a stack size from 1 to {MAX_STACK} bytes, got {bytes}"))
 }
 
+/// Checks how many shards an engine may have.
+pub fn shards(most: u32) -> Result<usize, String> {
+    const MOST: u32 = 1024;
+    if (1..=MOST).contains(&most) {
+        return Ok(most as usize);
+    }
+    Err(format!("expected a number of shards from 1 to {MOST}, got {most}"))
+}
+
 fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> Result<bool, String> {
     if place.is_some() {
         return Ok(false);
@@ -212,9 +224,13 @@ fn fill<T>(place: &mut Option<T>, value: impl FnOnce() -> Result<T, String>) -> 
 }
 
 fn bytes<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    number(text, "a number of bytes")
+}
+
+fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     // Rust would accept a sign.
     let number = if text.bytes().all(|digit| digit.is_ascii_digit()) { text.parse().ok() } else { None };
-    number.ok_or_else(|| format!("expected a number of bytes, got \"{text}\""))
+    number.ok_or_else(|| format!("expected {what}, got \"{text}\""))
 }
 
 /// Calls `visit` with the name and the text of each environment variable that is meant for this library.

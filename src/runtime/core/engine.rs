@@ -8,7 +8,6 @@ use super::module::Transform;
 use super::trial;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result, panic_text};
 use crate::runtime::base::options::{Options, Proposal, unsupported};
-use crate::runtime::base::types::ExternType;
 use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,11 +84,11 @@ impl Engine {
         made.unwrap_or_else(|panic| Err(refusal(panic_text(&*panic))))
     }
 
-    /// Checks that the engine has a proposal, which something of the type `ty` needs that a host makes.
-    pub fn check_has(&self, proposal: Proposal, ty: &ExternType) -> Result<()> {
+    /// Checks that the engine has a proposal, which something that a host makes needs: `what` it is.
+    pub fn check_has(&self, proposal: Proposal, what: &dyn std::fmt::Display) -> Result<()> {
         let (backend, name) = (self.backend.name(), proposal.name());
         if !self.backend.has(proposal) {
-            return Err(unsupported(backend, &format!("the proposal {name}, which a {ty} needs")));
+            return Err(unsupported(backend, &format!("the proposal {name}, which a {what} needs")));
         }
         // What is on by default, and what belongs to what, differs between engines and their compilers. So they are asked.
         let text = match proposal {
@@ -97,12 +96,17 @@ impl Engine {
             Proposal::Threads => "(module (memory 0 0 shared))",
             Proposal::CustomPageSizes => "(module (memory 0 (pagesize 1)))",
             Proposal::Exceptions => "(module (tag))",
+            Proposal::FunctionReferences => "(module (type (func)) (func (param (ref 0))))",
+            Proposal::Simd => "(module (func (param v128)))",
+            Proposal::Gc => "(module (func (param anyref)))",
             _ => return Ok(()),
         };
         let probe = wat::parse_str(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         self.inner.validate(&probe).map_err(|_| {
-            let message =
-                format!("a {ty} needs the proposal {name}, which is off in this {} engine", backend.to_string_lossy());
+            let message = format!(
+                "a {what} needs the proposal {name}, which is off in this {} engine",
+                backend.to_string_lossy()
+            );
             Error::new(ErrorKind::Unsupported, message).with_advice(Advice::TurnProposalOn)
         })
     }

@@ -8,13 +8,16 @@ use super::arity;
 use super::entry::{Entry, RawEntry};
 use super::exception::Carried;
 use super::func::Func;
-use super::object::{Handle, Object, Retained};
+use super::gc::{self, Gc};
+use super::object::{Handle, Object, Retained, Typed};
 use super::store::Store as RuntimeStore;
 use super::value::{Raw, Val, with_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::trap_code::TrapCode;
-use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, TableType};
+use crate::runtime::base::types::{
+    Defined, ExternKind, ExternType, FuncType, GlobalType, Heap, MemoryType, TableType, ValType,
+};
 use crate::runtime::binary::artifact::Payload;
 use crate::runtime::binary::declarations::Import;
 use std::any::Any;
@@ -39,7 +42,7 @@ pub trait Backend: Sync {
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>>;
 }
 
-pub trait Engine: Send + Sync {
+pub trait Engine: Any + Send + Sync {
     /// The settings that an artifact depends on and that the engine does not check itself. Artifacts of other
     /// settings are refused before the engine sees them.
     fn settings(&self) -> String;
@@ -107,6 +110,17 @@ pub trait Module: Any + Send + Sync {
     /// A number that tells this module from every other live one in the frames of traps; 0 if the engine has no
     /// frames.
     fn identity(&self) -> usize;
+
+    /// Returns the types of the imports as the engine knows them, in the module's order. Only used for modules that import
+    /// or export something whose type is not [exact](ExternType::is_exact).
+    fn import_types(&self) -> Option<Vec<ExternType>> {
+        None
+    }
+
+    /// Returns the type of an export as the engine knows it.
+    fn export_type(&self, _name: &str) -> Option<ExternType> {
+        None
+    }
 }
 
 /// A function, global, table, memory, tag or instance in an engine's store: a small handle that can be copied, in the
@@ -313,6 +327,19 @@ pub trait Store {
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()>;
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()>;
 
+    // For globals of the type v128: only called by an engine that has the proposal simd.
+
+    /// The bytes of a vector are in little-endian order.
+    fn new_vector_global(&self, _mutable: bool, _value: [u8; 16]) -> Result<Entity> {
+        Err(no_vectors())
+    }
+    unsafe fn vector_global_get(&self, _global: &Entity) -> Result<[u8; 16]> {
+        Err(no_vectors())
+    }
+    unsafe fn vector_global_set(&self, _global: &Entity, _value: [u8; 16]) -> Result<()> {
+        Err(no_vectors())
+    }
+
     // For tables: elements are objects or null. The caller keeps those that it passes.
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity>;
@@ -360,6 +387,63 @@ pub trait Store {
         Err(no_shared_memories())
     }
 
+    /// Fails if a type that some module defines is not one of this engine. `what` names it.
+    fn check_defined(&self, _defined: Defined, what: &str) -> Result<()> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{what} cannot be used in this store: the backend does not know it"),
+        ))
+    }
+
+    /// Whether something of the type `given` may be imported as `expected`, if [`ExternType::matches`] cannot tell.
+    fn matches(&self, _given: &ExternType, _expected: &ExternType) -> bool {
+        false
+    }
+
+    /// Whether a reference to an object, which is of the type's kind, is of the type, which is narrower than that.
+    unsafe fn admits(&self, _ty: ValType, _object: &Object) -> Result<bool> {
+        Ok(false)
+    }
+
+    // For garbage-collected objects: only called by an engine that has the proposal gc.
+
+    fn new_i31(&self, _value: i32) -> Result<Handle> {
+        Err(gc::unsupported())
+    }
+    /// Makes a struct of a type that is one of this engine. The values have not been checked; without them, all are zero
+    /// or null.
+    unsafe fn new_struct(&self, _ty: ValType, _fields: Option<&[Val]>) -> Result<Handle> {
+        Err(gc::unsupported())
+    }
+    /// Makes an array of a type that is one of this engine. The value has not been checked; without it, all elements are
+    /// zero or null.
+    unsafe fn new_array(&self, _ty: ValType, _length: u32, _element: Option<&Val>) -> Result<Handle> {
+        Err(gc::unsupported())
+    }
+    /// Returns the narrowest type of a reference to an object.
+    unsafe fn gc_type(&self, _gc: &Gc) -> Result<ValType> {
+        Err(gc::unsupported())
+    }
+    /// Returns the narrowest type of a reference to a function.
+    unsafe fn func_ref_type(&self, _func: Typed<'_, &Func>) -> Result<ValType> {
+        Ok(ValType::reference(Heap::Func, false))
+    }
+    unsafe fn i31(&self, _gc: &Gc) -> Result<i32> {
+        Err(gc::unsupported())
+    }
+    /// Returns the number of a struct's fields, or of an array's elements.
+    unsafe fn gc_length(&self, _gc: &Gc) -> Result<u32> {
+        Err(gc::unsupported())
+    }
+    /// Returns a field or an element, which exists. What is packed is extended with its sign if `signed`.
+    unsafe fn gc_get(&self, _gc: &Gc, _index: u32, _signed: bool) -> Result<Val> {
+        Err(gc::unsupported())
+    }
+    /// Sets a field or an element, which exists, to a value that has not been checked.
+    unsafe fn gc_set(&self, _gc: &Gc, _index: u32, _value: &Val) -> Result<()> {
+        Err(gc::unsupported())
+    }
+
     /// Returns how much fuel is left. This and the next are only called on stores of engines with fuel.
     fn fuel(&self) -> u64;
     fn set_fuel(&self, fuel: u64);
@@ -367,6 +451,10 @@ pub trait Store {
 
 fn no_exceptions() -> Error {
     Error::new(ErrorKind::Unsupported, "this backend has no exceptions")
+}
+
+fn no_vectors() -> Error {
+    Error::new(ErrorKind::Unsupported, "this backend has no vectors")
 }
 
 fn no_shared_memories() -> Error {

@@ -1,6 +1,6 @@
 //! Tags, and exceptions that cross the border between WebAssembly and the host.
 
-use super::func::{check_carried, check_value};
+use super::func::{check_carried, check_func_type, check_value};
 use super::object::{Body, Handle, Object, Retained, Tag, Typed};
 use super::store::Store;
 use super::value::Val;
@@ -75,6 +75,7 @@ pub fn create_tag(store: &Store, ty: &ExternType) -> Result<Handle> {
         return Err(Error::misuse(format!("a tag has no results, but its type is {func_type}")));
     }
     func_type.params.iter().try_for_each(|ty| check_carried(*ty, "a tag"))?;
+    check_func_type(store, func_type)?;
     let entity = store.backend().new_tag(func_type)?;
     // SAFETY: the entity is of this store.
     let tag = unsafe { store.tag(entity, || ExternType::tag(func_type.clone())) };

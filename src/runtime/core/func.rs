@@ -9,7 +9,8 @@ use super::value::{Raw, Val, ValVec, free_data, with_room};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
-use crate::runtime::base::types::{FuncType, ValKind, ValType};
+use crate::runtime::base::options::Proposal;
+use crate::runtime::base::types::{FuncType, Heap, ValKind, ValType};
 use std::cell::OnceCell;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -153,10 +154,13 @@ impl Func {
 
     /// Makes a host function, which owns `env`.
     pub fn new_host(store: &Store, ty: FuncType, callback: Callback, env: HostData) -> Result<Handle> {
-        if let Some(ty) = ty.params.iter().chain(ty.results.iter()).find(|ty| !carried(**ty)) {
+        if let Some(ty) = ty.uncarried() {
             let message =
                 format!("a host function cannot receive or return values of type {ty}: wasm_val_t cannot carry them");
             return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        if !ty.numeric {
+            check_func_type(store, &ty)?;
         }
         Func::new_host_of(store, ty, Implementation::Host(callback, env))
     }
@@ -164,6 +168,7 @@ impl Func {
     /// Makes a host function that gets raw values and owns `env`. Its type has no references.
     pub fn new_raw_host(store: &Store, ty: FuncType, callback: CallbackRaw, env: HostData) -> Result<Handle> {
         check_raw(&ty)?;
+        check_func_type(store, &ty)?;
         Func::new_host_of(store, ty, Implementation::RawHost(callback, env))
     }
 
@@ -189,8 +194,36 @@ fn first_kinds(ty: &FuncType) -> [ValKind; KINDS_AT_HAND] {
 
 /// Whether `wasm_val_t` can carry every value of a type.
 pub fn carried(ty: ValType) -> bool {
-    use crate::runtime::base::types::ValKind::*;
-    ty.exact && matches!(ty.kind, I32 | I64 | F32 | F64 | ExternRef | FuncRef)
+    ty.kind != ValKind::V128
+}
+
+/// Fails if the store's engine does not have a type that the host makes something of.
+pub fn check_type(store: &Store, ty: ValType) -> Result<()> {
+    if ty.is_plain() { Ok(()) } else { check_special_type(store, ty) }
+}
+
+#[cold]
+fn check_special_type(store: &Store, ty: ValType) -> Result<()> {
+    let Some(heap) = ty.heap else { return Ok(()) };
+    let proposal = match heap {
+        Heap::Exn | Heap::NoExn => Proposal::Exceptions,
+        Heap::Func | Heap::Extern => Proposal::FunctionReferences,
+        _ => Proposal::Gc,
+    };
+    store.engine().check_has(proposal, &format!("value of type {ty}"))?;
+    match ty.defined {
+        Some(defined) => store.backend().check_defined(defined, &format!("the type {ty}")),
+        None => Ok(()),
+    }
+}
+
+/// Fails if the store's engine does not have a function type.
+pub fn check_func_type(store: &Store, ty: &FuncType) -> Result<()> {
+    ty.types().try_for_each(|ty| check_type(store, ty))?;
+    match ty.defined {
+        Some(defined) => store.backend().check_defined(defined, &format!("the type {ty}")),
+        None => Ok(()),
+    }
 }
 
 /// Fails if a type has references, which have no raw form.
@@ -207,14 +240,12 @@ fn check_no_references(ty: &FuncType) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-/// Fails if values of a type cannot pass through C.
+/// Fails if values of a type cannot pass through C as a `wasm_val_t`.
 pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
     if carried(ty) {
         return Ok(());
     }
-    let message = format!(
-        "{what} of type {ty} cannot be created or written from C: wasm_val_t and wasm_ref_t cannot carry its values"
-    );
+    let message = format!("{what} of type {ty} cannot be created or written so: wasm_val_t cannot carry its values");
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
@@ -253,7 +284,27 @@ pub unsafe fn check_value(store: &Store, value: &Val, expected: ValType, role: i
     }
     match object {
         Some(object) if !store.is(object.store()) => store.check_own(object, &role()),
+        Some(object) if !expected.exact => check_narrow(store, object, expected, role),
         _ => Ok(()),
+    }
+}
+
+/// Checks a reference of the right kind against a type that does not have all of that kind.
+#[cold]
+fn check_narrow(store: &Store, object: &Object, expected: ValType, role: impl Fn() -> String) -> Result<()> {
+    // SAFETY: the caller has checked that the object is of this store, and of the type's kind.
+    match unsafe { store.backend().admits(expected, object) }? {
+        true => Ok(()),
+        false => {
+            let ty = match (object.as_func(), object.as_gc()) {
+                (Some(func), _) => format!(" {}", func.ty),
+                // SAFETY: the caller has checked that the object is of this store.
+                (_, Some(gc)) => unsafe { store.backend().gc_type(gc) }.map_or(String::new(), |ty| format!(" {ty}")),
+                _ => String::new(),
+            };
+            let name = object.body.name();
+            Err(Error::misuse(format!("{}: expected {expected}, got a reference to a {name}{ty}", role())))
+        }
     }
 }
 

@@ -424,7 +424,9 @@ fn check_import<'a>(store: &Store, want: &Import, given: Option<&'a Object>) -> 
     let object = given.ok_or("nothing was given")?;
     store.check_own(object, "what was given").map_err(|error| error.message.clone())?;
     match object.extern_type() {
-        Some(given) if given.matches(&want.ty) != Some(false) => Ok(object),
+        Some(given) if given.matches(&want.ty).unwrap_or_else(|| store.backend().matches(&given, &want.ty)) => {
+            Ok(object)
+        }
         Some(given) => Err(format!("a {given} was given")),
         None => Err(format!("a {} was given", object.body.name())),
     }

@@ -3,20 +3,26 @@
 //! A store of an engine with interruption has a [`Supervisor`]. While WebAssembly runs, the backend asks it now and
 //! then whether to go on: wasmtime when the engine's epoch changes, wasmi when a slice of fuel is used up. Epochs
 //! change when an interrupt is triggered, and with each tick of the [`Ticker`]. That is a thread that exists while
-//! any store of such an engine has a deadline, and sleeps while none of these stores runs.
+//! any store of such an engine has a deadline, or one of any engine a host that wants to be asked ([`Poll`]), and
+//! sleeps while none of these stores runs.
 
 use super::engine::Engine;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::quiet_thread;
 use crate::runtime::base::trap_code::TrapCode;
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often epochs change. A guest is stopped at most this long after its deadline, plus the delay of the scheduler.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How many ticks pass before a host is asked again whether its guest may go on: 50 ms.
+const POLL_TICKS: u32 = 10;
 
 /// The part of a store's supervisor that interrupts share. Can be used from any thread, and after the store is gone.
 pub struct Interrupt {
@@ -28,6 +34,10 @@ pub struct Interrupt {
     /// What the ticker needs to know: 0 if nothing runs, [`RAN`] if something ran since the ticker last looked,
     /// [`RUNNING`] if something runs now.
     activity: AtomicU8,
+    /// How many ticks found something running.
+    ticks: AtomicU32,
+    /// The position among the interrupts of the ticker. Used only by a thread that holds `TICKER`.
+    place: AtomicUsize,
 }
 
 const RAN: u8 = 1;
@@ -70,6 +80,12 @@ impl Interrupt {
     }
 }
 
+/// A host that is asked now and then whether its guest may go on.
+pub struct Poll {
+    pub callback: Box<dyn Fn(&HostData) -> bool>,
+    pub env: HostData,
+}
+
 /// The part of interruption that belongs to the store's thread.
 pub struct Supervisor {
     interrupt: Arc<Interrupt>,
@@ -83,6 +99,9 @@ pub struct Supervisor {
     depth: Cell<u32>,
     /// The count of triggers when one stopped the running call, or the last one.
     reported: Cell<u64>,
+    poll: RefCell<Option<Rc<Poll>>>,
+    /// The count of ticks when the host was last asked.
+    polled: Cell<u32>,
     ticking: RefCell<Option<Ticking>>,
 }
 
@@ -93,6 +112,8 @@ impl Supervisor {
             triggered: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             activity: AtomicU8::new(0),
+            ticks: AtomicU32::new(0),
+            place: AtomicUsize::new(0),
         };
         Supervisor {
             interrupt: Arc::new(interrupt),
@@ -101,6 +122,8 @@ impl Supervisor {
             call_deadline: Cell::new(None),
             depth: Cell::new(0),
             reported: Cell::new(0),
+            poll: RefCell::new(None),
+            polled: Cell::new(0),
             ticking: RefCell::new(None),
         }
     }
@@ -122,9 +145,21 @@ impl Supervisor {
         self.need_ticks().inspect_err(|_| self.call_timeout.set(former))
     }
 
+    /// Sets the host that is asked whether guests may go on; `None` removes it.
+    pub fn set_poll(&self, poll: Option<Poll>) -> Result<()> {
+        // Whatever is dropped runs a finalizer of the host, with nothing borrowed.
+        let former = self.poll.replace(poll.map(Rc::new));
+        if let Err(error) = self.need_ticks() {
+            let refused = self.poll.replace(former);
+            drop(refused);
+            return Err(error);
+        }
+        Ok(())
+    }
+
     fn need_ticks(&self) -> Result<()> {
         let timed = self.deadline.get().or(self.call_deadline.get()).is_some() || self.call_timeout.get().is_some();
-        let needed = timed && self.interrupt.engine.inner.ticks();
+        let needed = timed && self.interrupt.engine.inner.ticks() || self.poll.borrow().is_some();
         if ABANDONED.load(Ordering::Relaxed) {
             revive()?;
         }
@@ -175,6 +210,15 @@ impl Supervisor {
         if triggered > self.interrupt.handled.load(Ordering::Acquire) {
             self.reported.set(triggered);
             return Some(TrapCode::Interrupted);
+        }
+        let ticks = self.interrupt.ticks.load(Ordering::Relaxed);
+        if ticks.wrapping_sub(self.polled.get()) >= POLL_TICKS {
+            self.polled.set(ticks);
+            // The callback may replace itself.
+            let poll = self.poll.borrow().clone();
+            if poll.is_some_and(|poll| !(poll.callback)(&poll.env)) {
+                return Some(TrapCode::Interrupted);
+            }
         }
         let deadlines = [self.deadline.get(), self.call_deadline.get()];
         let next = deadlines.into_iter().flatten().min()?;
@@ -243,6 +287,7 @@ impl Ticker {
             let activity = interrupt.take_activity();
             active |= activity != 0;
             if activity == RUNNING {
+                interrupt.ticks.fetch_add(1, Ordering::Relaxed);
                 interrupt.engine.inner.tick();
             }
         }
@@ -295,6 +340,7 @@ impl Ticking {
     fn start(interrupt: Arc<Interrupt>) -> Result<Ticking> {
         let mut ticker = ticker();
         ticker.run()?;
+        interrupt.place.store(ticker.interrupts.len(), Ordering::Relaxed);
         ticker.interrupts.push(interrupt.clone());
         Ok(Ticking(interrupt))
     }
@@ -303,8 +349,11 @@ impl Ticking {
 impl Drop for Ticking {
     fn drop(&mut self) {
         let mut ticker = ticker();
-        let position = ticker.interrupts.iter().position(|interrupt| Arc::ptr_eq(interrupt, &self.0));
-        let interrupt = position.map(|position| ticker.interrupts.swap_remove(position));
+        let place = self.0.place.load(Ordering::Relaxed);
+        let interrupt = ticker.interrupts.swap_remove(place);
+        if let Some(moved) = ticker.interrupts.get(place) {
+            moved.place.store(place, Ordering::Relaxed);
+        }
         // The thread is joined, so that a program that has deleted everything has no thread of this library left.
         let thread = if ticker.interrupts.is_empty() { ticker.thread.take() } else { None };
         ticker.generation += u64::from(thread.is_some());

@@ -13,6 +13,7 @@ pub mod exception;
 pub mod entry;
 pub mod fork;
 pub mod func;
+pub mod gc;
 pub mod global;
 pub mod guest;
 pub mod instance;

@@ -12,10 +12,15 @@ use crate::runtime::binary::compile_error::located;
 use crate::runtime::binary::declarations::Declarations;
 use crate::runtime::binary::preamble;
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub struct Module {
+/// A reference to what a module consists of. Each store that obtains a module has its own, so that its instances are
+/// not counted in the same place as those of other threads.
+pub struct Module(Arc<ModuleData>);
+
+pub struct ModuleData {
     pub engine: Arc<Engine>,
     pub inner: Box<dyn engine_traits::Module>,
     pub declarations: Declarations,
@@ -26,7 +31,20 @@ pub struct Module {
 /// Makes another module of a module's bytes, on any thread; `None` leaves it as it is.
 pub type Transform = Box<dyn Fn(&[u8]) -> Result<Option<Vec<u8>>> + Send + Sync>;
 
+impl Deref for Module {
+    type Target = ModuleData;
+    #[inline(always)]
+    fn deref(&self) -> &ModuleData {
+        &self.0
+    }
+}
+
 impl Module {
+    /// Returns another reference to the same module.
+    pub fn another(&self) -> Arc<Module> {
+        Arc::new(Module(self.0.clone()))
+    }
+
     pub fn compile(engine: &Arc<Engine>, wasm: &[u8]) -> Result<Arc<Module>> {
         with_transformed(engine, wasm, |wasm| {
             let Some(metering) = &engine.metering else {
@@ -78,10 +96,13 @@ impl Module {
         Ok(Module::new(engine, inner, declarations))
     }
 
-    fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, declarations: Declarations) -> Arc<Module> {
+    fn new(engine: &Arc<Engine>, inner: Box<dyn engine_traits::Module>, mut declarations: Declarations) -> Arc<Module> {
+        if declarations.are_inexact() {
+            declarations.refine(inner.import_types(), |name| inner.export_type(name));
+        }
         engine.module_made();
         let name = Mutex::new(declarations.module_name().map(|name| name.as_bytes().into()));
-        Arc::new(Module { engine: engine.clone(), inner, declarations, name })
+        Arc::new(Module(Arc::new(ModuleData { engine: engine.clone(), inner, declarations, name })))
     }
 
     /// Returns the module's name, if it has one.
@@ -220,7 +241,7 @@ pub(super) fn maker(engine: &Engine) -> Maker<'static> {
     Maker { backend: engine.backend.name(), settings: engine.inner.settings() + metering }
 }
 
-impl Drop for Module {
+impl Drop for ModuleData {
     fn drop(&mut self) {
         self.engine.module_gone();
     }

@@ -14,6 +14,7 @@
 use super::engine_traits::Entity;
 use super::entry::{self, Entry};
 use super::func::Func;
+use super::gc::Gc;
 use super::global::Global;
 use super::instance::Instance;
 use super::memory::Memory;
@@ -63,6 +64,7 @@ pub enum Body {
     Instance(Instance),
     Module(Arc<Module>),
     Trap(Box<Trap>),
+    Gc(Box<Gc>),
     Foreign,
     /// A deleted object. Its store may no longer exist.
     Deleted,
@@ -99,6 +101,7 @@ impl Body {
             Body::Instance(_) => "instance",
             Body::Module(_) => "module",
             Body::Trap(_) => "trap",
+            Body::Gc(gc) => gc.name(),
             Body::Foreign => "foreign object",
             Body::Deleted => "deleted object",
         }
@@ -140,6 +143,7 @@ downcasts! {
     as_module Module Arc<Module>;
     as_tag Tag Tag;
     as_trap Trap Trap;
+    as_gc Gc Gc;
 }
 
 /// An object together with its body, or with something else that is known of it: `Typed<&Global>` is an object that
@@ -277,6 +281,9 @@ impl Object {
         if matches!(object.body, Body::Func(_) | Body::Module(_)) && object.store().free_later(this) {
             return;
         }
+        if let Some(gc) = object.as_gc() {
+            object.store().forget_gc(gc, this);
+        }
         // SAFETY: both counts are zero, and no running call uses the object.
         unsafe { Object::free_now(this) };
     }
@@ -342,6 +349,16 @@ impl Handle {
     pub fn duplicate(object: &Object) -> Option<Handle> {
         let gone = object.is_deleted() || object.is_unused();
         (!gone).then(|| Handle::new(object))
+    }
+
+    /// Makes another handle, unless the object is about to be freed, maybe by another thread.
+    pub(super) fn revive(object: &Object) -> Option<Handle> {
+        let another = |counts| (counts != 0).then(|| counts + HANDLE);
+        let former = object.counts.try_update(Ordering::AcqRel, Ordering::Acquire, another).ok()?;
+        if former & HANDLES == 0 {
+            object.store().add_handle();
+        }
+        Some(Handle(NonNull::from(object)))
     }
 
     pub fn into_raw(self) -> *mut Object {

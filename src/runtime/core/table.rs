@@ -1,7 +1,7 @@
 //! Tables.
 
 use super::engine_traits::Entity;
-use super::func::{check_carried, check_value};
+use super::func::{check_type, check_value};
 use super::object::{Body, Handle, Object, Typed};
 use super::store::Store;
 use super::value::Val;
@@ -18,7 +18,7 @@ pub struct Table {
 
 impl Table {
     pub fn create(store: &Store, ty: &TableType, init: Option<&Object>) -> Result<Handle> {
-        check_carried(ty.element, "a table")?;
+        check_type(store, ty.element)?;
         if ty.is_64_bit {
             store.engine().check_has(Proposal::Memory64, &ExternType::Table(ty.clone()))?;
         }
@@ -93,9 +93,6 @@ fn check_element(store: &Store, ty: &TableType, object: Option<&Object>) -> Resu
 fn check_element_fully(store: &Store, ty: &TableType, object: Option<&Object>) -> Result<()> {
     let mut value = Val::null(ty.element.kind);
     value.of.r#ref = object.map_or(std::ptr::null_mut(), |object| std::ptr::from_ref(object).cast_mut());
-    if !ty.element.exact && object.is_some() {
-        check_carried(ty.element, "a table")?;
-    }
     // SAFETY: the reference is null or the address of `object`, which is alive.
     unsafe { check_value(store, &value, ty.element, || "element of the table".to_string()) }
 }

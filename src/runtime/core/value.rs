@@ -1,7 +1,7 @@
 //! Values in the form in which they cross the C boundary.
 
 use super::object::{Handle, Object};
-use crate::runtime::base::types::{ValKind, ValType};
+use crate::runtime::base::types::{Heap, ValKind, ValType};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -20,10 +20,15 @@ pub struct Val {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub union ValUnion {
+    /// For the kind `WASM_I32`.
     pub i32: i32,
+    /// For `WASM_I64`.
     pub i64: i64,
+    /// For `WASM_F32`.
     pub f32: f32,
+    /// For `WASM_F64`.
     pub f64: f64,
+    /// For every kind of references; may be null.
     pub r#ref: *mut Object,
 }
 
@@ -174,6 +179,14 @@ impl Raw {
     }
 
     /// # Safety
+    /// The value is of this kind. Of a vector, the answer has the kind only.
+    pub unsafe fn to_val(self, kind: ValKind) -> Val {
+        // SAFETY: the contract is the same.
+        let bits = if kind.is_number() { unsafe { self.bits(kind) } } else { 0 };
+        Val { kind: kind as u8, ..Val::i64(bits as i64) }
+    }
+
+    /// # Safety
     /// The value is of this kind, which is a number's.
     #[inline(always)]
     pub unsafe fn bits(&self, kind: ValKind) -> u64 {
@@ -274,8 +287,10 @@ impl ValKind {
     #[inline(always)]
     pub fn admits(self, object: &Object) -> bool {
         match self {
-            ValKind::ExternRef => !object.is_deleted(),
+            // Whatever the host has is of the kind anyref, too, after a conversion.
+            ValKind::ExternRef | ValKind::AnyRef => !object.is_deleted(),
             ValKind::FuncRef => object.as_func().is_some(),
+            ValKind::ExnRef => object.as_gc().is_some_and(|gc| gc.heap == Heap::Exn),
             _ => false,
         }
     }

@@ -249,7 +249,7 @@ any program would load them, in its own process.
   beginning of the other.
 - A malformed or invalid module must be refused by `wasm_module_validate`, and by `wasm_module_new` with an error of kind
   `WASMRT_ERROR_COMPILE`. A module that cannot be linked must be refused with an error of kind `WASMRT_ERROR_LINK`.
-- What `wasm_val_t` cannot hold (`v128`, references of the garbage-collection proposal, exceptions) passes through a
+- `v128`, references of the garbage-collection proposal and exceptions pass through a
   small module that the runner makes for it: vectors as two `i64`, references as what `ref.test` says of them.
 - *Skipped* assertions concern something that the engine does not support, or that a later version of the specification
   has changed; the reason is given. *Known failures* are those that the runner cannot recognise as such by itself;

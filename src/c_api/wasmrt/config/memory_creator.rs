@@ -39,8 +39,11 @@ pub type wasmrt_memory_free_callback_t =
 /// library.
 #[repr(C)]
 pub struct wasmrt_memory_creator_t {
+    /// Makes a memory.
     pub reserve: wasmrt_memory_reserve_callback_t,
+    /// Makes a memory larger.
     pub grow: wasmrt_memory_grow_callback_t,
+    /// Frees a memory.
     pub free: wasmrt_memory_free_callback_t,
 }
 

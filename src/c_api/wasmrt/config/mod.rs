@@ -26,6 +26,7 @@ pub mod stopping;
 pub mod memory;
 pub mod memory_creator;
 pub mod pool;
+pub mod shards;
 pub mod compilation;
 pub mod cache;
 pub mod transform;

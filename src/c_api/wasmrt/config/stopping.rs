@@ -48,11 +48,11 @@ pub unsafe extern "C" fn wasmrt_config_set_interruption(config: Option<&mut wasm
 /// module as it was, but limits of compile costs count what is added as well. Offsets of frames and
 /// in debug information are those of the changed module.
 ///
-/// `cost` is called with `env` for each instruction of each module that is made or validated, except
-/// in code that cannot run, on the thread that makes it, possibly on several at once. `finalizer`, unless NULL, is called once with `env` when
-/// neither the configuration nor the engine needs it any more; at once if this function fails.
-/// Serialized modules are metered as they were compiled: an engine with metering and one without
-/// refuse each other's.
+/// `cost` is called with `env` for each instruction of each module that is made or validated,
+/// except in code that cannot run, on the thread that makes it, possibly on several at once.
+/// `finalizer`, unless NULL, is called once with `env` when neither the configuration nor the
+/// engine needs it any more; at once if this function fails. Serialized modules are metered as they
+/// were compiled: an engine with metering and one without refuse each other's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_config_set_metering(
     config: Option<&mut wasm_config_t>,

@@ -17,6 +17,7 @@ use super::caller::Calling;
 use super::engine::Engine;
 use super::engine_traits::{self, Entity};
 use super::entry::{RawEntry, enter_raw_any};
+use super::gc;
 use super::instance::Birth;
 use super::interruption::Supervisor;
 use super::object::{Handle, Object, Retained};
@@ -41,6 +42,7 @@ pub struct StoreData {
     lifetime: Lifetime,
     retained: RefCell<Vec<Retained>>,
     index: RefCell<Index>,
+    pub(super) known_gc: gc::Known,
     pending_trap: Cell<Option<Handle>>,
     /// Who is about to call a host function that knows its caller.
     calling: Cell<Option<NonNull<Calling>>>,
@@ -91,6 +93,7 @@ impl Store {
             lifetime: Lifetime::default(),
             retained: RefCell::default(),
             index: RefCell::default(),
+            known_gc: gc::Known::default(),
             pending_trap: Cell::new(None),
             calling: Cell::new(None),
             births: Cell::new(None),

@@ -1,0 +1,5 @@
+package wasmrt
+
+// #cgo pkg-config: wasmrt
+// #cgo CFLAGS: -Wall -Wextra -Wno-unused-parameter
+import "C"

@@ -1,0 +1,3 @@
+module wasmrt
+
+go 1.19

@@ -1,0 +1,152 @@
+"""Functions of guests: arguments, results, traps."""
+
+import math
+
+import pytest
+import wasmrt
+from wasmrt import Func, FuncType, Trap, TrapCode, ValType
+
+ECHO = """(module
+  (func (export "i32") (param i32) (result i32) local.get 0)
+  (func (export "i64") (param i64) (result i64) local.get 0)
+  (func (export "f32") (param f32) (result f32) local.get 0)
+  (func (export "f64") (param f64) (result f64) local.get 0)
+  (func (export "nothing"))
+  (func (export "swap") (param i32 i64) (result i64 i32) local.get 1 local.get 0)
+  (func (export "ref") (param externref) (result externref) local.get 0)
+  (func (export "func") (param funcref) (result funcref) local.get 0)
+  (func (export "div") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1))))"""
+
+
+@pytest.fixture
+def echo(make):
+    return make(ECHO)
+
+
+@pytest.mark.parametrize(
+    "name, given, returned",
+    [
+        ("i32", 7, 7),
+        ("i32", -1, -1),
+        ("i32", 2**32 - 1, -1),
+        ("i32", -(2**31), -(2**31)),
+        ("i32", True, 1),
+        ("i64", 2**63, -(2**63)),
+        ("i64", 2**64 - 1, -1),
+        ("i64", -(2**63), -(2**63)),
+        ("f32", 0.5, 0.5),
+        ("f32", 1e300, math.inf),
+        ("f64", 1e300, 1e300),
+        ("f64", 3, 3.0),
+    ],
+)
+def test_numbers(echo, name, given, returned):
+    answer = echo[name](given)
+    assert answer == returned and type(answer) is type(returned)
+
+
+@pytest.mark.parametrize("name, given", [("i32", 2**32), ("i32", -(2**31) - 1), ("i64", 2**64), ("i64", -(2**63) - 1), ("i64", 2**200)])
+def test_too_large(echo, name, given):
+    with pytest.raises(OverflowError, match=f"too large for an {name}"):
+        echo[name](given)
+
+
+@pytest.mark.parametrize(
+    "name, given",
+    [("i32", "1"), ("i32", 1.0), ("i64", None), ("f64", "x"), ("f32", None), ("func", 1), ("func", len)],
+)
+def test_wrong_kind(echo, name, given):
+    with pytest.raises(TypeError, match=f"needed for an? {name}"):
+        echo[name](given)
+
+
+def test_wrong_number(echo):
+    with pytest.raises(TypeError, match=r"2 parameters \(i32, i64\), and 1 given"):
+        echo.swap(1)
+    with pytest.raises(TypeError, match="0 parameters"):
+        echo.nothing(1)
+    with pytest.raises(TypeError, match="keyword"):
+        echo.i32(x=1)
+
+
+def test_index(echo):
+    class Seven:
+        def __index__(self):
+            return 7
+
+    assert echo.i32(Seven()) == 7
+
+
+def test_results(echo):
+    assert echo.nothing() is None
+    assert echo.swap(1, 2) == (2, 1)
+
+
+def test_many_values(make):
+    count = 40
+    kinds = " ".join(["i64"] * count)
+    gets = " ".join(f"local.get {index}" for index in reversed(range(count)))
+    exports = make(f'(module (func (export "f") (param {kinds}) (result {kinds}) {gets}))')
+    assert exports.f(*range(count)) == tuple(reversed(range(count)))
+
+
+def test_type(echo):
+    assert echo.swap.type == FuncType(["i32", "i64"], [ValType.I64, "i32"])
+    assert str(echo.swap.type) == "(i32, i64) -> (i64, i32)"
+
+
+def test_references(echo):
+    thing = ["any object"]
+    assert echo.ref(thing) is thing
+    assert echo.ref(None) is None
+    assert echo.ref(echo.ref) is echo.ref
+    assert echo.func(None) is None
+    back = echo.func(echo.i32)
+    assert isinstance(back, Func) and back(5) == 5 and back == echo.i32 and back != echo.i64
+    assert hash(back) == hash(echo.i32)
+
+
+def test_reference_of_another_store(echo):
+    other = wasmrt.Store(echo.i32.store.engine)
+    function = wasmrt.Instance(other, wasmrt.Module(other, ECHO)).exports.i32
+    with pytest.raises(ValueError, match="another store"):
+        echo.func(function)
+
+
+def test_trap(echo, moves):
+    with pytest.raises(Trap, match="integer divide by zero") as caught:
+        echo.div(1, 0)
+    assert caught.value.code is TrapCode.INTEGER_DIVIDE_BY_ZERO
+    assert str(caught.value.code) == "integer-divide-by-zero"
+    assert caught.value.message == "integer divide by zero"
+    assert isinstance(caught.value, wasmrt.Error)
+    assert echo.div(4, 2) == 2
+
+
+def test_frames(make, moves):
+    exports = make('(module $m (func $inner unreachable) (func $outer (export "f") call $inner))')
+    with pytest.raises(Trap) as caught:
+        exports.f()
+    frames = caught.value.frames
+    if moves:  # wasmi
+        assert frames == ()
+        return
+    assert [(frame.func_name, frame.func_index, frame.module_name) for frame in frames] == [("inner", 0, "m"), ("outer", 1, "m")]
+    assert frames[0].module_offset > 0 and frames[0].func_offset == 0
+    assert "in m!inner at 0x" in str(caught.value)
+
+
+def test_stack_exhausted(make):
+    exports = make('(module (func $f (export "f") (result i32) (i32.add (call $f) (i32.const 1))))')
+    with pytest.raises(Trap) as caught:
+        exports.f()
+    assert caught.value.code is TrapCode.STACK_EXHAUSTED
+
+
+def test_vectors_are_refused(make):
+    exports = make('(module (func (export "f") (param v128)) (func (export "g") (result v128) (v128.const i64x2 1 2)))')
+    with pytest.raises(TypeError, match="v128"):
+        exports.f(1)
+    with pytest.raises((TypeError, wasmrt.Error), match="v128"):
+        exports.g()
+    assert exports.f.type == FuncType([ValType.V128])
