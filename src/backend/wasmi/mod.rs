@@ -267,6 +267,7 @@ impl WasmiEngine {
 mod tests {
     use super::*;
     use crate::runtime::core::config::Config;
+    use crate::runtime::core::config::Registry;
     use crate::runtime::core::engine::Engine as RuntimeEngine;
     use crate::runtime::core::instance;
     use crate::runtime::core::module::Module as RuntimeModule;
@@ -289,7 +290,7 @@ mod tests {
         let mut config = Config::default();
         config.options.max_shards = Some(3);
         config.set_backend(&Wasmi);
-        let engine = RuntimeEngine::new(config, &[&Wasmi]).expect("an engine");
+        let engine = RuntimeEngine::new(config, Registry { built_in: &[&Wasmi], loader: None }).expect("an engine");
         let store = || RuntimeStore::create(engine.clone()).expect("a store");
         let module = RuntimeModule::compile(&engine, b"\0asm\x01\0\0\0").expect("a module");
         let shards = || {
