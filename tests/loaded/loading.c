@@ -160,6 +160,22 @@ static void* on_thread(void* backend) {
   return NULL;
 }
 
+static void* on_both(void* unused) {
+  (void)unused;
+  wasm_engine_t* one = engine_of(standin("libiwasm.so"));
+  works_on(engine_of(standin("libmicro.so")));
+  works_on(one);
+  return NULL;
+}
+
+// Both have to be told of each thread.
+TEST(two_that_threads_have_to_enter) {
+  on_both(NULL);
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, NULL, on_both, NULL) == 0);
+  pthread_join(thread, NULL);
+}
+
 // Start functions become exports on their way to the library, which may have any type.
 TEST(invalid_start_functions) {
   const char* names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};

@@ -26,7 +26,7 @@ use api::{Api, PeerEngine, PeerStore, Vector};
 use dialect::Dialect;
 use load::{Library, locate, refusal};
 use module::LoadedModule;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::ptr::{NonNull, null_mut};
@@ -201,7 +201,7 @@ impl Peer {
     #[inline(always)]
     fn enter_thread(&self) {
         if let Some(enter) = self.api.wasm_runtime_init_thread_env {
-            enter_once(enter, self.api.wasm_runtime_destroy_thread_env);
+            enter_once(self.address, enter, self.api.wasm_runtime_destroy_thread_env);
         }
     }
 
@@ -241,27 +241,35 @@ impl Drop for Peer {
     }
 }
 
-/// Calls `enter` once in each thread, and `leave` at its end.
-fn enter_once(enter: unsafe extern "C" fn() -> bool, leave: Option<unsafe extern "C" fn()>) {
-    struct Entered(Cell<bool>, Cell<Option<unsafe extern "C" fn()>>);
+/// Calls `enter` once in each thread for each library, and `leave` at the thread's end.
+fn enter_once(library: usize, enter: unsafe extern "C" fn() -> bool, leave: Option<unsafe extern "C" fn()>) {
+    /// The libraries that this thread has entered, each with what leaves it.
+    struct Entered(RefCell<Vec<(usize, Option<unsafe extern "C" fn()>)>>);
     impl Drop for Entered {
         fn drop(&mut self) {
-            if let Some(leave) = self.1.get() {
+            for leave in self.0.take().into_iter().filter_map(|(_, leave)| leave) {
                 // SAFETY: the thread has entered, and it takes nothing.
                 unsafe { leave() };
             }
         }
     }
     thread_local! {
-        static ENTERED: Entered = const { Entered(Cell::new(false), Cell::new(None)) };
+        static ENTERED: Entered = const { Entered(RefCell::new(Vec::new())) };
     }
-    // At the very end of a thread there is no such value any more.
-    let first = ENTERED.try_with(|entered| !entered.0.replace(true)).unwrap_or(false);
-    if first {
+    // At the very end of a thread there is no such list any more.
+    _ = ENTERED.try_with(|entered| {
+        if entered.0.borrow().iter().any(|(known, _)| *known == library) {
+            return;
+        }
+        entered.0.borrow_mut().push((library, None));
         // SAFETY: the library requires this call on each thread, and it takes nothing.
-        let entered = unsafe { enter() };
-        let _ = ENTERED.try_with(|value| value.1.set(leave.filter(|_| entered)));
-    }
+        if unsafe { enter() } {
+            let mut entered = entered.0.borrow_mut();
+            if let Some(known) = entered.iter_mut().find(|(known, _)| *known == library) {
+                known.1 = leave;
+            }
+        }
+    });
 }
 
 /// A module that is valid only with a proposal.
