@@ -136,8 +136,9 @@ mod elf {
     use std::ffi::{CStr, c_char, c_int, c_void};
     use std::io::Write;
     use std::ops::Range;
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsRawFd, IntoRawFd};
     use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
 
     /// The linker's description of a loaded library: the beginning of glibc's and musl's `struct link_map`.
     #[repr(C)]
@@ -309,6 +310,12 @@ mod elf {
     /// Loads a copy of the library that says of itself that its own functions come first. For systems that let nobody write
     /// where the linker has written.
     pub fn load_bound(library: &Library, path: &Path) -> Result<Library> {
+        /// The copies that were loaded, by what they are copies of.
+        static COPIES: Mutex<Vec<(usize, Library)>> = Mutex::new(Vec::new());
+        let mut copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, copy)) = copies.iter().find(|(original, _)| *original == library.address()) {
+            return Ok(Library(copy.0));
+        }
         let stray =
             |why: &str| refusal(path, format_args!("its calls of its own functions would reach this library: {why}"));
         let mut map = std::ptr::null::<LinkMap>();
@@ -323,12 +330,14 @@ mod elf {
         make_symbolic(&mut bytes).ok_or_else(|| stray("there is no room to change that"))?;
         let mut copy = file::in_memory().map_err(|error| stray(&error.to_string()))?;
         copy.write_all(&bytes).map_err(|error| stray(&error.to_string()))?;
-        let name = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        // The linker takes a library of a name that it knows for the one that it has. So each copy gets a name of its own,
+        // even if the program closes descriptors that it does not know; tools read the copy by that name, so it stays open.
+        let name = format!("/proc/self/fd/{}{}", "./".repeat(copies.len()), copy.as_raw_fd());
         let bound = Library::load(name.as_ref()).map_err(|why| stray(&why))?;
-        match Tables::of(&bound) {
-            Some(tables) if tables.strays().is_empty() => Ok(bound),
-            _ => Err(stray("a copy does that, too")),
-        }
+        let _stays_open = copy.into_raw_fd();
+        let is_bound = Tables::of(&bound).is_some_and(|tables| tables.strays().is_empty());
+        copies.push((if is_bound { library.address() } else { 0 }, Library(bound.0)));
+        if is_bound { Ok(bound) } else { Err(stray("a copy does that, too")) }
     }
 
     /// Adds the entry that puts a library's own functions first. `None` if its list has no room.
