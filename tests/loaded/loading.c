@@ -107,12 +107,33 @@ TEST(by_the_environment) {
   unsetenv("WASMRT_BACKEND");
 }
 
+// What a library does when it is loaded does not disturb the reading of the environment.
+TEST(a_library_that_changes_the_environment) {
+  static char backend[1100];
+  snprintf(backend, sizeof backend, "WASMRT_BACKEND=%s", standin("libunsets.so"));
+  char taken[] = "STANDIN_UNSETS=1", compiler[] = "WASMRT_COMPILER=nonsense";
+  char* wrong[] = {taken, backend, compiler, NULL};
+  char* right[] = {taken, backend, NULL};
+  char** before = environ;
+  environ = wrong;
+  CHECK_FAILS(wasm_engine_new() == NULL);
+  CHECK_CONTAINS(wasmrt_last_error_message(), "WASMRT_COMPILER");
+  environ = right;
+  wasm_engine_t* engine = wasm_engine_new();
+  CHECK(getenv("STANDIN_UNSETS") == NULL);
+  environ = before;
+  REQUIRE(engine);
+  works_on(engine);
+}
+
 TEST(what_is_no_engine) {
   check_refused(standin("nothing.so"), "cannot be opened");
   check_refused(standin("."), "cannot be");
   check_refused("/dev/null", "no shared library");
   check_refused(standin("text.so"), "no shared library");
   check_refused(standin("libempty.so"), "no functions of the WebAssembly C API");
+  check_refused(standin("libdepends.so"), "name that library");
+  CHECK_CONTAINS(wasmrt_last_error_message(), "libplain.so");
   check_refused(standin("liblacks.so"),
                 "it lacks 8 functions of the standard, the first of them wasm_extern_as_memory");
   check_refused(standin("libarrays.so"), "before the standard had vectors");

@@ -7,6 +7,7 @@
 // STANDIN_WASMER  references to functions, but not to the host's; errors without traps
 // STANDIN_ARRAYS  calls as they were before vectors
 // STANDIN_LACKS   without functions for memories
+// STANDIN_UNSETS  takes a variable away when it is loaded
 // STANDIN_LIBRARY the name of the libwasmrt
 //
 // It is linked without care: its calls of its own functions can be taken over by other libraries. Every handle begins with a
@@ -120,6 +121,12 @@ static void* release(void* handle) {
   free(handle);
   return inner;
 }
+
+#ifdef STANDIN_UNSETS
+__attribute__((constructor)) static void unset(void) {
+  unsetenv("STANDIN_UNSETS");
+}
+#endif
 
 // ------------------------------------------------------------------------------------------------
 // Threads, engines, stores

@@ -57,6 +57,8 @@ impl Registry {
 #[derive(Default)]
 pub struct Config {
     backend: Option<&'static dyn Backend>,
+    /// The one that the environment names.
+    backend_name: Option<String>,
     pub options: Options,
     pub module_limits: ModuleLimits,
     /// `None` if the program leaves it to the environment, `Some(None)` if there is to be none.
@@ -111,13 +113,16 @@ impl Config {
                     }
                 }
                 Ok(false) => {}
-                Err(problem) => {
-                    let message = format!("environment variable {name}: {problem}");
-                    return Err(Error::new(ErrorKind::Unsupported, message));
-                }
+                Err(problem) => return Err(wrong_variable(name, &problem)),
             }
             Ok(())
         })?;
+        // Only after the loop, because a library that is loaded may change the environment.
+        if let Some(name) = self.backend_name.take() {
+            let backend =
+                find_backend(registry, &name).map_err(|error| wrong_variable("WASMRT_BACKEND", &error.message))?;
+            self.backend = Some(backend);
+        }
         // Warns about misspelt variables, which would otherwise be ignored silently. Only after the loop, because a
         // logger may change the environment.
         for name in unknown {
@@ -139,6 +144,10 @@ impl Config {
     }
 }
 
+fn wrong_variable(name: &str, problem: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("environment variable {name}: {problem}"))
+}
+
 /// Reads the text of an environment variable into a configuration. Returns false if the program has set the value
 /// itself.
 type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
@@ -151,8 +160,10 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
         if runs_with_other_rights() && registry.built_in(text).is_none() {
             return Ok(false);
         }
-        let backend = || find_backend(registry, text).map_err(|error| error.message.clone());
-        fill(&mut config.backend, backend)
+        if config.backend.is_none() {
+            config.backend_name = Some(text.to_string());
+        }
+        Ok(false)
     }),
     // Read where a library is looked for.
     ("WASMRT_ENGINE_PATH", None, |_, _, _| Ok(false)),
