@@ -72,10 +72,10 @@ impl Library {
             true => refusal(path, why),
             false => refusal(path, format!("{why}; give its path, or its folder in {}", SEARCH_PATH)),
         })?;
-        if is_this_library(|name| library.symbol(name)) {
+        if is_this_library(|name| library.symbol_anywhere(name)) {
             return Err(refusal(path, "it is this library itself, or is linked with it"));
         }
-        #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+        #[cfg(target_os = "linux")]
         match elf::bind_home(&library) {
             Ok(0) => {}
             Ok(_) | Err(_) => return elf::load_bound(&library, path),
@@ -85,10 +85,15 @@ impl Library {
 
     fn load(file: &OsStr) -> Result<Library, String> {
         let file = CString::new(file.as_bytes()).map_err(|_| "its path has a zero byte".to_string())?;
+        // There this keeps `dlsym` from looking in other libraries.
+        #[cfg(target_vendor = "apple")]
+        const FLAGS: libc::c_int = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_FIRST;
+        #[cfg(not(target_vendor = "apple"))]
+        const FLAGS: libc::c_int = libc::RTLD_NOW | libc::RTLD_LOCAL;
         // SAFETY: the name is a string; the initialisers of the library are as trustworthy as the program, which asked for
         // it. The error is a string that stays until the next call of this thread.
         unsafe {
-            let handle = libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+            let handle = libc::dlopen(file.as_ptr(), FLAGS);
             NonNull::new(handle).map(Library).ok_or_else(|| {
                 let error = libc::dlerror();
                 if error.is_null() { String::new() } else { CStr::from_ptr(error).to_string_lossy().into_owned() }
@@ -96,9 +101,33 @@ impl Library {
         }
     }
 
+    /// Finds a function of the library itself.
     pub fn symbol(&self, name: &CStr) -> Option<NonNull<c_void>> {
+        self.symbol_anywhere(name).filter(|address| self.elsewhere(*address).is_none())
+    }
+
+    /// Returns the file that has a function, if that is another library, on which this one depends.
+    pub fn home_of(&self, name: &CStr) -> Option<String> {
+        self.elsewhere(self.symbol_anywhere(name)?)
+    }
+
+    /// Also finds functions of the libraries on which this one depends.
+    fn symbol_anywhere(&self, name: &CStr) -> Option<NonNull<c_void>> {
         // SAFETY: the handle is a library's, which is never unloaded, and the name is a string.
         NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
+    }
+
+    /// Returns the file of an address, if it is not this library's. Calls of functions there would not be corrected.
+    #[cfg(target_os = "linux")]
+    fn elsewhere(&self, address: NonNull<c_void>) -> Option<String> {
+        let (own, other) = (elf::object_of(elf::dynamic(self)?.cast())?, elf::object_of(address.as_ptr())?);
+        (own.0 != other.0).then_some(other.1)
+    }
+
+    /// The system looks in the library only: see [`Library::load`].
+    #[cfg(not(target_os = "linux"))]
+    fn elsewhere(&self, _address: NonNull<c_void>) -> Option<String> {
+        None
     }
 
     /// What is the same for two handles of one library.
@@ -120,21 +149,21 @@ fn check_file(path: &Path) -> Result<()> {
     }
     let machine = u16::from_ne_bytes([header[18], header[19]]);
     let ours = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
-    let known = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
-    if known && (header[4] != 2 || machine != ours) {
+    if header[4] != 2 || machine != ours {
         return Err(refusal(path, format_args!("it is for another machine (number {machine}, here it is {ours})")));
     }
     Ok(())
 }
 
 /// Corrects where a library's calls of itself lead.
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(target_os = "linux")]
 mod elf {
     use super::{Library, refusal};
     use crate::runtime::base::error::Result;
     use crate::runtime::base::file;
     use std::ffi::{CStr, c_char, c_int, c_void};
     use std::io::Write;
+    use std::mem::MaybeUninit;
     use std::ops::Range;
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::path::Path;
@@ -150,7 +179,7 @@ mod elf {
 
     #[repr(C)]
     #[derive(Clone, Copy)]
-    struct Entry {
+    pub struct Entry {
         tag: i64,
         value: usize,
     }
@@ -183,6 +212,34 @@ mod elf {
     #[cfg(not(target_arch = "aarch64"))]
     const ADDRESSES: [u32; 3] = [1, 6, 7];
 
+    /// Returns the linker's description of a library.
+    fn map(library: &Library) -> Option<&'static LinkMap> {
+        let mut map = std::ptr::null::<LinkMap>();
+        // SAFETY: writes the address of the library's description, which stays while it is loaded, and it always is.
+        unsafe {
+            let found = dlinfo(library.0.as_ptr(), RTLD_DI_LINKMAP, (&raw mut map).cast()) == 0;
+            if found { map.as_ref() } else { None }
+        }
+    }
+
+    /// Returns an address in the library.
+    pub fn dynamic(library: &Library) -> Option<*const Entry> {
+        map(library).map(|map| map.dynamic)
+    }
+
+    /// Returns where the library of an address begins, and what its file is called.
+    pub fn object_of(address: *const c_void) -> Option<(usize, String)> {
+        let mut info = MaybeUninit::<libc::Dl_info>::uninit();
+        // SAFETY: if the function finds the library, it fills in the description, whose name stays as the library does.
+        unsafe {
+            if libc::dladdr(address, info.as_mut_ptr()) == 0 {
+                return None;
+            }
+            let info = info.assume_init();
+            Some((info.dli_fbase.addr(), CStr::from_ptr(info.dli_fname).to_string_lossy().into_owned()))
+        }
+    }
+
     /// A place that holds the address of another library's function instead of the library's own.
     struct Stray {
         place: *mut usize,
@@ -198,16 +255,11 @@ mod elf {
 
     impl Tables {
         fn of(library: &Library) -> Option<Tables> {
-            let mut map = std::ptr::null::<LinkMap>();
-            // SAFETY: writes the address of the library's description, which stays while it is loaded, and it always is. Its
-            // list of entries ends with a null entry.
-            let (base, entries) = unsafe {
-                if dlinfo(library.0.as_ptr(), RTLD_DI_LINKMAP, (&raw mut map).cast()) != 0 || map.is_null() {
-                    return None;
-                }
-                let dynamic = (*map).dynamic;
+            let LinkMap { base, dynamic, .. } = *map(library)?;
+            // SAFETY: the library's list of entries ends with a null entry, and stays as the library does.
+            let entries = unsafe {
                 let count = (0..).take_while(|position| (*dynamic.add(*position)).tag != DT_NULL).count();
-                ((*map).base, std::slice::from_raw_parts(dynamic, count))
+                std::slice::from_raw_parts(dynamic, count)
             };
             let value = |tag| entries.iter().find(|entry| entry.tag == tag).map(|entry| entry.value);
             // glibc has added the base to these, musl has not.
@@ -318,14 +370,9 @@ mod elf {
         }
         let stray =
             |why: &str| refusal(path, format_args!("its calls of its own functions would reach this library: {why}"));
-        let mut map = std::ptr::null::<LinkMap>();
-        // SAFETY: as in `Tables::of`; the name is a string.
-        let file = unsafe {
-            if dlinfo(library.0.as_ptr(), RTLD_DI_LINKMAP, (&raw mut map).cast()) != 0 {
-                return Err(stray("the system does not say where it is"));
-            }
-            CStr::from_ptr((*map).name).to_string_lossy().into_owned()
-        };
+        let map = map(library).ok_or_else(|| stray("the system does not say where it is"))?;
+        // SAFETY: the name is a string.
+        let file = unsafe { CStr::from_ptr(map.name) }.to_string_lossy().into_owned();
         let mut bytes = std::fs::read(file).map_err(|error| stray(&error.to_string()))?;
         make_symbolic(&mut bytes).ok_or_else(|| stray("there is no room to change that"))?;
         let mut copy = file::in_memory().map_err(|error| stray(&error.to_string()))?;

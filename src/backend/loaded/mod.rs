@@ -128,9 +128,11 @@ impl Peer {
     fn new(library: &Library, path: PathBuf) -> Result<Peer> {
         let api = Api::find(|name| library.symbol(name)).map_err(|missing| {
             let (count, first) = (missing.len(), missing[0]);
-            let what = match count == Api::NEEDED {
-                false => format!("it lacks {count} functions of the standard, the first of them {first}"),
-                true => "it has no functions of the WebAssembly C API".to_string(),
+            let home = CString::new(first).ok().and_then(|name| library.home_of(&name));
+            let what = match (home, count == Api::NEEDED) {
+                (Some(home), _) => format!("its function {first} is that of \"{home}\"; name that library"),
+                (None, false) => format!("it lacks {count} functions of the standard, the first of them {first}"),
+                (None, true) => "it has no functions of the WebAssembly C API".to_string(),
             };
             refusal(&path, what)
         })?;
