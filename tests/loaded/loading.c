@@ -176,6 +176,20 @@ TEST(what_no_library_can) {
   wasm_engine_delete(engine);
 }
 
+// Tables get a maximum on their way to the library, and stay what they were otherwise: it does not accept shared ones.
+TEST(invalid_tables) {
+  static const char shared_table[] = "\0asm\1\0\0\0\4\4\1\x70\2\1";
+  wasm_engine_t* engine = engine_of(standin("libplain.so"));
+  REQUIRE(engine);
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_byte_vec_t binary = {sizeof shared_table - 1, (char*)(uintptr_t)shared_table};
+  CHECK(!wasm_module_validate(store, &binary));
+  CHECK_FAILS(wasm_module_new(store, &binary) == NULL);
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_COMPILE);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
 static void* on_thread(void* backend) {
   for (int i = 0; i < 10; i++) works_on(engine_of(backend));
   return NULL;

@@ -481,7 +481,6 @@ const TABLES: u8 = 4;
 fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> wasmparser::Result<()> {
     const HAS_INIT: u8 = 0x40;
     const HAS_MAXIMUM: u8 = 1;
-    const IS_64_BIT: u8 = 4;
     sections::write_leb128(out, tables.count() as usize);
     let mut tables = tables.clone().into_iter_with_offsets().peekable();
     while let Some(table) = tables.next() {
@@ -499,7 +498,8 @@ fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> 
         out.extend_from_slice(&entry[before..reader.original_position()]);
         let flags = reader.read_u8()?;
         let most = ty.maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(ty.initial));
-        out.push(flags & IS_64_BIT | HAS_MAXIMUM);
+        // The others stay, because with one of them a table may be invalid.
+        out.push(flags | HAS_MAXIMUM);
         sections::write_leb128(out, ty.initial as usize);
         sections::write_leb128(out, most as usize);
         if has_init {
@@ -606,6 +606,21 @@ mod tests {
             assert_eq!(wasmparser::TableType { maximum: before.maximum, ..*after }, *before);
         }
         Declarations::parse(&wasm).expect("a valid module");
+    }
+
+    #[test]
+    fn tables_stay_shared() {
+        for flags in 0..8 {
+            let mut wasm = b"\0asm\x01\0\0\0\x04\x00\x01\x70".to_vec();
+            wasm.extend_from_slice(&[flags, 1]);
+            if flags & 1 != 0 {
+                wasm.extend_from_slice(&[0xff, 0xff, 0xff, 0x7f]);
+            }
+            wasm[9] = (wasm.len() - 10) as u8;
+            let rewritten = Outline::read(&wasm).expect("tables of these flags are read").rewritten;
+            let Rewritten { wasm, .. } = rewritten.expect("there is no maximum, or a large one");
+            assert_eq!(wasm[12], flags | 1);
+        }
     }
 
     #[test]
