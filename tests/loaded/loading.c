@@ -190,6 +190,32 @@ TEST(invalid_tables) {
   wasm_engine_delete(engine);
 }
 
+// The stand-in ends the process if it could have more.
+TEST(tables_of_the_host_have_a_maximum) {
+  const wasm_limits_t limits[] = {{2, wasm_limits_max_default}, {2, 20000000}, {2, 10}};
+  for (size_t i = 0; i < 3; i++) {
+    wasm_engine_t* engine = engine_of(standin("libplain.so"));
+    REQUIRE(engine);
+    fixture_t fixture = {engine, wasm_store_new(engine), NULL, NULL, WASM_EMPTY_VEC};
+    wasm_tabletype_t* type = wasm_tabletype_new(wasm_valtype_new(WASM_FUNCREF), &limits[i]);
+    wasm_table_t* table = wasm_table_new(fixture.store, type, NULL);
+    REQUIRE(table);
+    wasm_tabletype_t* seen = wasm_table_type(table);
+    CHECK_INT(wasm_tabletype_limits(seen)->max, limits[i].max);
+    wasm_extern_t* import = wasm_table_as_extern(table);
+    fixture_load(&fixture,
+                 "(module (table $t (import \"\" \"\") 1 funcref)"
+                 "  (func (export \"f\") (result i32) (table.grow $t (ref.null func) (i32.const 10000000))))",
+                 &import, 1);
+    CHECK_INT(call_i32(fixture_func(&fixture, 0)), -1);
+    CHECK_INT(wasm_table_size(table), 2);
+    wasm_tabletype_delete(seen);
+    wasm_tabletype_delete(type);
+    wasm_table_delete(table);
+    fixture_delete(&fixture);
+  }
+}
+
 static void* on_thread(void* backend) {
   for (int i = 0; i < 10; i++) works_on(engine_of(backend));
   return NULL;

@@ -236,6 +236,7 @@ EXPORTED void wasm_globaltype_delete(void* type) {
 }
 
 EXPORTED void* wasm_tabletype_new(void* element, const limits_t* limits) {
+  check(limits->max <= 10000000, "a table may grow until the machine has no memory");
   return wrap(INNER(void*, wasm_tabletype_new, void*, const limits_t*)(release(element), limits));
 }
 

@@ -430,6 +430,11 @@ impl Outline {
 /// The largest number of elements in a table, on every backend.
 const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
 
+/// Returns the maximum for a table that may grow to no more elements than on any backend.
+pub fn capped(initial: u64, maximum: Option<u64>) -> u64 {
+    maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(initial))
+}
+
 impl Rewritten {
     fn new(
         wasm: &[u8],
@@ -497,7 +502,7 @@ fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> 
         reader.read::<wasmparser::RefType>()?;
         out.extend_from_slice(&entry[before..reader.original_position()]);
         let flags = reader.read_u8()?;
-        let most = ty.maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(ty.initial));
+        let most = capped(ty.initial, ty.maximum);
         // The others stay, because with one of them a table may be invalid.
         out.push(flags | HAS_MAXIMUM);
         sections::write_leb128(out, ty.initial as usize);

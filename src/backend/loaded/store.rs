@@ -5,13 +5,13 @@ use super::api::{
     PeerTrap, Vector,
 };
 use super::dialect::{Cause, References};
-use super::module::{LoadedModule, ModuleData, last_cause};
+use super::module::{LoadedModule, ModuleData, capped, last_cause};
 use super::{Peer, PeerEngineHandle};
 use crate::backend::common::{Arguments, HostObject, Owner};
 use crate::runtime::base::error::{Error, ErrorKind, Result, panic_text};
 use crate::runtime::base::limits::Growth;
 use crate::runtime::base::trap_code::TrapCode;
-use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits32, MemoryType, TableType, ValKind};
+use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, Limits, Limits32, MemoryType, TableType, ValKind};
 use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, RawFrame, Store};
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_raw_engine};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host};
@@ -787,10 +787,12 @@ impl Store for LoadedStore {
         }
         let limits = ty.limits;
         allowed(self.owner().limits().table_growing(0, limits.min() as usize, limits.max().map(|max| max as usize)))?;
+        // A guest may make it grow, and the library would try.
+        let capped = Limits::new(limits.min(), Some(capped(limits.min(), limits.max())));
         // SAFETY: the contract says that the element fits and belongs to this store; the type is deleted once.
         let made = unsafe {
             let init = self.reference_to(kind, init)?;
-            let ty = (api.tabletype_new)(self.peer.val_type(kind), limits.in_c());
+            let ty = (api.tabletype_new)(self.peer.val_type(kind), capped.in_c());
             let made = (api.table_new)(self.store.as_ptr(), ty, init);
             (api.tabletype_delete)(ty);
             made
