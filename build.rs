@@ -1,8 +1,19 @@
-//! Gives the shared library its SONAME, and keeps it loaded.
+//! Gives the shared library its SONAME, keeps it loaded, and knows where engines can be loaded.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+    let target = |what: &str| std::env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
+    let os = target("OS");
+    println!("cargo:rustc-check-cfg=cfg(loads_engines)");
+    if std::env::var_os("CARGO_FEATURE_LOADED").is_some() {
+        // On Linux the calls of libraries are corrected, which is a matter of the machine.
+        if os == "macos" || os == "linux" && ["x86_64", "aarch64"].contains(&target("ARCH").as_str()) {
+            println!("cargo:rustc-cfg=loads_engines");
+        } else {
+            println!("cargo:warning=the feature \"loaded\" is without effect: engines are not loaded on this system");
+        }
+    }
+    if os == "linux" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libwasmrt.so.{}", abi_version());
         // Engines install signal handlers and start threads, which must not point into nothing after dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");

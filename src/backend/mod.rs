@@ -11,7 +11,7 @@ use crate::runtime::core::engine_traits::Backend;
 mod common;
 #[cfg(test)]
 pub mod common;
-#[cfg(all(feature = "loaded", unix))]
+#[cfg(loads_engines)]
 mod loaded;
 #[cfg(feature = "wasmi")]
 mod wasmi;
@@ -29,8 +29,8 @@ pub static BACKENDS: &[&dyn Backend] = &[
 /// All backends: those that are compiled in, and those that are loaded when somebody asks for them.
 pub static REGISTRY: Registry = Registry {
     built_in: BACKENDS,
-    #[cfg(all(feature = "loaded", unix))]
+    #[cfg(loads_engines)]
     loader: Some(loaded::LOADER),
-    #[cfg(not(all(feature = "loaded", unix)))]
+    #[cfg(not(loads_engines))]
     loader: None,
 };

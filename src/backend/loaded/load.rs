@@ -10,6 +10,7 @@
 use super::api::is_this_library;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::core::config::runs_with_other_rights;
+use std::env::consts::DLL_SUFFIX;
 use std::ffi::{CStr, CString, OsStr, OsString, c_void};
 use std::fs::File;
 use std::io::Read;
@@ -19,8 +20,7 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
 /// Names of engines, and the files of their libraries.
-const KNOWN: [(&str, &str); 3] =
-    [("wamr", "libiwasm.so"), ("wasmer", "libwasmer.so"), ("libwasmtime", "libwasmtime.so")];
+const KNOWN: [(&str, &str); 3] = [("wamr", "libiwasm"), ("wasmer", "libwasmer"), ("libwasmtime", "libwasmtime")];
 
 /// The folders in which libraries are looked for by name, before those of the system.
 const SEARCH_PATH: &str = "WASMRT_ENGINE_PATH";
@@ -37,10 +37,10 @@ pub fn locate(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name));
     }
-    let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, file)| file.to_string());
+    let known = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, file)| format!("{file}{DLL_SUFFIX}"));
     let file = known.clone().unwrap_or_else(|| match name.starts_with("lib") {
-        true => format!("{name}.so"),
-        false => format!("lib{name}.so"),
+        true => format!("{name}{DLL_SUFFIX}"),
+        false => format!("lib{name}{DLL_SUFFIX}"),
     });
     let folders = search_path();
     let own = std::env::split_paths(&folders).map(|folder| folder.join(&file));

@@ -204,8 +204,14 @@ const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
 
 /// Whether the program has rights that those who started it lack, as set-user-ID programs have.
 pub fn runs_with_other_rights() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: reads a number that the system gave the program.
-    cfg!(target_os = "linux") && unsafe { libc::getauxval(libc::AT_SECURE) } != 0
+    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: asks the system, and takes nothing.
+    return unsafe { libc::issetugid() } != 0;
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    false
 }
 
 /// Checks a size for the stack of WebAssembly.
@@ -303,6 +309,28 @@ pub fn find_backend(registry: Registry, name: &str) -> Result<&'static dyn Backe
     }
     let names: Vec<_> = (0..registry.count()).filter_map(|position| registry.get(position)).collect();
     let names: Vec<_> = names.iter().map(|backend| backend.name().to_string_lossy()).collect();
-    let message = format!("there is no backend \"{name}\" in this library; it has: {}", names.join(", "));
+    let loads = match registry.loader {
+        None if name.contains('/') => {
+            "; it loads no engines, because it was built without that or for a system without"
+        }
+        _ => "",
+    };
+    let message = format!("there is no backend \"{name}\" in this library; it has: {}{loads}", names.join(", "));
     Err(Error::new(ErrorKind::Unsupported, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_loads_no_engines_says_so() {
+        let refusal = |name| {
+            let found = find_backend(Registry { built_in: &[], loader: None }, name);
+            found.err().map(|error| error.message.clone()).unwrap_or_default()
+        };
+        assert!(refusal("/opt/libengine.so").contains("it loads no engines"));
+        assert!(!refusal("nonsense").contains("it loads no engines"));
+        assert!(refusal("nonsense").contains("there is no backend \"nonsense\""));
+    }
 }
