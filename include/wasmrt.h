@@ -1487,8 +1487,8 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 // trap of `wasm_instance_new` has the same message.
 //
 // An engine that was loaded does not ask before a guest's memory or table grows. There limits of
-// bytes and of elements, and the growth trap, are refused, with an error of kind
-// `WASMRT_ERROR_UNSUPPORTED`.
+// bytes and of elements, how much of them is in use, and the growth trap are refused, with an error
+// of kind `WASMRT_ERROR_UNSUPPORTED`.
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {

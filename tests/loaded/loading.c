@@ -172,6 +172,17 @@ TEST(what_no_library_can) {
   CHECK_FAILS(!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 10));
   CHECK_FAILS(!wasmrt_store_set_growth_trap(store, true));
   CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1));
+  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, WASMRT_UNLIMITED));
+  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, WASMRT_UNLIMITED));
+  CHECK(wasmrt_store_set_growth_trap(store, false));
+  uint64_t used = 7;
+  CHECK_FAILS(!wasmrt_store_usage(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, &used));
+  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  CHECK_CONTAINS(wasmrt_last_error_message(), path);
+  CHECK_FAILS(!wasmrt_store_usage(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, &used));
+  CHECK_INT(used, 7);
+  CHECK(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_INSTANCES, &used));
+  CHECK_INT(used, 0);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
 }

@@ -9,8 +9,8 @@
 //! trap of `wasm_instance_new` has the same message.
 //!
 //! An engine that was loaded does not ask before a guest's memory or table grows. There limits of
-//! bytes and of elements, and the growth trap, are refused, with an error of kind
-//! `WASMRT_ERROR_UNSUPPORTED`.
+//! bytes and of elements, how much of them is in use, and the growth trap are refused, with an error
+//! of kind `WASMRT_ERROR_UNSUPPORTED`.
 
 use super::{get, value};
 use crate::c_api::answer;
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn wasmrt_store_usage(
     limit: wasmrt_store_limit_t,
     out: Option<&mut MaybeUninit<u64>>,
 ) -> bool {
-    get("wasmrt_store_usage", out, || Ok(store.required()?.limits().used(resource(limit)?)))
+    get("wasmrt_store_usage", out, || store.required()?.usage(resource(limit)?))
 }
 
 /// Sets whether a guest's `memory.grow` or `table.grow` beyond a limit of the store traps, with

@@ -201,24 +201,29 @@ impl Store {
 
     /// Sets a limit, if the engine keeps to it.
     pub fn set_limit(&self, resource: Resource, most: u64) -> Result<()> {
-        self.check_limits_growth(matches!(resource, Resource::MemoryBytes | Resource::TableElements))?;
+        self.check_limits_growth(resource.grows() && most != u64::MAX, GROWTH_LIMIT)?;
         self.limits.set(resource, most);
         Ok(())
     }
 
     /// Sets whether growth beyond a limit traps.
     pub fn set_growth_traps(&self, enabled: bool) -> Result<()> {
-        self.check_limits_growth(enabled)?;
+        self.check_limits_growth(enabled, GROWTH_LIMIT)?;
         self.limits.growth_traps.set(enabled);
         Ok(())
     }
 
-    fn check_limits_growth(&self, needed: bool) -> Result<()> {
+    /// Returns how much of a limit is in use, if the engine tells of all growth.
+    pub fn usage(&self, resource: Resource) -> Result<u64> {
+        let what = "counting how far memories and tables have grown; choose a backend that is compiled in for that";
+        self.check_limits_growth(resource.grows(), what)?;
+        Ok(self.limits.used(resource))
+    }
+
+    fn check_limits_growth(&self, needed: bool, what: &str) -> Result<()> {
         if !needed || self.backend().limits_growth() {
             return Ok(());
         }
-        let what = "a limit on how far memories and tables grow; choose a backend that is compiled in for that, or give the \
-                    modules' memories and tables a maximum";
         Err(unsupported(self.engine.backend.name(), what))
     }
 
@@ -255,6 +260,9 @@ impl Store {
         if self.is(object.store()) { Ok(()) } else { Err(foreign(object, role)) }
     }
 }
+
+const GROWTH_LIMIT: &str = "a limit on how far memories and tables grow; choose a backend that is compiled in for that, or \
+                            give the modules' memories and tables a maximum";
 
 #[cold]
 fn foreign(object: &Object, role: &str) -> Error {
