@@ -26,6 +26,8 @@ pub struct Dialect {
     pub links_memories: bool,
     /// Whether the host can make memories and tables grow.
     pub grows: bool,
+    /// Whether a memory's size is told in pages of the standard.
+    pub counts_pages: bool,
     /// Whether an instance may import a function that another one exports. If not, a host function forwards the calls.
     pub links_functions: bool,
     /// Where the library tells a trap's code.
@@ -67,6 +69,8 @@ static DIALECTS: [Dialect; 4] = [
         keeps_order: true,
         links_memories: false,
         grows: false,
+        // A memory that no instruction makes grow is one large page.
+        counts_pages: false,
         links_functions: false,
         code: |_, _, message| cause_in_words(message),
     },
@@ -80,6 +84,7 @@ static DIALECTS: [Dialect; 4] = [
         keeps_order: true,
         links_memories: true,
         grows: true,
+        counts_pages: true,
         links_functions: true,
         code: |_, _, message| cause_in_words(message),
     },
@@ -95,6 +100,7 @@ static DIALECTS: [Dialect; 4] = [
         keeps_order: true,
         links_memories: true,
         grows: true,
+        counts_pages: true,
         links_functions: true,
         // Never by the words: there the names of functions come first, which the guest chooses.
         code: |api, trap, _| {
@@ -114,6 +120,7 @@ static DIALECTS: [Dialect; 4] = [
         keeps_order: false,
         links_memories: true,
         grows: true,
+        counts_pages: true,
         links_functions: true,
         code: |_, _, message| cause_in_words(message),
     },

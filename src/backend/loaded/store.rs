@@ -893,7 +893,13 @@ impl Store for LoadedStore {
 
     unsafe fn memory_size(&self, memory: &Entity) -> u64 {
         // SAFETY: entities of memories are made from such a pointer.
-        unsafe { (self.peer.api.memory_size)(memory.get::<*mut PeerMemory>()) }.into()
+        unsafe {
+            let memory = memory.get::<*mut PeerMemory>();
+            match self.peer.dialect.counts_pages {
+                true => (self.peer.api.memory_size)(memory).into(),
+                false => (self.peer.api.memory_data_size)(memory) as u64 >> 16,
+            }
+        }
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
