@@ -227,6 +227,22 @@ TEST(tables_of_the_host_have_a_maximum) {
   }
 }
 
+// The stand-ins give no address of a memory without bytes.
+TEST(an_empty_memory) {
+  const char* names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};
+  for (size_t i = 0; i < 3; i++) {
+    fixture_t fixture = {engine_of(standin(names[i])), NULL, NULL, NULL, WASM_EMPTY_VEC};
+    REQUIRE(fixture.engine);
+    fixture.store = wasm_store_new(fixture.engine);
+    fixture_load(&fixture, "(module (memory (export \"m\") 0 1))", NULL, 0);
+    wasm_memory_t* memory = fixture_memory(&fixture, 0);
+    CHECK(wasm_memory_data(memory) != NULL);
+    CHECK_INT(wasm_memory_data_size(memory), 0);
+    CHECK_INT(wasm_memory_size(memory), 0);
+    fixture_delete(&fixture);
+  }
+}
+
 static void* on_thread(void* backend) {
   for (int i = 0; i < 10; i++) works_on(engine_of(backend));
   return NULL;

@@ -514,12 +514,13 @@ EXPORTED void* wasm_memory_new(void* store, const void* type) {
   return wrap(INNER(void*, wasm_memory_new, void*, const void*)(unwrap(store), unwrap(type)));
 }
 
-EXPORTED char* wasm_memory_data(void* memory) {
-  return INNER(char*, wasm_memory_data, void*)(unwrap(memory));
-}
-
 EXPORTED size_t wasm_memory_data_size(const void* memory) {
   return INNER(size_t, wasm_memory_data_size, const void*)(unwrap(memory));
+}
+
+EXPORTED char* wasm_memory_data(void* memory) {
+  if (wasm_memory_data_size(memory) == 0) return NULL;
+  return INNER(char*, wasm_memory_data, void*)(unwrap(memory));
 }
 
 EXPORTED uint32_t wasm_memory_size(const void* memory) {
@@ -577,6 +578,7 @@ EXPORTED void* wasm_instance_new_with_args(void* store, const void* module, cons
 #endif
 
 EXPORTED void wasm_instance_exports(const void* instance, vec_t* out) {
+  check(out->size == 0 && out->data == NULL, "an empty vector has an array");
   inner_vec_t inner;
   INNER(void, wasm_instance_exports, const void*, inner_vec_t*)(unwrap(instance), &inner);
   vec_make(out, inner.size, sizeof(void*));

@@ -33,9 +33,9 @@ pub struct Vector<T> {
 }
 
 impl<T> Vector<T> {
-    /// A vector for the library to write.
+    /// A vector for the library to write. Like the standard's empty ones it has no array.
     pub fn empty() -> Vector<T> {
-        Vector::of(&[])
+        Vector::at(null_mut(), 0)
     }
 
     /// A view of a slice, for a library that only reads it.
@@ -217,5 +217,19 @@ functions! {
         wasmer_version() -> *const c_char;
         wasmer_last_error_length() -> i32;
         wasmer_last_error_message(*mut c_char, i32) -> i32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_vectors_have_no_array() {
+        let empty = Vector::<u64>::empty();
+        assert!(empty.data.is_null());
+        assert_eq!((empty.size, empty.elements, empty.element_size), (0, 0, 8));
+        // SAFETY: there is nothing in it.
+        assert!(unsafe { empty.as_slice() }.is_empty());
     }
 }

@@ -887,7 +887,9 @@ impl Store for LoadedStore {
         unsafe {
             let memory = memory.get::<*mut PeerMemory>();
             let (data, size) = ((self.peer.api.memory_data)(memory), (self.peer.api.memory_data_size)(memory));
-            std::ptr::slice_from_raw_parts_mut(data, size)
+            // A memory without bytes may have no address.
+            let data = NonNull::new(data).unwrap_or(NonNull::dangling());
+            std::ptr::slice_from_raw_parts_mut(data.as_ptr(), size)
         }
     }
 
