@@ -216,7 +216,8 @@ TEST(tables_of_the_host_have_a_maximum) {
     wasm_extern_t* import = wasm_table_as_extern(table);
     fixture_load(&fixture,
                  "(module (table $t (import \"\" \"\") 1 funcref)"
-                 "  (func (export \"f\") (result i32) (table.grow $t (ref.null func) (i32.const 10000000))))",
+                 "  (func (export \"f\") (result i32) (table.grow $t (ref.null func) (i32.const "
+                 "10000000))))",
                  &import, 1);
     CHECK_INT(call_i32(fixture_func(&fixture, 0)), -1);
     CHECK_INT(wasm_table_size(table), 2);
@@ -241,6 +242,49 @@ TEST(an_empty_memory) {
     CHECK_INT(wasm_memory_size(memory), 0);
     fixture_delete(&fixture);
   }
+}
+
+// Calls a function that returns a function; returns that, or NULL if it was refused.
+static wasm_ref_t* function_from(const char* backend, const char* wat, fixture_t* fixture) {
+  *fixture = (fixture_t){engine_of(backend), NULL, NULL, NULL, WASM_EMPTY_VEC};
+  REQUIRE(fixture->engine);
+  fixture->store = wasm_store_new(fixture->engine);
+  fixture_load(fixture, wat, NULL, 0);
+  wasm_val_t values[1] = {WASM_INIT_VAL};
+  wasm_val_vec_t arguments = WASM_EMPTY_VEC, results = WASM_ARRAY_VEC(values);
+  wasm_trap_t* trap = wasm_func_call(fixture_func(fixture, 0), &arguments, &results);
+  if (trap) {
+    wasm_message_t message;
+    wasm_trap_message(trap, &message);
+    CHECK_CONTAINS(message.data, "does not say what a funcref refers to");
+    wasm_byte_vec_delete(&message);
+    wasm_trap_delete(trap);
+    return NULL;
+  }
+  REQUIRE(values[0].of.ref);
+  return values[0].of.ref;
+}
+
+// A function that comes out has a type, or is refused where the library cannot tell it.
+TEST(functions_that_come_out) {
+  static const char plain[] =
+      "(module (func $f (param i32 i64) (result f32) (f32.const 1))"
+      "  (func (export \"get\") (result funcref) (ref.func $f)) (elem declare func $f))";
+  static const char vectors[] =
+      "(module (func $f (param v128)) (func $g)"
+      "  (func (export \"get\") (result funcref) (ref.func $g)) (elem declare func $g))";
+  fixture_t fixture;
+  wasm_ref_t* ref = function_from(standin("libwasmer.so"), plain, &fixture);
+  if (CHECK(ref)) {
+    CHECK_INT(wasm_func_param_arity(wasm_ref_as_func(ref)), 2);
+    CHECK_INT(wasm_func_result_arity(wasm_ref_as_func(ref)), 1);
+    wasm_ref_delete(ref);
+  }
+  fixture_delete(&fixture);
+  CHECK(function_from(standin("libwasmer.so"), vectors, &fixture) == NULL);
+  fixture_delete(&fixture);
+  CHECK(function_from(standin("libuntyped.so"), plain, &fixture) == NULL);
+  fixture_delete(&fixture);
 }
 
 static void* on_thread(void* backend) {
@@ -318,7 +362,8 @@ static int open_copies(void) {
   for (int file = 0; file < 256; file++) {
     char link[64], target[256] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    if (readlink(link, target, sizeof target - 1) > 0) copies += strstr(target, "memfd:wasmrt") != NULL;
+    if (readlink(link, target, sizeof target - 1) > 0)
+      copies += strstr(target, "memfd:wasmrt") != NULL;
   }
   return copies;
 }

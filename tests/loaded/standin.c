@@ -7,6 +7,7 @@
 // STANDIN_WASMER  references to functions, but not to the host's; errors without traps
 // STANDIN_ARRAYS  calls as they were before vectors
 // STANDIN_LACKS   without functions for memories
+// STANDIN_NO_TYPES without the types of functions
 // STANDIN_UNSETS  takes a variable away when it is loaded
 // STANDIN_LIBRARY the name of the libwasmrt
 //
@@ -97,6 +98,8 @@ typedef struct {
   uint64_t magic;
   void* inner;
   bool is_export, is_host_func;
+  // Of a function's type.
+  vec_t params, results;
 } handle_t;
 
 static const uint64_t MAGIC = 0x57a4d14c0ffee000;
@@ -224,6 +227,12 @@ EXPORTED void* wasm_functype_new(vec_t* params, vec_t* results) {
 }
 
 EXPORTED void wasm_functype_delete(void* type) {
+  handle_t* handle = type;
+  unwrap(handle);
+  for (size_t i = 0; i < handle->params.size; i++) free(((void**)handle->params.data)[i]);
+  for (size_t i = 0; i < handle->results.size; i++) free(((void**)handle->results.data)[i]);
+  free(handle->params.data);
+  free(handle->results.data);
   INNER(void, wasm_functype_delete, void*)(release(type));
 }
 
@@ -630,7 +639,36 @@ EXPORTED void wasm_ref_delete(void* ref) {
   INNER(void, wasm_ref_delete, void*)(release(ref));
 }
 
+static void describe(const inner_vec_t* inner, vec_t* out) {
+  vec_make(out, inner->size, sizeof(void*));
+  for (size_t i = 0; i < inner->size; i++) ((void**)out->data)[i] = wrap(((void**)inner->data)[i]);
+}
+
+EXPORTED uint8_t wasm_valtype_kind(const void* type) {
+  uint8_t kind = INNER(uint8_t, wasm_valtype_kind, const void*)(unwrap(type));
+  check(kind < 4 || kind == 128 || kind == 129, "a type that it cannot describe");
+  return kind;
+}
+
+EXPORTED const vec_t* wasm_functype_params(const void* type) {
+  unwrap(type);
+  return &((const handle_t*)type)->params;
+}
+
+#ifndef STANDIN_NO_TYPES
+EXPORTED const vec_t* wasm_functype_results(const void* type) {
+  unwrap(type);
+  return &((const handle_t*)type)->results;
+}
+#endif
+
 EXPORTED void* wasm_func_type(const void* func) {
-  return wrap(INNER(void*, wasm_func_type, const void*)(unwrap(func)));
+  handle_t* type = wrap(INNER(void*, wasm_func_type, const void*)(unwrap(func)));
+  describe(INNER(inner_vec_t*, wasm_functype_params, const void*)(type->inner), &type->params);
+  describe(INNER(inner_vec_t*, wasm_functype_results, const void*)(type->inner), &type->results);
+  for (size_t i = 0; i < type->params.size; i++) wasm_valtype_kind(((void**)type->params.data)[i]);
+  for (size_t i = 0; i < type->results.size; i++)
+    wasm_valtype_kind(((void**)type->results.data)[i]);
+  return type;
 }
 #endif

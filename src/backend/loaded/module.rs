@@ -16,8 +16,8 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
-    BinaryReader, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser, Payload, Table,
-    TableSectionReader,
+    BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
+    Payload, RefType, SubType, Table, TableSectionReader,
 };
 
 pub struct LoadedModule {
@@ -39,6 +39,8 @@ pub struct ModuleData {
     /// The smallest and the largest sizes of the tables and memories that the module defines.
     pub tables: Vec<(u64, Option<u64>)>,
     pub memories: Vec<(u64, Option<u64>)>,
+    /// Whether there is a type of functions that the first version of the standard cannot describe.
+    pub has_beyond: bool,
     /// What the library gets instead of the module.
     rewritten: Option<Rewritten>,
     code: OnceLock<Code>,
@@ -88,13 +90,15 @@ impl LoadedModule {
             order: None,
             tables: Vec::new(),
             memories: Vec::new(),
+            has_beyond: false,
             rewritten: None,
             code: OnceLock::new(),
             sites: OnceLock::new(),
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
-            (data.tables, data.memories, data.rewritten) = (outline.tables, outline.memories, outline.rewritten);
+            (data.tables, data.memories) = (outline.tables, outline.memories);
+            (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
         }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
@@ -386,6 +390,7 @@ pub fn last_cause(message: &str) -> String {
 struct Outline {
     tables: Vec<(u64, Option<u64>)>,
     memories: Vec<(u64, Option<u64>)>,
+    has_beyond: bool,
     rewritten: Option<Rewritten>,
 }
 
@@ -398,6 +403,11 @@ impl Outline {
             // The functions are in the section that was seen before.
             sections.extend(payload.as_section().filter(|_| !matches!(payload, Payload::CodeSectionEntry(_))));
             match payload {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        outline.has_beyond |= group?.types().any(is_beyond);
+                    }
+                }
                 Payload::TableSection(section) => {
                     for table in section.clone() {
                         let ty = table?.ty;
@@ -424,6 +434,17 @@ impl Outline {
             outline.rewritten = Some(Rewritten::new(wasm, sections, tables, exports, start)?);
         }
         Ok(outline)
+    }
+}
+
+fn is_beyond(ty: &SubType) -> bool {
+    let is_known = |ty: &wasmparser::ValType| match *ty {
+        wasmparser::ValType::Ref(ty) => ty == RefType::FUNCREF || ty == RefType::EXTERNREF,
+        ty => ty != wasmparser::ValType::V128,
+    };
+    match &ty.composite_type.inner {
+        CompositeInnerType::Func(ty) => !ty.params().iter().chain(ty.results()).all(is_known),
+        _ => false,
     }
 }
 
@@ -499,7 +520,7 @@ fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> 
             out.extend_from_slice(&entry[..2]);
         }
         let before = reader.original_position();
-        reader.read::<wasmparser::RefType>()?;
+        reader.read::<RefType>()?;
         out.extend_from_slice(&entry[before..reader.original_position()]);
         let flags = reader.read_u8()?;
         let most = capped(ty.initial, ty.maximum);
@@ -611,6 +632,16 @@ mod tests {
             assert_eq!(wasmparser::TableType { maximum: before.maximum, ..*after }, *before);
         }
         Declarations::parse(&wasm).expect("a valid module");
+    }
+
+    #[test]
+    fn types_that_the_standard_cannot_describe() {
+        let has_beyond = |text: &str| Outline::read(&binary(text)).unwrap().has_beyond;
+        assert!(!has_beyond("(module (type (func (param i32 i64 f32 f64 funcref) (result externref))))"));
+        assert!(!has_beyond("(module (type (struct (field v128))))"));
+        assert!(has_beyond("(module (type (func)) (type (func (result v128))))"));
+        assert!(has_beyond("(module (type (func (param anyref))))"));
+        assert!(has_beyond("(module (rec (type (struct)) (type (func (param (ref func))))))"));
     }
 
     #[test]

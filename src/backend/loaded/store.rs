@@ -21,7 +21,7 @@ use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Val, with_lent_room, with_room};
 use rustc_hash::FxHashMap;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +49,8 @@ pub struct LoadedStore {
     owned: RefCell<Vec<Owned>>,
     /// The modules of all instances, by identity.
     modules: RefCell<FxHashMap<usize, Used>>,
+    /// Whether a function may have a type that the library cannot describe. Some end the process if they are asked.
+    has_beyond: Cell<bool>,
     /// For each function of another instance that was imported where the library cannot link it: one that calls it.
     forwards: RefCell<FxHashMap<*mut PeerFunc, *mut PeerFunc>>,
 }
@@ -92,6 +94,7 @@ impl LoadedStore {
             instances: RefCell::default(),
             owned: RefCell::default(),
             modules: RefCell::default(),
+            has_beyond: Cell::new(false),
             forwards: RefCell::default(),
         })
     }
@@ -102,6 +105,11 @@ impl LoadedStore {
 
     pub(super) fn keep_reference(&self, reference: NonNull<PeerRef>) {
         self.owned.borrow_mut().push(Owned::Reference(reference));
+    }
+
+    /// Whether the library can describe every function in the store.
+    pub(super) fn has_described_types(&self) -> bool {
+        !self.has_beyond.get()
     }
 
     fn keep<T>(&self, made: *mut T, owned: fn(NonNull<T>) -> Owned, what: &str) -> Result<Entity> {
@@ -216,6 +224,7 @@ impl LoadedStore {
         }
         // SAFETY: the runtime has checked that the module is of this store's engine.
         let (module, shared) = unsafe { data.in_store(self.store.as_ptr()) }?;
+        self.has_beyond.set(self.has_beyond.get() || data.has_beyond);
         self.modules.borrow_mut().insert(data.identity(), Used { data: data.clone(), module, shared });
         Ok(module)
     }
@@ -718,7 +727,8 @@ impl Store for LoadedStore {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
         // SAFETY: entities of functions are made from such a pointer, and functions live as long as the store.
-        unsafe { self.peer.func_type(func.get::<*mut PeerFunc>()) }
+        let ty = unsafe { self.peer.func_type(func.get::<*mut PeerFunc>()) };
+        ty.expect("only functions whose type was read before come out of WebAssembly")
     }
 
     fn entry(&self, ty: &FuncType) -> Entry {

@@ -38,28 +38,25 @@ impl Peer {
         }
     }
 
-    /// Returns the type of a function that came out of WebAssembly.
+    /// Returns the type of a function that came out of WebAssembly, if the library tells.
     ///
     /// # Safety
-    /// The function is alive.
-    pub unsafe fn func_type(&self, func: *const PeerFunc) -> FuncType {
-        let read = || {
-            let api = &self.api;
-            let (params, results) = (api.functype_params?, api.functype_results?);
-            let kind = api.valtype_kind?;
-            // SAFETY: the function is alive; the type is deleted once, and its parts belong to it.
-            unsafe {
-                let ty = NonNull::new(api.func_type?(func))?.as_ptr();
-                let types = |types: *const Vector<*mut PeerValType>| {
-                    let kinds = (*types).as_slice().iter().map(|ty| ValKind::from_number(kind(*ty)).map(ValType::new));
-                    kinds.collect::<Option<Vec<_>>>()
-                };
-                let both = types(params(ty)).zip(types(results(ty)));
-                (api.functype_delete)(ty);
-                both.map(|(params, results)| FuncType::new(params, results))
-            }
-        };
-        read().unwrap_or_else(|| FuncType::new(vec![], vec![]))
+    /// The function is alive, and its type is one that the library can describe.
+    pub unsafe fn func_type(&self, func: *const PeerFunc) -> Option<FuncType> {
+        let api = &self.api;
+        let (params, results) = (api.functype_params?, api.functype_results?);
+        let kind = api.valtype_kind?;
+        // SAFETY: the function is alive; the type is deleted once, and its parts belong to it.
+        unsafe {
+            let ty = NonNull::new(api.func_type?(func))?.as_ptr();
+            let types = |types: *const Vector<*mut PeerValType>| {
+                let kinds = (*types).as_slice().iter().map(|ty| ValKind::from_number(kind(*ty)).map(ValType::new));
+                kinds.collect::<Option<Vec<_>>>()
+            };
+            let both = types(params(ty)).zip(types(results(ty)));
+            (api.functype_delete)(ty);
+            both.map(|(params, results)| FuncType::new(params, results))
+        }
     }
 }
 
@@ -112,12 +109,14 @@ impl LoadedStore {
     pub unsafe fn reference_from(&self, kind: ValKind, reference: *mut PeerRef) -> Result<Option<Handle>> {
         let Some(reference) = NonNull::new(reference) else { return Ok(None) };
         if self.peer.dialect.references(kind) == References::Functions
+            && self.has_described_types()
             && let Some(as_func) = self.peer.api.ref_as_func
         {
             // SAFETY: the reference is owned, and from now on the store's.
             let func = unsafe { as_func(reference.as_ptr()) };
             self.keep_reference(reference);
-            if !func.is_null() {
+            // SAFETY: the function is one of this store, whose types can be described.
+            if !func.is_null() && unsafe { self.peer.func_type(func) }.is_some() {
                 // SAFETY: the function is one of this store.
                 return Ok(Some(unsafe { self.owner().function_reference(Entity::new(func)) }));
             }
