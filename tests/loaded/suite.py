@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs the C tests on an engine that is loaded, each test function in a process of its own.
 
-suite.py --tests DIRECTORY --sources DIRECTORY --engine LIBRARY --expected FILE [--only NAME...] [--table]
+suite.py --tests DIRECTORY --sources DIRECTORY --engine LIBRARY --expected FILE [--only NAME...] [--write]
 
 What an engine that is loaded cannot do is in FILE: a line for each test function that does not pass, `program/function`, with
 a word: `refused` if the library has to say so (in an error that names the engine), `different` if it does something else,
-`crashed` if the test itself goes on without what it asked for, `any` if the function is not run. Fails if a function ends in
-another way, also if one passes that is in FILE. Exit status 77 if there is no such library.
+`crashed` if a signal ends it, in the library or in the test, which goes on without what it asked for, `any` if the function
+is not run. Fails if a function ends in another way, also if one passes that is in FILE. Exit status 77 if there is no such
+library.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import subprocess
 import sys
 
 SKIPPED = 77
+# The columns of the table in docs/engines.md come first.
+ENDS = ["passed", "refused", "different", "crashed", "slow", "skipped"]
 
 
 def functions(source: pathlib.Path) -> list:
@@ -80,7 +83,7 @@ def main() -> int:
     if options.write:
         lines += [f"{test} any" for test, how in expected.items() if how == "any"]
         options.expected.write_text("\n".join(sorted(lines)) + "\n")
-    print(f"{options.engine}: {len(tests)} functions, " + ", ".join(f"{count} {end}" for end, count in counts.most_common()))
+    print(f"{options.engine}: {len(tests)} functions, " + ", ".join(f"{counts[end]} {end}" for end in ENDS))
     return 1 if wrong else 0
 
 
