@@ -95,7 +95,7 @@ impl Store {
     }
 
     fn check_creatable(&self, ty: ValType, heap: Heap) -> Result<()> {
-        self.engine().check_has(Proposal::Gc, &format!("value of type {ty}"))?;
+        self.engine().check_has(Proposal::Gc, &format_args!("value of type {ty}"))?;
         match ty.defined {
             Some(defined) if ty.heap == Some(heap) => self.backend().check_defined(defined, &format!("the type {ty}")),
             _ => Err(Error::misuse(format!("expected the type of a {} that a module defines, got {ty}", heap.name()))),
