@@ -32,7 +32,7 @@ help:
 	@echo "make setup    install what the tests use and this machine lacks"
 	@echo "make build    the library, the examples and the C tests, in build/"
 	@echo "make clean    remove build/ and target/"
-	@echo "Parts of make test: make lint, test-rust, test-rust-alone, test-ownership, test-c, test-c-alone"
+	@echo "Parts of make test: make lint, test-headers, test-rust, test-rust-alone, test-ownership, test-c-alone, test-c"
 	@echo "make test-c PROFILE=quick   the C tests in build/quick, with a library that links in seconds"
 	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
@@ -156,7 +156,6 @@ test-fuzz: build
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
 
-# The packages for other languages, with the library as it is installed.
 # Other modules than ctest's, and more of them.
 test-differential: COUNT ?= 100000
 test-differential: SEED ?= 1000000
