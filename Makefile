@@ -41,6 +41,7 @@ help:
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
+	@echo "make installed  the library, installed in build/prefix: what the packages for Python and Go are built over"
 	@echo "make wheel      the Python package, in build/python/dist; make test-bindings tests it, and Go's package"
 	@echo "make dist       archives, Debian packages, checksums, in build/dist; make test-dist installs and tries them"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
