@@ -25,6 +25,12 @@ typedef struct Handle Handle;
 typedef struct Cell Cell;
 typedef struct Trash Trash;
 
+// What a callback has while it uses Python. See threads.c.
+typedef struct Gil {
+  PyGILState_STATE state;
+  bool taken;
+} Gil;
+
 // What a handle is of. The numbers are known to _core.pyi and handle.py.
 enum {
   KIND_FUNC,
@@ -96,13 +102,16 @@ extern PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_e
 extern PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 // threads.c
+// Declares the Gil of a callback.
+#define GIL(name) Gil name __attribute__((cleanup(gil_hold))) = {.taken = false}
 bool is_main_thread(void);
 // The interpreter shuts down, and this is another thread than the main one.
 bool is_closing(void);
 PyThreadState *gil_release(void); // before a call that may take long
 void gil_restore(PyThreadState *state);
-bool gil_take(PyGILState_STATE *gil); // in callbacks; false if Python can no longer be called
-void gil_give(PyGILState_STATE gil);
+void gil_hold(Gil *gil);          // where a Gil goes out of scope
+bool gil_take(Gil *gil);          // in callbacks; false if Python can no longer be called
+void gil_give(Gil *gil);
 extern PyMethodDef thread_methods[];
 
 // cell.c

@@ -182,7 +182,7 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
                               wasm_val_vec_t *results) {
   Host *host = env;
   wasm_store_t *c_store = wasmrt_caller_store(caller);
-  PyGILState_STATE gil;
+  GIL(gil);
   if (!gil_take(&gil)) return trap_of_text(c_store, "the interpreter is shutting down");
   wasm_trap_t *trap = NULL;
   Store *store = host->cell.owner;
@@ -219,7 +219,7 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
   Py_DECREF(callable);
 give:
   cells_settle();
-  gil_give(gil);
+  gil_give(&gil);
   return trap;
 }
 

@@ -98,7 +98,7 @@ PyObject *store_raise(Store *store, wasm_trap_t *trap) {
 // Runs signal handlers, which only the main thread does.
 static bool on_poll(void *env) {
   Store *store = env;
-  PyGILState_STATE gil;
+  GIL(gil);
   if (store->error) return false; // set by this thread
   if (!is_main_thread() || !gil_take(&gil)) return true;
   store->in_poll = true;
@@ -113,7 +113,7 @@ static bool on_poll(void *env) {
     Py_XDECREF(type);
     Py_XDECREF(traceback);
   }
-  gil_give(gil);
+  gil_give(&gil);
   return answer == 0;
 }
 

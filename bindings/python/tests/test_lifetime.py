@@ -274,7 +274,8 @@ def test_daemon_threads_at_exit(run):
         """
         import threading, time, wasmrt
         text = '''(module (import "h" "f" (func $f)) (func (export "calls") (loop call $f br 0))
-          (func (export "nested") (loop call $f br 0)) (func (export "forever") (loop br 0)))'''
+          (func (export "nested") (loop call $f br 0)) (func (export "forever") (loop br 0))
+          (func (export "busy") call $f))'''
         engine = wasmrt.Engine()
         module = wasmrt.Module(engine, text)
         def work(name):
@@ -285,8 +286,11 @@ def test_daemon_threads_at_exit(run):
                 try:
                     if name == "nested": inner.calls()
                 except wasmrt.Trap: pass
-            getattr(wasmrt.Instance(store, module, [f if name == "nested" else lambda: None]).exports, name)()
-        for name in ("calls", "nested", "forever", "calls"):
+            def compute():
+                while True: sum(range(1000))
+            functions = {"nested": f, "busy": compute}
+            getattr(wasmrt.Instance(store, module, [functions.get(name, lambda: None)]).exports, name)()
+        for name in ("calls", "nested", "forever", "calls", "busy"):
             threading.Thread(target=work, args=(name,), daemon=True).start()
         time.sleep(0.3)
         print("end")
