@@ -98,7 +98,7 @@ typedef struct Host {
 
 // What the Python part registers with _core.setup.
 extern PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook,
-    *class_exception, *throw_hook;
+    *class_exception, *throw_hook, *error_hook;
 extern PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 // threads.c
@@ -109,8 +109,8 @@ bool is_main_thread(void);
 bool is_closing(void);
 PyThreadState *gil_release(void); // before a call that may take long
 void gil_restore(PyThreadState *state);
-void gil_hold(Gil *gil);          // where a Gil goes out of scope
-bool gil_take(Gil *gil);          // in callbacks; false if Python can no longer be called
+void gil_hold(Gil *gil); // where a Gil goes out of scope
+bool gil_take(Gil *gil); // in callbacks; false if Python can no longer be called
 void gil_give(Gil *gil);
 extern PyMethodDef thread_methods[];
 

@@ -45,9 +45,12 @@ static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *ou
   else
     number = PyNumber_Index(object);
   if (!number) {
-    PyErr_Clear();
-    PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind),
-                 Py_TYPE(object));
+    // Another exception is that of __index__.
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind),
+                   Py_TYPE(object));
+    }
     return -1;
   }
   int overflow;
@@ -67,7 +70,7 @@ static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *ou
     out->of.i64 = value;
   }
   if (overflow)
-    PyErr_Format(PyExc_OverflowError, "%R is too large for an %s", number, kind_name(kind));
+    PyErr_Format(PyExc_OverflowError, "the int is too large for an %s", kind_name(kind));
   Py_DECREF(number);
   return overflow ? -1 : 0;
 }
@@ -77,7 +80,7 @@ static int ref_from_python(Store *store, wasm_valkind_t kind, PyObject *object, 
   if (object == Py_None) return 0;
   bool is_func = PyObject_TypeCheck(object, function_type);
   bool is_ref = !is_func && PyObject_TypeCheck(object, (PyTypeObject *)class_ref);
-  if (kind == WASM_FUNCREF ? !is_func : kind != WASM_EXTERNREF && !is_ref) {
+  if (kind == WASM_FUNCREF ? !is_func : kind == WASMRT_EXNREF && !is_ref) {
     PyErr_Format(PyExc_TypeError, "a %s or None is needed for a %s, not %R",
                  kind == WASM_FUNCREF ? "Func" : "Ref", kind_name(kind), Py_TYPE(object));
     return -1;
@@ -181,8 +184,17 @@ static wasm_valkind_t content_kind(const wasm_valtype_t *type) {
 
 // Raises what the library's last error says.
 static PyObject *fail(void) {
-  const char *message = wasmrt_last_error_message();
-  return PyErr_Format(PyExc_ValueError, "%s", message ? message : "it failed");
+  PyObject *error = PyObject_CallObject(error_hook, NULL);
+  if (error) PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+  Py_XDECREF(error);
+  return NULL;
+}
+
+// A value that was read; null if it cannot be carried, which the last error says. That was cleared
+// before.
+static PyObject *read_value(Store *store, wasm_val_t *value) {
+  if (kind_is_ref(value->kind) && !value->of.ref && wasmrt_last_error_message()) return fail();
+  return value_to_python(store, value, true);
 }
 
 static PyObject *global_get(PyObject *module, PyObject *self) {
@@ -197,8 +209,10 @@ static PyObject *global_get(PyObject *module, PyObject *self) {
   if (kind == WASMRT_V128) {
     answer = PyErr_Format(PyExc_TypeError, "values of type v128 cannot be passed to Python");
   } else {
+    wasmrt_last_error_clear();
     wasm_global_get(global, &value);
-    answer = value_to_python(((Handle *)self)->store, &value, true);
+    value.kind = kind;
+    answer = read_value(((Handle *)self)->store, &value);
   }
   handle_leave(self);
   return answer;
@@ -268,8 +282,10 @@ static PyObject *table_get(PyObject *module, PyObject *args) {
   if (!wasmrt_table_size(table, &size) || index >= size) {
     answer = PyErr_Format(PyExc_IndexError, "index %llu is beyond the end of the table", index);
   } else {
-    wasm_val_t value = {.kind = table_kind(table), .of.ref = wasmrt_table_get(table, index)};
-    answer = value_to_python(((Handle *)self)->store, &value, true);
+    wasm_val_t value = {.kind = table_kind(table)};
+    wasmrt_last_error_clear();
+    value.of.ref = wasmrt_table_get(table, index);
+    answer = read_value(((Handle *)self)->store, &value);
   }
   handle_leave(self);
   return answer;

@@ -150,3 +150,95 @@ def test_vectors_are_refused(make):
     with pytest.raises((TypeError, wasmrt.Error), match="v128"):
         exports.g()
     assert exports.f.type == FuncType([ValType.V128])
+
+
+GC = """(module (type $s (struct (field i32)))
+  (func (export "new") (param i32) (result (ref $s)) (struct.new $s (local.get 0)))
+  (func (export "get") (param anyref) (result i32) (struct.get $s 0 (ref.cast (ref $s) (local.get 0))))
+  (func (export "same") (param anyref) (result anyref) (local.get 0))
+  (func (export "out") (param anyref) (result externref) (extern.convert_any (local.get 0)))
+  (func (export "in") (param externref) (result anyref) (any.convert_extern (local.get 0)))
+  (func (export "i31") (param i32) (result i31ref) (ref.i31 (local.get 0)))
+  (func (export "unpack") (param i31ref) (result i32) (i31.get_s (local.get 0)))
+  (global (export "g") (mut anyref) (ref.i31 (i32.const 5)))
+  (table (export "t") 2 anyref (ref.i31 (i32.const 6))))"""
+has_gc = pytest.mark.skipif(not wasmrt.Engine().backend.supports_proposal("gc"), reason="the backend has no gc")
+
+
+@has_gc
+def test_gc_references(make):
+    exports = make(GC)
+    one, two = exports.new(7), exports.new(7)
+    assert isinstance(one, wasmrt.Ref) and one.heap == "struct" and exports.get(one) == 7
+    again = exports.same(one)
+    assert again == one and again != two and hash(again) == hash(one) and len({one, two, again}) == 2
+    assert exports.same(None) is None
+    thing = object()
+    assert exports.same(thing) is thing and exports["in"](thing) is thing and exports.out(thing) is thing
+    assert exports.out(one) == one and exports["in"](one) == one
+    with pytest.raises(wasmrt.Error, match="31"):
+        int(one)
+    with pytest.raises(Trap):
+        exports.get(exports.i31(1))
+
+
+@has_gc
+def test_small_integers(make, store):
+    exports = make(GC)
+    ref = exports.i31(-3)
+    assert int(ref) == -3 and ref.heap == "i31" and ref == wasmrt.Ref.i31(store, -3)
+    assert exports.unpack(wasmrt.Ref.i31(store, 2**31 - 1)) == -1
+    for number in (2**31, -(2**30) - 1, 2**70):
+        with pytest.raises(OverflowError):
+            wasmrt.Ref.i31(store, number)
+
+
+@has_gc
+def test_gc_references_in_globals_and_tables(make, store):
+    exports = make(GC)
+    assert int(exports.g.value) == 5 and int(exports.t[1]) == 6
+    one = exports.new(1)
+    exports.g.value = exports.t[0] = one
+    assert exports.g.value == one and exports.t[0] == one and exports.t[0] != exports.t[1]
+    assert wasmrt.Global(store, "anyref", one).value == one
+    assert wasmrt.Table(store, wasmrt.TableType("anyref", 2), one)[1] == one
+    seen = []
+    host = make(
+        '(module (import "h" "f" (func $f (param anyref) (result anyref))) '
+        '(func (export "run") (param anyref) (result anyref) (call $f (local.get 0))))',
+        [lambda ref: seen.append(ref) or ref],
+    )
+    assert host.run(one) == one and seen == [one]
+
+
+@has_gc
+@pytest.mark.skipif(not wasmrt.Engine().backend.supports_proposal("exceptions"), reason="the backend has no exceptions")
+def test_what_cannot_be_carried_is_no_null(make):
+    """A caught exception in a global and in a table."""
+    exports = make("""(module (tag $t) (global (export "g") (mut exnref) (ref.null exn)) (table (export "t") 1 exnref)
+      (func (export "catch") (block $b (result exnref) (try_table (catch_all_ref $b) (throw $t)) unreachable)
+        (global.set 0) (table.set 0 (i32.const 0) (global.get 0))))""")
+    assert exports.g.value is None and exports.t[0] is None
+    exports.catch()
+    for read in (lambda: exports.g.value, lambda: exports.t[0]):
+        try:
+            assert read() is not None and read().heap == "exn"
+        except wasmrt.UnsupportedError:
+            pass
+
+
+def test_exceptions_of_index(echo):
+    class Broken:
+        def __index__(self):
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        echo.i32(Broken())
+    with pytest.raises(OverflowError, match="too large for an i64"):
+        echo.i64(10**5000)
+
+
+def test_names_of_exports_are_strings(echo):
+    with pytest.raises(KeyError):
+        echo[0]
+    assert echo.get(0) is None and 0 not in echo
