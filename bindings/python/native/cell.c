@@ -186,6 +186,8 @@ static PyObject *cell_address(PyObject *module, PyObject *args) {
   if (store != Py_None && !PyObject_TypeCheck(store, store_type)) {
     return PyErr_Format(PyExc_TypeError, "a store or None is needed");
   }
+  if (store != Py_None && !((Store *)store)->ptr)
+    return PyErr_Format(closed_error, "the store is closed");
   Cell *cell = cell_new(store == Py_None ? NULL : (Store *)store, sizeof(Cell), object);
   return cell ? PyLong_FromVoidPtr(cell) : NULL;
 }

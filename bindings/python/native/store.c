@@ -43,7 +43,9 @@ int store_enter(Store *store) {
       return -1;
     }
     store->owner = pthread_self();
+    store->depth++;
     Py_CLEAR(store->error); // left by a callback of a call that nobody asked
+    store->depth--;
   } else if (!pthread_equal(store->owner, pthread_self())) {
     PyErr_SetString(thread_error,
                     "another thread is using the store; a store is for one thread at a time");
