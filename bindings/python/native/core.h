@@ -78,6 +78,7 @@ typedef struct Memory {
 typedef struct Function {
   Handle handle;
   size_t params, results;
+  bool has_vectors;
   wasm_valkind_t *kinds; // of the parameters, then of the results
 } Function;
 
@@ -145,6 +146,10 @@ extern PyType_Spec handle_spec, memory_spec;
 // Owns a reference.
 int value_from_python(Store *store, wasm_valkind_t kind, PyObject *object, wasm_val_t *out);
 PyObject *value_to_python(Store *store, wasm_val_t *value, bool take);
+// The same for numbers and vectors; nothing is owned.
+int raw_from_python(wasm_valkind_t kind, PyObject *object, wasmrt_raw_t *out);
+PyObject *raw_to_python(wasm_valkind_t kind, const wasmrt_raw_t *value);
+PyObject *fail(void); // raises what the library's last error says; always returns NULL
 void values_release(wasm_val_t *values, size_t count);
 void values_mismatch(const wasm_valkind_t *kinds, size_t wanted, size_t given, const char *what);
 const char *kind_name(wasm_valkind_t kind);

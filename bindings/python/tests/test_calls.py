@@ -143,13 +143,34 @@ def test_stack_exhausted(make):
     assert caught.value.code is TrapCode.STACK_EXHAUSTED
 
 
-def test_vectors_are_refused(make):
-    exports = make('(module (func (export "f") (param v128)) (func (export "g") (result v128) (v128.const i64x2 1 2)))')
-    with pytest.raises(TypeError, match="v128"):
-        exports.f(1)
-    with pytest.raises((TypeError, wasmrt.Error), match="v128"):
-        exports.g()
-    assert exports.f.type == FuncType([ValType.V128])
+def test_vectors(make, store):
+    exports = make("""(module (global (export "g") (mut v128) (v128.const i64x2 1 2))
+      (func (export "f") (param v128 i32) (result i32 v128)
+        (i32.add (local.get 1) (i32.const 1)) (i8x16.add (local.get 0) (v128.const i64x2 1 0)))
+      (func (export "g2") (result v128) (global.get 0)) (func (export "trap") (param v128) unreachable)
+      (func (export "ref") (param v128 externref)))""")
+    assert exports.f(bytes(range(16)), -7) == (-6, bytes([1, *range(1, 16)]))
+    assert exports.g2() == exports.g.value == b"\1" + bytes(7) + b"\2" + bytes(7)
+    exports.g.value = bytes(range(16))
+    assert exports.g2() == bytes(range(16))
+    assert wasmrt.Global(store, "v128", b"x" * 16).value == b"x" * 16
+    for wrong, kind in ((1, TypeError), (None, TypeError), (b"x" * 15, ValueError)):
+        with pytest.raises(kind, match="v128"):
+            exports.f(wrong, 1)
+        with pytest.raises(kind, match="v128"):
+            exports.g.value = wrong
+        with pytest.raises(kind, match="v128"):
+            wasmrt.Global(store, "v128", wrong)
+    with pytest.raises(OverflowError):
+        exports.f(bytes(16), 2**32)
+    with pytest.raises(Trap) as caught:
+        exports.trap(bytes(16))
+    assert caught.value.code is TrapCode.UNREACHABLE
+    with pytest.raises(TypeError, match="together with a v128"):
+        exports.ref(bytes(16), None)
+    assert exports.f.type == FuncType([ValType.V128, "i32"], ["i32", ValType.V128])
+    with pytest.raises(wasmrt.Error, match="v128"):
+        Func(store, print, FuncType(["v128"]))
 
 
 GC = """(module (type $s (struct (field i32)))
