@@ -6,7 +6,6 @@ package wasmrt
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -147,9 +146,10 @@ func (s *Store) finish(level int32, err error) error {
 	panicked := s.panics
 	s.panics = nil
 	s.leave(level)
-	var p hostPanic
-	if errors.As(err, &p) {
-		panic(p.value)
+	if trap, ok := err.(*Trap); ok {
+		if p, ok := trap.cause.(hostPanic); ok {
+			panic(p.value)
+		}
 	}
 	if len(panicked) > 0 {
 		panic(panicked[0])

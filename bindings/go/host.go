@@ -138,13 +138,14 @@ func (c *Caller) Memory() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), int(size))
 }
 
-// ended turns what came of a host function into a trap, and gives the store back to C.
-func (s *Store) ended(level int32, err error) *C.wasm_trap_t {
-	if busy := s.endCallback(level); busy != nil && err == nil {
-		err = busy
+// ended gives the store back to C, and turns what a host function failed with into a trap. No method of an error of the
+// user's is called: a panic must not cross C.
+func (s *Store) ended(level int32, failed *failure) *C.wasm_trap_t {
+	if busy := s.endCallback(level); busy != nil && failed == nil {
+		failed = failureOf(busy)
 	}
-	if err != nil {
-		return s.cTrap(err)
+	if failed != nil {
+		return s.cTrap(failed)
 	}
 	return nil
 }
@@ -159,22 +160,24 @@ func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, values *C.w
 	}
 	level := s.beginCallback()
 	finished := false
-	var err error
+	var failed *failure
 	defer func() {
 		if caller != nil {
 			caller.ptr = nil
 		}
 		if !finished {
 			if value := recover(); value != nil {
-				err = hostPanic{value}
+				failed = failureOf(hostPanic{value})
 			} else {
 				trap = s.lose()
 				return
 			}
 		}
-		trap = s.ended(level, err)
+		trap = s.ended(level, failed)
 	}()
-	err = h.raw(caller, unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots()))
+	if err := h.raw(caller, unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots())); err != nil {
+		failed = failureOf(err)
+	}
 	finished = true
 	return
 }
@@ -192,28 +195,25 @@ func wasmrtGoCall(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, args *C.wasm_v
 	level := s.beginCallback()
 	finished := false
 	var out []Val
-	var err error
+	var failed *failure
 	defer func() {
 		caller.ptr = nil
 		if !finished {
 			if value := recover(); value != nil {
-				err = hostPanic{value}
+				failed = failureOf(hostPanic{value})
 			} else {
 				trap = s.lose()
 				return
 			}
 		}
-		if err == nil {
-			err = h.checkResults(out)
-		}
-		if trap = s.ended(level, err); trap != nil {
+		if trap = s.ended(level, failed); trap != nil {
 			return
 		}
 		for i := range out {
 			to := (*C.wasm_val_t)(unsafe.Add(unsafe.Pointer(results), uintptr(i)*C.sizeof_wasm_val_t))
 			v, err := s.cVal(out[i])
 			if err != nil {
-				trap = s.cTrap(err)
+				trap = s.cTrap(failureOf(err))
 				return
 			}
 			// C takes results; a function's reference is its handle's.
@@ -224,7 +224,13 @@ func wasmrtGoCall(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, args *C.wasm_v
 		}
 		runtime.KeepAlive(out)
 	}()
-	out, err = h.val(caller, vals)
+	var err error
+	if out, err = h.val(caller, vals); err == nil {
+		err = h.checkResults(out)
+	}
+	if err != nil {
+		failed = failureOf(err)
+	}
 	finished = true
 	return
 }

@@ -281,7 +281,7 @@ func (s *Store) endCallback(level int32) (err error) {
 // its state on, ends with the goroutine. A panic with nil looks the same in old versions of Go, but C does get the
 // trap.
 func (s *Store) lose() *C.wasm_trap_t {
-	trap := s.cTrap(errLost)
+	trap := s.cTrap(failureOf(errLost))
 	s.core.mu.Lock()
 	s.core.lost = true
 	s.core.mu.Unlock()

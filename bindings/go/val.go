@@ -186,6 +186,12 @@ func wrongValue(what string, kind ValType, value any) error {
 	return misuse("%s is a %T, which is no %v", what, value, kind)
 }
 
+// isNull returns whether a reference is null, which a nil *Ref is, too.
+func isNull(ref any) bool {
+	r, ok := ref.(*Ref)
+	return ref == nil || ok && r == nil
+}
+
 // cVal makes a C value. The reference of an externref is own, and release deletes it; that of a funcref is borrowed.
 func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 	c.kind = C.wasm_valkind_t(v.kind)
@@ -195,7 +201,7 @@ func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 		err = &Error{Kind: ErrorUnsupported, Message: "a v128 can be passed only where no reference is", Offset: -1}
 	case !v.kind.isRef():
 		*(*uint64)(unsafe.Pointer(&c.of)) = v.raw[0]
-	case v.ref == nil:
+	case isNull(v.ref):
 		*ref = nil
 	case v.kind == FuncRef:
 		var ptr unsafe.Pointer
