@@ -157,6 +157,23 @@ func (s *Store) finish(level int32, err error) error {
 	return err
 }
 
+// run uses the store to call f, which may call guests. A panic of f leaves the store usable.
+func (s *Store) run(f func() error) error {
+	level, err := s.enter()
+	if err != nil {
+		return err
+	}
+	ended := false
+	defer func() {
+		if !ended {
+			s.leave(level)
+		}
+	}()
+	err = f()
+	ended = true
+	return s.finish(level, err)
+}
+
 // callVals calls a function whose type has references.
 func (f *Func) callVals(args []any) (result any, err error) {
 	ptr, level, err := f.use()

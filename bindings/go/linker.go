@@ -95,6 +95,10 @@ func (l *Linker) FuncNew(module, import_ string, ty FuncType, f func(caller *Cal
 func (l *Linker) DefineInstance(module string, instance *Instance) error {
 	var wrong error
 	err := l.call(func(linker *C.wasmrt_linker_t) bool {
+		if instance == nil {
+			wrong = misuse("the instance is nil; check the error of Instantiate")
+			return true
+		}
 		var ptr unsafe.Pointer
 		if ptr, wrong = instance.in(l.store); wrong != nil {
 			return true

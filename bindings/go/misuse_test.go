@@ -245,6 +245,49 @@ func TestNilFunctions(t *testing.T) {
 	}
 }
 
+// own is an extern of the program's own.
+type own struct{ *Func }
+
+type panics struct{}
+
+func (panics) AsExtern() *Extern { panic("AsExtern") }
+
+func TestNilExterns(t *testing.T) {
+	g := load(t, NewConfig(), everything, nil)
+	module, err := NewModule(g.engine, wat(t, `(module (import "a" "f" (func)))`))
+	must(t, err)
+	for _, item := range []AsExtern{nil, (*Func)(nil), (*Global)(nil), (*Table)(nil), (*Memory)(nil), (*Extern)(nil), own{}} {
+		if _, err := NewInstance(g.store, module, []AsExtern{item}); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%T: %v", item, err)
+		}
+		if err := g.linker.Define("a", "f", item); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%T: %v", item, err)
+		}
+		if _, err := g.anyUse(); err != nil {
+			t.Fatalf("%T: %v", item, err)
+		}
+	}
+	if err := g.linker.DefineInstance("a", nil); KindOf(err) != ErrorMisuse {
+		t.Error(err)
+	}
+	for what, f := range map[string]func(){
+		"instance":   func() { NewInstance(g.store, module, []AsExtern{panics{}}) },
+		"definition": func() { g.linker.Define("a", "f", panics{}) },
+	} {
+		func() {
+			defer func() {
+				if value := recover(); value != "AsExtern" {
+					t.Errorf("%s: %v", what, value)
+				}
+			}()
+			f()
+		}()
+		if _, err := g.anyUse(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestZeroBytes(t *testing.T) {
 	config := NewConfig()
 	config.SetBackend("wasmi\x00time")
