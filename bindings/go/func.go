@@ -62,25 +62,33 @@ func (f *Func) Call(args ...any) (any, error) {
 		return nil, errNoFunc
 	}
 	if len(args) != len(f.ty.Params) {
-		return nil, misuse("the function takes %d arguments, not %d: %v", len(f.ty.Params), len(args), f.ty)
-	}
-	if f.refs {
-		return f.callVals(args)
+		return nil, f.wrongCount(args)
 	}
 	ptr, level, err := f.use()
 	if err != nil {
 		return nil, err
 	}
+	result, err := f.called(ptr, args)
+	return result, f.store.finish(level, err)
+}
+
+func (f *Func) wrongCount(args []any) error {
+	return misuse("the function takes %d arguments, not %d: %v", len(f.ty.Params), len(args), f.ty)
+}
+
+// called calls the function, whose store is in use, with as many arguments as it takes.
+func (f *Func) called(ptr unsafe.Pointer, args []any) (result any, err error) {
 	s := f.store
+	if f.refs {
+		return s.callRefs(f, (*C.wasm_func_t)(ptr), args)
+	}
 	values := s.take(f.slots)
 	for i, arg := range args {
 		if kind := f.ty.Params[i]; !values[i].set(kind, arg) {
 			s.give(f.slots)
-			s.leave(level)
 			return nil, wrongValue(fmt.Sprintf("argument %d", i+1), kind, arg)
 		}
 	}
-	var result any
 	if err = s.call(ptr, values); err == nil {
 		switch len(f.ty.Results) {
 		case 0:
@@ -96,7 +104,7 @@ func (f *Func) Call(args ...any) (any, error) {
 	}
 	s.give(f.slots)
 	runtime.KeepAlive(f)
-	return result, s.finish(level, err)
+	return
 }
 
 // CallRaw calls the function with the arguments in values, and writes the results over them. Nothing is converted and
@@ -174,18 +182,7 @@ func (s *Store) run(f func() error) error {
 	return s.finish(level, err)
 }
 
-// callVals calls a function whose type has references.
-func (f *Func) callVals(args []any) (result any, err error) {
-	ptr, level, err := f.use()
-	if err != nil {
-		return nil, err
-	}
-	s := f.store
-	result, err = s.callRefs(f, (*C.wasm_func_t)(ptr), args)
-	runtime.KeepAlive(f)
-	return result, s.finish(level, err)
-}
-
+// callRefs calls a function whose type has references.
 func (s *Store) callRefs(f *Func, ptr *C.wasm_func_t, args []any) (any, error) {
 	params, results := len(f.ty.Params), len(f.ty.Results)
 	values := make([]C.wasm_val_t, params+results+1)
@@ -211,6 +208,7 @@ func (s *Store) callRefs(f *Func, ptr *C.wasm_func_t, args []any) (any, error) {
 		return nil, s.takeTrap(trap)
 	}
 	runtime.KeepAlive(args)
+	runtime.KeepAlive(f)
 	vals := make([]Val, results)
 	for i := range vals {
 		vals[i] = s.goVal(&values[params+i], true)

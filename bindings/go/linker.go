@@ -154,7 +154,11 @@ func (l *Linker) SetUnknownImports(unknown UnknownImports) error {
 // Instantiate instantiates a module, and runs its start function if it has one.
 func (l *Linker) Instantiate(module *Module) (*Instance, error) {
 	defer runtime.KeepAlive(l)
-	return l.store.instantiate(func(trap **C.wasm_trap_t) (ptr *C.wasm_instance_t, err error) {
+	return l.store.instantiate(l.maker(module))
+}
+
+func (l *Linker) maker(module *Module) maker {
+	return func(trap **C.wasm_trap_t) (ptr *C.wasm_instance_t, err error) {
 		linker, err := l.in(l.store)
 		if err != nil {
 			return nil, err
@@ -164,7 +168,7 @@ func (l *Linker) Instantiate(module *Module) (*Instance, error) {
 			return true
 		})
 		return
-	})
+	}
 }
 
 // Prepare finds and checks the imports of a module. Later definitions do not change them.
