@@ -110,6 +110,14 @@ func (e *Extern) Memory() (m *Memory) {
 	return
 }
 
+// Close frees the handle at once. What it is itself lives as long as its store.
+func (e *Extern) Close() error {
+	if e == nil {
+		return misuse("the extern is nil; GetExport gives nil where there is none of that name")
+	}
+	return e.close()
+}
+
 // Type returns the type of the extern.
 func (e *Extern) Type() (ty ExternType, err error) {
 	err = e.do(func(ptr unsafe.Pointer) bool {

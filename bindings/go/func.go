@@ -48,6 +48,14 @@ func (t FuncType) slots() int {
 // Type returns the type of the function.
 func (f *Func) Type() FuncType { return f.ty }
 
+// Close frees the handle at once. The function itself lives as long as its store.
+func (f *Func) Close() error {
+	if f == nil {
+		return errNoFunc
+	}
+	return f.close()
+}
+
 // Call calls the function. An i32 may be given as an int32, uint32 or int, an i64 as an int64, uint64 or int, an f32
 // as a float32, an f64 as a float64, a v128 as a [16]byte, a funcref as a *Func, an externref as anything; or any of
 // them as a Val.

@@ -13,6 +13,8 @@ import (
 // Instance is a module that runs.
 type Instance struct{ object }
 
+var errNoInstance = misuse("the instance is nil; check the error of Instantiate")
+
 // newInstance takes the instance.
 func (s *Store) newInstance(ptr *C.wasm_instance_t) *Instance {
 	return &Instance{object{s, s.add(unsafe.Pointer(ptr), deleteRef), "instance"}}
@@ -78,6 +80,14 @@ func (s *Store) made(make maker) (*Instance, error) {
 		err = lastError()
 	}
 	return nil, err
+}
+
+// Close frees the handle at once. The instance itself lives as long as its store.
+func (i *Instance) Close() error {
+	if i == nil {
+		return errNoInstance
+	}
+	return i.close()
 }
 
 // Exports returns what the instance exports, in the module's order.

@@ -47,6 +47,14 @@ func (l *Linker) call(f func(linker *C.wasmrt_linker_t) bool) error {
 	return l.do(func(ptr unsafe.Pointer) bool { return f((*C.wasmrt_linker_t)(ptr)) })
 }
 
+// Close frees the handle at once. What it has defined, and what was instantiated with it, remains usable.
+func (l *Linker) Close() error {
+	if l == nil {
+		return misuse("the linker is nil; check the error of NewLinker")
+	}
+	return l.close()
+}
+
 // Define defines an import. It fails if the name is defined already, unless that is allowed.
 func (l *Linker) Define(module, import_ string, item AsExtern) error {
 	var wrong error
@@ -96,7 +104,7 @@ func (l *Linker) DefineInstance(module string, instance *Instance) error {
 	var wrong error
 	err := l.call(func(linker *C.wasmrt_linker_t) bool {
 		if instance == nil {
-			wrong = misuse("the instance is nil; check the error of Instantiate")
+			wrong = errNoInstance
 			return true
 		}
 		var ptr unsafe.Pointer
@@ -188,6 +196,14 @@ func (l *Linker) Prepare(module *Module) (pre *InstancePre, err error) {
 		err = inner
 	}
 	return
+}
+
+// Close frees the handle at once. Its instances remain usable.
+func (p *InstancePre) Close() error {
+	if p == nil {
+		return misuse("the prepared instance is nil; check the error of Prepare")
+	}
+	return p.close()
 }
 
 // Instantiate instantiates the module, and runs its start function if it has one.

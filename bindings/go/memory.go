@@ -189,6 +189,14 @@ func (m *Memory) Grow(delta uint64) (former uint64, err error) {
 	return
 }
 
+// Close frees the handle at once. The memory itself lives as long as its store.
+func (m *Memory) Close() error {
+	if m == nil {
+		return misuse("the memory is nil; GetMemory gives nil where there is none of that name")
+	}
+	return m.close()
+}
+
 // Type returns the type of the memory.
 func (m *Memory) Type() (ty MemoryType, err error) {
 	err = m.do(func(ptr unsafe.Pointer) bool {

@@ -3,6 +3,7 @@ package wasmrt
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -284,6 +285,16 @@ func TestNilExterns(t *testing.T) {
 		}()
 		if _, err := g.anyUse(); err != nil {
 			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestClosingNil(t *testing.T) {
+	for _, closer := range []io.Closer{(*Engine)(nil), (*Store)(nil), (*Module)(nil), (*Linker)(nil), (*InstancePre)(nil),
+		(*Instance)(nil), (*Extern)(nil), (*Func)(nil), (*Memory)(nil), (*Global)(nil), (*Table)(nil), (*Ref)(nil),
+		(*InterruptHandle)(nil)} {
+		if err := closer.Close(); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), " is nil; ") {
+			t.Errorf("%T: %v", closer, err)
 		}
 	}
 }

@@ -64,6 +64,9 @@ func (h *InterruptHandle) Clear() {
 
 // Close frees the handle. After that it does nothing.
 func (h *InterruptHandle) Close() error {
+	if h == nil {
+		return misuse("the interrupt handle is nil; check the error of Store.InterruptHandle")
+	}
 	h.shared.close()
 	return nil
 }

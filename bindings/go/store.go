@@ -306,7 +306,9 @@ func (s *Store) do(f func() bool) error {
 // Close frees the store with everything in it, unless it is in use: then it returns an error.
 func (s *Store) Close() error {
 	level, err := s.enter()
-	if KindOf(err) == ErrorMisuse && s.core.owner.Load() == &closedStore {
+	if s == nil {
+		return err
+	} else if s.core.owner.Load() == &closedStore {
 		return nil
 	} else if err != nil {
 		return err
@@ -395,8 +397,8 @@ func (o *object) in(s *Store) (unsafe.Pointer, error) {
 	return o.guard.entry.ptr, nil
 }
 
-// Close frees this handle of the object at once. The object itself lives as long as the guest, or its store, needs it.
-func (o *object) Close() error {
+// close frees the handle, if its store is not closed with all handles.
+func (o *object) close() error {
 	if o.store.core.owner.Load() == &closedStore {
 		return nil
 	}

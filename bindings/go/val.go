@@ -265,3 +265,11 @@ func (s *Store) goRef(ref *C.wasm_ref_t, own bool) any {
 
 // Ref is a reference to something of the guest's that is neither a function nor a value of Go.
 type Ref struct{ object }
+
+// Close frees the handle at once. What it refers to lives as long as something refers to it.
+func (r *Ref) Close() error {
+	if r == nil {
+		return misuse("the reference is nil; a null reference is nil")
+	}
+	return r.close()
+}
