@@ -20,8 +20,8 @@ type hostFunc struct {
 	needsCaller bool
 }
 
-// NewFunc makes a host function of a type. f gets values of the types of the parameters, and returns values of those of
-// the results, or an error, which comes out of the call into the guest.
+// NewFunc makes a host function of a type, which must have no vectors: NewRawFunc takes those. f gets values of the types
+// of the parameters, and returns values of those of the results, or an error, which comes out of the call into the guest.
 func NewFunc(store *Store, ty FuncType, f func(caller *Caller, args []Val) ([]Val, error)) (*Func, error) {
 	return store.newHost(&hostFunc{ty: ty, val: f})
 }
@@ -39,10 +39,13 @@ func NewRawFunc(store *Store, ty FuncType, f func(values []Raw) error) (*Func, e
 }
 
 // NewRawCallerFunc makes a host function as NewRawFunc does, which knows the instance that calls it. The type must have
-// no vectors either.
+// no vectors either, which only NewRawFunc takes.
 func NewRawCallerFunc(store *Store, ty FuncType, f func(caller *Caller, values []Raw) error) (*Func, error) {
-	if ty.hasRefs() || ty.hasVectors() {
-		return nil, misuse("a type with references or vectors cannot be raw and have a caller: %v; use NewFunc", ty)
+	if ty.hasRefs() {
+		return nil, misuse("a type with references cannot be raw: %v; use NewFunc", ty)
+	}
+	if ty.hasVectors() {
+		return nil, misuse("a host function of vectors cannot have a caller: %v; use NewRawFunc", ty)
 	}
 	return store.newHost(&hostFunc{ty: ty, raw: f, needsCaller: true})
 }
@@ -52,6 +55,10 @@ var errNoHost = misuse("a host function has to be a function, not nil")
 func (s *Store) newHost(h *hostFunc) (*Func, error) {
 	if h.raw == nil && h.val == nil {
 		return nil, errNoHost
+	}
+	if h.raw == nil && h.ty.hasVectors() {
+		return nil, &Error{Kind: ErrorUnsupported, Message: fmt.Sprintf("a host function cannot have a v128 beside a *Caller or "+
+			"a reference, or as a Val: %v; use NewRawFunc, or WrapFunc without a *Caller", h.ty), Offset: -1}
 	}
 	level, err := s.enter()
 	if err != nil {

@@ -329,8 +329,20 @@ func TestFormsOfHostFunctions(t *testing.T) {
 	if result, err := f.Call(3); err != nil || result != 1.5 {
 		t.Error(result, err)
 	}
-	if _, err := NewRawCallerFunc(store, NewFuncType([]ValType{V128}, nil), func(*Caller, []Raw) error { return nil }); err == nil {
-		t.Error("a vector")
+	// A v128 goes only by itself, and the error says how.
+	raw := func(*Caller, []Raw) error { return nil }
+	_, raws := NewRawCallerFunc(store, NewFuncType([]ValType{V128}, nil), raw)
+	_, refs := NewRawCallerFunc(store, NewFuncType([]ValType{ExternRef, I32}, nil), raw)
+	_, vals := NewFunc(store, NewFuncType([]ValType{V128}, nil), func(*Caller, []Val) ([]Val, error) { return nil, nil })
+	_, wrapped := WrapFunc(store, func(*Caller, [16]byte) {})
+	_, both := WrapFunc(store, func(any, [16]byte) {})
+	for _, test := range []struct {
+		err  error
+		text string
+	}{{raws, "use NewRawFunc"}, {refs, "use NewFunc"}, {vals, "use NewRawFunc"}, {wrapped, "*Caller"}, {both, "reference"}} {
+		if test.err == nil || !strings.Contains(test.err.Error(), test.text) {
+			t.Error(test.err)
+		}
 	}
 	if _, err := NewRawFunc(store, ty, nil); KindOf(err) != ErrorMisuse {
 		t.Error(err)

@@ -21,7 +21,7 @@ func TestValues(t *testing.T) {
 	if text := run.Type().String(); text != "(i32, i64, f32, f64) -> (f64, f32, i64, i32)" {
 		t.Error(text)
 	}
-	for _, bits := range []uint64{0, 1, 0x7ff8000000000001, 0xfff0000000000000, math.MaxUint64} {
+	for _, bits := range []uint64{0, 1, 0x7ff8000000000001, 0x7ff000007fa00000, 0xfff0000000000000, math.MaxUint64} {
 		given := []Raw{{bits}, {bits}, {bits}, {bits}}
 		args := []any{given[0].I32(), given[1].I64(), given[2].F32(), given[3].F64()}
 		result, err := run.Call(args...)
