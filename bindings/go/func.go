@@ -57,8 +57,8 @@ func (f *Func) Close() error {
 }
 
 // Call calls the function. An i32 may be given as an int32, uint32 or int, an i64 as an int64, uint64 or int, an f32
-// as a float32, an f64 as a float64, a v128 as a [16]byte, a funcref as a *Func, an externref as anything; or any of
-// them as a Val.
+// as a float32, an f64 as a float64, a v128 as a [16]byte, a funcref as a *Func, an externref or anyref as anything, an
+// exnref as a *Ref; or any of them as a Val.
 //
 // It returns nil for a function without results, the value for one with one result, and a []Val for more: an i32 as
 // an int32, an i64 as an int64.

@@ -47,7 +47,8 @@ func ValExternref(v any) Val { return Val{kind: ExternRef, ref: v} }
 // Type returns the type of the value.
 func (v Val) Type() ValType { return v.kind }
 
-// Get returns the value: an int32, int64, float32, float64, [16]byte, *Func, what an externref refers to, or nil.
+// Get returns the value: an int32, int64, float32, float64, [16]byte, *Func, what an externref refers to, a *Ref of
+// something else that is the guest's, or nil.
 func (v Val) Get() any {
 	if v.kind.isRef() {
 		return v.ref
@@ -172,8 +173,10 @@ func newVal(kind ValType, value any) (v Val, ok bool) {
 			return v, false
 		}
 	}
+	// A *Ref may be one of any other kind, which C finds out.
+	_, ref := value.(*Ref)
 	v.ref = value
-	return v, kind == ExternRef || kind == FuncRef || value == nil
+	return v, ref || kind == ExternRef || kind == AnyRef || kind == FuncRef || value == nil
 }
 
 func wrongValue(what string, kind ValType, value any) error {
@@ -192,7 +195,7 @@ func isNull(ref any) bool {
 	return ref == nil || ok && r == nil
 }
 
-// cVal makes a C value. The reference of an externref is own, and release deletes it; that of a funcref is borrowed.
+// cVal makes a C value. A reference is own, and release deletes it; that of a funcref is borrowed.
 func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 	c.kind = C.wasm_valkind_t(v.kind)
 	ref := (**C.wasm_ref_t)(unsafe.Pointer(&c.of))
@@ -226,8 +229,8 @@ func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 
 // release deletes what cVal made.
 func release(c *C.wasm_val_t) {
-	if ref := *(**C.wasm_ref_t)(unsafe.Pointer(&c.of)); c.kind == C.WASM_EXTERNREF && ref != nil {
-		C.wasm_ref_delete(ref)
+	if kind := ValType(c.kind); kind.isRef() && kind != FuncRef {
+		C.wasm_ref_delete(*(**C.wasm_ref_t)(unsafe.Pointer(&c.of)))
 	}
 }
 
@@ -263,7 +266,8 @@ func (s *Store) goRef(ref *C.wasm_ref_t, own bool) any {
 	return &Ref{object{s, s.add(unsafe.Pointer(ref), deleteRef), "reference"}}
 }
 
-// Ref is a reference to something of the guest's that is neither a function nor a value of Go.
+// Ref is a reference to something of the guest's that is neither a function nor a value of Go: a struct, an array, a
+// small integer or an exception. It can be given back to the guest, and keeps what it refers to until it is closed.
 type Ref struct{ object }
 
 // Close frees the handle at once. What it refers to lives as long as something refers to it.
