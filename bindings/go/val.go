@@ -229,8 +229,11 @@ func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 
 // release deletes what cVal made.
 func release(c *C.wasm_val_t) {
-	if kind := ValType(c.kind); kind.isRef() && kind != FuncRef {
-		C.wasm_ref_delete(*(**C.wasm_ref_t)(unsafe.Pointer(&c.of)))
+	if kind := ValType(c.kind); !kind.isRef() || kind == FuncRef {
+		return
+	}
+	if ref := *(**C.wasm_ref_t)(unsafe.Pointer(&c.of)); ref != nil {
+		C.wasm_ref_delete(ref)
 	}
 }
 
