@@ -137,16 +137,30 @@ func (s *Store) watched(ctx context.Context, f func() error) (err error) {
 			stopped <- false
 		}
 	}()
+	interrupted := false
+	s.contexts = append(s.contexts, ctx)
 	defer func() {
 		close(ended)
-		if <-stopped {
-			handle.Clear()
+		fired := <-stopped || ctx.Err() != nil
+		s.contexts = s.contexts[:len(s.contexts)-1]
+		// What has stopped a call of a host function stops what is around it, too.
+		if inside := s.level.Load() < 0; !fired || inside && interrupted {
+			return
+		}
+		handle.Clear()
+		for _, outer := range s.contexts {
+			if outer.Err() != nil {
+				handle.Interrupt()
+			}
 		}
 	}()
 	err = f()
 	var trap *Trap
-	if errors.As(err, &trap) && trap.code == TrapInterrupted && trap.cause == nil {
-		trap.cause = ctx.Err()
+	if errors.As(err, &trap) && trap.code == TrapInterrupted {
+		interrupted = true
+		if trap.cause == nil {
+			trap.cause = ctx.Err()
+		}
 	}
 	return err
 }

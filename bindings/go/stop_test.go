@@ -157,6 +157,45 @@ func TestContextKeepsOthersOut(t *testing.T) {
 	}
 }
 
+// That call stops everything around it also if the host function takes no notice.
+func TestContextInsideStopsOutside(t *testing.T) {
+	var g guest
+	calls := 0
+	ctx, cancel := context.WithCancel(context.Background())
+	g = load(t, interruptible(), runaway, func(l *Linker) {
+		must(t, l.DefineFunc("host", "f", func() {
+			if calls++; calls == 1 {
+				g.GetFunc("then-forever").CallContext(ctx)
+			} else {
+				cancel()
+			}
+		}))
+	})
+	if _, err := g.GetFunc("then-forever").Call(); trapOf(t, err).Code() != TrapInterrupted {
+		t.Fatal(err)
+	}
+	_, err := g.GetFunc("one").Call()
+	must(t, err)
+
+	// Both calls have a context, one of the other. What is left of the inner one does not take the outer one's with it.
+	for i := 0; i < 100; i++ {
+		outer, cancel := context.WithCancel(context.Background())
+		g = load(t, interruptible(), runaway, func(l *Linker) {
+			must(t, l.DefineFunc("host", "f", func() {
+				inner, end := context.WithCancel(outer)
+				defer end()
+				go cancel()
+				g.GetFunc("one").CallContext(inner)
+			}))
+		})
+		if _, err := g.GetFunc("then-forever").CallContext(outer); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		_, err := g.GetFunc("one").Call()
+		must(t, err)
+	}
+}
+
 func TestContextAndPanic(t *testing.T) {
 	g := load(t, interruptible(), runaway, func(l *Linker) {
 		must(t, l.DefineFunc("host", "f", func() { panic("through") }))

@@ -6,6 +6,7 @@ package wasmrt
 import "C"
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,8 @@ type Store struct {
 	panics  []any
 	wasi    *object
 
-	interrupt *InterruptHandle // of contexts
+	interrupt *InterruptHandle  // of contexts
+	contexts  []context.Context // of calls that are running
 }
 
 // NewStore makes a store.
