@@ -33,7 +33,11 @@ func settle(done func() bool) {
 func liveStores() (n int) {
 	coresMu.Lock()
 	defer coresMu.Unlock()
-	for _, c := range *cores.Load() {
+	all := cores.Load()
+	if all == nil {
+		return // there has been no store
+	}
+	for _, c := range *all {
 		if c != nil {
 			n++
 		}
