@@ -230,4 +230,4 @@ dist:
 	@scripts/dist --profile $(PROFILE)
 
 test-dist:
-	@scripts/test-dist
+	@scripts/test-dist $(CHECKS)
