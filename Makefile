@@ -32,7 +32,7 @@ help:
 	@echo "make setup    install what the tests use and this machine lacks"
 	@echo "make build    the library, the examples and the C tests, in build/"
 	@echo "make clean    remove build/ and target/"
-	@echo "Parts of make test: make lint, test-rust, test-rust-alone, test-ownership, test-c, test-c-alone"
+	@echo "Parts of make test: make lint, test-headers, test-rust, test-rust-alone, test-ownership, test-c-alone, test-c"
 	@echo "make test-c PROFILE=quick   the C tests in build/quick, with a library that links in seconds"
 	@echo "make test-miri  the ownership tests under Miri, where that is installed"
 	@echo "make test-spec  the specification's test suite alone (ctest runs it too), with its tables"
@@ -41,6 +41,7 @@ help:
 	@echo "make test-wasi-oracle  what the tests of WASI expect, once more from wasmtime of PyPI"
 	@echo "make bench      measures against other implementations of wasm.h, writes docs/performance.md; make bench-guard"
 	@echo "make docs       the documents and the reference as a site, in build/site; make test-docs looks at it, too"
+	@echo "make installed  the library, installed in build/prefix: what the packages for Python and Go are built over"
 	@echo "make wheel      the Python package, in build/python/dist; make test-bindings tests it, and Go's package"
 	@echo "make dist       archives, Debian packages, checksums, in build/dist; make test-dist installs and tries them"
 	@echo "What is generated and committed: make headers, make abi, make notices; make format for the sources"
@@ -156,7 +157,6 @@ test-fuzz: build
 	WASMRT_BACKEND=$$engine $(BUILD)/$$program --fuzzer $$fuzzer --seconds $(FUZZ_TIME) --seed $(FUZZ_SEED) \
 	--directory $(BUILD); done; done; done
 
-# The packages for other languages, with the library as it is installed.
 # Other modules than ctest's, and more of them.
 test-differential: COUNT ?= 100000
 test-differential: SEED ?= 1000000
@@ -230,4 +230,4 @@ dist:
 	@scripts/dist --profile $(PROFILE)
 
 test-dist:
-	@scripts/test-dist
+	@scripts/test-dist $(CHECKS)

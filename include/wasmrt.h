@@ -1431,8 +1431,8 @@ typedef bool (*wasmrt_poll_callback_t)(void *env);
 // Sets a timeout for a store, `nanoseconds` from now. `WASMRT_NO_TIMEOUT` removes it.
 //
 // When it has expired, all WebAssembly in the store traps with `WASMRT_TRAP_TIMEOUT`: what is
-// running, and what is called or instantiated later, until the timeout is set again or removed. May
-// be called from host functions.
+// running, and what is called or instantiated later, until the timeout is set again or removed.
+// May be called from host functions.
 WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nanoseconds);
 
 // Limits each call into a store to `nanoseconds` from its start. `WASMRT_NO_TIMEOUT`, the default,
@@ -1444,14 +1444,15 @@ WASM_API_EXTERN bool wasmrt_store_set_timeout(wasm_store_t *store, uint64_t nano
 WASM_API_EXTERN bool wasmrt_store_set_call_timeout(wasm_store_t *store, uint64_t nanoseconds);
 
 // Has `callback` called about every 50 ms while a guest of a store runs, on the thread that runs
-// it: for a host that has to look after something on this thread, such as an interpreter after
-// its signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL
-// removes it.
+// it: for a host that has to look after something on this thread, such as an interpreter after its
+// signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL removes
+// it.
 //
 // Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
-// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
-// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
-// callback is set or the store is freed; at once if this fails or `callback` is NULL.
+// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use
+// the store and what belongs to it, and must leave the floating-point mode as it finds it, which
+// is the host's. `finalizer`, unless NULL, is called once with `env` when another callback is set
+// or the store is freed; at once if this fails or `callback` is NULL.
 WASM_API_EXTERN
 bool wasmrt_store_set_poll(wasm_store_t *store,
                            wasmrt_poll_callback_t callback,

@@ -86,10 +86,12 @@ func newEngine(ptr *C.wasm_engine_t, interruption bool) *Engine {
 
 func deleteEngine(ptr unsafe.Pointer) { C.wasm_engine_delete((*C.wasm_engine_t)(ptr)) }
 
+var errNoEngine = misuse("the engine is nil; check the error of NewEngine")
+
 // use calls f with the engine, which is not closed meanwhile, and turns false into the last error.
 func (e *Engine) use(f func(*C.wasm_engine_t) bool) error {
 	if e == nil {
-		return misuse("the engine is nil; check the error of NewEngine")
+		return errNoEngine
 	}
 	ptr := e.shared.hold()
 	if ptr == nil {
@@ -102,6 +104,9 @@ func (e *Engine) use(f func(*C.wasm_engine_t) bool) error {
 
 // Close frees the engine. Its stores and modules remain usable.
 func (e *Engine) Close() error {
+	if e == nil {
+		return errNoEngine
+	}
 	e.shared.close()
 	return nil
 }

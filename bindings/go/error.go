@@ -57,10 +57,25 @@ type Error struct {
 }
 
 // Error returns the message.
-func (e *Error) Error() string { return e.Message }
+func (e *Error) Error() string {
+	if e == nil {
+		return nilError("Error")
+	}
+	return e.Message
+}
 
 // Unwrap returns ErrClosed or ErrBusy, if that is the reason, or nil.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
+
+// nilError is the message of a nil pointer in an error, which is an error by the rules of Go.
+func nilError(what string) string {
+	return "a nil *" + what + " was returned as an error; return nil itself"
+}
 
 var (
 	// ErrClosed is what errors.Is finds in the error that an object gives after it, or its store, was closed.
@@ -72,11 +87,11 @@ var (
 // KindOf returns the kind of an error of this package, ErrorTrap for most traps, and 0 for any other error.
 func KindOf(err error) ErrorKind {
 	var trap *Trap
-	if errors.As(err, &trap) {
+	if errors.As(err, &trap) && trap != nil {
 		return trap.kind
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		return e.Kind
 	}
 	return 0

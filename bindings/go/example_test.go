@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"runtime"
 	"time"
 
 	"wasmrt"
@@ -120,9 +121,12 @@ func ExampleFunc_CallBatch() {
 func ExampleMemory_Data() {
 	instance := instantiate(wasmrt.NewConfig(), `(module (memory (export "memory") 1)
 	  (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0))))`, nil)
-	instance.GetMemory("memory").Data()[7] = 42
+	memory := instance.GetMemory("memory")
+	data := memory.Data()
+	data[7] = 42
 	value, err := instance.GetFunc("get").Call(7)
 	check(err)
-	fmt.Println(value)
-	// Output: 42
+	fmt.Println(value, data[7])
+	runtime.KeepAlive(memory) // data is used up to here
+	// Output: 42 42
 }

@@ -9,7 +9,7 @@ import "unsafe"
 
 // AsExtern is what can be imported and exported: a *Func, *Global, *Table, *Memory or *Extern.
 type AsExtern interface {
-	// AsExtern returns it as an extern, which is closed when it is.
+	// AsExtern returns it as an extern, which is closed when it is; nil for a nil pointer.
 	AsExtern() *Extern
 }
 
@@ -25,16 +25,36 @@ func (s *Store) newExtern(ptr *C.wasm_extern_t) *Extern {
 func (e *Extern) AsExtern() *Extern { return e }
 
 // AsExtern returns the function as an extern.
-func (f *Func) AsExtern() *Extern { return f.asExtern() }
+func (f *Func) AsExtern() *Extern {
+	if f == nil {
+		return nil
+	}
+	return f.asExtern()
+}
 
 // AsExtern returns the global as an extern.
-func (g *Global) AsExtern() *Extern { return g.asExtern() }
+func (g *Global) AsExtern() *Extern {
+	if g == nil {
+		return nil
+	}
+	return g.asExtern()
+}
 
 // AsExtern returns the table as an extern.
-func (t *Table) AsExtern() *Extern { return t.asExtern() }
+func (t *Table) AsExtern() *Extern {
+	if t == nil {
+		return nil
+	}
+	return t.asExtern()
+}
 
 // AsExtern returns the memory as an extern.
-func (m *Memory) AsExtern() *Extern { return m.asExtern() }
+func (m *Memory) AsExtern() *Extern {
+	if m == nil {
+		return nil
+	}
+	return m.asExtern()
+}
 
 // The handles of C are views of one allocation, so they are shared.
 func (o *object) asExtern() *Extern { return &Extern{object{o.store, o.guard, o.what}} }
@@ -88,6 +108,14 @@ func (e *Extern) Memory() (m *Memory) {
 		m = &Memory{object{e.store, e.guard, "memory"}}
 	}
 	return
+}
+
+// Close frees the handle at once. What it is itself lives as long as its store.
+func (e *Extern) Close() error {
+	if e == nil {
+		return misuse("the extern is nil; GetExport gives nil where there is none of that name")
+	}
+	return e.close()
 }
 
 // Type returns the type of the extern.

@@ -6,7 +6,6 @@ package wasmrt
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -49,9 +48,17 @@ func (t FuncType) slots() int {
 // Type returns the type of the function.
 func (f *Func) Type() FuncType { return f.ty }
 
+// Close frees the handle at once. The function itself lives as long as its store.
+func (f *Func) Close() error {
+	if f == nil {
+		return errNoFunc
+	}
+	return f.close()
+}
+
 // Call calls the function. An i32 may be given as an int32, uint32 or int, an i64 as an int64, uint64 or int, an f32
-// as a float32, an f64 as a float64, a v128 as a [16]byte, a funcref as a *Func, an externref as anything; or any of
-// them as a Val.
+// as a float32, an f64 as a float64, a v128 as a [16]byte, a funcref as a *Func, an externref or anyref as anything, an
+// exnref as a *Ref; or any of them as a Val.
 //
 // It returns nil for a function without results, the value for one with one result, and a []Val for more: an i32 as
 // an int32, an i64 as an int64.
@@ -63,25 +70,33 @@ func (f *Func) Call(args ...any) (any, error) {
 		return nil, errNoFunc
 	}
 	if len(args) != len(f.ty.Params) {
-		return nil, misuse("the function takes %d arguments, not %d: %v", len(f.ty.Params), len(args), f.ty)
-	}
-	if f.refs {
-		return f.callVals(args)
+		return nil, f.wrongCount(args)
 	}
 	ptr, level, err := f.use()
 	if err != nil {
 		return nil, err
 	}
+	result, err := f.called(ptr, args)
+	return result, f.store.finish(level, err)
+}
+
+func (f *Func) wrongCount(args []any) error {
+	return misuse("the function takes %d arguments, not %d: %v", len(f.ty.Params), len(args), f.ty)
+}
+
+// called calls the function, whose store is in use, with as many arguments as it takes.
+func (f *Func) called(ptr unsafe.Pointer, args []any) (result any, err error) {
 	s := f.store
+	if f.refs {
+		return s.callRefs(f, (*C.wasm_func_t)(ptr), args)
+	}
 	values := s.take(f.slots)
 	for i, arg := range args {
 		if kind := f.ty.Params[i]; !values[i].set(kind, arg) {
 			s.give(f.slots)
-			s.leave(level)
 			return nil, wrongValue(fmt.Sprintf("argument %d", i+1), kind, arg)
 		}
 	}
-	var result any
 	if err = s.call(ptr, values); err == nil {
 		switch len(f.ty.Results) {
 		case 0:
@@ -97,7 +112,7 @@ func (f *Func) Call(args ...any) (any, error) {
 	}
 	s.give(f.slots)
 	runtime.KeepAlive(f)
-	return result, s.finish(level, err)
+	return
 }
 
 // CallRaw calls the function with the arguments in values, and writes the results over them. Nothing is converted and
@@ -147,9 +162,10 @@ func (s *Store) finish(level int32, err error) error {
 	panicked := s.panics
 	s.panics = nil
 	s.leave(level)
-	var p hostPanic
-	if errors.As(err, &p) {
-		panic(p.value)
+	if trap, ok := err.(*Trap); ok {
+		if p, ok := trap.cause.(hostPanic); ok {
+			panic(p.value)
+		}
 	}
 	if len(panicked) > 0 {
 		panic(panicked[0])
@@ -157,18 +173,24 @@ func (s *Store) finish(level int32, err error) error {
 	return err
 }
 
-// callVals calls a function whose type has references.
-func (f *Func) callVals(args []any) (result any, err error) {
-	ptr, level, err := f.use()
+// run uses the store to call f, which may call guests. A panic of f leaves the store usable.
+func (s *Store) run(f func() error) error {
+	level, err := s.enter()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := f.store
-	result, err = s.callRefs(f, (*C.wasm_func_t)(ptr), args)
-	runtime.KeepAlive(f)
-	return result, s.finish(level, err)
+	ended := false
+	defer func() {
+		if !ended {
+			s.leave(level)
+		}
+	}()
+	err = f()
+	ended = true
+	return s.finish(level, err)
 }
 
+// callRefs calls a function whose type has references.
 func (s *Store) callRefs(f *Func, ptr *C.wasm_func_t, args []any) (any, error) {
 	params, results := len(f.ty.Params), len(f.ty.Results)
 	values := make([]C.wasm_val_t, params+results+1)
@@ -194,6 +216,7 @@ func (s *Store) callRefs(f *Func, ptr *C.wasm_func_t, args []any) (any, error) {
 		return nil, s.takeTrap(trap)
 	}
 	runtime.KeepAlive(args)
+	runtime.KeepAlive(f)
 	vals := make([]Val, results)
 	for i := range vals {
 		vals[i] = s.goVal(&values[params+i], true)

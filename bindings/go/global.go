@@ -66,6 +66,14 @@ func (s *Store) with(kind ValType, value any, f func(*C.wasm_val_t) error) error
 	return f(&c)
 }
 
+// Close frees the handle at once. The global itself lives as long as its store.
+func (g *Global) Close() error {
+	if g == nil {
+		return misuse("the global is nil; GetGlobal gives nil where there is none of that name")
+	}
+	return g.close()
+}
+
 // Type returns the type of the global.
 func (g *Global) Type() GlobalType { return g.ty }
 

@@ -20,8 +20,8 @@ type hostFunc struct {
 	needsCaller bool
 }
 
-// NewFunc makes a host function of a type. f gets values of the types of the parameters, and returns values of those of
-// the results, or an error, which comes out of the call into the guest.
+// NewFunc makes a host function of a type, which must have no vectors: NewRawFunc takes those. f gets values of the types
+// of the parameters, and returns values of those of the results, or an error, which comes out of the call into the guest.
 func NewFunc(store *Store, ty FuncType, f func(caller *Caller, args []Val) ([]Val, error)) (*Func, error) {
 	return store.newHost(&hostFunc{ty: ty, val: f})
 }
@@ -39,10 +39,13 @@ func NewRawFunc(store *Store, ty FuncType, f func(values []Raw) error) (*Func, e
 }
 
 // NewRawCallerFunc makes a host function as NewRawFunc does, which knows the instance that calls it. The type must have
-// no vectors either.
+// no vectors either, which only NewRawFunc takes.
 func NewRawCallerFunc(store *Store, ty FuncType, f func(caller *Caller, values []Raw) error) (*Func, error) {
-	if ty.hasRefs() || ty.hasVectors() {
-		return nil, misuse("a type with references or vectors cannot be raw and have a caller: %v; use NewFunc", ty)
+	if ty.hasRefs() {
+		return nil, misuse("a type with references cannot be raw: %v; use NewFunc", ty)
+	}
+	if ty.hasVectors() {
+		return nil, misuse("a host function of vectors cannot have a caller: %v; use NewRawFunc", ty)
 	}
 	return store.newHost(&hostFunc{ty: ty, raw: f, needsCaller: true})
 }
@@ -52,6 +55,10 @@ var errNoHost = misuse("a host function has to be a function, not nil")
 func (s *Store) newHost(h *hostFunc) (*Func, error) {
 	if h.raw == nil && h.val == nil {
 		return nil, errNoHost
+	}
+	if h.raw == nil && h.ty.hasVectors() {
+		return nil, &Error{Kind: ErrorUnsupported, Message: fmt.Sprintf("a host function cannot have a v128 beside a *Caller or "+
+			"a reference, or as a Val: %v; use NewRawFunc, or WrapFunc without a *Caller", h.ty), Offset: -1}
 	}
 	level, err := s.enter()
 	if err != nil {
@@ -138,13 +145,14 @@ func (c *Caller) Memory() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), int(size))
 }
 
-// ended turns what came of a host function into a trap, and gives the store back to C.
-func (s *Store) ended(level int32, err error) *C.wasm_trap_t {
-	if busy := s.endCallback(level); busy != nil && err == nil {
-		err = busy
+// ended gives the store back to C, and turns what a host function failed with into a trap. No method of an error of the
+// user's is called: a panic must not cross C.
+func (s *Store) ended(level int32, failed *failure) *C.wasm_trap_t {
+	if busy := s.endCallback(level); busy != nil && failed == nil {
+		failed = failureOf(busy)
 	}
-	if err != nil {
-		return s.cTrap(err)
+	if failed != nil {
+		return s.cTrap(failed)
 	}
 	return nil
 }
@@ -159,22 +167,24 @@ func wasmrtGoCallRaw(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, values *C.w
 	}
 	level := s.beginCallback()
 	finished := false
-	var err error
+	var failed *failure
 	defer func() {
 		if caller != nil {
 			caller.ptr = nil
 		}
 		if !finished {
 			if value := recover(); value != nil {
-				err = hostPanic{value}
+				failed = failureOf(hostPanic{value})
 			} else {
 				trap = s.lose()
 				return
 			}
 		}
-		trap = s.ended(level, err)
+		trap = s.ended(level, failed)
 	}()
-	err = h.raw(caller, unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots()))
+	if err := h.raw(caller, unsafe.Slice((*Raw)(unsafe.Pointer(values)), h.ty.slots())); err != nil {
+		failed = failureOf(err)
+	}
 	finished = true
 	return
 }
@@ -192,28 +202,25 @@ func wasmrtGoCall(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, args *C.wasm_v
 	level := s.beginCallback()
 	finished := false
 	var out []Val
-	var err error
+	var failed *failure
 	defer func() {
 		caller.ptr = nil
 		if !finished {
 			if value := recover(); value != nil {
-				err = hostPanic{value}
+				failed = failureOf(hostPanic{value})
 			} else {
 				trap = s.lose()
 				return
 			}
 		}
-		if err == nil {
-			err = h.checkResults(out)
-		}
-		if trap = s.ended(level, err); trap != nil {
+		if trap = s.ended(level, failed); trap != nil {
 			return
 		}
 		for i := range out {
 			to := (*C.wasm_val_t)(unsafe.Add(unsafe.Pointer(results), uintptr(i)*C.sizeof_wasm_val_t))
 			v, err := s.cVal(out[i])
 			if err != nil {
-				trap = s.cTrap(err)
+				trap = s.cTrap(failureOf(err))
 				return
 			}
 			// C takes results; a function's reference is its handle's.
@@ -224,7 +231,13 @@ func wasmrtGoCall(env *C.wasmrtgo_env_t, from *C.wasmrt_caller_t, args *C.wasm_v
 		}
 		runtime.KeepAlive(out)
 	}()
-	out, err = h.val(caller, vals)
+	var err error
+	if out, err = h.val(caller, vals); err == nil {
+		err = h.checkResults(out)
+	}
+	if err != nil {
+		failed = failureOf(err)
+	}
 	finished = true
 	return
 }

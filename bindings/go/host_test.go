@@ -73,6 +73,78 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// trouble is an error whose methods panic.
+type trouble struct{ message, unwrap string }
+
+func (t trouble) Error() string {
+	if t.message != "" {
+		panic(t.message)
+	}
+	return "trouble"
+}
+
+func (t trouble) Unwrap() error {
+	if t.unwrap != "" {
+		panic(t.unwrap)
+	}
+	return nil
+}
+
+// Methods of errors are called before C is returned to: what they panic with does not cross it.
+func TestErrorsThatPanic(t *testing.T) {
+	var give error
+	var value any
+	for _, raw := range []bool{true, false} {
+		g := load(t, NewConfig(), `(module (import "host" "f" (func $f (result externref)))
+		  (import "host" "raw" (func $raw))
+		  (func (export "true") (call $raw))
+		  (func (export "false") (drop (call $f))))`, func(l *Linker) {
+			must(t, l.DefineFunc("host", "raw", func() error { return give }))
+			must(t, l.FuncNew("host", "f", NewFuncType(nil, []ValType{ExternRef}), func(*Caller, []Val) ([]Val, error) {
+				return []Val{ValExternref(value)}, give
+			}))
+		})
+		run := g.GetFunc(fmt.Sprint(raw))
+		for _, test := range []struct {
+			give   error
+			panics any
+			text   string
+		}{
+			{trouble{message: "message"}, "message", ""},
+			{trouble{unwrap: "unwrap"}, "unwrap", ""},
+			{(*Trap)(nil), nil, "a nil *Trap"},
+			{(*ExitError)(nil), nil, "a nil *ExitError"},
+			{(*Error)(nil), nil, "a nil *Error"},
+			{fmt.Errorf("wrapped: %w", (*Trap)(nil)), nil, "wrapped: a nil *Trap"},
+		} {
+			give = test.give
+			func() {
+				defer func() {
+					if value := recover(); value != test.panics {
+						t.Errorf("%#v: panic %v", test.give, value)
+					}
+				}()
+				_, err := run.Call()
+				if trap := trapOf(t, err); trap.Code() != TrapHost || !strings.HasPrefix(trap.Message(), test.text) || KindOf(err) != ErrorTrap {
+					t.Errorf("%#v: %v", test.give, err)
+				}
+			}()
+			// Nobody has the store.
+			if _, err := g.anyUse(); err != nil {
+				t.Fatalf("%#v: %v", test.give, err)
+			}
+		}
+		if KindOf((*Trap)(nil)) != 0 || KindOf((*Error)(nil)) != 0 {
+			t.Error("a nil pointer has a kind")
+		}
+		give = nil
+		for _, value = range []any{(*Ref)(nil), nil, "text"} {
+			_, err := run.Call()
+			must(t, err)
+		}
+	}
+}
+
 // A panic goes through guests and host functions that are inside each other.
 func TestPanicThroughGuests(t *testing.T) {
 	var inner guest
@@ -257,8 +329,20 @@ func TestFormsOfHostFunctions(t *testing.T) {
 	if result, err := f.Call(3); err != nil || result != 1.5 {
 		t.Error(result, err)
 	}
-	if _, err := NewRawCallerFunc(store, NewFuncType([]ValType{V128}, nil), func(*Caller, []Raw) error { return nil }); err == nil {
-		t.Error("a vector")
+	// A v128 goes only by itself, and the error says how.
+	raw := func(*Caller, []Raw) error { return nil }
+	_, raws := NewRawCallerFunc(store, NewFuncType([]ValType{V128}, nil), raw)
+	_, refs := NewRawCallerFunc(store, NewFuncType([]ValType{ExternRef, I32}, nil), raw)
+	_, vals := NewFunc(store, NewFuncType([]ValType{V128}, nil), func(*Caller, []Val) ([]Val, error) { return nil, nil })
+	_, wrapped := WrapFunc(store, func(*Caller, [16]byte) {})
+	_, both := WrapFunc(store, func(any, [16]byte) {})
+	for _, test := range []struct {
+		err  error
+		text string
+	}{{raws, "use NewRawFunc"}, {refs, "use NewFunc"}, {vals, "use NewRawFunc"}, {wrapped, "*Caller"}, {both, "reference"}} {
+		if test.err == nil || !strings.Contains(test.err.Error(), test.text) {
+			t.Error(test.err)
+		}
 	}
 	if _, err := NewRawFunc(store, ty, nil); KindOf(err) != ErrorMisuse {
 		t.Error(err)

@@ -13,6 +13,8 @@ import (
 // Instance is a module that runs.
 type Instance struct{ object }
 
+var errNoInstance = misuse("the instance is nil; check the error of Instantiate")
+
 // newInstance takes the instance.
 func (s *Store) newInstance(ptr *C.wasm_instance_t) *Instance {
 	return &Instance{object{s, s.add(unsafe.Pointer(ptr), deleteRef), "instance"}}
@@ -43,34 +45,49 @@ func (s *Store) given(item AsExtern) (*C.wasm_extern_t, error) {
 	if item == nil {
 		return nil, misuse("an extern is nil")
 	}
-	ptr, err := item.AsExtern().in(s)
+	extern := item.AsExtern()
+	if extern == nil {
+		return nil, misuse("an extern is a nil %T; GetFunc and the like give nil where there is nothing of that name", item)
+	}
+	ptr, err := extern.in(s)
 	return (*C.wasm_extern_t)(ptr), err
 }
 
-// instantiate makes an instance, and an error of what prevents it.
-func (s *Store) instantiate(make func(trap **C.wasm_trap_t) (*C.wasm_instance_t, error)) (*Instance, error) {
-	level, err := s.enter()
-	if err != nil {
-		return nil, err
-	}
-	var instance *Instance
-	var last error
-	var trap *C.wasm_trap_t
+// maker makes an instance in a store that is in use. A trap or the last error says why it could not.
+type maker func(trap **C.wasm_trap_t) (*C.wasm_instance_t, error)
+
+// instantiate uses the store to make an instance.
+func (s *Store) instantiate(make maker) (instance *Instance, err error) {
+	err = s.run(func() (err error) {
+		instance, err = s.made(make)
+		return
+	})
+	return
+}
+
+// made makes an instance, or an error of what prevents it. The store is in use.
+func (s *Store) made(make maker) (*Instance, error) {
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var trap *C.wasm_trap_t
 	ptr, err := make(&trap)
-	if err == nil && ptr == nil {
-		last = lastError()
-	}
-	runtime.UnlockOSThread()
 	switch {
 	case trap != nil:
-		err = s.takeTrap(trap)
+		return nil, s.takeTrap(trap)
 	case ptr != nil:
-		instance = s.newInstance(ptr)
+		return s.newInstance(ptr), nil
 	case err == nil:
-		err = last
+		err = lastError()
 	}
-	return instance, s.finish(level, err)
+	return nil, err
+}
+
+// Close frees the handle at once. The instance itself lives as long as its store.
+func (i *Instance) Close() error {
+	if i == nil {
+		return errNoInstance
+	}
+	return i.close()
 }
 
 // Exports returns what the instance exports, in the module's order.

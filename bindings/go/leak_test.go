@@ -33,7 +33,11 @@ func settle(done func() bool) {
 func liveStores() (n int) {
 	coresMu.Lock()
 	defer coresMu.Unlock()
-	for _, c := range *cores.Load() {
+	all := cores.Load()
+	if all == nil {
+		return // there has been no store
+	}
+	for _, c := range *all {
 		if c != nil {
 			n++
 		}
@@ -48,6 +52,27 @@ func (c *core) count() (n int) {
 		n++
 	}
 	return
+}
+
+// A memory keeps its store, with the bytes that Memory.Data gave.
+func TestMemoryKeepsStore(t *testing.T) {
+	before := liveStores()
+	memory, data := func() (*Memory, []byte) {
+		m := load(t, NewConfig(), everything, nil).GetMemory("memory")
+		return m, m.Data()
+	}()
+	data[65535] = 1
+	settle(func() bool { return true })
+	data[65535]++
+	if v, err := memory.ReadUint8(65535); err != nil || v != 2 {
+		t.Error(v, err)
+	}
+	runtime.KeepAlive(memory)
+	memory, data = nil, nil
+	settle(func() bool { return liveStores() <= before })
+	if n := liveStores(); n > before {
+		t.Errorf("%d stores, not %d", n, before)
+	}
 }
 
 // 100,000 of each kind, half of them closed and half of them left to the collector.

@@ -47,6 +47,14 @@ func (l *Linker) call(f func(linker *C.wasmrt_linker_t) bool) error {
 	return l.do(func(ptr unsafe.Pointer) bool { return f((*C.wasmrt_linker_t)(ptr)) })
 }
 
+// Close frees the handle at once. What it has defined, and what was instantiated with it, remains usable.
+func (l *Linker) Close() error {
+	if l == nil {
+		return misuse("the linker is nil; check the error of NewLinker")
+	}
+	return l.close()
+}
+
 // Define defines an import. It fails if the name is defined already, unless that is allowed.
 func (l *Linker) Define(module, import_ string, item AsExtern) error {
 	var wrong error
@@ -95,6 +103,10 @@ func (l *Linker) FuncNew(module, import_ string, ty FuncType, f func(caller *Cal
 func (l *Linker) DefineInstance(module string, instance *Instance) error {
 	var wrong error
 	err := l.call(func(linker *C.wasmrt_linker_t) bool {
+		if instance == nil {
+			wrong = errNoInstance
+			return true
+		}
 		var ptr unsafe.Pointer
 		if ptr, wrong = instance.in(l.store); wrong != nil {
 			return true
@@ -150,7 +162,11 @@ func (l *Linker) SetUnknownImports(unknown UnknownImports) error {
 // Instantiate instantiates a module, and runs its start function if it has one.
 func (l *Linker) Instantiate(module *Module) (*Instance, error) {
 	defer runtime.KeepAlive(l)
-	return l.store.instantiate(func(trap **C.wasm_trap_t) (ptr *C.wasm_instance_t, err error) {
+	return l.store.instantiate(l.maker(module))
+}
+
+func (l *Linker) maker(module *Module) maker {
+	return func(trap **C.wasm_trap_t) (ptr *C.wasm_instance_t, err error) {
 		linker, err := l.in(l.store)
 		if err != nil {
 			return nil, err
@@ -160,7 +176,7 @@ func (l *Linker) Instantiate(module *Module) (*Instance, error) {
 			return true
 		})
 		return
-	})
+	}
 }
 
 // Prepare finds and checks the imports of a module. Later definitions do not change them.
@@ -180,6 +196,14 @@ func (l *Linker) Prepare(module *Module) (pre *InstancePre, err error) {
 		err = inner
 	}
 	return
+}
+
+// Close frees the handle at once. Its instances remain usable.
+func (p *InstancePre) Close() error {
+	if p == nil {
+		return misuse("the prepared instance is nil; check the error of Prepare")
+	}
+	return p.close()
 }
 
 // Instantiate instantiates the module, and runs its start function if it has one.

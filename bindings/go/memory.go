@@ -38,8 +38,9 @@ func NewMemory(store *Store, ty MemoryType) (m *Memory, err error) {
 }
 
 // Data returns the bytes of the memory themselves, not a copy; nil if the memory is closed or in use by another
-// goroutine. They must not be used after the memory has grown, which it may whenever the guest runs, or after its store
-// was closed.
+// goroutine. They must not be used after the memory has grown, which it may whenever the guest runs, nor after its store
+// was closed, nor after the last use of its store or of anything in it: the bytes keep none of that from being freed. End
+// with runtime.KeepAlive(memory).
 func (m *Memory) Data() []byte {
 	ptr, level, err := m.use()
 	if err != nil {
@@ -187,6 +188,14 @@ func (m *Memory) Grow(delta uint64) (former uint64, err error) {
 		return bool(C.wasmrt_memory_grow((*C.wasm_memory_t)(ptr), C.uint64_t(delta), (*C.uint64_t)(&former)))
 	})
 	return
+}
+
+// Close frees the handle at once. The memory itself lives as long as its store.
+func (m *Memory) Close() error {
+	if m == nil {
+		return misuse("the memory is nil; GetMemory gives nil where there is none of that name")
+	}
+	return m.close()
 }
 
 // Type returns the type of the memory.

@@ -3,6 +3,7 @@ package wasmrt
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -241,6 +242,59 @@ func TestNilFunctions(t *testing.T) {
 	for _, err := range []error{err, f.CallRaw(nil), batch, ctx} {
 		if KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "GetFunc") {
 			t.Error(err)
+		}
+	}
+}
+
+// own is an extern of the program's own.
+type own struct{ *Func }
+
+type panics struct{}
+
+func (panics) AsExtern() *Extern { panic("AsExtern") }
+
+func TestNilExterns(t *testing.T) {
+	g := load(t, NewConfig(), everything, nil)
+	module, err := NewModule(g.engine, wat(t, `(module (import "a" "f" (func)))`))
+	must(t, err)
+	for _, item := range []AsExtern{nil, (*Func)(nil), (*Global)(nil), (*Table)(nil), (*Memory)(nil), (*Extern)(nil), own{}} {
+		if _, err := NewInstance(g.store, module, []AsExtern{item}); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%T: %v", item, err)
+		}
+		if err := g.linker.Define("a", "f", item); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%T: %v", item, err)
+		}
+		if _, err := g.anyUse(); err != nil {
+			t.Fatalf("%T: %v", item, err)
+		}
+	}
+	if err := g.linker.DefineInstance("a", nil); KindOf(err) != ErrorMisuse {
+		t.Error(err)
+	}
+	for what, f := range map[string]func(){
+		"instance":   func() { NewInstance(g.store, module, []AsExtern{panics{}}) },
+		"definition": func() { g.linker.Define("a", "f", panics{}) },
+	} {
+		func() {
+			defer func() {
+				if value := recover(); value != "AsExtern" {
+					t.Errorf("%s: %v", what, value)
+				}
+			}()
+			f()
+		}()
+		if _, err := g.anyUse(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestClosingNil(t *testing.T) {
+	for _, closer := range []io.Closer{(*Engine)(nil), (*Store)(nil), (*Module)(nil), (*Linker)(nil), (*InstancePre)(nil),
+		(*Instance)(nil), (*Extern)(nil), (*Func)(nil), (*Memory)(nil), (*Global)(nil), (*Table)(nil), (*Ref)(nil),
+		(*InterruptHandle)(nil)} {
+		if err := closer.Close(); KindOf(err) != ErrorMisuse || !strings.Contains(err.Error(), " is nil; ") {
+			t.Errorf("%T: %v", closer, err)
 		}
 	}
 }

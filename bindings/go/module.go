@@ -121,10 +121,12 @@ func Wat2Wasm(text string) (binary []byte, err error) {
 	return
 }
 
+var errNoModule = misuse("the module is nil; check the error of NewModule")
+
 // obtain calls f with the module as one of a store, which must be in use. Meanwhile the module may be closed.
 func (m *Module) obtain(store *C.wasm_store_t, f func(*C.wasm_module_t) bool) error {
 	if m == nil {
-		return misuse("the module is nil; check the error of NewModule")
+		return errNoModule
 	}
 	ptr := m.shared.hold()
 	if ptr == nil {
@@ -147,7 +149,7 @@ func (m *Module) obtain(store *C.wasm_store_t, f func(*C.wasm_module_t) bool) er
 // inspect calls f with the module in a store of its own.
 func (m *Module) inspect(f func(*C.wasm_module_t) bool) (err error) {
 	if m == nil {
-		return misuse("the module is nil; check the error of NewModule")
+		return errNoModule
 	}
 	var inner error
 	err = m.engine.use(func(e *C.wasm_engine_t) bool {
@@ -167,6 +169,9 @@ func (m *Module) inspect(f func(*C.wasm_module_t) bool) (err error) {
 
 // Close frees the module. Its instances remain usable.
 func (m *Module) Close() error {
+	if m == nil {
+		return errNoModule
+	}
 	m.shared.close()
 	return m.engine.Close()
 }

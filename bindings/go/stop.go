@@ -19,7 +19,17 @@ type InterruptHandle struct{ shared *shared }
 // InterruptHandle returns a new handle that stops the store's guests. The engine must have been configured with
 // Config.SetInterruption.
 func (s *Store) InterruptHandle() (handle *InterruptHandle, err error) {
-	err = s.do(func() bool {
+	level, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer s.leave(level)
+	return s.newInterrupt()
+}
+
+// newInterrupt makes a handle of the store, which is in use.
+func (s *Store) newInterrupt() (handle *InterruptHandle, err error) {
+	err = attempt(func() bool {
 		ptr := C.wasmrt_interrupt_new(s.core.ptr)
 		if ptr == nil {
 			return false
@@ -54,6 +64,9 @@ func (h *InterruptHandle) Clear() {
 
 // Close frees the handle. After that it does nothing.
 func (h *InterruptHandle) Close() error {
+	if h == nil {
+		return misuse("the interrupt handle is nil; check the error of Store.InterruptHandle")
+	}
 	h.shared.close()
 	return nil
 }
@@ -67,44 +80,49 @@ func (f *Func) CallContext(ctx context.Context, args ...any) (result any, err er
 	if f == nil {
 		return nil, errNoFunc
 	}
-	err = f.store.during(ctx, func() (err error) {
-		result, err = f.Call(args...)
-		return
+	if len(args) != len(f.ty.Params) {
+		return nil, f.wrongCount(args)
+	}
+	err = f.store.during(ctx, func() error {
+		ptr, err := f.in(f.store)
+		if err == nil {
+			result, err = f.called(ptr, args)
+		}
+		return err
 	})
 	return
 }
 
 // InstantiateContext instantiates a module as Instantiate does. The context stops it as it does Func.CallContext.
 func (l *Linker) InstantiateContext(ctx context.Context, module *Module) (instance *Instance, err error) {
+	defer runtime.KeepAlive(l)
 	err = l.store.during(ctx, func() (err error) {
-		instance, err = l.Instantiate(module)
+		instance, err = l.store.made(l.maker(module))
 		return
 	})
 	return
 }
 
-// during calls f, which uses the store, and stops the guests that run in it when the context is cancelled.
-func (s *Store) during(ctx context.Context, f func() error) (err error) {
+// during uses the store to call f, and stops the guests that run in it when the context is cancelled. Other goroutines,
+// which would be stopped too, are kept out until nothing of that is left.
+func (s *Store) during(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if ctx.Done() == nil {
-		return f()
+		return s.run(f)
 	}
 	if !s.engine.interruption {
 		return &Error{Kind: ErrorUnsupported, Message: "a context can stop guests only of an engine that is configured with " +
 			"Config.SetInterruption", Offset: -1}
 	}
-	// The store is kept from other goroutines, which would be stopped too, as around a host function.
-	level, err := s.enter()
-	if err != nil {
-		return err
-	}
-	inside := s.beginCallback()
+	return s.run(func() error { return s.watched(ctx, f) })
+}
+
+// watched calls f, and interrupts the store, which is in use, when the context is cancelled.
+func (s *Store) watched(ctx context.Context, f func() error) (err error) {
 	if s.interrupt == nil {
-		if s.interrupt, err = s.InterruptHandle(); err != nil {
-			s.endCallback(inside)
-			s.leave(level)
+		if s.interrupt, err = s.newInterrupt(); err != nil {
 			return err
 		}
 	}
@@ -119,26 +137,30 @@ func (s *Store) during(ctx context.Context, f func() error) (err error) {
 			stopped <- false
 		}
 	}()
-	lost := true
+	interrupted := false
+	s.contexts = append(s.contexts, ctx)
 	defer func() {
 		close(ended)
-		fired := <-stopped
-		if lost && s.core.owner.Load() == &lostStore {
+		fired := <-stopped || ctx.Err() != nil
+		s.contexts = s.contexts[:len(s.contexts)-1]
+		// What has stopped a call of a host function stops what is around it, too.
+		if inside := s.level.Load() < 0; !fired || inside && interrupted {
 			return
 		}
-		if busy := s.endCallback(inside); err == nil {
-			err = busy
+		handle.Clear()
+		for _, outer := range s.contexts {
+			if outer.Err() != nil {
+				handle.Interrupt()
+			}
 		}
-		if fired {
-			handle.Clear()
-		}
-		s.leave(level)
 	}()
 	err = f()
-	lost = false
 	var trap *Trap
-	if errors.As(err, &trap) && trap.code == TrapInterrupted && trap.cause == nil && ctx.Err() != nil {
-		trap.cause = ctx.Err()
+	if errors.As(err, &trap) && trap.code == TrapInterrupted {
+		interrupted = true
+		if trap.cause == nil {
+			trap.cause = ctx.Err()
+		}
 	}
 	return err
 }

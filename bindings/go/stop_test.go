@@ -3,6 +3,9 @@ package wasmrt
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,6 +90,110 @@ func TestContextInside(t *testing.T) {
 	}
 	_, err := g.GetFunc("one").Call()
 	must(t, err)
+}
+
+// peeking is a context that calls a function when it is asked whether it has ended.
+type peeking struct {
+	context.Context
+	peek func()
+}
+
+func (p peeking) Err() error {
+	p.peek()
+	return p.Context.Err()
+}
+
+// While a call has a context, no other goroutine gets in.
+func TestContextKeepsOthersOut(t *testing.T) {
+	ended, end := context.WithCancel(context.Background())
+	g := load(t, interruptible(), `(module (import "host" "f" (func $f)) (global $n (mut i32) (i32.const 0))
+	  (func (export "forever") (call $f) (loop $again (br $again)))
+	  (func (export "next") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`,
+		func(l *Linker) { must(t, l.DefineFunc("host", "f", func() { end() })) })
+	next := g.GetFunc("next")
+	peeks := 0
+	ctx := peeking{ended, func() {
+		if peeks++; peeks == 1 {
+			return // before the call
+		}
+		other := make(chan error)
+		go func() {
+			_, err := next.Call()
+			other <- err
+		}()
+		if err := <-other; !errors.Is(err, ErrBusy) {
+			t.Errorf("%v", err)
+		}
+	}}
+	if _, err := g.GetFunc("forever").CallContext(ctx); !errors.Is(err, context.Canceled) || peeks < 2 {
+		t.Fatal(peeks, err)
+	}
+
+	// Of goroutines that fight for the store, each gets its result, or was not let in.
+	live, stop := context.WithCancel(context.Background())
+	defer stop()
+	var wait sync.WaitGroup
+	var done atomic.Int32
+	for i := 0; i < 4; i++ {
+		call := func() (any, error) { return next.Call() }
+		if i%2 == 0 {
+			call = func() (any, error) { return next.CallContext(live) }
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for n := 0; n < 500; n++ {
+				if _, err := call(); err == nil {
+					done.Add(1)
+				} else if !errors.Is(err, ErrBusy) || strings.Contains(err.Error(), "host function") {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	if result, err := next.CallContext(live); err != nil || result != done.Load()+1 {
+		t.Errorf("%v after %d calls: %v", result, done.Load(), err)
+	}
+}
+
+// That call stops everything around it also if the host function takes no notice.
+func TestContextInsideStopsOutside(t *testing.T) {
+	var g guest
+	calls := 0
+	ctx, cancel := context.WithCancel(context.Background())
+	g = load(t, interruptible(), runaway, func(l *Linker) {
+		must(t, l.DefineFunc("host", "f", func() {
+			if calls++; calls == 1 {
+				g.GetFunc("then-forever").CallContext(ctx)
+			} else {
+				cancel()
+			}
+		}))
+	})
+	if _, err := g.GetFunc("then-forever").Call(); trapOf(t, err).Code() != TrapInterrupted {
+		t.Fatal(err)
+	}
+	_, err := g.GetFunc("one").Call()
+	must(t, err)
+
+	// Both calls have a context, one of the other. What is left of the inner one does not take the outer one's with it.
+	for i := 0; i < 100; i++ {
+		outer, cancel := context.WithCancel(context.Background())
+		g = load(t, interruptible(), runaway, func(l *Linker) {
+			must(t, l.DefineFunc("host", "f", func() {
+				inner, end := context.WithCancel(outer)
+				defer end()
+				go cancel()
+				g.GetFunc("one").CallContext(inner)
+			}))
+		})
+		if _, err := g.GetFunc("then-forever").CallContext(outer); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		_, err := g.GetFunc("one").Call()
+		must(t, err)
+	}
 }
 
 func TestContextAndPanic(t *testing.T) {

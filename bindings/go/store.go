@@ -6,6 +6,7 @@ package wasmrt
 import "C"
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,8 @@ type Store struct {
 	panics  []any
 	wasi    *object
 
-	interrupt *InterruptHandle // of contexts
+	interrupt *InterruptHandle  // of contexts
+	contexts  []context.Context // of calls that are running
 }
 
 // NewStore makes a store.
@@ -281,7 +283,7 @@ func (s *Store) endCallback(level int32) (err error) {
 // its state on, ends with the goroutine. A panic with nil looks the same in old versions of Go, but C does get the
 // trap.
 func (s *Store) lose() *C.wasm_trap_t {
-	trap := s.cTrap(errLost)
+	trap := s.cTrap(failureOf(errLost))
 	s.core.mu.Lock()
 	s.core.lost = true
 	s.core.mu.Unlock()
@@ -306,7 +308,9 @@ func (s *Store) do(f func() bool) error {
 // Close frees the store with everything in it, unless it is in use: then it returns an error.
 func (s *Store) Close() error {
 	level, err := s.enter()
-	if KindOf(err) == ErrorMisuse && s.core.owner.Load() == &closedStore {
+	if s == nil {
+		return err
+	} else if s.core.owner.Load() == &closedStore {
 		return nil
 	} else if err != nil {
 		return err
@@ -395,8 +399,8 @@ func (o *object) in(s *Store) (unsafe.Pointer, error) {
 	return o.guard.entry.ptr, nil
 }
 
-// Close frees this handle of the object at once. The object itself lives as long as the guest, or its store, needs it.
-func (o *object) Close() error {
+// close frees the handle, if its store is not closed with all handles.
+func (o *object) close() error {
 	if o.store.core.owner.Load() == &closedStore {
 		return nil
 	}

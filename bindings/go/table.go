@@ -51,6 +51,14 @@ func NewTable(store *Store, ty TableType, init any) (t *Table, err error) {
 
 func refOf(v *C.wasm_val_t) *C.wasm_ref_t { return *(**C.wasm_ref_t)(unsafe.Pointer(&v.of)) }
 
+// Close frees the handle at once. The table itself lives as long as its store.
+func (t *Table) Close() error {
+	if t == nil {
+		return misuse("the table is nil; GetTable gives nil where there is none of that name")
+	}
+	return t.close()
+}
+
 // Type returns the type of the table.
 func (t *Table) Type() (ty TableType, err error) {
 	err = t.do(func(ptr unsafe.Pointer) bool {

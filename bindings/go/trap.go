@@ -111,10 +111,18 @@ func (t *Trap) Message() string { return t.message }
 func (t *Trap) Frames() []Frame { return t.frames }
 
 // Unwrap returns the error that a host function returned, or that of the context that was cancelled, or nil.
-func (t *Trap) Unwrap() error { return t.cause }
+func (t *Trap) Unwrap() error {
+	if t == nil {
+		return nil
+	}
+	return t.cause
+}
 
 // Error returns the message, and a line for each frame.
 func (t *Trap) Error() string {
+	if t == nil {
+		return nilError("Trap")
+	}
 	if len(t.frames) == 0 {
 		return t.message
 	}
@@ -142,11 +150,16 @@ type ExitError struct {
 }
 
 // Error returns "exit with status" and the status.
-func (e *ExitError) Error() string { return fmt.Sprintf("exit with status %d", e.Status) }
+func (e *ExitError) Error() string {
+	if e == nil {
+		return nilError("ExitError")
+	}
+	return fmt.Sprintf("exit with status %d", e.Status)
+}
 
 // Unwrap returns the guest's trap, or nil.
 func (e *ExitError) Unwrap() error {
-	if e.trap == nil {
+	if e == nil || e.trap == nil {
 		return nil
 	}
 	return e.trap
@@ -157,19 +170,34 @@ type hostPanic struct{ value any }
 
 func (hostPanic) Error() string { return "a host function panicked" }
 
-// cTrap makes a trap of an error, for C to take.
-func (s *Store) cTrap(err error) *C.wasm_trap_t {
-	var exit *ExitError
-	if errors.As(err, &exit) {
-		return C.wasmrt_trap_new_exit(s.core.ptr, C.int32_t(exit.Status))
+// failure is what a host function failed with, after its error was asked all that a trap needs.
+type failure struct {
+	err     error
+	exit    *ExitError
+	message string
+}
+
+// failureOf calls methods of the error, which may panic if it is the user's.
+func failureOf(err error) *failure {
+	f := &failure{err: err}
+	if errors.As(err, &f.exit) && f.exit != nil {
+		return f
 	}
-	message := err.Error()
-	var trap *Trap
-	if errors.As(err, &trap) && err == error(trap) {
-		message = trap.message
+	if trap, ok := err.(*Trap); ok && trap != nil {
+		f.message = trap.message
+	} else {
+		f.message = err.Error()
 	}
-	id := s.keep(err)
-	text, length := name(message)
+	return f
+}
+
+// cTrap makes a trap of a failure, for C to take.
+func (s *Store) cTrap(failed *failure) *C.wasm_trap_t {
+	if failed.exit != nil {
+		return C.wasmrt_trap_new_exit(s.core.ptr, C.int32_t(failed.exit.Status))
+	}
+	id := s.keep(failed.err)
+	text, length := name(failed.message)
 	return C.wasmrtgo_trap_new(s.core.ptr, text, length, C.uintptr_t(s.core.index), C.uintptr_t(id))
 }
 
@@ -181,7 +209,7 @@ func (s *Store) takeTrap(c *C.wasm_trap_t) error {
 	if C.wasmrtgo_trap_id(c, &id) {
 		cause, _ = s.values[uintptr(id)].(error)
 		// A guest's trap comes out as it went in. One of NewTrap gets frames.
-		if trap, ok := cause.(*Trap); ok {
+		if trap, ok := cause.(*Trap); ok && trap != nil {
 			if trap.code != TrapHost || len(trap.frames) > 0 {
 				return trap
 			}

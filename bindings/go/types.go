@@ -29,9 +29,10 @@ const (
 	ExternRef ValType = C.WASM_EXTERNREF
 	// FuncRef is a reference to a function: *Func in Go, or nil.
 	FuncRef ValType = C.WASM_FUNCREF
-	// AnyRef is a reference to a garbage-collected value, of which Go can have only nil.
+	// AnyRef is a reference to a garbage-collected value: *Ref in Go, or nil. As with ExternRef, it may be to any value
+	// of Go.
 	AnyRef ValType = C.WASMRT_ANYREF
-	// ExnRef is a reference to an exception, of which Go can have only nil.
+	// ExnRef is a reference to an exception: *Ref in Go, or nil.
 	ExnRef ValType = C.WASMRT_EXNREF
 )
 

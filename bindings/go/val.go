@@ -47,7 +47,8 @@ func ValExternref(v any) Val { return Val{kind: ExternRef, ref: v} }
 // Type returns the type of the value.
 func (v Val) Type() ValType { return v.kind }
 
-// Get returns the value: an int32, int64, float32, float64, [16]byte, *Func, what an externref refers to, or nil.
+// Get returns the value: an int32, int64, float32, float64, [16]byte, *Func, what an externref refers to, a *Ref of
+// something else that is the guest's, or nil.
 func (v Val) Get() any {
 	if v.kind.isRef() {
 		return v.ref
@@ -172,8 +173,10 @@ func newVal(kind ValType, value any) (v Val, ok bool) {
 			return v, false
 		}
 	}
+	// A *Ref may be one of any other kind, which C finds out.
+	_, ref := value.(*Ref)
 	v.ref = value
-	return v, kind == ExternRef || kind == FuncRef || value == nil
+	return v, ref || kind == ExternRef || kind == AnyRef || kind == FuncRef || value == nil
 }
 
 func wrongValue(what string, kind ValType, value any) error {
@@ -186,7 +189,13 @@ func wrongValue(what string, kind ValType, value any) error {
 	return misuse("%s is a %T, which is no %v", what, value, kind)
 }
 
-// cVal makes a C value. The reference of an externref is own, and release deletes it; that of a funcref is borrowed.
+// isNull returns whether a reference is null, which a nil *Ref is, too.
+func isNull(ref any) bool {
+	r, ok := ref.(*Ref)
+	return ref == nil || ok && r == nil
+}
+
+// cVal makes a C value. A reference is own, and release deletes it; that of a funcref is borrowed.
 func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 	c.kind = C.wasm_valkind_t(v.kind)
 	ref := (**C.wasm_ref_t)(unsafe.Pointer(&c.of))
@@ -195,7 +204,7 @@ func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 		err = &Error{Kind: ErrorUnsupported, Message: "a v128 can be passed only where no reference is", Offset: -1}
 	case !v.kind.isRef():
 		*(*uint64)(unsafe.Pointer(&c.of)) = v.raw[0]
-	case v.ref == nil:
+	case isNull(v.ref):
 		*ref = nil
 	case v.kind == FuncRef:
 		var ptr unsafe.Pointer
@@ -220,7 +229,10 @@ func (s *Store) cVal(v Val) (c C.wasm_val_t, err error) {
 
 // release deletes what cVal made.
 func release(c *C.wasm_val_t) {
-	if ref := *(**C.wasm_ref_t)(unsafe.Pointer(&c.of)); c.kind == C.WASM_EXTERNREF && ref != nil {
+	if kind := ValType(c.kind); !kind.isRef() || kind == FuncRef {
+		return
+	}
+	if ref := *(**C.wasm_ref_t)(unsafe.Pointer(&c.of)); ref != nil {
 		C.wasm_ref_delete(ref)
 	}
 }
@@ -257,5 +269,14 @@ func (s *Store) goRef(ref *C.wasm_ref_t, own bool) any {
 	return &Ref{object{s, s.add(unsafe.Pointer(ref), deleteRef), "reference"}}
 }
 
-// Ref is a reference to something of the guest's that is neither a function nor a value of Go.
+// Ref is a reference to something of the guest's that is neither a function nor a value of Go: a struct, an array, a
+// small integer or an exception. It can be given back to the guest, and keeps what it refers to until it is closed.
 type Ref struct{ object }
+
+// Close frees the handle at once. What it refers to lives as long as something refers to it.
+func (r *Ref) Close() error {
+	if r == nil {
+		return misuse("the reference is nil; a null reference is nil")
+	}
+	return r.close()
+}

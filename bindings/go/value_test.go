@@ -21,7 +21,7 @@ func TestValues(t *testing.T) {
 	if text := run.Type().String(); text != "(i32, i64, f32, f64) -> (f64, f32, i64, i32)" {
 		t.Error(text)
 	}
-	for _, bits := range []uint64{0, 1, 0x7ff8000000000001, 0xfff0000000000000, math.MaxUint64} {
+	for _, bits := range []uint64{0, 1, 0x7ff8000000000001, 0x7ff000007fa00000, 0xfff0000000000000, math.MaxUint64} {
 		given := []Raw{{bits}, {bits}, {bits}, {bits}}
 		args := []any{given[0].I32(), given[1].I64(), given[2].F32(), given[3].F64()}
 		result, err := run.Call(args...)
@@ -118,6 +118,100 @@ func TestReferences(t *testing.T) {
 	must(t, g.GetGlobal("global").Set(one))
 	if v, err := g.GetGlobal("global").Get(); err != nil || v.Externref() != one {
 		t.Error(v, err)
+	}
+}
+
+// hasGC returns whether the engine has garbage-collected values.
+func hasGC(g guest) bool { return g.engine.Backend() == "wasmtime" }
+
+// Arrays and the like, which are the guest's, come as a *Ref and can be given back, by everything that carries values.
+func TestGuestReferences(t *testing.T) {
+	if !hasGC(load(t, NewConfig(), "(module)", nil)) {
+		t.Skip("the engine has no gc")
+	}
+	var seen any
+	g := load(t, NewConfig(), `(module
+	  (type $bytes (array (mut i8)))
+	  (import "host" "f" (func $f (param anyref) (result anyref)))
+	  (table (export "table") 2 anyref)
+	  (global (export "global") (mut anyref) (ref.null any))
+	  (tag $e)
+	  (func (export "new") (result anyref) (array.new $bytes (i32.const 7) (i32.const 10000)))
+	  (func (export "new extern") (result externref)
+	    (extern.convert_any (array.new $bytes (i32.const 8) (i32.const 10000))))
+	  (func (export "len") (param anyref) (result i32) (array.len (ref.cast arrayref (local.get 0))))
+	  (func (export "len extern") (param externref) (result i32)
+	    (array.len (ref.cast arrayref (any.convert_extern (local.get 0)))))
+	  (func (export "array") (param arrayref) (result i32) (array.len (local.get 0)))
+	  (func (export "run") (param anyref) (result anyref) (call $f (local.get 0)))
+	  (func (export "throw") (result exnref) (block $h (result exnref) (try_table (catch_all_ref $h) (throw $e)) unreachable))
+	  (func (export "again") (param exnref) (result i32) (ref.is_null (local.get 0))))`, func(l *Linker) {
+		must(t, l.FuncNew("host", "f", NewFuncType([]ValType{AnyRef}, []ValType{AnyRef}), func(_ *Caller, args []Val) ([]Val, error) {
+			seen = args[0].Get()
+			return args, nil
+		}))
+	})
+	call := func(name string, args ...any) any {
+		t.Helper()
+		result, err := g.GetFunc(name).Call(args...)
+		must(t, err)
+		return result
+	}
+	array := call("new")
+	if _, is := array.(*Ref); !is {
+		t.Fatalf("%T", array)
+	}
+	if n := call("len", array); n != int32(10000) {
+		t.Error(n)
+	}
+	if n := call("array", array); n != int32(10000) {
+		t.Error(n)
+	}
+	if n := call("len extern", call("new extern")); n != int32(10000) {
+		t.Error(n)
+	}
+	if n := call("len", call("run", array)); n != int32(10000) {
+		t.Error(n)
+	}
+	must(t, g.GetGlobal("global").Set(array))
+	if v, err := g.GetGlobal("global").Get(); err != nil || call("len", v) != int32(10000) {
+		t.Error(v, err)
+	}
+	must(t, g.GetTable("table").Set(1, array))
+	if v, err := g.GetTable("table").Get(1); err != nil || call("len", v.Get()) != int32(10000) {
+		t.Error(v, err)
+	}
+	if n := call("again", call("throw")); n != int32(0) {
+		t.Error(n)
+	}
+	// A value of Go is an anyref as it is an externref.
+	one := &thing{"one"}
+	if v := call("run", one); v != one || seen != one {
+		t.Error(v, seen)
+	}
+	if v := call("run", (*Ref)(nil)); v != nil || seen != nil {
+		t.Error(v, seen)
+	}
+	for name, args := range map[string][]any{"array": {one}, "again": {one}, "len": {1, 2}} {
+		if result, err := g.GetFunc(name).Call(args...); err == nil {
+			t.Errorf("%s: %v", name, result)
+		}
+	}
+	if err := g.GetTable("table").Set(5, array); err == nil {
+		t.Error("beyond the end")
+	}
+
+	// Nothing of it is kept: with references to all, they would not fit.
+	must(t, g.store.SetLimit(StoreLimitMemoryBytes, 2<<20))
+	for i := 0; i < 1000; i++ {
+		made := call("new").(*Ref)
+		call("len", made)
+		back := call("run", made).(*Ref)
+		must(t, g.GetGlobal("global").Set(back))
+		must(t, g.GetTable("table").Set(0, back))
+		must(t, made.Close())
+		must(t, back.Close())
+		must(t, seen.(*Ref).Close())
 	}
 }
 
@@ -308,7 +402,11 @@ func TestUnsupportedValues(t *testing.T) {
 	if _, err := NewGlobal(g.store, NewGlobalType(V128, true), [16]byte{}); err == nil {
 		t.Error("a global of a v128")
 	}
-	for _, kind := range []ValType{5, AnyRef, ExnRef, 200} {
+	kinds := []ValType{5, 200}
+	if !hasGC(g) {
+		kinds = append(kinds, AnyRef, ExnRef)
+	}
+	for _, kind := range kinds {
 		if _, err := NewGlobal(g.store, NewGlobalType(kind, true), nil); err == nil {
 			t.Errorf("a global of %v", kind)
 		}

@@ -218,14 +218,16 @@ func (l *Linker) DefineWasi() error {
 
 // RunWasi runs a WASI program: calls its _start, or else its _initialize. It returns nil if the program ended with
 // status 0, an *ExitError if it ended with another, and a *Trap if it trapped.
-func (i *Instance) RunWasi() error {
-	ptr, level, err := i.use()
+func (i *Instance) RunWasi() error { return i.store.run(i.runWasi) }
+
+// runWasi runs a WASI program in the store, which is in use.
+func (i *Instance) runWasi() error {
+	s := i.store
+	ptr, err := i.in(s)
 	if err != nil {
 		return err
 	}
-	s := i.store
 	if s.wasi == nil {
-		s.leave(level)
 		return errNoWasi
 	}
 	var status C.int32_t
@@ -236,12 +238,12 @@ func (i *Instance) RunWasi() error {
 		err = &ExitError{Status: int32(status)}
 	}
 	runtime.KeepAlive(i)
-	return s.finish(level, err)
+	return err
 }
 
 // RunWasiContext runs a WASI program as RunWasi does. The context stops it as it does Func.CallContext.
 func (i *Instance) RunWasiContext(ctx context.Context) error {
-	return i.store.during(ctx, i.RunWasi)
+	return i.store.during(ctx, i.runWasi)
 }
 
 // errorNumber returns what a guest gets for an error of a stream.

@@ -23,7 +23,7 @@ var (
 //	any, pointers, interfaces, strings, maps, channels, structs, slices   externref
 //
 // A first parameter of type *Caller gets the instance that calls. A last result of type error or *Trap, if it is not
-// nil, makes the guest trap, and comes out of the call into the guest.
+// nil, makes the guest trap, and comes out of the call into the guest. A v128 cannot go with a *Caller or a reference.
 //
 // Reflection takes time. These types are called without it: func(), func() error, func() int32, func() int64,
 // func(int32), func(int32) error, and those from one or two int32, int64 or float64 to one of the same; and, after a
@@ -186,7 +186,7 @@ func (r *Raw) toGo(to reflect.Value) {
 	case reflect.Uint64:
 		to.SetUint(uint64(r.I64()))
 	case reflect.Float32:
-		// By its bits: a conversion would change some NaNs.
+		// By its bits, as in fromGo: a conversion would change some NaNs.
 		*(*float32)(to.Addr().UnsafePointer()) = r.F32()
 	case reflect.Float64:
 		to.SetFloat(r.F64())
@@ -206,7 +206,9 @@ func (r *Raw) fromGo(from reflect.Value) {
 	case reflect.Uint64:
 		r.SetI64(int64(from.Uint()))
 	case reflect.Float32:
-		r.SetF32(float32(from.Float()))
+		to := reflect.New(from.Type())
+		to.Elem().Set(from)
+		r.SetF32(*(*float32)(to.UnsafePointer()))
 	case reflect.Float64:
 		r.SetF64(from.Float())
 	case reflect.Array:

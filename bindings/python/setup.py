@@ -49,7 +49,7 @@ core = Extension(
     include_dirs=[str(build_native.include())],
     library_dirs=[str(build_native.library())],
     libraries=["wasmrt"],
-    extra_compile_args=["-std=gnu11", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
+    extra_compile_args=["-std=gnu11", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fexceptions"],
     extra_link_args=["-Wl,-rpath,$ORIGIN/lib"],
     define_macros=[("Py_LIMITED_API", build_native.LIMITED_API)],
     py_limited_api=True,

@@ -277,7 +277,7 @@ impl<'a> Call<'a> {
 
     /// Whether the guest has to stop.
     pub fn check(self) -> Answer {
-        match self.supervisor().and_then(Supervisor::check) {
+        match self.store().must_stop() {
             Some(code) => Err(Stop::Trap(code)),
             None => Ok(()),
         }

@@ -1,7 +1,7 @@
 // WebAssembly computes as IEEE 754 says, whatever the floating-point mode of the host's thread. The
 // host's mode is restored afterwards and in callbacks.
 #define _GNU_SOURCE // feenableexcept
-#include "test.h"
+#include "configured.h"
 
 #include <fenv.h>
 #include <math.h>
@@ -97,6 +97,33 @@ static wasm_trap_t* host(void* env, const wasm_val_vec_t* arguments, wasm_val_ve
   return NULL;
 }
 
+// A host that is asked while a guest runs is asked in its own mode.
+typedef struct poll_t {
+  float_mode_t mode;
+  int calls;
+} poll_t;
+
+static bool on_poll(void* env) {
+  poll_t* poll = env;
+  CHECK(mode_is(poll->mode));
+  return ++poll->calls < 2;
+}
+
+static void check_poll_in_mode(float_mode_t mode) {
+  set_mode(mode);
+  fixture_t fixture = fixture_with(wasmrt_config_set_interruption, NULL,
+                                   "(module (func (export \"\") (loop (br 0))))");
+  poll_t poll = {mode, 0};
+  CHECK(wasmrt_store_set_poll(fixture.store, on_poll, &poll, NULL));
+  wasm_trap_t* trap = call_plain(fixture_func(&fixture, 0));
+  CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_INTERRUPTED);
+  wasm_trap_delete(trap);
+  CHECK_INT(poll.calls, 2);
+  CHECK(mode_is(mode));
+  fixture_delete(&fixture);
+  set_mode(modes[0]);
+}
+
 static void check_in_mode(float_mode_t mode) {
   context_t context = {{NULL, NULL, NULL, NULL, WASM_EMPTY_VEC}, mode, mode};
   set_mode(mode);
@@ -131,7 +158,10 @@ static void check_in_mode(float_mode_t mode) {
 }
 
 TEST(arithmetic_and_the_hosts_mode) {
-  for (size_t i = 0; i < MODES; i++) check_in_mode(modes[i]);
+  for (size_t i = 0; i < MODES; i++) {
+    check_in_mode(modes[i]);
+    check_poll_in_mode(modes[i]);
+  }
 }
 
 #if defined(__GLIBC__) && defined(__x86_64__)

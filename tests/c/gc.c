@@ -755,6 +755,43 @@ TEST(types_are_the_same_in_every_module_of_an_engine) {
   world_delete(&world);
 }
 
+// The host can use 16,384 types of modules in an engine. The types of this module are all different, because they are in
+// one group.
+TEST(types_beyond_those_that_the_host_can_use_are_refused) {
+  enum { TYPES = 16400 };
+  char* text = malloc(200 * TYPES);
+  REQUIRE(text);
+  char* end = text + sprintf(text, "(module (rec");
+  for (int i = 0; i < TYPES; i++) end += sprintf(end, "(type $t%d (struct))", i);
+  *end++ = ')';
+  for (int i = 0; i < TYPES; i++)
+    end += sprintf(end, "(global (export \"%d\") (ref null $t%d) (ref.null $t%d))", i, i, i);
+  static const char make_and_take[] =
+      "(func (export \"make %d\") (result (ref $t%d)) (struct.new $t%d))"
+      "(func (export \"take %d\") (param (ref $t%d)))";
+  for (int i = 0; i < TYPES; i += TYPES - 1) end += sprintf(end, make_and_take, i, i, i, i, i);
+  sprintf(end, ")");
+  fixture_t fixture = fixture_new();
+  if (has_gc(fixture.engine)) {
+    fixture_load(&fixture, text, NULL, 0);
+    REQUIRE(fixture.exports.size == TYPES + 4);
+    wasm_func_t* makers[2] = {fixture_func(&fixture, TYPES), fixture_func(&fixture, TYPES + 2)};
+    wasm_func_t* takers[2] = {fixture_func(&fixture, TYPES + 1), fixture_func(&fixture, TYPES + 3)};
+    wasm_val_t first = ANYREF(call_ref(makers[0], NULL)), last = ANYREF(call_ref(makers[1], NULL));
+    CHECK_NO_TRAP(call(takers[0], &first, 1, NULL, 0));
+    CHECK_REFUSED(call(takers[0], &last, 1, NULL, 0));
+    for (int i = 0; i < 2; i++) {
+      CHECK_REFUSED(call(takers[1], i ? &first : &last, 1, NULL, 0));
+      CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+      CHECK_CONTAINS(wasmrt_last_error_message(), "16384");
+    }
+    wasm_ref_delete(first.of.ref);
+    wasm_ref_delete(last.of.ref);
+  }
+  free(text);
+  fixture_delete(&fixture);
+}
+
 // ------------------------------------------------------------------------------------------------
 // Lifetimes
 

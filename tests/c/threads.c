@@ -5,13 +5,16 @@
 
 enum { THREADS = 8 };
 
-static const char* wat =
-    "(module (func $fib (export \"fib\") (param i32) (result i32)"
-    "  (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))"
-    "    (then (local.get 0))"
-    "    (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))"
-    "                   (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
-    "  (memory (export \"memory\") 1))";
+#define FIB                                                              \
+  "(func $fib (export \"fib\") (param i32) (result i32)"                 \
+  "  (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))"            \
+  "    (then (local.get 0))"                                             \
+  "    (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))" \
+  "                   (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"
+
+static const char* wat = "(module " FIB " (memory (export \"memory\") 1))";
+// Many instances at the same time: under valgrind there is not room for as many memories.
+static const char* wat_without_memory = "(module " FIB ")";
 
 static void run_threads(void* (*run)(void*), void* argument) {
   pthread_t threads[THREADS];
@@ -324,7 +327,7 @@ static wasm_trap_t* call_back(void* env, const wasm_val_vec_t* arguments, wasm_v
 
 static void check_rich(wasm_store_t* store, const wasm_module_t* module) {
   fixture_t inner = {NULL, store, NULL, NULL, WASM_EMPTY_VEC};
-  fixture_load(&inner, wat, NULL, 0);
+  fixture_load(&inner, wat_without_memory, NULL, 0);
   wasm_func_t* host = host_func(store, "i", "i", call_back, fixture_func(&inner, 0));
   wasm_func_t* pair = host_func(store, "iI", "Ii", swap, NULL);
   wasm_extern_t* imports[2] = {wasm_func_as_extern(host), wasm_func_as_extern(pair)};
@@ -334,7 +337,10 @@ static void check_rich(wasm_store_t* store, const wasm_module_t* module) {
   CHECK_INT(call_i32_i32(call_element, 0), 56);
   CHECK_INT(call_i32_i32(call_element, 1), 101);
   wasm_val_t two = I32(2), result;
-  CHECK_TRAP(call(call_element, &two, 1, &result, 1), "uninitialized element");
+  // A signal on wasmtime, for which valgrind tells the handler another address than the instruction's.
+  if (!under_valgrind()) {
+    CHECK_TRAP(call(call_element, &two, 1, &result, 1), "uninitialized element");
+  }
   // A function of one instance, with its type, in a table of another.
   CHECK(wasm_table_set(fixture_table(&outer, 0), 2, wasm_func_as_ref(fixture_func(&inner, 0))));
   CHECK_INT(call_i32_i32(call_element, 2), 1);

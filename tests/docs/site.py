@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SITE = ROOT / "build/site"
 PHONE = 400  # pixels
 
-# What to search for, and what the first result leads to. What a package has is only there with its folder.
+# What to search for, and what the first result leads to. What a package has is only there with its folder, and with Go.
 SEARCHES = {
     "wasm_func_call": "reference/c_func.html#",
     "wasmrt_linker_define": "reference/c_linking_by_name.html#",
@@ -27,7 +27,8 @@ SEARCHES = {
 }
 if (ROOT / "bindings/python").is_dir():
     SEARCHES["WasmException"] = "reference/python/"
-if (ROOT / "bindings/go").is_dir():
+if (ROOT / "bindings/go").is_dir() and subprocess.run(
+        [ROOT / "scripts/with-go", "true"], stderr=subprocess.DEVNULL).returncode == 0:
     SEARCHES["NewEngineWithConfig"] = "reference/go.html"
 
 # Loads each page in a frame of a phone's width, and makes each search. What is wrong becomes the document's text.

@@ -123,7 +123,7 @@ static ptrdiff_t failed(Store *store) {
 }
 
 static ptrdiff_t on_read(void *env, void *to, size_t size) {
-  PyGILState_STATE gil;
+  GIL(gil);
   if (!gil_take(&gil)) return -5;
   Cell *cell = env;
   ptrdiff_t answer = -5;
@@ -145,12 +145,12 @@ static ptrdiff_t on_read(void *env, void *to, size_t size) {
     }
   }
   Py_XDECREF(bytes);
-  gil_give(gil);
+  gil_give(&gil);
   return answer;
 }
 
 static ptrdiff_t on_write(void *env, const void *from, size_t size) {
-  PyGILState_STATE gil;
+  GIL(gil);
   if (!gil_take(&gil)) return -5;
   Cell *cell = env;
   ptrdiff_t answer = -5;
@@ -162,12 +162,12 @@ static ptrdiff_t on_write(void *env, const void *from, size_t size) {
     Py_XDECREF(bytes);
     Py_XDECREF(done);
   }
-  gil_give(gil);
+  gil_give(&gil);
   return answer;
 }
 
 static void on_log(void *env, wasmrt_log_level_t level, const char *message) {
-  PyGILState_STATE gil;
+  GIL(gil);
   if (!gil_take(&gil)) return;
   Cell *cell = env;
   PyObject *type, *error, *traceback;
@@ -176,7 +176,7 @@ static void on_log(void *env, wasmrt_log_level_t level, const char *message) {
   if (!done) PyErr_WriteUnraisable(cell->object);
   Py_XDECREF(done);
   PyErr_Restore(type, error, traceback);
-  gil_give(gil);
+  gil_give(&gil);
 }
 
 static PyObject *cell_address(PyObject *module, PyObject *args) {
@@ -186,6 +186,8 @@ static PyObject *cell_address(PyObject *module, PyObject *args) {
   if (store != Py_None && !PyObject_TypeCheck(store, store_type)) {
     return PyErr_Format(PyExc_TypeError, "a store or None is needed");
   }
+  if (store != Py_None && !((Store *)store)->ptr)
+    return PyErr_Format(closed_error, "the store is closed");
   Cell *cell = cell_new(store == Py_None ? NULL : (Store *)store, sizeof(Cell), object);
   return cell ? PyLong_FromVoidPtr(cell) : NULL;
 }

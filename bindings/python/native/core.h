@@ -25,6 +25,12 @@ typedef struct Handle Handle;
 typedef struct Cell Cell;
 typedef struct Trash Trash;
 
+// What a callback has while it uses Python. See threads.c.
+typedef struct Gil {
+  PyGILState_STATE state;
+  bool taken;
+} Gil;
+
 // What a handle is of. The numbers are known to _core.pyi and handle.py.
 enum {
   KIND_FUNC,
@@ -72,6 +78,7 @@ typedef struct Memory {
 typedef struct Function {
   Handle handle;
   size_t params, results;
+  bool has_vectors;
   wasm_valkind_t *kinds; // of the parameters, then of the results
 } Function;
 
@@ -92,17 +99,20 @@ typedef struct Host {
 
 // What the Python part registers with _core.setup.
 extern PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook,
-    *class_exception, *throw_hook;
+    *class_exception, *throw_hook, *error_hook;
 extern PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 // threads.c
+// Declares the Gil of a callback.
+#define GIL(name) Gil name __attribute__((cleanup(gil_hold))) = {.taken = false}
 bool is_main_thread(void);
 // The interpreter shuts down, and this is another thread than the main one.
 bool is_closing(void);
 PyThreadState *gil_release(void); // before a call that may take long
 void gil_restore(PyThreadState *state);
-bool gil_take(PyGILState_STATE *gil); // in callbacks; false if Python can no longer be called
-void gil_give(PyGILState_STATE gil);
+void gil_hold(Gil *gil); // where a Gil goes out of scope
+bool gil_take(Gil *gil); // in callbacks; false if Python can no longer be called
+void gil_give(Gil *gil);
 extern PyMethodDef thread_methods[];
 
 // cell.c
@@ -136,6 +146,10 @@ extern PyType_Spec handle_spec, memory_spec;
 // Owns a reference.
 int value_from_python(Store *store, wasm_valkind_t kind, PyObject *object, wasm_val_t *out);
 PyObject *value_to_python(Store *store, wasm_val_t *value, bool take);
+// The same for numbers and vectors; nothing is owned.
+int raw_from_python(wasm_valkind_t kind, PyObject *object, wasmrt_raw_t *out);
+PyObject *raw_to_python(wasm_valkind_t kind, const wasmrt_raw_t *value);
+PyObject *fail(void); // raises what the library's last error says; always returns NULL
 void values_release(wasm_val_t *values, size_t count);
 void values_mismatch(const wasm_valkind_t *kinds, size_t wanted, size_t given, const char *what);
 const char *kind_name(wasm_valkind_t kind);

@@ -20,7 +20,10 @@ int function_prepare(Function *function) {
   wasm_functype_t *type = wasm_func_type(function->handle.ptr);
   function->kinds = copy_kinds(type, &function->params, &function->results, NULL);
   wasm_functype_delete(type);
-  return function->kinds ? 0 : -1;
+  if (!function->kinds) return -1;
+  function->has_vectors =
+      memchr(function->kinds, WASMRT_V128, function->params + function->results) != NULL;
+  return 0;
 }
 
 PyObject *function_wrap(Store *store, wasm_func_t *func) {
@@ -37,6 +40,40 @@ PyObject *function_wrap(Store *store, wasm_func_t *func) {
   return object;
 }
 
+// Calls a function of numbers and vectors, in an entered store.
+static PyObject *call_raw(Function *function, PyObject *args) {
+  Store *store = function->handle.store;
+  size_t params = function->params, results = function->results;
+  const wasm_valkind_t *kinds = function->kinds + params;
+  PyObject *answer = NULL;
+  wasmrt_raw_t *values = calloc(params > results ? params : results, sizeof *values);
+  if (!values) return PyErr_NoMemory();
+  for (size_t i = 0; i < params; i++) {
+    PyObject *item = PyTuple_GetItem(args, (Py_ssize_t)i);
+    if (raw_from_python(function->kinds[i], item, &values[i]) < 0) goto release;
+  }
+  PyThreadState *state = gil_release();
+  wasm_trap_t *trap = wasmrt_func_call_unchecked(function->handle.ptr, values);
+  gil_restore(state);
+  if (trap || store->error) {
+    store_raise(store, trap);
+  } else if (results == 1) {
+    answer = raw_to_python(kinds[0], values);
+  } else if (results == 0) {
+    answer = Py_None;
+    Py_INCREF(answer);
+  } else {
+    answer = PyTuple_New((Py_ssize_t)results);
+    for (size_t i = 0; answer && i < results; i++) {
+      PyObject *item = raw_to_python(kinds[i], &values[i]);
+      if (!item || PyTuple_SetItem(answer, (Py_ssize_t)i, item) < 0) Py_CLEAR(answer);
+    }
+  }
+release:
+  free(values);
+  return answer;
+}
+
 static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs) {
   Function *function = (Function *)self;
   size_t params = function->params, results = function->results;
@@ -49,6 +86,10 @@ static PyObject *call(PyObject *self, PyObject *args, PyObject *kwargs) {
   size_t filled = 0;
   if ((size_t)PyTuple_Size(args) != params) {
     values_mismatch(function->kinds, params, (size_t)PyTuple_Size(args), "parameter");
+    goto leave;
+  }
+  if (function->has_vectors) {
+    answer = call_raw(function, args);
     goto leave;
   }
   if (params + results > 2 * FEW && !(values = malloc((params + results) * sizeof *values))) {
@@ -182,7 +223,7 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
                               wasm_val_vec_t *results) {
   Host *host = env;
   wasm_store_t *c_store = wasmrt_caller_store(caller);
-  PyGILState_STATE gil;
+  GIL(gil);
   if (!gil_take(&gil)) return trap_of_text(c_store, "the interpreter is shutting down");
   wasm_trap_t *trap = NULL;
   Store *store = host->cell.owner;
@@ -219,7 +260,7 @@ static wasm_trap_t *host_call(void *env, const wasmrt_caller_t *caller, const wa
   Py_DECREF(callable);
 give:
   cells_settle();
-  gil_give(gil);
+  gil_give(&gil);
   return trap;
 }
 
@@ -242,11 +283,7 @@ static PyObject *host_new(PyObject *module, PyObject *args) {
     // Called by this function if it fails, the finalizer releases the cell.
     wasm_func_t *func =
         wasmrt_func_new_with_caller(store->ptr, type, host_call, host, cell_finalize);
-    if (func) {
-      answer = PyLong_FromVoidPtr(func);
-    } else {
-      PyErr_Format(PyExc_ValueError, "%s", wasmrt_last_error_message());
-    }
+    answer = func ? PyLong_FromVoidPtr(func) : fail();
   }
   store_leave(store);
   return answer;

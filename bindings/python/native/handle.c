@@ -104,6 +104,17 @@ static PyObject *close_(PyObject *self, PyObject *unused) {
   Py_RETURN_NONE;
 }
 
+static PyObject *enter(PyObject *self, PyObject *unused) {
+  (void)unused;
+  Py_INCREF(self);
+  return self;
+}
+
+static PyObject *exit_(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return PyObject_CallMethod(self, "close", NULL);
+}
+
 static PyObject *get_store(PyObject *self, void *unused) {
   (void)unused;
   PyObject *store = (PyObject *)((Handle *)self)->store;
@@ -155,7 +166,7 @@ static PyObject *compare(PyObject *self, PyObject *other, int operation) {
 
 static Py_hash_t hash(PyObject *self) {
   Handle *handle = (Handle *)self;
-  if (handle->hash || handle->kind >= KIND_REF || !handle->ptr) return handle->hash;
+  if (handle->hash || handle->kind >= KIND_LINKER || !handle->ptr) return handle->hash;
   if (store_enter(handle->store) < 0) return -1;
   // All handles of an object have the same host info, which is a number of its own.
   static uintptr_t last;
@@ -197,6 +208,8 @@ static PyMethodDef methods[] = {
      "Takes an object of the library: its store, kind and address."},
     {"close", close_, METH_NOARGS,
      "Frees the handle, which cannot be used any more. What the store needs of it stays."},
+    {"__enter__", enter, METH_NOARGS, "Returns itself."},
+    {"__exit__", exit_, METH_VARARGS, "Closes it."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -2,19 +2,19 @@
 #include "core.h"
 
 PyObject *class_func, *class_ref, *class_caller, *closed_error, *thread_error, *trap_hook,
-    *class_exception, *throw_hook;
+    *class_exception, *throw_hook, *error_hook;
 PyTypeObject *store_type, *handle_type, *function_type, *memory_type;
 
 static PyObject *setup(PyObject *module, PyObject *args) {
   (void)module;
-  PyObject **to[] = {&class_func,   &class_ref, &class_caller,    &closed_error,
-                     &thread_error, &trap_hook, &class_exception, &throw_hook};
-  PyObject *given[8];
-  if (!PyArg_ParseTuple(args, "OOOOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4],
-                        &given[5], &given[6], &given[7])) {
+  PyObject **to[] = {&class_func, &class_ref,       &class_caller, &closed_error, &thread_error,
+                     &trap_hook,  &class_exception, &throw_hook,   &error_hook};
+  PyObject *given[9];
+  if (!PyArg_ParseTuple(args, "OOOOOOOOO", &given[0], &given[1], &given[2], &given[3], &given[4],
+                        &given[5], &given[6], &given[7], &given[8])) {
     return NULL;
   }
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < 9; i++) {
     Py_INCREF(given[i]);
     Py_XDECREF(*to[i]);
     *to[i] = given[i];

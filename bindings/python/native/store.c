@@ -43,7 +43,9 @@ int store_enter(Store *store) {
       return -1;
     }
     store->owner = pthread_self();
+    store->depth++;
     Py_CLEAR(store->error); // left by a callback of a call that nobody asked
+    store->depth--;
   } else if (!pthread_equal(store->owner, pthread_self())) {
     PyErr_SetString(thread_error,
                     "another thread is using the store; a store is for one thread at a time");
@@ -98,7 +100,7 @@ PyObject *store_raise(Store *store, wasm_trap_t *trap) {
 // Runs signal handlers, which only the main thread does.
 static bool on_poll(void *env) {
   Store *store = env;
-  PyGILState_STATE gil;
+  GIL(gil);
   if (store->error) return false; // set by this thread
   if (!is_main_thread() || !gil_take(&gil)) return true;
   store->in_poll = true;
@@ -113,7 +115,7 @@ static bool on_poll(void *env) {
     Py_XDECREF(type);
     Py_XDECREF(traceback);
   }
-  gil_give(gil);
+  gil_give(&gil);
   return answer == 0;
 }
 

@@ -3,11 +3,17 @@
 // A thread that asks for the GIL after Python has begun to finalize is ended by Python up to 3.13,
 // with pthread_exit, which unwinds its stack; that aborts the process if frames of the library are
 // on it. So nothing here asks for it once shutdown has been called, which atexit does: callbacks
-// trap, and a guest that returns waits for the end of the process.
+// trap, and a guest that returns waits for the end of the process. A thread that is in a callback
+// already may still be ended, by Python code that runs there: it stops in the callback's frame,
+// before those of the library.
 #include <time.h>
 #include <unistd.h>
 
 #include "core.h"
+
+#if defined __GNUC__ && !defined __EXCEPTIONS
+#error "compile with -fexceptions, so that gil_hold is called when a thread is ended"
+#endif
 
 static atomic_bool closing;
 static atomic_int inside; // threads in callbacks
@@ -30,16 +36,23 @@ void gil_restore(PyThreadState *state) {
   PyEval_RestoreThread(state);
 }
 
-bool gil_take(PyGILState_STATE *gil) {
+bool gil_take(Gil *gil) {
   if (is_closing()) return false;
   atomic_fetch_add(&inside, 1);
-  *gil = PyGILState_Ensure();
+  gil->taken = true;
+  gil->state = PyGILState_Ensure();
   return true;
 }
 
-void gil_give(PyGILState_STATE gil) {
-  PyGILState_Release(gil);
+void gil_give(Gil *gil) {
+  PyGILState_Release(gil->state);
+  gil->taken = false;
   atomic_fetch_sub(&inside, 1);
+}
+
+// The callback has not returned if it has the GIL: its thread is being ended.
+void gil_hold(Gil *gil) {
+  while (gil->taken) pause();
 }
 
 // This thread, or the one whose `ident` is given.

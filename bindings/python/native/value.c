@@ -45,9 +45,12 @@ static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *ou
   else
     number = PyNumber_Index(object);
   if (!number) {
-    PyErr_Clear();
-    PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind),
-                 Py_TYPE(object));
+    // Another exception is that of __index__.
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_TypeError, "an int is needed for an %s, not %R", kind_name(kind),
+                   Py_TYPE(object));
+    }
     return -1;
   }
   int overflow;
@@ -67,7 +70,7 @@ static int int_from_python(wasm_valkind_t kind, PyObject *object, wasm_val_t *ou
     out->of.i64 = value;
   }
   if (overflow)
-    PyErr_Format(PyExc_OverflowError, "%R is too large for an %s", number, kind_name(kind));
+    PyErr_Format(PyExc_OverflowError, "the int is too large for an %s", kind_name(kind));
   Py_DECREF(number);
   return overflow ? -1 : 0;
 }
@@ -77,7 +80,7 @@ static int ref_from_python(Store *store, wasm_valkind_t kind, PyObject *object, 
   if (object == Py_None) return 0;
   bool is_func = PyObject_TypeCheck(object, function_type);
   bool is_ref = !is_func && PyObject_TypeCheck(object, (PyTypeObject *)class_ref);
-  if (kind == WASM_FUNCREF ? !is_func : kind != WASM_EXTERNREF && !is_ref) {
+  if (kind == WASM_FUNCREF ? !is_func : kind == WASMRT_EXNREF && !is_ref) {
     PyErr_Format(PyExc_TypeError, "a %s or None is needed for a %s, not %R",
                  kind == WASM_FUNCREF ? "Func" : "Ref", kind_name(kind), Py_TYPE(object));
     return -1;
@@ -175,14 +178,57 @@ PyObject *value_to_python(Store *store, wasm_val_t *value, bool take) {
                       kind_name(value->kind));
 }
 
+int raw_from_python(wasm_valkind_t kind, PyObject *object, wasmrt_raw_t *out) {
+  if (kind != WASMRT_V128) {
+    wasm_val_t value;
+    if (kind_is_ref(kind)) {
+      PyErr_Format(PyExc_TypeError, "a %s cannot be passed together with a v128", kind_name(kind));
+      return -1;
+    }
+    if (value_from_python(NULL, kind, object, &value) < 0) return -1;
+    memcpy(out, &value.of, sizeof value.of);
+    return 0;
+  }
+  char *data;
+  Py_ssize_t size;
+  if (!PyBytes_Check(object)) {
+    PyErr_Format(PyExc_TypeError, "bytes are needed for a v128, not %R", Py_TYPE(object));
+    return -1;
+  }
+  if (PyBytes_AsStringAndSize(object, &data, &size) < 0) return -1;
+  if (size != sizeof out->v128) {
+    PyErr_Format(PyExc_ValueError, "a v128 has 16 bytes, and %zd are given", size);
+    return -1;
+  }
+  memcpy(out->v128, data, sizeof out->v128);
+  return 0;
+}
+
+PyObject *raw_to_python(wasm_valkind_t kind, const wasmrt_raw_t *raw) {
+  if (kind == WASMRT_V128)
+    return PyBytes_FromStringAndSize((const char *)raw->v128, sizeof raw->v128);
+  wasm_val_t value = {.kind = kind};
+  memcpy(&value.of, raw, sizeof value.of);
+  return value_to_python(NULL, &value, false);
+}
+
 static wasm_valkind_t content_kind(const wasm_valtype_t *type) {
   return type ? wasm_valtype_kind(type) : WASM_I32;
 }
 
 // Raises what the library's last error says.
-static PyObject *fail(void) {
-  const char *message = wasmrt_last_error_message();
-  return PyErr_Format(PyExc_ValueError, "%s", message ? message : "it failed");
+PyObject *fail(void) {
+  PyObject *error = PyObject_CallObject(error_hook, NULL);
+  if (error) PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+  Py_XDECREF(error);
+  return NULL;
+}
+
+// A value that was read; null if it cannot be carried, which the last error says. That was cleared
+// before.
+static PyObject *read_value(Store *store, wasm_val_t *value) {
+  if (kind_is_ref(value->kind) && !value->of.ref && wasmrt_last_error_message()) return fail();
+  return value_to_python(store, value, true);
 }
 
 static PyObject *global_get(PyObject *module, PyObject *self) {
@@ -195,10 +241,13 @@ static PyObject *global_get(PyObject *module, PyObject *self) {
   wasm_globaltype_delete(type);
   PyObject *answer;
   if (kind == WASMRT_V128) {
-    answer = PyErr_Format(PyExc_TypeError, "values of type v128 cannot be passed to Python");
+    wasmrt_raw_t raw;
+    answer = wasmrt_global_get_raw(global, &raw) ? raw_to_python(kind, &raw) : fail();
   } else {
+    wasmrt_last_error_clear();
     wasm_global_get(global, &value);
-    answer = value_to_python(((Handle *)self)->store, &value, true);
+    value.kind = kind;
+    answer = read_value(((Handle *)self)->store, &value);
   }
   handle_leave(self);
   return answer;
@@ -218,6 +267,12 @@ static PyObject *global_set(PyObject *module, PyObject *args) {
   PyObject *answer = NULL;
   if (constant) {
     PyErr_SetString(PyExc_TypeError, "the global is constant");
+  } else if (kind == WASMRT_V128) {
+    wasmrt_raw_t raw;
+    if (raw_from_python(kind, object, &raw) == 0) {
+      answer = wasmrt_global_set_raw(global, &raw) ? Py_None : fail();
+      Py_XINCREF(answer);
+    }
   } else if (value_from_python(((Handle *)self)->store, kind, object, &value) == 0) {
     wasmrt_last_error_clear();
     wasm_global_set(global, &value);
@@ -239,8 +294,14 @@ static PyObject *global_new(PyObject *module, PyObject *args) {
   wasm_val_t value;
   if (store_enter(store) < 0) return NULL;
   PyObject *answer = NULL;
-  if (value_from_python(store, content_kind(wasm_globaltype_content(type)), value_object, &value) ==
-      0) {
+  wasm_valkind_t kind = content_kind(wasm_globaltype_content(type));
+  if (kind == WASMRT_V128) {
+    wasmrt_raw_t raw;
+    if (raw_from_python(kind, value_object, &raw) == 0) {
+      wasm_global_t *global = wasmrt_global_new_raw(store->ptr, type, &raw);
+      answer = global ? PyLong_FromVoidPtr(global) : fail();
+    }
+  } else if (value_from_python(store, kind, value_object, &value) == 0) {
     wasm_global_t *global = wasm_global_new(store->ptr, type, &value);
     values_release(&value, 1);
     answer = global ? PyLong_FromVoidPtr(global) : fail();
@@ -268,8 +329,10 @@ static PyObject *table_get(PyObject *module, PyObject *args) {
   if (!wasmrt_table_size(table, &size) || index >= size) {
     answer = PyErr_Format(PyExc_IndexError, "index %llu is beyond the end of the table", index);
   } else {
-    wasm_val_t value = {.kind = table_kind(table), .of.ref = wasmrt_table_get(table, index)};
-    answer = value_to_python(((Handle *)self)->store, &value, true);
+    wasm_val_t value = {.kind = table_kind(table)};
+    wasmrt_last_error_clear();
+    value.of.ref = wasmrt_table_get(table, index);
+    answer = read_value(((Handle *)self)->store, &value);
   }
   handle_leave(self);
   return answer;

@@ -74,6 +74,12 @@ def test_wrong_results(exports):
         exports.mix.call_batch(column, numpy.zeros(3))
     with pytest.raises(ValueError):
         exports.inc.call_batch(column, rows=5)
+
+    class Three:
+        def __index__(self):
+            return 3
+
+    assert len(exports.inc.call_batch(array.array("i", [1, 2, 3]), rows=Three())[0]) == 3
     with pytest.raises(TypeError, match="externref"):
         exports.ref.call_batch([None])
 

@@ -143,10 +143,125 @@ def test_stack_exhausted(make):
     assert caught.value.code is TrapCode.STACK_EXHAUSTED
 
 
-def test_vectors_are_refused(make):
-    exports = make('(module (func (export "f") (param v128)) (func (export "g") (result v128) (v128.const i64x2 1 2)))')
-    with pytest.raises(TypeError, match="v128"):
-        exports.f(1)
-    with pytest.raises((TypeError, wasmrt.Error), match="v128"):
-        exports.g()
-    assert exports.f.type == FuncType([ValType.V128])
+def test_vectors(make, store):
+    exports = make("""(module (global (export "g") (mut v128) (v128.const i64x2 1 2))
+      (func (export "f") (param v128 i32) (result i32 v128)
+        (i32.add (local.get 1) (i32.const 1)) (i8x16.add (local.get 0) (v128.const i64x2 1 0)))
+      (func (export "g2") (result v128) (global.get 0)) (func (export "trap") (param v128) unreachable)
+      (func (export "ref") (param v128 externref)))""")
+    assert exports.f(bytes(range(16)), -7) == (-6, bytes([1, *range(1, 16)]))
+    assert exports.g2() == exports.g.value == b"\1" + bytes(7) + b"\2" + bytes(7)
+    exports.g.value = bytes(range(16))
+    assert exports.g2() == bytes(range(16))
+    assert wasmrt.Global(store, "v128", b"x" * 16).value == b"x" * 16
+    for wrong, kind in ((1, TypeError), (None, TypeError), (b"x" * 15, ValueError)):
+        with pytest.raises(kind, match="v128"):
+            exports.f(wrong, 1)
+        with pytest.raises(kind, match="v128"):
+            exports.g.value = wrong
+        with pytest.raises(kind, match="v128"):
+            wasmrt.Global(store, "v128", wrong)
+    with pytest.raises(OverflowError):
+        exports.f(bytes(16), 2**32)
+    with pytest.raises(Trap) as caught:
+        exports.trap(bytes(16))
+    assert caught.value.code is TrapCode.UNREACHABLE
+    with pytest.raises(TypeError, match="together with a v128"):
+        exports.ref(bytes(16), None)
+    assert exports.f.type == FuncType([ValType.V128, "i32"], ["i32", ValType.V128])
+    with pytest.raises(wasmrt.Error, match="v128"):
+        Func(store, print, FuncType(["v128"]))
+
+
+GC = """(module (type $s (struct (field i32)))
+  (func (export "new") (param i32) (result (ref $s)) (struct.new $s (local.get 0)))
+  (func (export "get") (param anyref) (result i32) (struct.get $s 0 (ref.cast (ref $s) (local.get 0))))
+  (func (export "same") (param anyref) (result anyref) (local.get 0))
+  (func (export "out") (param anyref) (result externref) (extern.convert_any (local.get 0)))
+  (func (export "in") (param externref) (result anyref) (any.convert_extern (local.get 0)))
+  (func (export "i31") (param i32) (result i31ref) (ref.i31 (local.get 0)))
+  (func (export "unpack") (param i31ref) (result i32) (i31.get_s (local.get 0)))
+  (global (export "g") (mut anyref) (ref.i31 (i32.const 5)))
+  (table (export "t") 2 anyref (ref.i31 (i32.const 6))))"""
+has_gc = pytest.mark.skipif(not wasmrt.Engine().backend.supports_proposal("gc"), reason="the backend has no gc")
+
+
+@has_gc
+def test_gc_references(make):
+    exports = make(GC)
+    one, two = exports.new(7), exports.new(7)
+    assert isinstance(one, wasmrt.Ref) and one.heap == "struct" and exports.get(one) == 7
+    again = exports.same(one)
+    assert again == one and again != two and hash(again) == hash(one) and len({one, two, again}) == 2
+    assert exports.same(None) is None
+    thing = object()
+    assert exports.same(thing) is thing and exports["in"](thing) is thing and exports.out(thing) is thing
+    assert exports.out(one) == one and exports["in"](one) == one
+    with pytest.raises(wasmrt.Error, match="31"):
+        int(one)
+    with pytest.raises(Trap):
+        exports.get(exports.i31(1))
+
+
+@has_gc
+def test_small_integers(make, store):
+    exports = make(GC)
+    ref = exports.i31(-3)
+    assert int(ref) == -3 and ref.heap == "i31" and ref == wasmrt.Ref.i31(store, -3)
+    assert exports.unpack(wasmrt.Ref.i31(store, 2**31 - 1)) == -1
+    for number in (2**31, -(2**30) - 1, 2**70):
+        with pytest.raises(OverflowError):
+            wasmrt.Ref.i31(store, number)
+
+
+@has_gc
+def test_gc_references_in_globals_and_tables(make, store):
+    exports = make(GC)
+    assert int(exports.g.value) == 5 and int(exports.t[1]) == 6
+    one = exports.new(1)
+    exports.g.value = exports.t[0] = one
+    assert exports.g.value == one and exports.t[0] == one and exports.t[0] != exports.t[1]
+    assert wasmrt.Global(store, "anyref", one).value == one
+    assert wasmrt.Table(store, wasmrt.TableType("anyref", 2), one)[1] == one
+    seen = []
+    host = make(
+        '(module (import "h" "f" (func $f (param anyref) (result anyref))) '
+        '(func (export "run") (param anyref) (result anyref) (call $f (local.get 0))))',
+        [lambda ref: seen.append(ref) or ref],
+    )
+    assert host.run(one) == one and seen == [one]
+
+
+@has_gc
+@pytest.mark.skipif(not wasmrt.Engine().backend.supports_proposal("exceptions"), reason="the backend has no exceptions")
+def test_caught_exceptions(make):
+    """A caught exception in a global and in a table."""
+    exports = make("""(module (tag $t) (global (export "g") (mut exnref) (ref.null exn)) (table (export "t") 1 exnref)
+      (func (export "catch") (block $b (result exnref) (try_table (catch_all_ref $b) (throw $t)) unreachable)
+        (global.set 0) (table.set 0 (i32.const 0) (global.get 0))))""")
+    assert exports.g.value is None and exports.t[0] is None
+    exports.catch()
+    caught = exports.g.value
+    assert caught.heap == "exn" and caught == exports.t[0]
+    exports.g.value = None
+    exports.g.value = caught
+    assert exports.g.value == caught
+    with pytest.raises(TypeError, match="Ref or None is needed"):
+        exports.g.value = object()
+
+
+def test_exceptions_of_index(echo):
+    class Broken:
+        def __index__(self):
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        echo.i32(Broken())
+    with pytest.raises(OverflowError, match="too large for an i64"):
+        echo.i64(10**5000)
+
+
+def test_names_of_exports_are_strings(echo):
+    with pytest.raises(KeyError):
+        echo[0]
+    assert echo.get(0) is None and 0 not in echo

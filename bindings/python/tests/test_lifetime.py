@@ -274,7 +274,8 @@ def test_daemon_threads_at_exit(run):
         """
         import threading, time, wasmrt
         text = '''(module (import "h" "f" (func $f)) (func (export "calls") (loop call $f br 0))
-          (func (export "nested") (loop call $f br 0)) (func (export "forever") (loop br 0)))'''
+          (func (export "nested") (loop call $f br 0)) (func (export "forever") (loop br 0))
+          (func (export "busy") call $f))'''
         engine = wasmrt.Engine()
         module = wasmrt.Module(engine, text)
         def work(name):
@@ -285,8 +286,11 @@ def test_daemon_threads_at_exit(run):
                 try:
                     if name == "nested": inner.calls()
                 except wasmrt.Trap: pass
-            getattr(wasmrt.Instance(store, module, [f if name == "nested" else lambda: None]).exports, name)()
-        for name in ("calls", "nested", "forever", "calls"):
+            def compute():
+                while True: sum(range(1000))
+            functions = {"nested": f, "busy": compute}
+            getattr(wasmrt.Instance(store, module, [functions.get(name, lambda: None)]).exports, name)()
+        for name in ("calls", "nested", "forever", "calls", "busy"):
             threading.Thread(target=work, args=(name,), daemon=True).start()
         time.sleep(0.3)
         print("end")
@@ -385,3 +389,51 @@ def test_import_in_a_thread(run):
         """
     )
     assert done.stdout == "interrupted\n"
+
+
+def test_stores_do_not_wait_for_the_collector(engine):
+    module = Module(engine, TEXT)
+    gc.disable()
+    try:
+        store = Store(engine)
+        instance = Instance(store, module, [lambda x: x])
+        exports = instance.exports
+        assert exports.run(5) == 5 and exports is instance.exports and exports.t[0] is None
+        gone = weakref.ref(store)
+        del store, instance
+        assert exports.run(6) == 6 and list(exports)[0] == "memory"
+        del exports
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_the_names_of_exports_are_known_by_exports_alone(engine):
+    """A caller's instance, of which the program has the exports only."""
+    store = Store(engine)
+    names = []
+    module = Module(store, '(module (import "h" "f" (func $f)) (func (export "run") (call $f)))')
+    exports = Instance(store, module, [Func(store, lambda caller: names.extend(caller.instance.exports), FuncType(), caller=True)]).exports
+    exports.run()
+    assert names == ["run"]
+
+
+def test_with(store):
+    with Func(store, print, FuncType()) as function, Linker(store) as linker, Global(store, "i32", 1) as number:
+        assert number.value == 1 and function() is None and not linker.closed
+    assert function.closed and linker.closed and number.closed
+    with Instance(store, Module(store, "(module)")) as instance, wasmrt.Wasi(store) as wasi, Memory(store, MemoryType(1)) as memory:
+        assert len(memory) == 65536
+    assert instance.closed and wasi.closed and memory.closed
+    with store.interrupt() as interrupt:
+        interrupt.clear()
+    assert interrupt.closed
+    for use in (interrupt.trigger, interrupt.clear):
+        with pytest.raises(wasmrt.ClosedError):
+            use()
+
+
+def test_nothing_is_hung_onto_a_closed_store(store):
+    store.close()
+    with pytest.raises(wasmrt.ClosedError):
+        wasmrt._core.cell(store, Thing())

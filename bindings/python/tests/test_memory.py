@@ -229,7 +229,7 @@ def test_table(store, make):
             table[index] = None
     with pytest.raises(TypeError):
         table[0] = 7
-    with pytest.raises(ValueError):
+    with pytest.raises(wasmrt.LimitError):
         table.grow(2)
     objects = Table(store, TableType(ValType.EXTERNREF, 2), "x")
     assert list(objects) == ["x", "x"]

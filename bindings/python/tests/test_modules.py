@@ -1,6 +1,7 @@
 """Engines, modules, instances and linkers."""
 
 import copy
+import dataclasses
 import inspect
 import os
 
@@ -18,6 +19,11 @@ def test_backends():
     assert backend.supports("fuel") and backend.supports_proposal("simd")
     with pytest.raises(ValueError, match="there is no setting 'speed'"):
         backend.supports("speed")
+    fields = {field.name for field in dataclasses.fields(Config)}
+    assert set(wasmrt._config._SETTINGS) <= fields
+    assert isinstance(Engine(Config(max_shards=1)).module_count, int)
+    with pytest.raises(wasmrt.MisuseError):
+        Engine(Config(max_shards=0))
     for name in wasmrt.backends:
         assert Engine(Config(backend=name)).backend == name
 

@@ -234,3 +234,42 @@ def test_command(run):
     done = run("import runpy, sys; sys.argv = ['wasmrt', '--version']; runpy.run_module('wasmrt', run_name='__main__')")
     assert wasmrt.__version__ in done.stdout
     assert os.access(os.path.join(os.path.dirname(wasmrt.__file__), "bin/wasmrt"), os.X_OK)
+
+
+def test_text_that_arrives_by_lines(store):
+    """Reading so many characters would wait for them."""
+
+    class Terminal(io.TextIOBase):
+        lines = ["one\n", "two\n"]
+
+        def readline(self, size=-1):
+            return self.lines.pop(0) if self.lines else ""
+
+        def read(self, size=-1):
+            raise AssertionError("read waits")
+
+    parts = []
+    assert cat(store, Terminal(), parts.append) == 0
+    assert parts == [b"one\n", b"two\n"]
+
+
+def test_an_exception_is_raised_before_the_store_is_used_again(store):
+    """Whatever Python runs when the call has returned, such as a signal handler, may use the store."""
+
+    def broken(data):
+        raise LookupError("mine")
+
+    def use(frame, event, function):
+        if event in ("c_return", "c_exception") and function.__name__ == "_do":
+            store.usage("instances")
+
+    linker = Linker(store)
+    wasi = linker.define_wasi(WasiConfig(stdin=b"x", stdout=broken))
+    instance = linker.instantiate(Module(store, CAT))
+    former = sys.getprofile()
+    sys.setprofile(use)
+    try:
+        with pytest.raises(LookupError, match="mine"):
+            wasi.start(instance)
+    finally:
+        sys.setprofile(former)

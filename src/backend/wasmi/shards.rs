@@ -19,13 +19,11 @@ pub struct PerShard<T: Send + Sync> {
     /// The shard that had one first, in place because there are seldom others.
     first: (usize, T),
     others: Slot<Box<[Slot<T>]>>,
-    /// Held while one of the others is made.
-    making: Mutex<()>,
 }
 
 impl<T: Send + Sync> PerShard<T> {
     pub fn new(shard: usize, value: T) -> PerShard<T> {
-        PerShard { first: (shard, value), others: Slot::default(), making: Mutex::default() }
+        PerShard { first: (shard, value), others: Slot::default() }
     }
 
     pub fn get(&self, shard: usize) -> Option<&T> {
@@ -41,7 +39,7 @@ impl<T: Send + Sync> PerShard<T> {
             (first, value) if *first == shard => value,
             _ => {
                 let others = || (0..most()).map(|_| Slot::default()).collect();
-                self.others.get_or_make(&self.making, others)[shard].get_or_make(&self.making, make)
+                self.others.get_or_make(others)[shard].get_or_make(make)
             }
         }
     }
@@ -49,11 +47,15 @@ impl<T: Send + Sync> PerShard<T> {
 
 /// A value that is made once. Like a `OnceLock`, except that ThreadSanitizer sees all of it: it cannot look into the standard
 /// library.
-struct Slot<T: Send + Sync>(AtomicPtr<T>);
+struct Slot<T: Send + Sync> {
+    value: AtomicPtr<T>,
+    /// Held while it is made.
+    making: Mutex<()>,
+}
 
 impl<T: Send + Sync> Default for Slot<T> {
     fn default() -> Slot<T> {
-        Slot(AtomicPtr::new(null_mut()))
+        Slot { value: AtomicPtr::new(null_mut()), making: Mutex::default() }
     }
 }
 
@@ -61,21 +63,20 @@ impl<T: Send + Sync> Slot<T> {
     #[inline]
     fn get(&self) -> Option<&T> {
         // SAFETY: null, or a box that is complete when its address is seen and stays until the slot is dropped.
-        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+        unsafe { self.value.load(Ordering::Acquire).as_ref() }
     }
 
-    /// `making` must be the same for all calls.
     #[inline]
-    fn get_or_make(&self, making: &Mutex<()>, make: impl FnOnce() -> T) -> &T {
-        self.get().unwrap_or_else(|| self.make(making, make))
+    fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        self.get().unwrap_or_else(|| self.make(make))
     }
 
     #[cold]
-    fn make(&self, making: &Mutex<()>, make: impl FnOnce() -> T) -> &T {
-        let _making = making.lock().unwrap_or_else(PoisonError::into_inner);
+    fn make(&self, make: impl FnOnce() -> T) -> &T {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         self.get().unwrap_or_else(|| {
             let value = Box::into_raw(Box::new(make()));
-            self.0.store(value, Ordering::Release);
+            self.value.store(value, Ordering::Release);
             // SAFETY: the box was made just now, and stays until the slot is dropped: it is stored only once, because
             // this is done under the lock.
             unsafe { &*value }
@@ -85,7 +86,7 @@ impl<T: Send + Sync> Slot<T> {
 
 impl<T: Send + Sync> Drop for Slot<T> {
     fn drop(&mut self) {
-        let value = *self.0.get_mut();
+        let value = *self.value.get_mut();
         if !value.is_null() {
             // SAFETY: it came from a box in `make`, and nothing refers to the slot any more.
             drop(unsafe { Box::from_raw(value) });
@@ -114,6 +115,10 @@ impl Shard {
         users >> 32 == u64::from(thread)
     }
 
+    fn with_thread(users: u64, thread: u32) -> u64 {
+        u64::from(thread) << 32 | users & u64::from(u32::MAX)
+    }
+
     fn is_free(users: u64) -> bool {
         users as u32 == 0
     }
@@ -122,7 +127,7 @@ impl Shard {
     fn take(&self, thread: u32, or_free: bool) -> bool {
         let taken = |users| {
             let may = Shard::is_of(users, thread) || or_free && Shard::is_free(users);
-            may.then(|| (u64::from(thread) << 32 | users & u64::from(u32::MAX)) + 1)
+            may.then(|| Shard::with_thread(users, thread) + 1)
         };
         self.users.try_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
@@ -130,6 +135,16 @@ impl Shard {
 
 /// A shard in which there is a store, until this is dropped.
 pub struct Lease(Arc<Shard>);
+
+impl Lease {
+    /// Makes the shard the calling thread's, whose store this is now.
+    pub fn claim(&self) {
+        let (thread, _) = this_thread();
+        let claimed = |users| (!Shard::is_of(users, thread)).then_some(Shard::with_thread(users, thread));
+        let _ = self.users.try_update(Ordering::Relaxed, Ordering::Relaxed, claimed);
+        LAST_SHARD.set(self.index);
+    }
+}
 
 impl Deref for Lease {
     type Target = Shard;
@@ -191,14 +206,14 @@ impl Shards {
         Lease(shard.clone())
     }
 
-    /// Returns the shard that the calling thread's next store would have, if no other thread makes one before.
+    /// Returns a shard to translate a module in, of those that there are: the calling thread's, or one in which there is
+    /// no store, or the first.
     pub fn nearest(&self) -> &Shard {
         let (thread, _) = this_thread();
         let users = |shard: &&Arc<Shard>| shard.users.load(Ordering::Relaxed);
         let own = self.made().find(|shard| Shard::is_of(users(shard), thread));
-        let mut all = (0..self.most()).map(|index| self.get_or_make(index));
-        let free = own.or_else(|| all.find(|shard| Shard::is_free(users(shard))));
-        free.unwrap_or_else(|| self.get_or_make(thread as usize % self.most()))
+        let free = || self.made().find(|shard| Shard::is_free(users(shard)));
+        own.or_else(free).unwrap_or(&self.shards.first.1)
     }
 }
 
@@ -272,16 +287,32 @@ mod tests {
     }
 
     #[test]
-    fn a_module_goes_where_its_thread_will_be() {
-        let shards = shards(2);
-        let _here = shards.lease();
+    fn a_module_goes_where_its_store_is() {
+        let shards = shards(3);
+        let here = shards.lease();
         scope(|scope| {
             scope.spawn(|| {
-                assert_eq!(shards.nearest().index, 1);
-                assert_eq!(shards.lease().index, 1);
+                // Without a store, a thread makes no shard.
+                assert_eq!(shards.nearest().index, 0);
+                assert_eq!(shards.made().count(), 1);
+                let lease = shards.lease();
+                assert_eq!((lease.index, shards.nearest().index), (1, 1));
+                // A store of another thread.
+                here.claim();
+                drop(lease);
+                assert_eq!(shards.nearest().index, 0);
             });
         });
+        assert_eq!(shards.nearest().index, 1);
+        here.claim();
         assert_eq!(shards.nearest().index, 0);
+    }
+
+    #[test]
+    fn shards_do_not_wait_for_each_other() {
+        let values = PerShard::new(0, 0);
+        let made = values.get_or_make(2, || 3, || *values.get_or_make(1, || 3, || 1) + 1);
+        assert_eq!((*made, values.get(1)), (2, Some(&1)));
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn call_host(
                     value.release();
                 }
             }
-            match owner.supervisor().and_then(|supervisor| supervisor.check()) {
+            match owner.must_stop() {
                 Some(code) => Err(stopped(code)),
                 None => Ok(()),
             }
@@ -286,7 +286,7 @@ fn call_raw_host(
             // SAFETY: all values are initialised, and those of the results are of their kinds.
             *slot = unsafe { from_raw(*kind, value.assume_init_ref()) };
         }
-        match object.store().supervisor().and_then(|supervisor| supervisor.check()) {
+        match object.store().must_stop() {
             Some(code) => Err(stopped(code)),
             None => Ok(()),
         }
@@ -337,6 +337,10 @@ fn host_trapped(error: HostTrapped) -> wasmi::Error {
 }
 
 impl Store for WasmiStore {
+    fn begin_module(&self) {
+        self.engine().shard.claim();
+    }
+
     unsafe fn instantiate(
         &self,
         module: &dyn Module,
@@ -748,7 +752,7 @@ impl WasmiStore {
                 ResumableCall::OutOfFuel(paused) => {
                     // The instructions that run a second time are not charged again.
                     let again = if self.grow_stopped.take() { GROW_AGAIN } else { 0 };
-                    let stop = match self.owner().supervisor().and_then(|supervisor| supervisor.check()) {
+                    let stop = match self.owner().must_stop() {
                         Some(code) => Some(code),
                         None => match slices.take(self.engine_fuel(), paused.required_fuel()) {
                             Some(fuel) => {

@@ -3,8 +3,8 @@
 use super::messages::{self, in_words};
 use super::stack::{self, LimitPlace};
 use super::types::{
-    MemoryEntity, Types, any_root, from_engine, from_extern, from_func, from_number, from_ref, memory_type, to_engine,
-    to_extern, to_number, to_ref, unrooted,
+    MAX_TYPES, MemoryEntity, Types, any_root, from_engine, from_extern, from_func, from_number, from_ref, memory_type,
+    to_engine, to_extern, to_number, to_ref, unrooted,
 };
 use super::{Code, Sites, WasmtimeModule, identity};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -105,7 +105,7 @@ fn is_room_for_elements(current: usize, desired: usize) -> bool {
 /// Checks whether the guest may go on that called a host function, which may have taken long.
 #[inline]
 fn go_on_after(host: &Object) -> wasmtime::Result<()> {
-    match host.store().supervisor().and_then(|supervisor| supervisor.check()) {
+    match host.store().must_stop() {
         Some(code) => Err(Stopped(code).into()),
         None => Ok(()),
     }
@@ -113,7 +113,7 @@ fn go_on_after(host: &Object) -> wasmtime::Result<()> {
 
 /// Checks whether a guest may go on, when the epoch has changed.
 fn go_on(owner: &RuntimeStore) -> wasmtime::Result<UpdateDeadline> {
-    match owner.supervisor().and_then(|supervisor| supervisor.check()) {
+    match owner.must_stop() {
         Some(code) => Err(Stopped(code).into()),
         None => Ok(UpdateDeadline::Continue(1)),
     }
@@ -1103,6 +1103,11 @@ impl Store for WasmtimeStore {
     }
 
     unsafe fn admits(&self, ty: ValType, object: &Object) -> Result<bool> {
+        if ty.defined.is_some_and(Types::is_beyond) {
+            let message =
+                format!("{ty} is a type beyond the {MAX_TYPES} of modules that the host can use in an engine");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         if let Some(func) = Typed::of(object, Object::as_func).filter(|_| ty.kind == ValKind::FuncRef) {
             // SAFETY: this backend makes entities of functions from a `wasmtime::Func`.
             let func = unsafe { func.in_engine().get::<wasmtime::Func>() };

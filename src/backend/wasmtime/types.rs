@@ -33,9 +33,9 @@ struct KnownTypes {
     positions: FxHashMap<String, u32>,
 }
 
-/// Descriptions of types are never freed. Guests define them, so their number is bounded; what is beyond that is like a
-/// type of another engine.
-const MAX_TYPES: usize = 1 << 14;
+/// Descriptions of types are never freed. Guests define them, so their number is bounded; what is beyond that is refused.
+pub const MAX_TYPES: usize = 1 << 14;
+const BEYOND: Defined = Defined { engine: 0, index: u32::MAX };
 
 impl Types {
     pub fn new(engine: &wasmtime::Engine) -> Types {
@@ -62,8 +62,13 @@ impl Types {
         };
         match index {
             Some(index) => Defined { engine: self.id, index },
-            None => Defined { engine: 0, index: u32::MAX },
+            None => BEYOND,
         }
+    }
+
+    /// Whether a type is not known, because there are too many.
+    pub fn is_beyond(defined: Defined) -> bool {
+        defined == BEYOND
     }
 
     /// Returns the engine's type; `None` if it is of another engine.

@@ -186,7 +186,7 @@ pub fn make_module(
     store: &Store,
     compile: impl FnOnce(&Arc<Engine>) -> Result<Arc<Module>>,
 ) -> Result<*mut wasm_module_t> {
-    let engine = store.engine().clone();
+    let engine = store.engine_for_module();
     store.run(|store| Ok(give_module(store, compile(&engine)?)))
 }
 

@@ -24,8 +24,8 @@ pub const WASMRT_NO_TIMEOUT: u64 = u64::MAX;
 /// Sets a timeout for a store, `nanoseconds` from now. `WASMRT_NO_TIMEOUT` removes it.
 ///
 /// When it has expired, all WebAssembly in the store traps with `WASMRT_TRAP_TIMEOUT`: what is
-/// running, and what is called or instantiated later, until the timeout is set again or removed. May
-/// be called from host functions.
+/// running, and what is called or instantiated later, until the timeout is set again or removed.
+/// May be called from host functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_timeout(store: Option<&mut wasm_store_t>, nanoseconds: u64) -> bool {
     answer("wasmrt_store_set_timeout", false, || supervisor(store)?.set_deadline(duration(nanoseconds)).map(|()| true))
@@ -48,14 +48,15 @@ pub unsafe extern "C" fn wasmrt_store_set_call_timeout(store: Option<&mut wasm_s
 pub type wasmrt_poll_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) -> bool>;
 
 /// Has `callback` called about every 50 ms while a guest of a store runs, on the thread that runs
-/// it: for a host that has to look after something on this thread, such as an interpreter after
-/// its signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL
-/// removes it.
+/// it: for a host that has to look after something on this thread, such as an interpreter after its
+/// signals. If it returns false, what is running traps with `WASMRT_TRAP_INTERRUPTED`. NULL removes
+/// it.
 ///
 /// Takes `env`. Like an interrupt, a false answer stops neither a host function nor a single
-/// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use the
-/// store and what belongs to it. `finalizer`, unless NULL, is called once with `env` when another
-/// callback is set or the store is freed; at once if this fails or `callback` is NULL.
+/// instruction, but it does stop a guest that sleeps or waits in WASI. The callback must not use
+/// the store and what belongs to it, and must leave the floating-point mode as it finds it, which
+/// is the host's. `finalizer`, unless NULL, is called once with `env` when another callback is set
+/// or the store is freed; at once if this fails or `callback` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_poll(
     store: Option<&mut wasm_store_t>,

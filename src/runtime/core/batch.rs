@@ -12,7 +12,6 @@ use super::engine::Engine;
 use super::engine_traits::{self, Entity, Failure, RawFrame};
 use super::entry::{call_any, call_raw};
 use super::func::Func;
-use super::interruption::Supervisor;
 use super::object::{Handle, Object};
 use super::store::Store;
 use super::value::{Raw, Val, ValUnion, with_room};
@@ -104,7 +103,7 @@ impl Batch<'_> {
             return Ok(());
         }
         // The batch is one call from outside, which a timeout bounds as a whole.
-        let supervised = store.supervisor().map(Supervisor::begin_call).transpose();
+        let supervised = store.begin_call();
         let _supervised = supervised.map_err(|code| self.trap(store, Failure::Trap(code, Vec::new())))?;
         if let Some(looped) = self.find_loop(store) {
             self.run_loop(store, &looped)?;
@@ -199,7 +198,7 @@ impl Batch<'_> {
         while self.done < self.rows {
             // Calls of host functions are not supervised by themselves.
             if self.func.is_host()
-                && let Some(code) = store.supervisor().and_then(Supervisor::check)
+                && let Some(code) = store.must_stop()
             {
                 return Err(self.trap(store, Failure::Trap(code, Vec::new())));
             }

@@ -12,7 +12,7 @@ use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// An engine: shared by its stores and modules, and usable from any thread.
 pub struct Engine {
@@ -24,6 +24,8 @@ pub struct Engine {
     pub transforms: Vec<Transform>,
     pub metering: Option<Metering>,
     modules: AtomicUsize,
+    /// The proposals that were found to be on, a bit each.
+    admitted: AtomicU64,
     pub(super) call_loops: batch::CallLoops,
 }
 
@@ -56,6 +58,7 @@ impl Engine {
             transforms,
             metering,
             modules,
+            admitted: AtomicU64::new(0),
             call_loops,
         }))
     }
@@ -101,14 +104,19 @@ impl Engine {
             Proposal::Gc => "(module (func (param anyref)))",
             _ => return Ok(()),
         };
+        let admitted = 1_u64 << proposal as u32;
+        if self.admitted.load(Ordering::Relaxed) & admitted != 0 {
+            return Ok(());
+        }
         let probe = wat::parse_str(text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        self.inner.validate(&probe).map_err(|_| {
+        let answer = self.inner.validate(&probe).map_err(|_| {
             let message = format!(
                 "a {what} needs the proposal {name}, which is off in this {} engine",
                 backend.to_string_lossy()
             );
             Error::new(ErrorKind::Unsupported, message).with_advice(Advice::TurnProposalOn)
-        })
+        });
+        answer.inspect(|()| _ = self.admitted.fetch_or(admitted, Ordering::Relaxed))
     }
 
     /// Returns how many modules there are.

@@ -235,6 +235,9 @@ pub type Prepared = Box<dyn Any>;
 /// passes; references in values that are returned are owned handles.
 #[allow(clippy::missing_safety_doc)] // the contract is the same for all of them, and is stated above
 pub trait Store {
+    /// Called before a module is made with this store, which is likely to be instantiated in it.
+    fn begin_module(&self) {}
+
     /// Instantiates `module` and runs its start function. The imports are externs of the number and the kinds that it
     /// requires.
     ///

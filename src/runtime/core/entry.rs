@@ -3,7 +3,6 @@
 use super::arity::{ByArity, by_arity};
 use super::engine_traits::{CallNumeric, Failure, with_numbers};
 use super::func::{Func, check_raw, check_value};
-use super::interruption::Supervisor;
 use super::object::{Body, Handle, Object, wrong_kind};
 use super::store::{Running, Store};
 use super::trap::{Cause, Trap};
@@ -226,7 +225,7 @@ pub(super) unsafe fn call_raw(object: &Object, func: &Func, values: NonNull<Raw>
         // have no vectors.
         return unsafe { with_numbers(func, values, |args, results| call_checked(object, func, args, results)) };
     }
-    let supervised = store.supervisor().map(Supervisor::begin_call).transpose();
+    let supervised = store.begin_call();
     let answer = match supervised {
         // SAFETY: the function is of this store's engine, and the values are as the contract says.
         Ok(_supervised) => unsafe { store.backend().call_raw(func, values) },
@@ -332,10 +331,9 @@ unsafe fn call_checked(
     // SAFETY: the function has an entity, so it is one of this store's engine; the arguments were checked and there
     // is room for the results.
     let mut call = || unsafe { store.backend().call(func, args, results) };
-    let answer = match store.supervisor().map(Supervisor::begin_call) {
-        None => call(),
-        Some(Ok(_supervised)) => call(),
-        Some(Err(code)) => Err(Box::new(Failure::Trap(code, Vec::new()))),
+    let answer = match store.begin_call() {
+        Ok(_supervised) => call(),
+        Err(code) => Err(Box::new(Failure::Trap(code, Vec::new()))),
     };
     answer.map_err(|failure| store.trap(*failure, func.origin()))
 }

@@ -210,7 +210,7 @@ fn check_special_type(store: &Store, ty: ValType) -> Result<()> {
         Heap::Func | Heap::Extern => Proposal::FunctionReferences,
         _ => Proposal::Gc,
     };
-    store.engine().check_has(proposal, &format!("value of type {ty}"))?;
+    store.engine().check_has(proposal, &format_args!("value of type {ty}"))?;
     match ty.defined {
         Some(defined) => store.backend().check_defined(defined, &format!("the type {ty}")),
         None => Ok(()),

@@ -5,7 +5,7 @@
 //! with the last handle, and so does the root: from then on the engine may collect the thing.
 
 use super::func::{check_type, check_value};
-use super::object::{Body, Handle, Object, Typed};
+use super::object::{Body, Handle, Object, Typed, wrong_kind};
 use super::store::Store;
 use super::value::Val;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -95,7 +95,7 @@ impl Store {
     }
 
     fn check_creatable(&self, ty: ValType, heap: Heap) -> Result<()> {
-        self.engine().check_has(Proposal::Gc, &format!("value of type {ty}"))?;
+        self.engine().check_has(Proposal::Gc, &format_args!("value of type {ty}"))?;
         match ty.defined {
             Some(defined) if ty.heap == Some(heap) => self.backend().check_defined(defined, &format!("the type {ty}")),
             _ => Err(Error::misuse(format!("expected the type of a {} that a module defines, got {ty}", heap.name()))),
@@ -107,10 +107,7 @@ impl Store {
 pub fn of_heap(object: &Object, heap: Heap) -> Result<Typed<'_, &Gc>> {
     match Typed::of(object, Object::as_gc) {
         Some(gc) if gc.heap == heap => Ok(gc),
-        _ => {
-            let (expected, got) = (heap.name(), object.body.name());
-            Err(Error::misuse(format!("expected a reference to a {expected}, got a {got}")))
-        }
+        _ => Err(wrong_kind(object, &format!("a reference to a {}", heap.name()))),
     }
 }
 

@@ -298,7 +298,7 @@ fn instantiate_supervised(
     imports: &[Retained],
     prepared: Option<&Prepared>,
 ) -> Result<Entity, Box<Failure>> {
-    let supervised = store.supervisor().map(|supervisor| supervisor.begin_call()).transpose();
+    let supervised = store.begin_call();
     let _supervised = supervised.map_err(|code| Box::new(Failure::Trap(code, Vec::new())))?;
     let (module, limits) = (&**birth.module, store.limits());
     let before = limits.snapshot();
@@ -333,7 +333,7 @@ fn instantiate_supervised(
         Box::new(failure)
     })?;
     // Engines do not check for interruption while they allocate large memories and copy data, which takes a while.
-    match store.supervisor().and_then(|supervisor| supervisor.check()) {
+    match store.must_stop() {
         Some(code) => {
             birth.fail(store);
             Err(Box::new(Failure::Trap(code, Vec::new())))

@@ -8,6 +8,7 @@
 
 use super::engine::Engine;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::quiet_thread;
 use crate::runtime::base::trap_code::TrapCode;
@@ -176,7 +177,8 @@ impl Supervisor {
     }
 
     /// Begins a call, which ends when the answer is dropped. Fails if it would have to stop at once.
-    pub fn begin_call(&self) -> Result<Supervised<'_>, TrapCode> {
+    /// `host_float_mode` is the store's.
+    pub fn begin_call(&self, host_float_mode: &Cell<float_mode::Mode>) -> Result<Supervised<'_>, TrapCode> {
         if self.depth.get() == 0 {
             if ABANDONED.load(Ordering::Relaxed)
                 && let Err(error) = revive()
@@ -192,14 +194,15 @@ impl Supervisor {
         }
         self.depth.set(self.depth.get() + 1);
         let supervised = Supervised(self);
-        match self.check() {
+        match self.check(host_float_mode) {
             None => Ok(supervised),
             Some(code) => Err(code),
         }
     }
 
     /// Returns why WebAssembly has to stop now, if it does.
-    pub fn check(&self) -> Option<TrapCode> {
+    /// `host_float_mode` is the store's.
+    pub fn check(&self, host_float_mode: &Cell<float_mode::Mode>) -> Option<TrapCode> {
         // A callback may have forked, and this may be the child.
         if ABANDONED.load(Ordering::Relaxed)
             && let Err(error) = revive()
@@ -216,8 +219,17 @@ impl Supervisor {
             self.polled.set(ticks);
             // The callback may replace itself.
             let poll = self.poll.borrow().clone();
-            if poll.is_some_and(|poll| !(poll.callback)(&poll.env)) {
-                return Some(TrapCode::Interrupted);
+            if let Some(poll) = poll {
+                let changes = float_mode::is_kept(host_float_mode);
+                float_mode::for_host(host_float_mode);
+                let goes_on = (poll.callback)(&poll.env);
+                // In a host function and before a call the thread has the host's mode already.
+                if changes {
+                    float_mode::for_guest(host_float_mode);
+                }
+                if !goes_on {
+                    return Some(TrapCode::Interrupted);
+                }
             }
         }
         let deadlines = [self.deadline.get(), self.call_deadline.get()];

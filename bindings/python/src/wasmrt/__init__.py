@@ -28,6 +28,7 @@ from ._errors import (
     ThreadError,
     UnsupportedError,
 )
+from ._errors import last_error as _last_error
 from ._errors import text as _text
 from ._externs import Extern, Global, Memory, Ref, Table, Tag
 from ._func import Caller, Func
@@ -60,7 +61,7 @@ from ._wasi import INHERIT, Capture, Wasi, WasiConfig
 
 __version__: str = _text(lib.wasmrt_version())
 
-_core.setup(Func, Ref, Caller, ClosedError, ThreadError, _raise_trap, WasmException, _throw)
+_core.setup(Func, Ref, Caller, ClosedError, ThreadError, _raise_trap, WasmException, _throw, _last_error)
 _atexit.register(_core.shutdown)
 _atexit.register(set_log, None)
 # In the child of a fork, the thread that forked is the main one.

@@ -26,7 +26,7 @@ _SETTINGS = {
     name: number
     for number, name in enumerate(
         "compiler optimization fuel interruption max_wasm_stack memory_reservation memory_guard_size memory_copy_on_write "
-        "pooling parallel_compilation debug_info profiling deterministic target cpu_feature memory_creator".split(),
+        "pooling parallel_compilation debug_info profiling deterministic target cpu_features".split(),
         1,
     )
 }
@@ -117,6 +117,9 @@ class Config:
     """The machine to compile for, as a target triple."""
     cpu_features: Iterable[str] = ()
     """Features of the processor that code may use."""
+    max_shards: int | None = None
+    """How many threads can run guests on wasmi at the same time, by default one per processor. Each of these shards
+    translates the modules that are used in it."""
     cache: str | os.PathLike[str] | bool | None = None
     """The directory in which compiled modules are kept; False for none, whatever the environment says."""
     cache_max_bytes: int = 0
@@ -139,6 +142,7 @@ class Config:
             "pooling": lib.wasmrt_config_set_pooling,
             "parallel_compilation": lib.wasmrt_config_set_parallel_compilation,
             "debug_info": lib.wasmrt_config_set_debug_info,
+            "max_shards": lib.wasmrt_config_set_max_shards,
             "deterministic": lib.wasmrt_config_set_deterministic,
         }
         if self.backend is not None:

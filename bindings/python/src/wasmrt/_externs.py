@@ -238,7 +238,38 @@ class Tag(_core.Handle):
 
 
 class Ref(_core.Handle):
-    """A reference that a guest made, to a structure for example. It can only be passed on."""
+    """A reference to what a guest made, a struct or an array, or to a small integer. It can be passed on, and compared: two
+    are equal if they refer to the same."""
+
+    @classmethod
+    def i31(cls, store: Store, value: SupportsIndex) -> Ref:
+        """A reference to a small integer, of 31 bits, with or without its sign."""
+        number = operator.index(value)
+        if not -(2**30) <= number < 2**31:
+            raise OverflowError("the int is too large for an i31")
+        return wrap(cls, store, KIND_REF, needs_store(store)._call(lib.wasmrt_i31_new, number) or fail())
+
+    @property
+    def heap(self) -> str:
+        """What it refers to: "struct", "array", "i31", "exn", "func" or "extern"."""
+        out = ffi.new("wasmrt_heap_t *")
+        check(self.store._do(lambda: lib.wasmrt_ref_heap(ffi.cast("wasm_ref_t *", self._address), out)))
+        return _HEAPS.get(out[0], "extern")
+
+    def __int__(self) -> int:
+        """The small integer, with its sign."""
+        out = ffi.new("int32_t *")
+        check(self.store._do(lambda: lib.wasmrt_i31_signed(ffi.cast("wasm_ref_t *", self._address), out)))
+        return int(out[0])
+
+
+_HEAPS: dict[int, str] = {
+    lib.WASMRT_HEAP_FUNC: "func",
+    lib.WASMRT_HEAP_EXN: "exn",
+    lib.WASMRT_HEAP_I31: "i31",
+    lib.WASMRT_HEAP_STRUCT: "struct",
+    lib.WASMRT_HEAP_ARRAY: "array",
+}
 
 
 def wrap_extern(store: Store, pointer: Any) -> Extern:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import array
 import inspect
+import operator
 import typing
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Optional, SupportsIndex, Union, overload
 
 from . import _core
-from ._errors import ClosedError, MisuseError, fail
+from ._errors import ClosedError, MisuseError, check
 from ._externs import KIND_FUNC, Extern, address_of, needs_store, wrap, wrap_extern
 from ._native import ffi, lib
 from ._store import Store
@@ -162,7 +163,7 @@ class Func(_core.Function):
         params, results = self._kinds
         return FuncType(map(ValType, params), map(ValType, results))
 
-    def call_batch(self, *columns: Any, out: Sequence[Any] | None = None, rows: int | None = None) -> tuple[Any, ...]:
+    def call_batch(self, *columns: Any, out: Sequence[Any] | None = None, rows: SupportsIndex | None = None) -> tuple[Any, ...]:
         """Calls the function for each row of columns: a buffer of numbers for each parameter, such as an array.array or a
         numpy array. Returns a column for each result: those of `out`, which are written to, or new ones of array.array.
 
@@ -176,8 +177,9 @@ class Func(_core.Function):
             if not views:
                 raise TypeError("the function has no parameters, so the number of rows has to be given")
             rows = len(views[0])
-        if not isinstance(rows, int) or rows < 0:
-            raise MisuseError(f"the number of rows has to be 0 or more, not {rows!r}")
+        rows = operator.index(rows)
+        if rows < 0:
+            raise MisuseError(f"the number of rows has to be 0 or more, not {rows}")
         if any(len(view) != rows for view in views):
             raise MisuseError("the columns have to be of the same length")
         if out is None:
@@ -207,18 +209,14 @@ class Func(_core.Function):
         table = ffi.new("wasmrt_column_t[]", len(kept) + 1)
         for column, item, kind in zip(table, kept, kinds):
             column.kind, column.size, column.data = kind, rows, ffi.cast("void *", item)
-        done, trap = ffi.new("size_t *"), ffi.new("wasm_trap_t **")
-        args = (table, len(views), table + len(views), len(outs), done, trap)
+        done = ffi.new("size_t *")
+        args = (table, len(views), table + len(views), len(outs), done)
 
-        def call() -> Any:
-            return lib.wasmrt_func_call_batch(ffi.cast("wasm_func_t *", self._address), rows, *args)
+        def call(trap: Any) -> Any:
+            return lib.wasmrt_func_call_batch(ffi.cast("wasm_func_t *", self._address), rows, *args, trap)
 
-        called = self.store._do(call)
         try:
-            if trap[0] or self.store._failed:
-                self.store._raise(address_of(trap[0]))
-            elif not called:
-                fail()
+            check(self.store._run(call))
         except Trap as error:
             error.rows_done = done[0]
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from . import _core
 from ._errors import LinkError, MisuseError, last_error
@@ -28,13 +28,22 @@ class Exports(Mapping[str, Any]):
     _instance: Instance
 
     def __init__(self, instance: Instance) -> None:
-        object.__setattr__(self, "_instance", instance)
+        # A handle of its own: an instance and its exports that had each other would wait for the garbage collector.
+        own = Instance._wrap(instance.store, instance.store._do(lambda: lib.wasm_instance_copy(instance._pointer)))
+        own._module = instance._module
+        if own._module is not None:
+            # The exports may live longer, and the instance has them.
+            own.store._instances.discard(instance)
+            own.store._instances.add(own)
+        object.__setattr__(self, "_instance", own)
         object.__setattr__(self, "_found", {})
-        for name in instance._module._export_names if instance._module else ():
+        for name in own._module._export_names if own._module else ():
             if hasattr(type(self), name) and not name.startswith("_"):
                 self.__dict__[name] = self[name]
 
     def __getitem__(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise KeyError(name)
         if name in self._found:
             return self._found[name]
         store, encoded = self._instance.store, name.encode("utf-8", "surrogatepass")
@@ -92,30 +101,27 @@ class Instance(_core.Handle):
             for want, item in zip([*wanted, *[None] * (len(given) - len(wanted))], given)
         ]
         self._module = module
-        obtained, trap = module._obtain(store), ffi.new("wasm_trap_t **")
+        obtained = module._obtain(store)
 
-        def make() -> Any:
+        def make(trap: Any) -> Any:
             data = ffi.new("wasm_extern_t *[]", [extern_of(item) for item in items] or 1)
             vector = ffi.new("wasm_extern_vec_t *", {"size": len(items), "data": data})
             return lib.wasm_instance_new(ffi.cast("wasm_store_t *", store._address), obtained, vector, trap)
 
-        self._take(store, store._do(make), trap)
+        self._make(store, make)
 
-    def _take(self, store: Store, made: Any, trap: Any) -> None:
-        if trap[0] or store._failed:
-            if made:
-                lib.wasm_instance_delete(made)
-            store._raise(address_of(trap[0]))
+    def _make(self, store: Store, make: Callable[[Any], Any]) -> None:
+        made = store._run(make, lib.wasm_instance_delete)
         if not made:
             raise BufferError(f"{last_error()}; {_PINNED}") if store._pins else last_error()
         self._attach(store, KIND_INSTANCE, address_of(made))
         store._instances.add(self)
 
     @classmethod
-    def _made(cls, store: Store, module: Module | None, made: Any, trap: Any) -> Instance:
+    def _made(cls, store: Store, module: Module, make: Callable[[Any], Any]) -> Instance:
         instance = cls.__new__(cls)
         instance._module = module
-        instance._take(store, made, trap)
+        instance._make(store, make)
         return instance
 
     @classmethod

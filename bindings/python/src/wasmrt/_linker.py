@@ -112,9 +112,10 @@ class Linker(_core.Handle):
 
     def instantiate(self, module: Module) -> Instance:
         """Makes an instance of a module."""
-        trap = ffi.new("wasm_trap_t **")
-        made = self._call(lib.wasmrt_linker_instantiate, module._obtain(self.store), trap)
-        return Instance._made(self.store, module, made, trap)
+        obtained = module._obtain(self.store)
+        return Instance._made(
+            self.store, module, lambda trap: lib.wasmrt_linker_instantiate(self._pointer, obtained, trap)
+        )
 
     def prepare(self, module: Module) -> InstancePre:
         """Finds and checks the imports of a module, of which many instances are to be made."""
@@ -132,10 +133,8 @@ class InstancePre(_core.Handle):
 
     def instantiate(self) -> Instance:
         """Makes an instance."""
-        trap = ffi.new("wasm_trap_t **")
 
-        def make() -> Any:
+        def make(trap: Any) -> Any:
             return lib.wasmrt_instance_pre_instantiate(ffi.cast("wasmrt_instance_pre_t *", self._address), trap)
 
-        made = self.store._do(make)
-        return Instance._made(self.store, self._module, made, trap)
+        return Instance._made(self.store, self._module, make)

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from . import _core
 from ._config import Engine
-from ._errors import MisuseError, check, fail
+from ._errors import ClosedError, MisuseError, check, fail
 from ._native import ffi, lib
 
 UNLIMITED = 2**64 - 1
@@ -50,6 +50,21 @@ class Store(_core.Store):
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Calls a function of the library that takes the store first."""
         return self._do(lambda: function(ffi.cast("wasm_store_t *", self._address), *args))
+
+    def _run(self, function: Callable[[Any], Any], discard: Callable[[Any], Any] | None = None) -> Any:
+        """Calls what may run guests, with where their trap goes. Raises that trap, or what a callback left, before anything else
+        can use the store. `discard` deletes what was made nevertheless."""
+        trap = ffi.new("wasm_trap_t **")
+
+        def run() -> Any:
+            made = function(trap)
+            if trap[0] or self._failed:
+                if made and discard is not None:
+                    discard(made)
+                self._raise(int(ffi.cast("uintptr_t", trap[0])))
+            return made
+
+        return self._do(run)
 
     @property
     def fuel(self) -> int:
@@ -151,10 +166,33 @@ class Interrupt:
         made = store._call(lib.wasmrt_interrupt_new) or fail()
         self._interrupt = ffi.gc(made, lib.wasmrt_interrupt_delete)
 
+    @property
+    def _ptr(self) -> Any:
+        found = self._interrupt
+        if found is None:
+            raise ClosedError("the interrupt is closed")
+        return found
+
     def trigger(self) -> None:
         """Stops what the store is running: the call traps. If nothing runs, that is the next call."""
-        lib.wasmrt_interrupt_trigger(self._interrupt)
+        lib.wasmrt_interrupt_trigger(self._ptr)
 
     def clear(self) -> None:
         """Withdraws what has not stopped anything yet."""
-        lib.wasmrt_interrupt_clear(self._interrupt)
+        lib.wasmrt_interrupt_clear(self._ptr)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._interrupt is None
+
+    def close(self) -> None:
+        """Frees it. What it has triggered stays so."""
+        # Not ffi.release: another thread may be in a function that uses it.
+        self._interrupt = None
+
+    def __enter__(self) -> Interrupt:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()

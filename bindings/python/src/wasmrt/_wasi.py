@@ -11,7 +11,7 @@ from typing import Any, Callable, Union
 
 from . import _core
 from ._errors import MisuseError, check
-from ._externs import KIND_WASI, address_of, address_or_fail, needs_store
+from ._externs import KIND_WASI, address_or_fail, needs_store
 from ._instance import Instance
 from ._native import ffi, lib
 from ._store import Store
@@ -167,7 +167,10 @@ def _finalizer() -> Any:
 
 
 def _reader(stream: Any) -> Callable[[int], bytes]:
-    read = getattr(stream, "read1", None) or getattr(stream, "read", None)
+    # What has arrived is enough. Of text, read waits for as many characters as it is asked for.
+    is_text = isinstance(stream, io.TextIOBase) or hasattr(stream, "encoding")
+    names = ("readline", "read") if is_text else ("read1", "read")
+    read = getattr(stream, names[0], None) or getattr(stream, names[1], None)
     if read is None:
         if not callable(stream):
             raise TypeError(f"standard input cannot be {stream!r}")
@@ -230,9 +233,11 @@ class Wasi(_core.Handle):
         if not isinstance(instance, Instance):
             raise TypeError(f"an Instance is needed, not {type(instance).__name__}")
         status = ffi.new("int32_t *")
-        trap = self.store._do(lambda: lib.wasmrt_wasi_start(self._pointer, instance._pointer, status))
-        if trap or self.store._failed:
-            self.store._raise(address_of(trap))
+
+        def run(trap: Any) -> None:
+            trap[0] = lib.wasmrt_wasi_start(self._pointer, instance._pointer, status)
+
+        self.store._run(run)
         return int(status[0])
 
     @property

@@ -19,13 +19,14 @@ use super::engine_traits::{self, Entity};
 use super::entry::{RawEntry, enter_raw_any};
 use super::gc;
 use super::instance::Birth;
-use super::interruption::Supervisor;
+use super::interruption::{Supervised, Supervisor};
 use super::object::{Handle, Object, Retained};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::limits::{Resource, StoreLimits};
 use crate::runtime::base::options::unsupported;
+use crate::runtime::base::trap_code::TrapCode;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -132,6 +133,12 @@ impl Store {
 
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// Returns the engine, to make a module for this store with it.
+    pub fn engine_for_module(&self) -> Arc<Engine> {
+        self.backend().begin_module();
+        self.engine.clone()
     }
 
     #[inline]
@@ -247,6 +254,17 @@ impl Store {
     #[inline(always)]
     pub fn supervisor(&self) -> Option<&Supervisor> {
         self.supervisor.as_deref()
+    }
+
+    /// Begins a call, which ends when the answer is dropped. Fails if it would have to stop at once.
+    #[inline]
+    pub fn begin_call(&self) -> Result<Option<Supervised<'_>>, TrapCode> {
+        self.supervisor().map(|supervisor| supervisor.begin_call(&self.host_float_mode)).transpose()
+    }
+
+    /// Returns why WebAssembly in this store has to stop now, if it does.
+    pub fn must_stop(&self) -> Option<TrapCode> {
+        self.supervisor()?.check(&self.host_float_mode)
     }
 
     /// Makes the addresses of memories that were looked up invalid. Must be called before any memory grows.
