@@ -82,7 +82,7 @@ impl Backend for Wasmi {
         let validator = lacking.then(|| wasmi::Engine::new(&config));
         config.wasm_mutable_global(true).wasm_bulk_memory(true).wasm_reference_types(true);
         let shards = Shards::new(&config, options.max_shards);
-        let (fuel, interruption, proposals) = (options.fuel, options.interruption, proposals(options));
+        let (fuel, interruption, proposals) = (options.fuel, options.interruption, Proposals::of(options));
         Ok(Box::new(WasmiEngine { shards, validator, fuel, interruption, proposals }))
     }
 }
@@ -131,15 +131,38 @@ impl Wasmi {
     }
 }
 
-/// Returns the numbers of the proposals that modules of an engine may use.
-fn proposals(options: &Options) -> Vec<u8> {
-    use Proposal::{CustomPageSizes, Exceptions, FunctionReferences, Gc, Threads};
-    let by_default = |proposal| !matches!(proposal, CustomPageSizes | Exceptions | FunctionReferences | Gc | Threads);
-    let enabled = |proposal: &Proposal| {
-        let chosen = options.proposals.iter().find(|(chosen, _)| chosen == proposal);
-        chosen.map_or(by_default(*proposal), |(_, enabled)| *enabled)
-    };
-    Proposal::all().filter(enabled).map(|proposal| proposal as u8).collect()
+/// The proposals that modules may use, a bit for the number of each.
+#[derive(Clone, Copy)]
+struct Proposals(u32);
+
+impl Proposals {
+    fn of(options: &Options) -> Proposals {
+        const OFF: [Proposal; 5] = [
+            Proposal::CustomPageSizes,
+            Proposal::Exceptions,
+            Proposal::FunctionReferences,
+            Proposal::Gc,
+            Proposal::Threads,
+        ];
+        let mut proposals = Proposals(!0);
+        OFF.iter().for_each(|proposal| proposals.set(*proposal, false));
+        options.proposals.iter().for_each(|(proposal, enabled)| proposals.set(*proposal, *enabled));
+        proposals
+    }
+
+    fn set(&mut self, proposal: Proposal, enabled: bool) {
+        let bit = 1 << proposal as u32;
+        self.0 = if enabled { self.0 | bit } else { self.0 & !bit };
+    }
+
+    fn contains(self, proposal: Proposal) -> bool {
+        self.0 & 1 << proposal as u32 != 0
+    }
+
+    /// Returns their numbers.
+    fn numbers(self) -> Vec<u8> {
+        Proposal::all().filter(|proposal| self.contains(*proposal)).map(|proposal| proposal as u8).collect()
+    }
 }
 
 struct WasmiEngine {
@@ -148,16 +171,15 @@ struct WasmiEngine {
     validator: Option<wasmi::Engine>,
     fuel: bool,
     interruption: bool,
-    /// The numbers of the proposals that modules may use.
-    proposals: Vec<u8>,
+    proposals: Proposals,
 }
 
 struct WasmiModule {
     translated: PerShard<Result<wasmi::Module>>,
     /// The module itself, which is what gets serialized, because the engine cannot return its code.
     wasm: Box<[u8]>,
-    /// The numbers of the proposals that the module may use.
-    proposals: Vec<u8>,
+    /// What the module may use.
+    proposals: Proposals,
     /// The exports that were added to the module.
     names: Names,
 }
@@ -173,7 +195,7 @@ impl Engine for WasmiEngine {
         let shard = self.shards.nearest();
         let (module, names) = self.translated(wasm, shard)?;
         let translated = PerShard::new(shard.index, Ok(module));
-        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals.clone(), names }))
+        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals, names }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -186,8 +208,10 @@ impl Engine for WasmiEngine {
         let damaged = || Error::new(ErrorKind::Artifact, "the serialized module is damaged");
         let (count, rest) = rest.split_first().ok_or_else(damaged)?;
         let (proposals, wasm) = rest.split_at_checked(usize::from(*count)).ok_or_else(damaged)?;
-        if let Some(missing) = proposals.iter().find(|proposal| !self.proposals.contains(proposal)) {
-            let name = Proposal::from_number(u32::from(*missing)).map_or("unknown", Proposal::name);
+        let proposals = proposals.iter().map(|number| Proposal::from_number(u32::from(*number)));
+        let has = |proposal: &Option<Proposal>| proposal.is_some_and(|proposal| self.proposals.contains(proposal));
+        if let Some(missing) = proposals.into_iter().find(|proposal| !has(proposal)) {
+            let name = missing.map_or("unknown", Proposal::name);
             let message = format!(
                 "the serialized module was made with the proposal \"{name}\", which is disabled in this engine"
             );
@@ -205,7 +229,8 @@ impl Engine for WasmiEngine {
 impl Module for WasmiModule {
     fn serialize(&self) -> Result<Payload<'_>> {
         // The number of proposals, the proposals, then the module.
-        let rest = [&[self.proposals.len() as u8], &self.proposals[..], &self.wasm].concat();
+        let proposals = self.proposals.numbers();
+        let rest = [&[proposals.len() as u8], &proposals[..], &self.wasm].concat();
         Ok(Payload { image: Cow::Borrowed(&[]), rest: rest.into() })
     }
 

@@ -47,6 +47,16 @@ macro_rules! settings {
         impl Setting {
             pub const ALL: &[Setting] = &[$(Setting::$name,)*];
 
+            const fn bit(self) -> u32 {
+                1 << self as u32
+            }
+
+            /// Returns the bits of those for which `has` is true.
+            #[inline(always)]
+            fn bits(has: impl Fn(Setting) -> bool) -> u32 {
+                0 $(| (has(Setting::$name) as u32) << Setting::$name as u32)*
+            }
+
             pub fn name(self) -> &'static str {
                 match self {
                     $(Setting::$name => $what,)*
@@ -229,7 +239,19 @@ impl MemoryCreator {
 }
 
 impl Options {
+    /// The settings that ask for something that not every engine does anyway.
+    pub fn asked(&self) -> impl Iterator<Item = Setting> {
+        let asked = self.asked_bits();
+        Setting::ALL.iter().copied().filter(move |setting| asked & setting.bit() != 0)
+    }
+
+    /// The same, a bit for each. Usually there are none: then an engine that is made has no list to go through.
+    fn asked_bits(&self) -> u32 {
+        Setting::bits(|setting| self.asks_for(setting))
+    }
+
     /// Whether a setting asks for something that not every engine does anyway.
+    #[inline(always)]
     fn asks_for(&self, setting: Setting) -> bool {
         match setting {
             Setting::Compiler => self.compiler.is_some(),
@@ -251,8 +273,9 @@ impl Options {
         }
     }
 
-    pub fn asked(&self) -> impl Iterator<Item = Setting> {
-        Setting::ALL.iter().copied().filter(|setting| self.asks_for(*setting))
+    /// Whether only settings of `these` ask for something.
+    pub fn asks_only_for(&self, these: &[Setting]) -> bool {
+        self.asked_bits() & !these.iter().fold(0, |bits, setting| bits | setting.bit()) == 0
     }
 
     /// Returns what set a setting last.
@@ -263,8 +286,8 @@ impl Options {
     /// Whether an engine with these options has to be tried, because together settings may leave it unable to run
     /// anything. Settings that only control how guests run do not conflict with others.
     pub fn need_trial(&self) -> bool {
-        let sure = |setting| matches!(setting, Setting::Fuel | Setting::Interruption | Setting::ParallelCompilation);
-        self.asked().any(|setting| !sure(setting)) || !self.proposals.is_empty()
+        let sure = [Setting::Fuel, Setting::Interruption, Setting::ParallelCompilation];
+        !self.asks_only_for(&sure) || !self.proposals.is_empty()
     }
 
     /// Describes all options that were set.

@@ -81,8 +81,9 @@ impl Config {
         let backend = self.backend.or(registry.built_in.first().copied());
         let backend =
             backend.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this library was built without any backend"))?;
-        let missing = self.options.asked().find(|setting| !backend.can(*setting));
-        if let Some(setting) = missing {
+        if !self.options.asks_only_for(&[])
+            && let Some(setting) = self.options.asked().find(|setting| !backend.can(*setting))
+        {
             let origin = self.options.origin(setting).unwrap_or("the configuration");
             let what = format!("{} (requested by {origin})", setting.name());
             return Err(unsupported(backend.name(), &(what + &registry.others_with(setting))));
