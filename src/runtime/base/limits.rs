@@ -48,9 +48,12 @@ pub const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 /// space as one just below its end, or do not ask about it.
 const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
 
+/// How much there is of each resource, or how much is added.
+pub type Counts = [u64; Resource::ALL.len()];
+
 pub struct StoreLimits {
     most: [Cell<u64>; Resource::ALL.len()],
-    used: [Cell<u64>; Resource::ALL.len()],
+    used: Cell<Counts>,
     /// Whether growth beyond a limit traps in the guest, instead of returning -1.
     pub growth_traps: Cell<bool>,
     /// How many times memories, and tables, were allowed to be made or to grow since [`StoreLimits::watch`].
@@ -81,7 +84,7 @@ impl Default for StoreLimits {
     fn default() -> StoreLimits {
         StoreLimits {
             most: [const { Cell::new(u64::MAX) }; Resource::ALL.len()],
-            used: [const { Cell::new(0) }; Resource::ALL.len()],
+            used: Cell::default(),
             growth_traps: Cell::new(false),
             granted: [const { Cell::new(0) }; 2],
             last: Cell::new((Resource::MemoryBytes, 0)),
@@ -102,7 +105,11 @@ impl StoreLimits {
     }
 
     pub fn used(&self, resource: Resource) -> u64 {
-        self.used[resource as usize].get()
+        self.used_cell(resource).get()
+    }
+
+    fn used_cell(&self, resource: Resource) -> &Cell<u64> {
+        &self.used.as_array_of_cells()[resource as usize]
     }
 
     /// Checks whether `more` can be added. Counts nothing.
@@ -131,12 +138,31 @@ impl StoreLimits {
         body()
     }
 
+    /// Checks whether all of `more` can be added. Counts nothing.
+    pub fn check_all(&self, more: &Counts) -> Result<()> {
+        let used = self.used.get();
+        let room = |resource: &Resource| {
+            let (position, most) = (*resource as usize, self.get(*resource));
+            more[position] == 0 || used[position].saturating_add(more[position]) <= most
+        };
+        if Resource::ALL.iter().all(room) {
+            return Ok(());
+        }
+        Resource::ALL.iter().rev().try_for_each(|resource| self.check(*resource, more[*resource as usize]))
+    }
+
+    pub fn add_all(&self, more: &Counts) {
+        let mut used = self.used.get();
+        used.iter_mut().zip(more).for_each(|(used, more)| *used = used.saturating_add(*more));
+        self.used.set(used);
+    }
+
     pub fn add(&self, resource: Resource, more: u64) {
-        self.used[resource as usize].set(self.used(resource).saturating_add(more));
+        self.used_cell(resource).update(|used| used.saturating_add(more));
     }
 
     pub fn remove(&self, resource: Resource, less: u64) {
-        self.used[resource as usize].set(self.used(resource).saturating_sub(less));
+        self.used_cell(resource).update(|used| used.saturating_sub(less));
     }
 
     /// Answers a memory that is about to grow from `current` to `desired` bytes, or to be made with `desired` bytes.
@@ -222,14 +248,12 @@ impl StoreLimits {
     }
 
     /// Returns all counters, for `restore` after an operation that failed and freed what it had made.
-    pub fn snapshot(&self) -> [u64; Resource::ALL.len()] {
-        Resource::ALL.map(|resource| self.used(resource))
+    pub fn snapshot(&self) -> Counts {
+        self.used.get()
     }
 
-    pub fn restore(&self, snapshot: [u64; Resource::ALL.len()]) {
-        for (used, former) in self.used.iter().zip(snapshot) {
-            used.set(former);
-        }
+    pub fn restore(&self, snapshot: Counts) {
+        self.used.set(snapshot);
     }
 
     /// Forgets earlier growth, so that [`StoreLimits::granted`] and [`StoreLimits::denied`] only report what follows.
@@ -238,12 +262,17 @@ impl StoreLimits {
         self.granted.iter().for_each(|granted| granted.set(0));
     }
 
-    /// Returns how many memories or tables were made since [`StoreLimits::watch`]. Only meaningful if none grew.
-    pub fn granted(&self, resource: Resource) -> u64 {
-        match resource {
-            Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
-            Resource::Tables => self.granted[Resource::TableElements as usize].get(),
-            _ => 0,
+    /// Takes back what was added, but for the memories and tables that were made since [`StoreLimits::watch`]. Only
+    /// meaningful if none grew.
+    pub fn remove_ungranted(&self, added: &Counts) {
+        let [memories, tables] = self.granted.each_ref().map(Cell::get);
+        for resource in Resource::ALL {
+            let granted = match resource {
+                Resource::Memories => memories,
+                Resource::Tables => tables,
+                _ => 0,
+            };
+            self.remove(resource, added[resource as usize].saturating_sub(granted));
         }
     }
 

@@ -2,7 +2,6 @@
 //! then finds a deleted object, rather than memory that something else uses by now.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Mutex;
@@ -11,7 +10,9 @@ use std::thread::LocalKey;
 /// The most recently deleted objects. Each thread has its own quarantine, because threads that create and delete many
 /// objects would otherwise wait for each other. When a thread ends, its contents go to one that all threads share.
 pub struct Quarantine<T: 'static> {
-    kept: VecDeque<NonNull<T>>,
+    kept: Vec<NonNull<T>>,
+    /// Where the oldest is once there are `room`.
+    oldest: usize,
     room: usize,
     shared: Option<&'static Mutex<Quarantine<T>>>,
 }
@@ -21,20 +22,19 @@ unsafe impl<T> Send for Quarantine<T> {}
 
 impl<T> Quarantine<T> {
     pub const fn shared(room: usize) -> Mutex<Quarantine<T>> {
-        Mutex::new(Quarantine { kept: VecDeque::new(), room, shared: None })
+        Mutex::new(Quarantine { kept: Vec::new(), oldest: 0, room, shared: None })
     }
 
     pub const fn of_thread(room: usize, shared: &'static Mutex<Quarantine<T>>) -> RefCell<Quarantine<T>> {
-        RefCell::new(Quarantine { kept: VecDeque::new(), room, shared: Some(shared) })
+        RefCell::new(Quarantine { kept: Vec::new(), oldest: 0, room, shared: Some(shared) })
     }
 
     fn add(&mut self, deleted: NonNull<T>) {
-        if self.kept.len() == self.room
-            && let Some(oldest) = self.kept.pop_front()
-        {
-            free(oldest);
+        if self.kept.len() < self.room {
+            return self.kept.push(deleted);
         }
-        self.kept.push_back(deleted);
+        free(std::mem::replace(&mut self.kept[self.oldest], deleted));
+        self.oldest = if self.oldest + 1 == self.room { 0 } else { self.oldest + 1 };
     }
 }
 
@@ -42,6 +42,7 @@ impl<T> Drop for Quarantine<T> {
     fn drop(&mut self) {
         // The shared quarantine is a static, so it is never dropped.
         if let Some(shared) = self.shared {
+            self.kept.rotate_left(self.oldest);
             hand_over(shared, self.kept.drain(..));
         }
     }

@@ -6,7 +6,7 @@
 
 use super::sections::{write_leb128, write_section};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::limits::Resource;
+use crate::runtime::base::limits::{Counts, Resource};
 use crate::runtime::base::types::{
     Defined, ExternKind, ExternType, FuncType, GlobalType, Heap, Limits, MemoryType, TableType, ValKind, ValType,
 };
@@ -21,11 +21,9 @@ pub struct Declarations {
     by_name: OnceLock<Box<[u32]>>,
     /// The memory that is exported as "memory", the name that toolchains give it.
     pub memory: Option<Source>,
-    /// How many bytes the shared memories that the module defines may grow by.
-    shared_room: u64,
-    /// The number of memories, and of tables, that the module defines itself.
-    own_memories: u64,
-    own_tables: u64,
+    /// What an instance of the module adds to the counts of its store, when it is made. The bytes are those by which
+    /// the shared memories that the module defines may grow.
+    pub resources: Counts,
     /// How many definitions of each kind the module has, imported ones included.
     pub definitions: [usize; 5],
     /// The custom sections, in the outline.
@@ -145,16 +143,6 @@ impl Declarations {
             _ => None,
         })
     }
-
-    /// Returns what an instance of the module adds to the counts of its store.
-    pub fn resources(&self) -> [(Resource, u64); 4] {
-        [
-            (Resource::Instances, 1),
-            (Resource::Tables, self.own_tables),
-            (Resource::Memories, self.own_memories),
-            (Resource::MemoryBytes, self.shared_room),
-        ]
-    }
 }
 
 #[derive(Default)]
@@ -269,13 +257,16 @@ impl Reader {
         let memory = exports.iter().find(is_memory).map(|export: &Export| export.source);
         let is_own = |(_, source): &&(TypeRef, _)| !matches!(source, Some(Source::Import(_)));
         let own = |kind: ExternKind| self.spaces[kind as usize].iter().filter(is_own).count() as u64;
-        let (own_memories, own_tables) = (own(ExternKind::Memory), own(ExternKind::Table));
         let room =
             self.spaces[ExternKind::Memory as usize].iter().filter(is_own).map(|(ty, _)| match self.extern_type(ty) {
                 ExternType::Memory(ty) => ty.room_to_grow_unseen(),
                 _ => 0,
             });
-        let shared_room = room.fold(0, u64::saturating_add);
+        let mut resources = Counts::default();
+        resources[Resource::Instances as usize] = 1;
+        resources[Resource::Tables as usize] = own(ExternKind::Table);
+        resources[Resource::Memories as usize] = own(ExternKind::Memory);
+        resources[Resource::MemoryBytes as usize] = room.fold(0, u64::saturating_add);
         let definitions = std::array::from_fn(|kind| self.spaces[kind].len());
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations {
@@ -285,9 +276,7 @@ impl Reader {
             custom_sections: std::mem::take(&mut self.custom_sections),
             by_name: OnceLock::new(),
             memory,
-            shared_room,
-            own_memories,
-            own_tables,
+            resources,
             outline,
         })
     }

@@ -29,7 +29,7 @@ pub struct Instance {
 }
 
 /// What an instance was made with, in the order of the module's imports. Prepared instances have it in common.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Imports(Option<Rc<[Retained]>>);
 
 impl Imports {
@@ -46,7 +46,7 @@ impl Deref for Imports {
 }
 
 /// Imports of a module that were checked, in its order.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Linked {
     imports: Imports,
     /// Whether a function among them wants to know which instances import it.
@@ -143,7 +143,7 @@ fn instantiate_running(
     let announced = birth.announced.get();
     let instance = match birth.instance.into_inner() {
         Some(born) => Handle::new(&born),
-        None => Handle::new(&create(store, module, imports, entity, links)),
+        None => create(store, module, imports, entity, links),
     };
     let announced = match instance.as_instance() {
         Some(Instance { module, imports, .. }) if !announced => {
@@ -163,12 +163,11 @@ fn create(
     imports: Imports,
     entity: Entity,
     links: Option<&[Retained]>,
-) -> Retained {
+) -> Handle {
     let instance = Instance { module, imports, entity, exports: OnceCell::new() };
-    let object = Object::create_retained(store, Body::Instance(instance));
-    store.retain(object.clone());
+    let object = Object::create_kept(store, Body::Instance(instance));
     let links = links.into_iter().flatten();
-    links.filter_map(|link| link.as_func()?.link()).for_each(|link| link.bind(object.as_ptr()));
+    links.filter_map(|link| link.as_func()?.link()).for_each(|link| link.bind(NonNull::from(&*object)));
     object
 }
 
@@ -207,7 +206,7 @@ impl Birth<'_> {
 
     /// Returns the instance's object, which is made the first time.
     fn instance(&self, store: &Store, entity: Entity) -> &Retained {
-        let make = || create(store, self.module.clone(), self.imports.clone(), entity, self.links);
+        let make = || Retained::new(&create(store, self.module.clone(), self.imports.clone(), entity, self.links));
         self.instance.get_or_init(make)
     }
 
@@ -289,7 +288,7 @@ fn announce(linking: &Linking) -> Result<()> {
 
 /// Checks that the store's limits allow one more instance, with everything that the module defines.
 pub fn check_room(store: &Store, module: &Module) -> Result<()> {
-    module.declarations.resources().into_iter().try_for_each(|(resource, count)| store.limits().check(resource, count))
+    store.limits().check_all(&module.declarations.resources)
 }
 
 fn instantiate_supervised(
@@ -305,9 +304,7 @@ fn instantiate_supervised(
     limits.watch();
     // Counted before, because the start function may make instances as well. If that function traps, the store keeps
     // this instance.
-    for (resource, count) in module.declarations.resources() {
-        limits.add(resource, count);
-    }
+    limits.add_all(&module.declarations.resources);
     // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
     // requires.
     let instance = unsafe { store.backend().instantiate(&*module.inner, imports, prepared) }.map_err(|failure| {
@@ -326,9 +323,7 @@ fn instantiate_supervised(
             limits.restore(before);
         } else if refused {
             // Memories and tables that were made before the refusal remain in the store.
-            for (resource, count) in module.declarations.resources() {
-                limits.remove(resource, count.saturating_sub(limits.granted(resource)));
-            }
+            limits.remove_ungranted(&module.declarations.resources);
         }
         Box::new(failure)
     })?;
@@ -380,6 +375,9 @@ pub fn link<'a>(
         return Err(Error::misuse("the module and the store belong to different engines"));
     }
     let wanted = &module.declarations.imports;
+    if wanted.is_empty() {
+        return Ok(Linked::default());
+    }
     let mut linked = Vec::with_capacity(wanted.len());
     let mut problems = Vec::new();
     for (position, want) in wanted.iter().enumerate() {

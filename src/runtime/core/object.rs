@@ -185,6 +185,14 @@ impl Object {
         Handle(object)
     }
 
+    /// Makes an object of `store` that the store retains until it ends, with a handle for C.
+    pub fn create_kept(store: &Store, body: Body) -> Handle {
+        let object = Object::allocate(store, body, HANDLE + RETENTION);
+        store.add_handle();
+        store.retain(Retained(object));
+        Handle(object)
+    }
+
     /// Makes an object of `store` that the runtime or the engine retains.
     pub fn create_retained(store: &Store, body: Body) -> Retained {
         Retained(Object::allocate(store, body, RETENTION))
@@ -410,6 +418,19 @@ impl Retained {
 
     pub fn as_ptr(&self) -> NonNull<Object> {
         self.0
+    }
+
+    /// Drops this when the store ends: no other thread can reach the object any more, so nothing has to be locked.
+    pub(super) fn end(self) {
+        if self.counts.load(Ordering::Acquire) != RETENTION {
+            return drop(self);
+        }
+        let object = std::mem::ManuallyDrop::new(self).0;
+        // SAFETY: this was all that kept the object, and it is not used afterwards.
+        unsafe {
+            object.as_ref().counts.store(0, Ordering::Relaxed);
+            Object::free(object);
+        }
     }
 }
 

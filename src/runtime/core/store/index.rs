@@ -6,13 +6,16 @@ use crate::runtime::core::engine_traits::{Entity, FuncKey};
 use crate::runtime::core::func::Func;
 use crate::runtime::core::object::{Body, Handle, Object, Retained};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::RefMut;
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::ptr::NonNull;
 
-/// An index of retained objects by the engine's keys. Most programs never need it, so objects are indexed only when
-/// something is first looked up.
+/// An index of retained objects by the engine's keys. Most programs never need it, so it is made, and objects are indexed,
+/// only when something is first looked up.
 #[derive(Default)]
-pub(super) struct Index {
+pub(super) struct Index(OnceCell<Box<RefCell<Objects>>>);
+
+#[derive(Default)]
+struct Objects {
     /// The number of retained objects that are indexed.
     indexed: usize,
     functions: FxHashMap<FuncKey, NonNull<Object>>,
@@ -33,8 +36,8 @@ enum Failed {
 
 impl Store {
     /// Returns the index, with every retained object in it.
-    fn index(&self) -> RefMut<'_, Index> {
-        let mut index = self.index.borrow_mut();
+    fn index(&self) -> RefMut<'_, Objects> {
+        let mut index = self.index.0.get_or_init(Box::default).borrow_mut();
         if index.indexed != self.retained.borrow().len() {
             self.index_retained(&mut index);
         }
@@ -42,7 +45,7 @@ impl Store {
     }
 
     #[cold]
-    fn index_retained(&self, index: &mut Index) {
+    fn index_retained(&self, index: &mut Objects) {
         let retained = self.retained.borrow();
         for object in &retained[index.indexed..] {
             let func = object.as_func();
@@ -90,7 +93,7 @@ impl Store {
     /// # Safety
     /// `entity` is a function of this store.
     pub unsafe fn exported_function(&self, entity: Entity, make: impl FnOnce() -> Func) -> Retained {
-        if self.index.borrow().indexed != 0 {
+        if self.index.0.get().is_some() {
             // SAFETY: the contract says that `entity` is a function of this store.
             return unsafe { self.with_function(&entity, make, Retained::new) };
         }
@@ -116,13 +119,15 @@ impl Store {
     }
 
     pub(in crate::runtime::core) fn note_failed(&self, key: Option<usize>, module: usize) {
-        self.index.borrow_mut().failed.insert(key.map_or(Failed::OfModule(module), Failed::Key));
+        self.index.0.get_or_init(Box::default).borrow_mut().failed.insert(key.map_or(Failed::OfModule(module), Failed::Key));
     }
 
     /// Whether an instance of a module is, or may be, one whose instantiation failed.
     pub(in crate::runtime::core) fn may_have_failed(&self, key: usize, module: usize) -> bool {
-        let failed = &self.index.borrow().failed;
-        failed.contains(&Failed::Key(key)) || failed.contains(&Failed::OfModule(module))
+        self.index.0.get().is_some_and(|index| {
+            let failed = &index.borrow().failed;
+            failed.contains(&Failed::Key(key)) || failed.contains(&Failed::OfModule(module))
+        })
     }
 
     /// Returns the instance of an engine that tells callers, by its key; `None` if it is not complete.

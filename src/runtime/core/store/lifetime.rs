@@ -106,7 +106,7 @@ impl Store {
             // Before the others, which may retain some of these.
             // SAFETY: these are objects of this store that wait to be freed, and no call is running.
             unsafe { free_unused(deferred.objects) };
-            drop((retained, released));
+            retained.into_iter().chain(released).for_each(Retained::end);
         }
         // Last: the finalizers of what was in the store may use it.
         store.set_data(HostData::NONE);

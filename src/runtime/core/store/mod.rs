@@ -42,7 +42,7 @@ pub struct StoreData {
     engine: Arc<Engine>,
     lifetime: Lifetime,
     retained: RefCell<Vec<Retained>>,
-    index: RefCell<Index>,
+    index: Index,
     pub(super) known_gc: gc::Known,
     pending_trap: Cell<Option<Handle>>,
     /// Who is about to call a host function that knows its caller.
@@ -93,7 +93,7 @@ impl Store {
             engine,
             lifetime: Lifetime::default(),
             retained: RefCell::default(),
-            index: RefCell::default(),
+            index: Index::default(),
             known_gc: gc::Known::default(),
             pending_trap: Cell::new(None),
             calling: Cell::new(None),
