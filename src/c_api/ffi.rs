@@ -23,7 +23,7 @@
 //! kept in a [quarantine](crate::runtime::base::quarantine).
 
 use crate::runtime::base::error::{Error, Result};
-use crate::runtime::core::object::{Handle, Object};
+use crate::runtime::core::object::{Handle, Object, OldHandles};
 use std::ptr::NonNull;
 
 /// A type of C, made by [`c_type!`].
@@ -179,6 +179,15 @@ pub unsafe trait Ownership<T> {
     /// # Safety
     /// C owns the pointer and gives it up. If it is [`Counted`], it may have done so before, not long ago.
     unsafe fn release(this: NonNull<T>);
+
+    /// Releases many.
+    ///
+    /// # Safety
+    /// As for [`Ownership::release`], for each.
+    unsafe fn release_all(these: impl Iterator<Item = NonNull<T>>) {
+        // SAFETY: the contract is the same.
+        these.for_each(|this| unsafe { Self::release(this) });
+    }
 }
 
 // SAFETY: what is cloned into a box is dropped from one.
@@ -201,6 +210,11 @@ unsafe impl<T: CType<Ownership = Counted, Rust = Object>> Ownership<T> for Count
     unsafe fn release(this: NonNull<T>) {
         // SAFETY: a handle keeps its object, and the quarantine one that was deleted not long ago; C owned a handle.
         unsafe { this.as_ref().rust().release_handle() };
+    }
+    unsafe fn release_all(these: impl Iterator<Item = NonNull<T>>) {
+        let mut handles = OldHandles::default();
+        // SAFETY: as above. What this comes to later still has its handle, and so its store.
+        these.for_each(|this| unsafe { handles.release(this.as_ref().rust()) });
     }
 }
 

@@ -4,7 +4,8 @@
 
 use crate::c_api::ffi::{Boxed, CType, Counted, Ownership, give, give_handle};
 use crate::runtime::base::error::{self, Error, ErrorKind};
-use crate::runtime::core::object::{Handle, Object};
+use crate::runtime::core::instance::Instance;
+use crate::runtime::core::object::{Object, Typed};
 use crate::runtime::core::value::{MALLOC_ALIGNMENT, Val, free_data};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -26,6 +27,15 @@ pub unsafe trait Element: Copy {
     /// # Safety
     /// The element is valid and owned; it is given up.
     unsafe fn release(&mut self);
+
+    /// Releases `count` elements.
+    ///
+    /// # Safety
+    /// They are at `elements`, valid and owned, and given up.
+    unsafe fn release_all(elements: *mut Self, count: usize) {
+        // SAFETY: the contract is the same.
+        (0..count).for_each(|position| unsafe { (*elements.add(position)).release() });
+    }
 }
 
 // SAFETY: bytes own nothing.
@@ -60,6 +70,10 @@ unsafe impl<T: CType<Ownership: Ownership<T>>> Element for *mut T {
             // SAFETY: C owned the pointer and gives it up.
             unsafe { T::Ownership::release(this) }
         }
+    }
+    unsafe fn release_all(elements: *mut Self, count: usize) {
+        // SAFETY: the contract says that there are so many, and each is NULL or a pointer that C owned and gives up.
+        unsafe { T::Ownership::release_all((0..count).filter_map(|position| NonNull::new(*elements.add(position)))) };
     }
 }
 
@@ -149,7 +163,7 @@ impl<T: Element> Parts<T> {
         // SAFETY: a valid vector has `size` elements at `data`. They are its own, as is the memory.
         unsafe {
             if !self.data.is_null() {
-                (0..self.size).for_each(|position| (*self.data.add(position)).release());
+                T::release_all(self.data, self.size);
             }
             free_data(self.data);
         }
@@ -184,16 +198,16 @@ pub unsafe trait Vector: Copy {
         Self::from_parts(unsafe { Parts::from_slice(&elements) })
     }
 
-    /// A vector of `count` handles.
-    fn of_handles<T>(count: usize, handle: impl Fn(usize) -> Handle) -> Self
+    /// A vector of handles to all exports of an instance.
+    fn of_exports<T>(instance: Typed<&Instance>) -> Self
     where
         T: CType<Ownership = Counted, Rust = Object>,
         Self: Vector<Element = *mut T>,
     {
-        let parts = Parts::<*mut T>::zeroed(count);
-        for position in 0..parts.size {
-            // SAFETY: below the vector's size.
-            unsafe { parts.data.add(position).write(give_handle(handle(position))) };
+        let parts = Parts::<*mut T>::zeroed(instance.export_count());
+        if parts.size > 0 {
+            // SAFETY: there is an element for each export.
+            instance.exports(|position, export| unsafe { parts.data.add(position).write(give_handle(export)) });
         }
         Self::from_parts(parts)
     }

@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wasm_instance_exports(
 ) {
     let exports = answer("wasm_instance_exports", wasm_extern_vec_t::empty(), || {
         let instance = instance.required()?;
-        Ok(wasm_extern_vec_t::of_handles(instance.export_count(), |position| instance.export(position)))
+        Ok(wasm_extern_vec_t::of_exports(instance))
     });
     exports.write(out)
 }

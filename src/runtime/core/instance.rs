@@ -6,7 +6,7 @@ use super::func::{Func, Linking};
 use super::global::Global;
 use super::memory::Memory;
 use super::module::Module;
-use super::object::{Body, Handle, Object, Retained, Typed};
+use super::object::{Body, Handle, NewHandles, Object, Retained, Typed};
 use super::store::Store;
 use super::table::Table;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -157,13 +157,7 @@ fn instantiate_running(
 }
 
 /// Makes the object of a new instance. The engine got the `links` instead of the imports, if there are any.
-fn create(
-    store: &Store,
-    module: Arc<Module>,
-    imports: Imports,
-    entity: Entity,
-    links: Option<&[Retained]>,
-) -> Handle {
+fn create(store: &Store, module: Arc<Module>, imports: Imports, entity: Entity, links: Option<&[Retained]>) -> Handle {
     let instance = Instance { module, imports, entity, exports: OnceCell::new() };
     let object = Object::create_kept(store, Body::Instance(instance));
     let links = links.into_iter().flatten();
@@ -454,16 +448,31 @@ impl Typed<'_, &Instance> {
 
     /// Returns the object of the export at `position`.
     pub fn export(self, position: usize) -> Handle {
+        Handle::new(self.export_object(position))
+    }
+
+    /// Calls `take` with a handle to each export, in order.
+    pub fn exports(self, mut take: impl FnMut(usize, Handle)) {
+        let mut handles = NewHandles::of(self.store());
+        (0..self.export_count()).for_each(|position| take(position, handles.add(self.export_object(position))));
+    }
+
+    #[inline]
+    fn export_object(&self, position: usize) -> &Object {
         let exports = &self.module.declarations.exports;
         match exports[position].source {
-            Source::Import(import) => Handle::new(&self.imports[import]),
+            Source::Import(import) => &self.imports[import],
             Source::Own(first) => {
                 let made = self.exports.get_or_init(|| exports.iter().map(|_| OnceCell::new()).collect());
-                Handle::new(made[first].get_or_init(|| self.make_export(&exports[first])))
+                match made[first].get() {
+                    Some(export) => export,
+                    None => made[first].get_or_init(|| self.make_export(&exports[first])),
+                }
             }
         }
     }
 
+    #[cold]
     fn make_export(self, export: &Export) -> Retained {
         let store = self.store();
         let Export { name, ty, index, .. } = export;

@@ -181,14 +181,14 @@ impl Object {
     /// Makes an object of `store`, with a handle for C.
     pub fn create(store: &Store, body: Body) -> Handle {
         let object = Object::allocate(store, body, HANDLE);
-        store.add_handle();
+        store.add_handles(1);
         Handle(object)
     }
 
     /// Makes an object of `store` that the store retains until it ends, with a handle for C.
     pub fn create_kept(store: &Store, body: Body) -> Handle {
         let object = Object::allocate(store, body, HANDLE + RETENTION);
-        store.add_handle();
+        store.add_handles(1);
         store.retain(Retained(object));
         Handle(object)
     }
@@ -258,12 +258,37 @@ impl Object {
     /// The caller owned a handle, or gave it up so recently that the object's memory is still in quarantine.
     #[inline(always)]
     pub unsafe fn release_handle(&self) {
+        if self.may_release_handle() {
+            // SAFETY: C has handles, and the caller owns one and gives it up.
+            drop(unsafe { Handle::from_raw(self) });
+        }
+    }
+
+    /// Must be asked before C gives up a handle. Otherwise this is a second delete.
+    #[inline(always)]
+    fn may_release_handle(&self) -> bool {
         if self.counts.load(Ordering::Relaxed) & HANDLES == 0 {
-            return deleted_before();
+            deleted_before();
+            return false;
         }
         self.store().before_release();
-        // SAFETY: C has handles, and the caller owns one and gives it up.
-        drop(unsafe { Handle::from_raw(self) });
+        true
+    }
+
+    /// Subtracts a handle, and frees the object if nothing keeps it. Returns whether it was the last handle: then the
+    /// store has one less.
+    ///
+    /// # Safety
+    /// The caller owns a handle and gives it up.
+    #[inline(always)]
+    unsafe fn subtract_handle(this: NonNull<Object>) -> bool {
+        // SAFETY: the handle keeps the object until it is subtracted.
+        let former = unsafe { this.as_ref() }.counts.fetch_sub(HANDLE, Ordering::AcqRel);
+        if former == HANDLE {
+            // SAFETY: both counts have just become zero, and the object is not used afterwards.
+            unsafe { Object::free(this) };
+        }
+        former & HANDLES == HANDLE
     }
 
     pub fn is_deleted(&self) -> bool {
@@ -348,7 +373,7 @@ impl Handle {
     #[inline]
     pub fn new(object: &Object) -> Handle {
         if object.counts.fetch_add(HANDLE, Ordering::Relaxed) & HANDLES == 0 {
-            object.store().add_handle();
+            object.store().add_handles(1);
         }
         Handle(NonNull::from(object))
     }
@@ -364,7 +389,7 @@ impl Handle {
         let another = |counts| (counts != 0).then(|| counts + HANDLE);
         let former = object.counts.try_update(Ordering::AcqRel, Ordering::Acquire, another).ok()?;
         if former & HANDLES == 0 {
-            object.store().add_handle();
+            object.store().add_handles(1);
         }
         Some(Handle(NonNull::from(object)))
     }
@@ -395,15 +420,81 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // Read first: after the subtraction another thread may free the object.
         let store = self.store;
-        let former = self.counts.fetch_sub(HANDLE, Ordering::AcqRel);
-        if former & HANDLES == HANDLE {
-            if former == HANDLE {
-                // SAFETY: both counts have just become zero, and `self` is not used afterwards.
-                unsafe { Object::free(self.0) };
+        // SAFETY: an object with handles counts as one handle of its store. If the last of them is gone, so is that.
+        unsafe {
+            if Object::subtract_handle(self.0) {
+                Store::remove_handles(store, 1);
             }
-            // SAFETY: an object with handles counts as one handle of its store, and the last of them is gone.
-            unsafe { Store::remove_handle(store) };
         }
+    }
+}
+
+/// Makes handles of many objects of one store, which counts them at once when this is dropped. Until then none may be
+/// given up, and the store has another handle.
+pub struct NewHandles<'a> {
+    store: &'a Store,
+    /// The objects that had none.
+    objects: usize,
+}
+
+impl NewHandles<'_> {
+    pub fn of(store: &Store) -> NewHandles<'_> {
+        NewHandles { store, objects: 0 }
+    }
+
+    #[inline]
+    pub fn add(&mut self, object: &Object) -> Handle {
+        debug_assert!(self.store.is(object.store()));
+        self.objects += usize::from(object.counts.fetch_add(HANDLE, Ordering::Relaxed) & HANDLES == 0);
+        Handle(NonNull::from(object))
+    }
+}
+
+impl Drop for NewHandles<'_> {
+    fn drop(&mut self) {
+        self.store.add_handles(self.objects);
+    }
+}
+
+/// Gives up handles that C owns, of many objects. Their store counts them at once; if that was the last handle, the
+/// store ends when this is dropped or comes to an object of another store.
+#[derive(Default)]
+pub struct OldHandles {
+    store: Option<NonNull<Store>>,
+    /// The objects that have none any more.
+    objects: usize,
+}
+
+impl OldHandles {
+    /// # Safety
+    /// As for [`Object::release_handle`].
+    #[inline]
+    pub unsafe fn release(&mut self, object: &Object) {
+        if !object.may_release_handle() {
+            return;
+        }
+        let store = object.store;
+        // SAFETY: C has handles, and the caller owns one and gives it up.
+        if unsafe { Object::subtract_handle(NonNull::from(object)) } {
+            if self.store != Some(store) {
+                self.subtract();
+                self.store = Some(store);
+            }
+            self.objects += 1;
+        }
+    }
+
+    fn subtract(&mut self) {
+        if let (Some(store), objects @ 1..) = (self.store, std::mem::take(&mut self.objects)) {
+            // SAFETY: each of the objects counted as one handle of the store.
+            unsafe { Store::remove_handles(store, objects) };
+        }
+    }
+}
+
+impl Drop for OldHandles {
+    fn drop(&mut self) {
+        self.subtract();
     }
 }
 

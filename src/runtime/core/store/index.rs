@@ -119,7 +119,12 @@ impl Store {
     }
 
     pub(in crate::runtime::core) fn note_failed(&self, key: Option<usize>, module: usize) {
-        self.index.0.get_or_init(Box::default).borrow_mut().failed.insert(key.map_or(Failed::OfModule(module), Failed::Key));
+        self.index
+            .0
+            .get_or_init(Box::default)
+            .borrow_mut()
+            .failed
+            .insert(key.map_or(Failed::OfModule(module), Failed::Key));
     }
 
     /// Whether an instance of a module is, or may be, one whose instantiation failed.

@@ -60,16 +60,19 @@ impl Store {
         self.lifetime.closed.load(Ordering::Relaxed)
     }
 
-    pub(in crate::runtime::core) fn add_handle(&self) {
-        self.lifetime.handles.fetch_add(1, Ordering::Relaxed);
+    pub(in crate::runtime::core) fn add_handles(&self, count: usize) {
+        self.lifetime.handles.fetch_add(count, Ordering::Relaxed);
     }
 
     /// # Safety
-    /// The handle was counted by [`Store::add_handle`] or is the store's first, and `this` is not used on its behalf
-    /// afterwards.
-    pub(in crate::runtime::core) unsafe fn remove_handle(this: NonNull<Store>) {
-        // SAFETY: the handle keeps the store alive until it is subtracted.
+    /// The handles, at least one, were counted by [`Store::add_handles`] or are the store's first, and `this` is not used
+    /// on their behalf afterwards.
+    pub(in crate::runtime::core) unsafe fn remove_handles(this: NonNull<Store>, count: usize) {
+        // SAFETY: a handle keeps the store alive until it is subtracted.
         let store = unsafe { this.as_ref() };
+        if count > 1 {
+            store.lifetime.handles.fetch_sub(count - 1, Ordering::AcqRel);
+        }
         // While a call is running, the count does not reach zero, whichever thread gives up the last handle: the call still needs
         // the store. `end_untidy_call` subtracts it.
         let more = |handles| (handles > 1).then(|| handles - 1);
@@ -321,7 +324,7 @@ impl StoreHandle {
     }
 
     pub fn new(store: &Store) -> StoreHandle {
-        store.add_handle();
+        store.add_handles(1);
         StoreHandle(NonNull::from(store))
     }
 
@@ -343,6 +346,6 @@ impl std::ops::Deref for StoreHandle {
 impl Drop for StoreHandle {
     fn drop(&mut self) {
         // SAFETY: this handle is counted, and not used afterwards.
-        unsafe { Store::remove_handle(self.0) };
+        unsafe { Store::remove_handles(self.0, 1) };
     }
 }
