@@ -3,7 +3,8 @@
 //! lifted.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Parser, Payload, TableInit};
+use crate::runtime::binary::sections::Payloads;
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Payload, TableInit};
 
 /// The most terms in a constant expression. Those that compilers emit have one or two, and a stack of 256 KiB is
 /// enough for more than this.
@@ -11,8 +12,7 @@ const MAX_TERMS: usize = 1000;
 
 /// Fails if a constant expression of `wasm` is too long. Leaves it to the engine to report malformed modules.
 pub fn check(wasm: &[u8]) -> Result<()> {
-    for payload in Parser::new(0).parse_all(wasm) {
-        let Ok(payload) = payload else { break };
+    for payload in Payloads::of(wasm).without_code() {
         match payload {
             Payload::TableSection(section) => {
                 for table in section.into_iter().flatten() {

@@ -467,11 +467,11 @@ impl Edit {
 impl<'a> Body<'a> {
     fn read(body: &FunctionBody<'a>, without_parameters: bool, tables: usize, mode: Mode) -> Result<Body<'a>> {
         let bytes = body.as_bytes();
-        let code_at = body.get_operators_reader()?.original_position() - body.range().start;
-        let mut locals = 0;
-        for group in body.get_locals_reader()? {
-            locals += u64::from(group?.0);
+        let (mut groups, mut locals) = (body.get_locals_reader()?, 0);
+        for _ in 0..groups.get_count() {
+            locals += u64::from(groups.read()?.0);
         }
+        let code_at = groups.original_position() - body.range().start;
         // This counts locals, not groups: there are several ways to declare none.
         let mut wants_local = without_parameters && locals == 0;
         let mut edits = Vec::new();
@@ -480,17 +480,19 @@ impl<'a> Body<'a> {
             return Ok(Body { bytes, wants_local, code_at, edits });
         }
         let mut position = code_at;
-        let mut previous = None;
+        let mut previous = MAKES_ITS_VALUE;
         while position < bytes.len() {
-            let opcode = bytes[position];
-            // A `select` whose condition may come from a comparison with zero.
-            if SELECTS.contains(&opcode) && previous.is_some_and(|previous| !makes_its_value(previous)) {
-                edits.push(Edit::Apart(position));
+            let opcode = OPCODES[usize::from(bytes[position])];
+            if opcode & (SELECT | USES_LOCAL) != 0 {
+                // A `select` whose condition may come from a comparison with zero.
+                if opcode & SELECT != 0 && previous & MAKES_ITS_VALUE == 0 {
+                    edits.push(Edit::Apart(position));
+                }
+                // A function that uses a local that it does not have is invalid, and must stay invalid.
+                wants_local &= opcode & USES_LOCAL == 0;
             }
-            // A function that uses a local that it does not have is invalid, and must stay invalid.
-            wants_local &= !LOCAL_GET_SET_TEE.contains(&opcode);
-            previous = Some(opcode);
-            position = match after_common(bytes, position) {
+            previous = opcode;
+            position = match after_common(bytes, position, opcode) {
                 Some(next) => next,
                 None => {
                     let rest = BinaryReader::new(&bytes[position..], body.range().start + position);
@@ -525,34 +527,67 @@ fn may_access(bytes: &[u8], tables: usize) -> bool {
 }
 
 const SELECTS: std::ops::RangeInclusive<u8> = 0x1b..=0x1c;
-const LOCAL_GET_SET_TEE: std::ops::RangeInclusive<u8> = 0x20..=0x22;
+
+/// For each opcode, how many numbers follow it, and what else is known of it.
+const OPCODES: [u8; 256] = {
+    let mut opcodes = [UNCOMMON; 256];
+    let mut opcode = 0;
+    while opcode < opcodes.len() {
+        let follows = match opcode {
+            // `unreachable`, `nop`, `else`, `end`, `return`, `drop`, `select`, comparisons, arithmetic, conversions.
+            0x00 | 0x01 | 0x05 | 0x0b | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 => 0,
+            // Branches, `call`, locals, globals, constants of integers.
+            0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
+            0x02..=0x04 => 1 | BLOCK,
+            // Loads and stores.
+            0x28..=0x3e => 2,
+            _ => UNCOMMON,
+        };
+        // Calls, reads of locals, globals and memory, constants, comparisons that are not fused, arithmetic. After any other
+        // instruction the value may come from further back.
+        let makes = matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4);
+        let more = match opcode {
+            0x1b | 0x1c => SELECT,
+            0x20..=0x22 => USES_LOCAL,
+            _ => 0,
+        };
+        opcodes[opcode] = follows | more | if makes { MAKES_ITS_VALUE } else { 0 };
+        opcode += 1;
+    }
+    opcodes
+};
+const NUMBERS: u8 = 0b11;
+/// The instruction has to be decoded in full.
+const UNCOMMON: u8 = 1 << 2;
+const BLOCK: u8 = 1 << 3;
+const SELECT: u8 = 1 << 4;
+const USES_LOCAL: u8 = 1 << 5;
+/// The instruction itself makes a value that is not the result of a comparison that the engine might fuse.
+const MAKES_ITS_VALUE: u8 = 1 << 6;
 
 /// Returns where the instruction after the one at `position` begins, for the most common instructions: decoding them
 /// in full would take a fifth of the time to make a module. `None` for other instructions, and for malformed ones.
-fn after_common(bytes: &[u8], position: usize) -> Option<usize> {
-    let mut next = position + 1;
-    let numbers = match bytes[position] {
-        // `unreachable`, `nop`, `else`, `end`, `return`, `drop`, `select`, comparisons, arithmetic, conversions.
-        0x00 | 0x01 | 0x05 | 0x0b | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 => 0,
-        // Branches, `call`, locals, globals, constants of integers.
-        0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
+#[inline(always)]
+fn after_common(bytes: &[u8], position: usize, opcode: u8) -> Option<usize> {
+    let next = position + 1;
+    match opcode & (NUMBERS | UNCOMMON | BLOCK) {
+        0 => Some(next),
+        1 => after_number(bytes, next),
+        // In the first memory.
+        2 if *bytes.get(next)? < 0x40 => after_number(bytes, next + 1),
         // Except where the type is written in the long form of reference types.
-        0x02..=0x04 if !matches!(bytes.get(next)?, 0x63 | 0x64) => 1,
-        // Loads and stores in the first memory.
-        0x28..=0x3e if *bytes.get(next)? < 0x40 => 2,
-        _ => return None,
-    };
-    for _ in 0..numbers {
-        next += 1 + bytes[next..].iter().position(|byte| *byte < 0x80)?;
+        BLOCK_OF_TYPE if !matches!(bytes.get(next)?, 0x63 | 0x64) => after_number(bytes, next),
+        _ => None,
     }
-    Some(next)
 }
+const BLOCK_OF_TYPE: u8 = 1 | BLOCK;
 
-/// Whether the instruction itself makes a value that is not the result of a comparison that the engine might fuse:
-/// calls, reads of locals, globals and memory, constants, other comparisons, arithmetic. After any other instruction
-/// the value may come from further back.
-fn makes_its_value(opcode: u8) -> bool {
-    matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4)
+#[inline(always)]
+fn after_number(bytes: &[u8], mut position: usize) -> Option<usize> {
+    while *bytes.get(position)? >= 0x80 {
+        position += 1;
+    }
+    Some(position + 1)
 }
 
 fn leb128(value: u32) -> Vec<u8> {

@@ -6,9 +6,9 @@
 //! it, and instances copy the data.
 
 use crate::runtime::base::file;
-use crate::runtime::binary::sections::{DATA, write_leb128};
+use crate::runtime::binary::sections::{DATA, Payloads, write_leb128};
 use std::os::fd::AsRawFd;
-use wasmparser::{DataKind, Parser, Payload};
+use wasmparser::{DataKind, Payload};
 
 /// Where to insert instructions that keep the engine from making an image of a module. It makes one only if all data
 /// goes to constant offsets, and it does not treat `N + 0` as a constant.
@@ -27,8 +27,7 @@ impl Image {
         const END: u8 = 0x0b;
         // The sections begin after the magic number and the version.
         let mut begin = 8;
-        for payload in Parser::new(0).parse_all(wasm) {
-            let payload = payload.ok()?;
+        for payload in Payloads::of(wasm).without_code() {
             let Payload::DataSection(section) = payload else {
                 begin = payload.as_section().map_or(begin, |(_, range)| range.end);
                 continue;
@@ -75,6 +74,7 @@ pub fn descriptor_to_spare() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmparser::Parser;
 
     #[test]
     fn a_module_without_an_image_is_valid_and_has_the_same_data() {

@@ -17,6 +17,7 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::types::{ExternType, Limits, MemoryType};
 use crate::runtime::binary::artifact::Payload;
+use crate::runtime::binary::sections::Payloads;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -319,10 +320,7 @@ impl Module for WasmtimeModule {
 }
 
 fn has_start(wasm: &[u8]) -> bool {
-    let payloads = wasmparser::Parser::new(0).parse_all(wasm);
-    payloads
-        .map_while(|payload| payload.ok())
-        .any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
+    Payloads::of(wasm).without_code().any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
 }
 
 /// Returns a module from what the engine made of its image.

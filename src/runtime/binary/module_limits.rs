@@ -4,11 +4,10 @@
 use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
 use super::metering::PAYMENT_BYTES;
+use super::sections::Payloads;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
-use wasmparser::{
-    ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Parser, Payload, TableInit,
-};
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Payload, TableInit};
 
 /// A limit on modules. The numbers are those of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,8 +104,8 @@ impl ModuleLimits {
         let mut total = Cost::default();
         let mut added = 0;
         let module = || "the module has".to_string();
-        for payload in Parser::new(0).parse_all(wasm) {
-            let Ok(payload) = payload else { break };
+        let mut payloads = Payloads::of(wasm);
+        while let Some(payload) = payloads.next() {
             match payload {
                 Payload::TypeSection(section) => {
                     // The section's count of groups costs nothing to read and is not larger than the number of types,
@@ -196,7 +195,8 @@ impl ModuleLimits {
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) if costs || code => {
+                Payload::CodeSectionStart { size, .. } if !(costs || code) => payloads.skip_code(size),
+                Payload::CodeSectionEntry(body) => {
                     let name = || format!("function {function} has");
                     self.admit(ModuleLimit::FunctionBytes, body.range().len() as u64, name, "bytes of code")?;
                     if self.values[ModuleLimit::Locals as usize] != u64::MAX {

@@ -1,7 +1,7 @@
 //! Writes modules: numbers, and sections in place of others.
 
 use std::ops::Range;
-use wasmparser::{FromReader, Result, SectionLimited};
+use wasmparser::{Chunk, FromReader, Parser, Payload, Result, SectionLimited};
 
 pub const TYPES: u8 = 1;
 pub const FUNCTIONS: u8 = 3;
@@ -101,10 +101,52 @@ impl<'a> Entries<'a> {
     }
 }
 
+/// What a module consists of, up to what cannot be read. Unlike the parser's own iterator, this can leave out functions:
+/// a module may have many thousands, and there are several who do not look at them.
+pub struct Payloads<'a> {
+    parser: Parser,
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Payloads<'a> {
+    pub fn of(wasm: &'a [u8]) -> Payloads<'a> {
+        Payloads { parser: Parser::new(0), rest: Some(wasm) }
+    }
+
+    /// Leaves out the functions. May be called when the last payload was the start of the code section.
+    pub fn skip_code(&mut self, size: u32) {
+        self.parser.skip_section();
+        self.rest = self.rest.and_then(|rest| rest.get(size as usize..));
+    }
+
+    /// The same without functions.
+    pub fn without_code(mut self) -> impl Iterator<Item = Payload<'a>> {
+        std::iter::from_fn(move || {
+            let payload = self.next()?;
+            if let Payload::CodeSectionStart { size, .. } = payload {
+                self.skip_code(size);
+            }
+            Some(payload)
+        })
+    }
+}
+
+impl<'a> Iterator for Payloads<'a> {
+    type Item = Payload<'a>;
+    fn next(&mut self) -> Option<Payload<'a>> {
+        let rest = self.rest.take()?;
+        let Ok(Chunk::Parsed { payload, consumed }) = self.parser.parse(rest, true) else { return None };
+        if !matches!(payload, Payload::End(_)) {
+            self.rest = Some(&rest[consumed..]);
+        }
+        Some(payload)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmparser::{BinaryReader, Parser, Payload};
+    use wasmparser::BinaryReader;
 
     #[test]
     fn numbers_are_written_as_they_are_read() {
@@ -148,6 +190,23 @@ mod tests {
         assert_eq!(ids, [TYPES, FUNCTIONS, 0, 5, EXPORTS, DATA_COUNT, CODE, DATA]);
         let same = replace(&wasm, sections(&wasm), &[], |_, _| Ok(())).unwrap();
         assert_eq!(same, wasm);
+    }
+
+    #[test]
+    fn functions_can_be_left_out() {
+        let wasm = wat::parse_str("(module (func) (func (result i32) i32.const 1) (memory 1) (data \"x\"))").unwrap();
+        let count = |payloads: &mut dyn Iterator<Item = Payload>, wanted: fn(&Payload) -> bool| {
+            payloads.filter(|payload| wanted(payload)).count()
+        };
+        let is_code = |payload: &Payload| matches!(payload, Payload::CodeSectionEntry(_));
+        let is_later = |payload: &Payload| matches!(payload, Payload::DataSection(_) | Payload::End(_));
+        assert_eq!(count(&mut Payloads::of(&wasm), is_code), 2);
+        assert_eq!(count(&mut Payloads::of(&wasm).without_code(), is_code), 0);
+        assert_eq!(count(&mut Payloads::of(&wasm).without_code(), is_later), 2);
+        // A module that ends too early, or is none.
+        for length in 0..wasm.len() {
+            assert!(count(&mut Payloads::of(&wasm[..length]).without_code(), |_| true) < 9);
+        }
     }
 
     #[test]
