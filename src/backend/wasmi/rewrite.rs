@@ -476,7 +476,7 @@ impl<'a> Body<'a> {
         let mut wants_local = without_parameters && locals == 0;
         let mut edits = Vec::new();
         // Decoding every instruction takes time; many functions contain none of these bytes.
-        if !wants_local && !bytes.iter().any(|byte| SELECTS.contains(byte)) && !may_access(bytes, tables) {
+        if !wants_local && !has(bytes, |byte| SELECTS.contains(&byte)) && !may_access(bytes, tables) {
             return Ok(Body { bytes, wants_local, code_at, edits });
         }
         let mut position = code_at;
@@ -523,7 +523,12 @@ fn may_access(bytes: &[u8], tables: usize) -> bool {
         0xfc => matches!(pair[1], 12 | 14 | 15 | 17) || pair[1] >= 0x80,
         _ => false,
     };
-    tables > 0 && bytes.windows(2).any(is_access)
+    tables > 0 && has(bytes, |byte| matches!(byte, 0x25 | 0x26 | 0xfc)) && bytes.windows(2).any(is_access)
+}
+
+/// Whether some byte is one of those that are looked for. Compares many at once.
+fn has(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
+    bytes.chunks(64).any(|some| some.iter().fold(false, |found, byte| found | wanted(*byte)))
 }
 
 const SELECTS: std::ops::RangeInclusive<u8> = 0x1b..=0x1c;
