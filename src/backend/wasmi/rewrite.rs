@@ -20,6 +20,7 @@
 //!   look at. So it becomes an export instead, which is called after instantiation.
 
 use crate::runtime::base::types::ExternKind;
+use crate::runtime::binary::code::{BLOCK, Code, FOLLOWS, NUMBERS, UNCOMMON, after_common};
 use crate::runtime::binary::declarations::import_kind;
 use crate::runtime::binary::sections::{
     self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, START, TYPES, write_leb128,
@@ -27,9 +28,8 @@ use crate::runtime::binary::sections::{
 };
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
-    ElementSectionReader, ExportSectionReader, FunctionBody, Operator, OperatorsReader, Parser, Payload, RefType,
-    Result, TypeRef,
+    CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
+    ExportSectionReader, FunctionBody, Operator, Parser, Payload, RefType, Result, TypeRef,
 };
 
 /// The module that the engine gets in place of the original.
@@ -466,12 +466,8 @@ impl Edit {
 
 impl<'a> Body<'a> {
     fn read(body: &FunctionBody<'a>, without_parameters: bool, tables: usize, mode: Mode) -> Result<Body<'a>> {
-        let bytes = body.as_bytes();
-        let (mut groups, mut locals) = (body.get_locals_reader()?, 0);
-        for _ in 0..groups.get_count() {
-            locals += u64::from(groups.read()?.0);
-        }
-        let code_at = groups.original_position() - body.range().start;
+        let mut code = Code::of(body)?;
+        let Code { bytes, begin: code_at, locals, .. } = code;
         // This counts locals, not groups: there are several ways to declare none.
         let mut wants_local = without_parameters && locals == 0;
         let mut edits = Vec::new();
@@ -495,10 +491,7 @@ impl<'a> Body<'a> {
             position = match after_common(bytes, position, opcode) {
                 Some(next) => next,
                 None => {
-                    let rest = BinaryReader::new(&bytes[position..], body.range().start + position);
-                    let mut reader = OperatorsReader::new(rest);
-                    let operator = reader.read()?;
-                    let next = reader.original_position() - body.range().start;
+                    let (operator, next) = code.decode(position)?;
                     edits.extend(match operator {
                         Operator::TableGet { .. } | Operator::TableSet { .. } => Some(Edit::Mark(position, next)),
                         Operator::TableFill { .. } | Operator::TableCopy { .. } | Operator::TableInit { .. } => {
@@ -533,67 +526,30 @@ fn has(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> bool {
 
 const SELECTS: std::ops::RangeInclusive<u8> = 0x1b..=0x1c;
 
-/// For each opcode, how many numbers follow it, and what else is known of it.
+/// For each opcode, what follows it, and what else is known of it.
 const OPCODES: [u8; 256] = {
-    let mut opcodes = [UNCOMMON; 256];
+    let mut opcodes = FOLLOWS;
     let mut opcode = 0;
     while opcode < opcodes.len() {
-        let follows = match opcode {
-            // `unreachable`, `nop`, `else`, `end`, `return`, `drop`, `select`, comparisons, arithmetic, conversions.
-            0x00 | 0x01 | 0x05 | 0x0b | 0x0f | 0x1a | 0x1b | 0x45..=0xc4 => 0,
-            // Branches, `call`, locals, globals, constants of integers.
-            0x0c | 0x0d | 0x10 | 0x20..=0x24 | 0x41 | 0x42 => 1,
-            0x02..=0x04 => 1 | BLOCK,
-            // Loads and stores.
-            0x28..=0x3e => 2,
-            _ => UNCOMMON,
-        };
         // Calls, reads of locals, globals and memory, constants, comparisons that are not fused, arithmetic. After any other
         // instruction the value may come from further back.
-        let makes = matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4);
-        let more = match opcode {
+        if matches!(opcode, 0x10 | 0x11 | 0x20 | 0x23 | 0x28..=0x35 | 0x3f..=0x44 | 0x48..=0xc4) {
+            opcodes[opcode] |= MAKES_ITS_VALUE;
+        }
+        opcodes[opcode] |= match opcode {
             0x1b | 0x1c => SELECT,
             0x20..=0x22 => USES_LOCAL,
             _ => 0,
         };
-        opcodes[opcode] = follows | more | if makes { MAKES_ITS_VALUE } else { 0 };
         opcode += 1;
     }
     opcodes
 };
-const NUMBERS: u8 = 0b11;
-/// The instruction has to be decoded in full.
-const UNCOMMON: u8 = 1 << 2;
-const BLOCK: u8 = 1 << 3;
 const SELECT: u8 = 1 << 4;
 const USES_LOCAL: u8 = 1 << 5;
 /// The instruction itself makes a value that is not the result of a comparison that the engine might fuse.
 const MAKES_ITS_VALUE: u8 = 1 << 6;
-
-/// Returns where the instruction after the one at `position` begins, for the most common instructions: decoding them
-/// in full would take a fifth of the time to make a module. `None` for other instructions, and for malformed ones.
-#[inline(always)]
-fn after_common(bytes: &[u8], position: usize, opcode: u8) -> Option<usize> {
-    let next = position + 1;
-    match opcode & (NUMBERS | UNCOMMON | BLOCK) {
-        0 => Some(next),
-        1 => after_number(bytes, next),
-        // In the first memory.
-        2 if *bytes.get(next)? < 0x40 => after_number(bytes, next + 1),
-        // Except where the type is written in the long form of reference types.
-        BLOCK_OF_TYPE if !matches!(bytes.get(next)?, 0x63 | 0x64) => after_number(bytes, next),
-        _ => None,
-    }
-}
-const BLOCK_OF_TYPE: u8 = 1 | BLOCK;
-
-#[inline(always)]
-fn after_number(bytes: &[u8], mut position: usize) -> Option<usize> {
-    while *bytes.get(position)? >= 0x80 {
-        position += 1;
-    }
-    Some(position + 1)
-}
+const _: () = assert!((NUMBERS | BLOCK | UNCOMMON) & (SELECT | USES_LOCAL | MAKES_ITS_VALUE) == 0);
 
 fn leb128(value: u32) -> Vec<u8> {
     let mut out = Vec::new();
@@ -659,38 +615,6 @@ mod tests {
     fn the_engine_still_needs_it() {
         assert_eq!(call(&binary(SELECTS), "other", 3), 5);
         assert_ne!(call(&binary(SELECTS), "eqz", 3), 5);
-    }
-
-    #[test]
-    fn common_instructions_are_as_long_as_they_are_read() {
-        let text = "(module (memory 1) (memory $second 1) (table 1 funcref) (global $g (mut i64) (i64.const 0))
-            (func (param i32) (local f32 f64)
-                nop block loop br 0 end end (if (i32.eqz (local.get 0)) (then return) (else unreachable))
-                (drop (block (result i32) (br_table 0 0 0 (i32.const -1000000) (local.get 0))))
-                (drop (select (i64.const 0x7fffffffffffffff) (i64.const -1) (local.tee 0 (i32.const 63))))
-                (drop (select (result i32) (i32.const 64) (i32.const 27) (br_if 0 (i32.const 1) (local.get 0))))
-                (local.set 1 (f32.const -0x1p-4)) (local.set 2 (f64.promote_f32 (local.get 1)))
-                (global.set $g (i64.load32_u offset=300 (i32.const 1))) (drop (global.get $g))
-                (i64.store $second offset=5 (i32.const 1) (i64.extend8_s (i64.trunc_f64_s (f64.const 28))))
-                (drop (i32x4.extract_lane 3 (v128.const i64x2 1 2))) (memory.fill (i32.const 1) (i32.const 2) (i32.const 3))
-                (drop (memory.grow (memory.size))) (drop (ref.is_null (ref.null func)))
-                (call 0 (i32.const 0x12345)) (call_indirect (param i32) (i32.const 1) (i32.const 2))))";
-        let mut common = 0;
-        for payload in Parser::new(0).parse_all(&binary(text)) {
-            let Payload::CodeSectionEntry(body) = payload.expect("valid") else { continue };
-            let mut operators = body.get_operators_reader().expect("valid");
-            while !operators.eof() {
-                let position = operators.original_position() - body.range().start;
-                let operator = operators.read().expect("valid");
-                if let Some(next) = after_common(body.as_bytes(), position) {
-                    assert_eq!(next, operators.original_position() - body.range().start, "{operator:?}");
-                    common += 1;
-                }
-            }
-        }
-        assert!(common > 40, "{common}");
-        // A number that does not end, and an opcode without its operands.
-        assert_eq!((after_common(&[0x41, 0x80], 0), after_common(&[0x28], 0)), (None, None));
     }
 
     #[test]

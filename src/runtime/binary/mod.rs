@@ -3,6 +3,7 @@
 
 pub mod artifact;
 pub mod call_loop;
+pub mod code;
 pub mod compile_cost;
 pub mod compile_error;
 pub mod declarations;

@@ -4,6 +4,8 @@
 //! table access". And which kind of reference was null depends on the instruction that used it. Where an engine
 //! reports the place of a trap, the instruction there decides.
 
+use super::code::each_uncommon;
+use super::sections::Payloads;
 use crate::runtime::base::trap_code::TrapCode;
 use wasmparser::{Operator, Payload};
 
@@ -47,10 +49,13 @@ pub struct TrapSites(Vec<(u32, Site)>);
 impl TrapSites {
     pub fn of(wasm: &[u8]) -> TrapSites {
         let mut sites = TrapSites::default();
-        // An error means that the module is invalid, which the engine reports with a better message.
-        let _ = each_operator(wasm, |operator, offset| {
-            sites.0.extend(Site::of(operator).map(|site| (offset as u32, site)));
-        });
+        for payload in Payloads::of(wasm) {
+            let Payload::CodeSectionEntry(body) = payload else { continue };
+            // An error means that the module is invalid, which the engine reports with a better message.
+            let _ = each_uncommon(&body, |operator, offset| {
+                sites.0.extend(Site::of(operator).map(|site| (offset as u32, site)));
+            });
+        }
         sites
     }
 
@@ -88,20 +93,6 @@ impl TrapSites {
         let (sites, rest) = bytes.as_chunks::<5>();
         rest.is_empty().then(|| sites.iter().map(site).collect::<Option<_>>().map(TrapSites)).flatten()
     }
-}
-
-/// Calls `visit` for every instruction of a module, with its offset in the module.
-fn each_operator(wasm: &[u8], mut visit: impl FnMut(&Operator, usize)) -> wasmparser::Result<()> {
-    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload? {
-            let mut operators = body.get_operators_reader()?;
-            while !operators.eof() {
-                let (operator, offset) = operators.read_with_offset()?;
-                visit(&operator, offset);
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
