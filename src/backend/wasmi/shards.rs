@@ -196,8 +196,10 @@ impl Shards {
         // The thread's own is usually the one that it had last.
         let mut own = self.shards.get(last).into_iter().chain(self.made());
         let own = own.find(|shard| shard.take(thread, false));
-        let free = || (0..self.most()).map(|index| self.get_or_make(index)).find(|shard| shard.take(thread, true));
-        let shard = own.or_else(free).unwrap_or_else(|| {
+        // Those that are made come first: to ask how many there may be, the system has to read files.
+        let free = || self.made().find(|shard| shard.take(thread, true));
+        let new = || (0..self.most()).map(|index| self.get_or_make(index)).find(|shard| shard.take(thread, true));
+        let shard = own.or_else(free).or_else(new).unwrap_or_else(|| {
             let shared = self.get_or_make(thread as usize % self.most());
             shared.users.fetch_add(1, Ordering::Relaxed);
             shared
