@@ -36,6 +36,8 @@ struct Thread {
     stack: Cell<Stack>,
     /// The bounds of the thread's own stack; (0, 0) if they were not looked up yet.
     own: Cell<(usize, usize)>,
+    /// Whether these lie within the real ones, which were not looked up yet.
+    estimated: Cell<bool>,
 }
 
 thread_local! {
@@ -43,6 +45,7 @@ thread_local! {
         Thread {
             stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
             own: Cell::new((0, 0)),
+            estimated: Cell::new(false),
         }
     };
 }
@@ -84,11 +87,14 @@ impl<'a> Guest<'a> {
         let Stack { mut floor, size, base: mut former } = thread.stack.get();
         let mut base = former.max(here);
         if here.wrapping_sub(floor) >= size {
-            (floor, former) = change_stack(thread, here);
-            base = here.max(floor);
+            (floor, former, base) = change_stack(thread, here);
         }
         // `base` is not below the floor in either case, so this does not underflow.
-        let limit = if base - floor > most { base - most } else { floor };
+        let mut limit = base.wrapping_sub(most);
+        if base - floor <= most {
+            floor = final_floor(thread);
+            limit = base.saturating_sub(most).max(floor);
+        }
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);
@@ -108,10 +114,19 @@ impl Drop for Guest<'_> {
     }
 }
 
-/// Switches to the stack that contains `here`. Returns its floor, and what to restore afterwards.
+/// Switches to the stack that contains `here`. Returns its floor, what to restore afterwards, and the base for the guest
+/// that begins.
 #[cold]
 #[inline(never)]
-fn change_stack(thread: &Thread, here: usize) -> (usize, usize) {
+fn change_stack(thread: &Thread, here: usize) -> (usize, usize, usize) {
+    if thread.estimated.get() {
+        // It may be the same stack, of which more is in use than was estimated.
+        look_up(thread);
+        let Stack { floor, size, base } = thread.stack.get();
+        if here.wrapping_sub(floor) < size {
+            return (floor, base, base.max(here));
+        }
+    }
     let bounds = bounds_around(thread, here);
     let floor = bounds.start + RESERVE.min(bounds.len() / 2);
     let stack = Stack { floor, size: bounds.end - floor, base: 0 };
@@ -119,7 +134,7 @@ fn change_stack(thread: &Thread, here: usize) -> (usize, usize) {
     // The thread's own stack stays recorded afterwards. Any other is looked up again for each outermost guest on it,
     // since it may have become smaller by then; so its record is dropped when that guest ends.
     let stays = former.base == 0 && bounds.end == thread.own.get().1;
-    (floor, if stays { 0 } else { Box::into_raw(Box::new(former)).expose_provenance() | BOXED })
+    (floor, if stays { 0 } else { Box::into_raw(Box::new(former)).expose_provenance() | BOXED }, here.max(floor))
 }
 
 #[inline(always)]
@@ -154,13 +169,72 @@ fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
     start..end
 }
 
-/// Returns the bounds of the calling thread's stack. The system is asked only once, because it has to read files for
-/// this.
+/// Returns the bounds of the calling thread's stack, or some that lie within them. The system is asked only once, because
+/// it has to read files for this.
 fn own_bounds_of(thread: &Thread) -> (usize, usize) {
     if thread.own.get().1 == 0 {
-        thread.own.set(own_bounds().unwrap_or((0, 1)));
+        let estimated = estimated_bounds();
+        thread.estimated.set(estimated.is_some());
+        thread.own.set(estimated.or_else(own_bounds).unwrap_or((0, 1)));
     }
     thread.own.get()
+}
+
+/// Looks the bounds of the calling thread's stack up that were estimated before. If that is the stack in use, more of it may
+/// be used from now on.
+fn look_up(thread: &Thread) {
+    let (_, former_end) = thread.own.get();
+    let (start, end) = own_bounds().unwrap_or(thread.own.get());
+    thread.estimated.set(false);
+    thread.own.set((start, end));
+    let stack = thread.stack.get();
+    let floor = start + RESERVE.min((end - start) / 2);
+    if stack.floor + stack.size == former_end && floor < stack.floor {
+        thread.stack.set(Stack { floor, size: end - floor, ..stack });
+    }
+}
+
+/// Returns the floor of the stack in use, which was perhaps only estimated, for a guest that may use all of the stack.
+#[cold]
+#[inline(never)]
+fn final_floor(thread: &Thread) -> usize {
+    if thread.estimated.get() {
+        look_up(thread);
+    }
+    thread.stack.get().floor
+}
+
+/// The most of the main thread's stack that is assumed to be left without asking for it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MOST_ASSUMED: usize = 4 << 20;
+
+/// Returns bounds that lie within those of the main thread's stack, for the first call of a process: to find the real ones,
+/// the C library reads a file with a line for each mapping, which takes longer than to make a small module and call it.
+/// `None` where more than a small part of the stack may be in use.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn estimated_bounds() -> Option<(usize, usize)> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a local for the answer; the other calls take no pointers.
+    let (name, known) = unsafe {
+        let main = libc::gettid() == libc::getpid();
+        (libc::getauxval(libc::AT_EXECFN), main && libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0)
+    };
+    known.then(|| estimate(stack_pointer(), name as usize, limit.rlim_cur)).flatten()
+}
+
+/// The system puts the program's name at the beginning of the main thread's stack. Even if the arguments and the environment,
+/// which have at most a quarter of the stack, came before it, a half would be left below `here`. No mapping lies there:
+/// the system leaves 128 MiB free below the beginning.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn estimate(here: usize, name: usize, limit: libc::rlim_t) -> Option<(usize, usize)> {
+    let limit = usize::try_from(limit).ok().filter(|limit| (1 << 20..=64 << 20).contains(limit))?;
+    let used = name.checked_sub(here)?;
+    (used < limit / 8).then(|| (here - (limit / 2).min(MOST_ASSUMED), name))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn estimated_bounds() -> Option<(usize, usize)> {
+    None
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -243,5 +317,43 @@ mod tests {
         let (start, end) = mapping_around(here).expect("the system tells");
         assert!((start..end).contains(&here));
         assert_eq!(mapping_around(1), None);
+    }
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn an_estimate_lies_within_the_stack() {
+        const MIB: usize = 1 << 20;
+        let name = 100 * MIB;
+        let start = |here: usize, limit: usize| estimate(here, name, limit as libc::rlim_t).map(|(start, _)| start);
+        assert_eq!(start(name - 100, 8 * MIB), Some(name - 100 - 4 * MIB));
+        assert_eq!(start(name - 100, 2 * MIB), Some(name - 100 - MIB));
+        assert_eq!(start(name - 100, 64 * MIB), Some(name - 100 - 4 * MIB));
+        // Much of the stack is in use, it is another stack, or the limit is none or unusual.
+        for (here, limit) in [(name - MIB, 8 * MIB), (name + 1, 8 * MIB), (name - 100, 65 * MIB), (name - 100, 1 << 19)]
+        {
+            assert_eq!(start(here, limit), None);
+        }
+        assert_eq!(estimate(name - 100, name, libc::RLIM_INFINITY), None);
+    }
+
+    #[test]
+    fn an_estimate_is_replaced_where_it_does_not_suffice() {
+        let thread = Thread {
+            stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
+            own: Cell::new((0, 0)),
+            estimated: Cell::new(true),
+        };
+        let (start, end) = own_bounds().expect("the system tells");
+        let estimate = stack_pointer() - (stack_pointer() - start) / 4;
+        thread.own.set((estimate, end));
+        thread.stack.set(Stack { floor: estimate, size: end - estimate, base: 8 });
+        assert_eq!(final_floor(&thread), thread.stack.get().floor);
+        let Stack { floor, size, base } = thread.stack.get();
+        assert!(floor < estimate && floor > start && floor + size == end && base == 8);
+        assert!(!thread.estimated.get() && thread.own.get() == (start, end));
+        // Another stack is as it was.
+        thread.estimated.set(true);
+        thread.stack.set(Stack { floor: 64, size: 64, base: 0 });
+        assert_eq!(final_floor(&thread), 64);
     }
 }
