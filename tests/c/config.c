@@ -3,6 +3,7 @@
 #include "configured.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static bool on_wasmi(void) {
@@ -638,6 +639,9 @@ TEST(the_stack_is_bounded) {
          large = depth_with_stack(1000000), by_default = depth_with_stack(0);
   CHECK(small > 1 && small < middle && middle < large);
   CHECK(by_default > middle && by_default <= large);
+  struct rlimit limit;
+  REQUIRE(getrlimit(RLIMIT_STACK, &limit) == 0);
+  if (limit.rlim_cur >= 8 << 20) CHECK(depth_with_stack(6000000) > 5 * large);
   if (on_wasmi()) {
     CHECK(small >= 18 && small <= 22);
     CHECK(middle >= 98 && middle <= 102);

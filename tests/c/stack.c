@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <ucontext.h>
 
 static const size_t kib = 1024;
@@ -69,6 +70,30 @@ static void* exhaust_given(void* fixture) {
 TEST(one_store_on_stacks_of_all_sizes) {
   fixture_t fixture = fixture_from_wat(deep_wat);
   run_with_each_stack(exhaust_given, &fixture);
+  check_deep_and_shallow(&fixture);
+  fixture_delete(&fixture);
+}
+
+// The main thread's stack is large, and not looked at as a whole before a part of it is in use.
+static void go_down(const fixture_t* fixture, size_t frames) {
+  volatile char frame[256 * 1024];
+  frame[0] = 1;
+  CHECK_INT(call_i32_i32(fixture_func(fixture, 1), 100), 100);
+  if (frames > 0) {
+    go_down(fixture, frames - 1);
+  } else {
+    check_deep_and_shallow(fixture);
+  }
+  frame[1] = frame[0];
+}
+
+TEST(deep_in_the_main_thread) {
+  struct rlimit limit;
+  REQUIRE(getrlimit(RLIMIT_STACK, &limit) == 0);
+  const size_t most = limit.rlim_cur < 8192 * kib ? (size_t)limit.rlim_cur : 8192 * kib;
+  fixture_t fixture = fixture_from_wat(deep_wat);
+  check_deep_and_shallow(&fixture);
+  for (size_t part = 1; part < 4; part++) go_down(&fixture, most / 4 * part / (256 * kib));
   check_deep_and_shallow(&fixture);
   fixture_delete(&fixture);
 }
