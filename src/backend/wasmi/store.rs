@@ -421,8 +421,9 @@ impl Store for WasmiStore {
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
         // SAFETY: this backend makes entities of functions from a `wasmi::Func`, which consists of two 32-bit
         // numbers: its store's and its own.
-        let key = unsafe { std::mem::transmute::<wasmi::Func, u64>(func.get()) };
-        (key as u32 as usize, (key >> 32) as usize)
+        let [store, index] = unsafe { std::mem::transmute::<wasmi::Func, [u32; 2]>(func.get()) };
+        // Read apart, as they were written just before: a processor waits where one read needs two writes.
+        (store as usize, index as usize)
     }
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {

@@ -36,6 +36,7 @@ enum Failed {
 
 impl Store {
     /// Returns the index, with every retained object in it.
+    #[inline]
     fn index(&self) -> RefMut<'_, Objects> {
         let mut index = self.index.0.get_or_init(Box::default).borrow_mut();
         if index.indexed != self.retained.borrow().len() {
