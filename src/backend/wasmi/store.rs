@@ -355,7 +355,8 @@ impl Store for WasmiStore {
         // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
         // order.
         let mut ordered = Vec::with_capacity(imports.len());
-        for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
+        let kinds = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
+        for kind in kinds.into_iter().filter(|_| !imports.is_empty()) {
             let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
             // SAFETY: the contract of `Store` says that imports belong to this store.
             ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));

@@ -704,12 +704,14 @@ impl Store for WasmtimeStore {
             let message = "the module was compiled for another machine; it can only be serialized here";
             return Err(Failure::NotInstantiated(Error::new(ErrorKind::Unsupported, message)).into());
         };
-        match module.sites.is_empty() {
-            true => _ = self.sites.borrow_mut().remove(&identity(code)),
-            false => _ = self.sites.borrow_mut().insert(identity(code), module.sites.clone()),
+        if !module.sites.is_empty() {
+            self.sites.borrow_mut().insert(identity(code), module.sites.clone());
+        } else if !self.sites.borrow().is_empty() {
+            self.sites.borrow_mut().remove(&identity(code));
         }
         let make = || match prepared.and_then(|prepared| prepared.downcast_ref::<InstancePre<Owner>>()) {
             Some(prepared) => prepared.instantiate(self.context()),
+            None if imports.is_empty() => wasmtime::Instance::new(self.context(), code, &[]),
             None => {
                 // SAFETY: the contract of `Store` says that imports belong to this store.
                 let engine_form = |import: &Retained| unsafe { to_extern(import) }.expect("an extern");

@@ -48,7 +48,7 @@ pub const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 /// space as one just below its end, or do not ask about it.
 const MAX_MEMORY_BYTES: usize = isize::MAX as usize;
 
-/// How much there is of each resource, or how much is added.
+/// How much there is of each resource.
 pub type Counts = [u64; Resource::ALL.len()];
 
 pub struct StoreLimits {
@@ -113,6 +113,7 @@ impl StoreLimits {
     }
 
     /// Checks whether `more` can be added. Counts nothing.
+    #[inline]
     pub fn check(&self, resource: Resource, more: u64) -> Result<()> {
         if self.is_room(resource, more) {
             return Ok(());
@@ -136,25 +137,6 @@ impl StoreLimits {
         self.uncounted.set(true);
         let _counted = Counted(&self.uncounted);
         body()
-    }
-
-    /// Checks whether all of `more` can be added. Counts nothing.
-    pub fn check_all(&self, more: &Counts) -> Result<()> {
-        let used = self.used.get();
-        let room = |resource: &Resource| {
-            let (position, most) = (*resource as usize, self.get(*resource));
-            more[position] == 0 || used[position].saturating_add(more[position]) <= most
-        };
-        if Resource::ALL.iter().all(room) {
-            return Ok(());
-        }
-        Resource::ALL.iter().rev().try_for_each(|resource| self.check(*resource, more[*resource as usize]))
-    }
-
-    pub fn add_all(&self, more: &Counts) {
-        let mut used = self.used.get();
-        used.iter_mut().zip(more).for_each(|(used, more)| *used = used.saturating_add(*more));
-        self.used.set(used);
     }
 
     pub fn add(&self, resource: Resource, more: u64) {
@@ -262,17 +244,12 @@ impl StoreLimits {
         self.granted.iter().for_each(|granted| granted.set(0));
     }
 
-    /// Takes back what was added, but for the memories and tables that were made since [`StoreLimits::watch`]. Only
-    /// meaningful if none grew.
-    pub fn remove_ungranted(&self, added: &Counts) {
-        let [memories, tables] = self.granted.each_ref().map(Cell::get);
-        for resource in Resource::ALL {
-            let granted = match resource {
-                Resource::Memories => memories,
-                Resource::Tables => tables,
-                _ => 0,
-            };
-            self.remove(resource, added[resource as usize].saturating_sub(granted));
+    /// Returns how many memories or tables were made since [`StoreLimits::watch`]. Only meaningful if none grew.
+    pub fn granted(&self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Memories => self.granted[Resource::MemoryBytes as usize].get(),
+            Resource::Tables => self.granted[Resource::TableElements as usize].get(),
+            _ => 0,
         }
     }
 
@@ -286,6 +263,7 @@ impl StoreLimits {
         Some((code, self.refusal(denial)))
     }
 
+    #[cold]
     fn refusal(&self, denial: Denial) -> Error {
         Error::new(ErrorKind::Limit, self.describe(denial))
     }

@@ -6,7 +6,7 @@
 
 use super::sections::{write_leb128, write_section};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::limits::{Counts, Resource};
+use crate::runtime::base::limits::Resource;
 use crate::runtime::base::types::{
     Defined, ExternKind, ExternType, FuncType, GlobalType, Heap, Limits, MemoryType, TableType, ValKind, ValType,
 };
@@ -22,8 +22,8 @@ pub struct Declarations {
     /// The memory that is exported as "memory", the name that toolchains give it.
     pub memory: Option<Source>,
     /// What an instance of the module adds to the counts of its store, when it is made. The bytes are those by which
-    /// the shared memories that the module defines may grow.
-    pub resources: Counts,
+    /// the shared memories that the module defines may grow. Nothing that is 0.
+    pub resources: Vec<(Resource, u64)>,
     /// How many definitions of each kind the module has, imported ones included.
     pub definitions: [usize; 5],
     /// The custom sections, in the outline.
@@ -262,11 +262,13 @@ impl Reader {
                 ExternType::Memory(ty) => ty.room_to_grow_unseen(),
                 _ => 0,
             });
-        let mut resources = Counts::default();
-        resources[Resource::Instances as usize] = 1;
-        resources[Resource::Tables as usize] = own(ExternKind::Table);
-        resources[Resource::Memories as usize] = own(ExternKind::Memory);
-        resources[Resource::MemoryBytes as usize] = room.fold(0, u64::saturating_add);
+        let mut resources = vec![
+            (Resource::Instances, 1),
+            (Resource::Tables, own(ExternKind::Table)),
+            (Resource::Memories, own(ExternKind::Memory)),
+            (Resource::MemoryBytes, room.fold(0, u64::saturating_add)),
+        ];
+        resources.retain(|(_, count)| *count > 0);
         let definitions = std::array::from_fn(|kind| self.spaces[kind].len());
         let (imports, outline) = (std::mem::take(&mut self.imports), std::mem::take(&mut self.outline));
         Ok(Declarations {

@@ -282,7 +282,7 @@ fn announce(linking: &Linking) -> Result<()> {
 
 /// Checks that the store's limits allow one more instance, with everything that the module defines.
 pub fn check_room(store: &Store, module: &Module) -> Result<()> {
-    store.limits().check_all(&module.declarations.resources)
+    module.declarations.resources.iter().try_for_each(|(resource, count)| store.limits().check(*resource, *count))
 }
 
 fn instantiate_supervised(
@@ -298,7 +298,9 @@ fn instantiate_supervised(
     limits.watch();
     // Counted before, because the start function may make instances as well. If that function traps, the store keeps
     // this instance.
-    limits.add_all(&module.declarations.resources);
+    for (resource, count) in &module.declarations.resources {
+        limits.add(*resource, *count);
+    }
     // SAFETY: `link` has checked that the imports are of this store, and of the number and the kinds that the module
     // requires.
     let instance = unsafe { store.backend().instantiate(&*module.inner, imports, prepared) }.map_err(|failure| {
@@ -317,7 +319,9 @@ fn instantiate_supervised(
             limits.restore(before);
         } else if refused {
             // Memories and tables that were made before the refusal remain in the store.
-            limits.remove_ungranted(&module.declarations.resources);
+            for (resource, count) in &module.declarations.resources {
+                limits.remove(*resource, count.saturating_sub(limits.granted(*resource)));
+            }
         }
         Box::new(failure)
     })?;
