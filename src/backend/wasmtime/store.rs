@@ -300,7 +300,7 @@ impl WasmtimeStore {
         let engine_type = field.element_type().unpack();
         match value {
             // SAFETY: the value fits the type, and is of this store.
-            Some(value) => unsafe { to_engine(context, self.types.runtime_val_type(engine_type).kind, value) },
+            Some(value) => unsafe { to_engine(context, Types::kind(engine_type), value) },
             None => engine_type.default_value().ok_or_else(gc::unsupported),
         }
     }

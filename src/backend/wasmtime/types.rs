@@ -10,10 +10,10 @@ use crate::runtime::core::gc::{Gc, Root};
 use crate::runtime::core::object::{Body, ExternPayload, Handle, Object, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
-use rustc_hash::FxHashMap;
-use std::hash::Hasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::{BuildHasher, Hasher};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use wasmtime::{
     AnyRef, AsContextMut, ExnRef, Extern, ExternRef, HeapType, OwnedRooted, Ref, RefType, Rooted, StorageType,
 };
@@ -23,14 +23,21 @@ pub struct Types {
     engine: wasmtime::Engine,
     /// [`Defined::engine`] of these.
     id: u64,
-    known: Mutex<KnownTypes>,
+    known: RwLock<KnownTypes>,
 }
 
 #[derive(Default)]
 struct KnownTypes {
     types: Vec<HeapType>,
-    /// By the engine's name for a type, which no other has as long as it is kept.
-    positions: FxHashMap<String, u32>,
+    /// By the engine's hash of a type, which stays the same as long as it is kept: those that have it.
+    positions: FxHashMap<u64, Vec<u32>>,
+}
+
+impl KnownTypes {
+    fn find(&self, heap: &HeapType, hash: u64) -> Option<u32> {
+        let mut positions = self.positions.get(&hash)?.iter();
+        positions.find(|index| HeapType::eq(&self.types[**index as usize], heap)).copied()
+    }
 }
 
 /// Descriptions of types are never freed. Guests define them, so their number is bounded; what is beyond that is refused.
@@ -39,31 +46,38 @@ const BEYOND: Defined = Defined { engine: 0, index: u32::MAX };
 
 impl Types {
     pub fn new(engine: &wasmtime::Engine) -> Types {
-        Types { engine: engine.clone(), id: Defined::new_engine(), known: Mutex::default() }
+        Types { engine: engine.clone(), id: Defined::new_engine(), known: RwLock::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, KnownTypes> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Threads that look at types do not wait for each other.
+    fn known(&self) -> RwLockReadGuard<'_, KnownTypes> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the identity of a type that a module defines.
     fn identity(&self, heap: &HeapType) -> Defined {
-        let KnownTypes { types, positions } = &mut *self.known();
-        let name = heap.to_string();
-        let index = match positions.get(&name) {
-            Some(index) if HeapType::eq(&types[*index as usize], heap) => Some(*index),
-            None if types.len() < MAX_TYPES => {
-                let index = types.len() as u32;
-                types.push(heap.clone());
-                positions.insert(name, index);
-                Some(index)
-            }
-            _ => None,
-        };
-        match index {
+        let hash = FxBuildHasher.hash_one(heap);
+        let known = self.known().find(heap, hash);
+        match known.or_else(|| self.add(heap, hash)) {
             Some(index) => Defined { engine: self.id, index },
             None => BEYOND,
         }
+    }
+
+    /// `None` if there are too many.
+    #[cold]
+    fn add(&self, heap: &HeapType, hash: u64) -> Option<u32> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have added it meanwhile.
+        if let Some(index) = known.find(heap, hash) {
+            return Some(index);
+        }
+        let index = known.types.len();
+        (index < MAX_TYPES).then(|| {
+            known.types.push(heap.clone());
+            known.positions.entry(hash).or_default().push(index as u32);
+            index as u32
+        })
     }
 
     /// Whether a type is not known, because there are too many.
@@ -150,26 +164,25 @@ impl Types {
 
     pub fn runtime_ref_type(&self, ty: &RefType) -> ValType {
         let nullable = ty.is_nullable();
-        let heap = match ty.heap_type() {
-            HeapType::Extern => Heap::Extern,
-            HeapType::Func => Heap::Func,
-            HeapType::Exn => Heap::Exn,
-            HeapType::Eq => Heap::Eq,
-            HeapType::I31 => Heap::I31,
-            HeapType::Struct => Heap::Struct,
-            HeapType::Array => Heap::Array,
-            HeapType::None => Heap::None,
-            HeapType::NoExtern => Heap::NoExtern,
-            HeapType::NoFunc => Heap::NoFunc,
-            HeapType::NoExn => Heap::NoExn,
-            defined @ (HeapType::ConcreteFunc(_) | HeapType::ConcreteStruct(_) | HeapType::ConcreteArray(_)) => {
-                let text = || text_of(defined);
-                return ValType::defined(abstract_heap(defined), nullable, self.identity(defined), text);
+        let heap = ty.heap_type();
+        match heap {
+            HeapType::ConcreteFunc(_) | HeapType::ConcreteStruct(_) | HeapType::ConcreteArray(_) => {
+                ValType::defined(runtime_heap(heap), nullable, self.identity(heap), || text_of(heap))
             }
-            // Any, and those of proposals that the library does not turn on.
-            _ => Heap::Any,
-        };
-        ValType::reference(heap, nullable)
+            heap => ValType::reference(runtime_heap(heap), nullable),
+        }
+    }
+
+    /// The kind of a type, without its identity.
+    pub fn kind(ty: &wasmtime::ValType) -> ValKind {
+        match ty {
+            wasmtime::ValType::I32 => ValKind::I32,
+            wasmtime::ValType::I64 => ValKind::I64,
+            wasmtime::ValType::F32 => ValKind::F32,
+            wasmtime::ValType::F64 => ValKind::F64,
+            wasmtime::ValType::V128 => ValKind::V128,
+            wasmtime::ValType::Ref(ty) => runtime_heap(ty.heap_type()).kind(),
+        }
     }
 
     pub fn runtime_extern_type(&self, ty: &wasmtime::ExternType) -> Option<ExternType> {
@@ -248,12 +261,22 @@ fn is_subtype(given: &wasmtime::FuncType, expected: &wasmtime::FuncType) -> bool
     ancestors.any(|ty| wasmtime::FuncType::eq(&ty, expected))
 }
 
-/// The narrowest of WebAssembly's own heap types that one of a module is part of.
-fn abstract_heap(heap: &HeapType) -> Heap {
+/// The heap type of WebAssembly's own; of those that a module defines, the narrowest that it is part of.
+fn runtime_heap(heap: &HeapType) -> Heap {
     match heap {
-        HeapType::ConcreteStruct(_) => Heap::Struct,
-        HeapType::ConcreteArray(_) => Heap::Array,
-        _ => Heap::Func,
+        HeapType::Extern => Heap::Extern,
+        HeapType::Func | HeapType::ConcreteFunc(_) => Heap::Func,
+        HeapType::Exn => Heap::Exn,
+        HeapType::Eq => Heap::Eq,
+        HeapType::I31 => Heap::I31,
+        HeapType::Struct | HeapType::ConcreteStruct(_) => Heap::Struct,
+        HeapType::Array | HeapType::ConcreteArray(_) => Heap::Array,
+        HeapType::None => Heap::None,
+        HeapType::NoExtern => Heap::NoExtern,
+        HeapType::NoFunc => Heap::NoFunc,
+        HeapType::NoExn => Heap::NoExn,
+        // Any, and those of proposals that the library does not turn on.
+        _ => Heap::Any,
     }
 }
 
@@ -263,7 +286,7 @@ fn text_of(heap: &HeapType) -> String {
     let value = |ty: &wasmtime::ValType| match ty {
         wasmtime::ValType::Ref(ty) if ty.heap_type().is_concrete() => {
             let null = if ty.is_nullable() { "null " } else { "" };
-            format!("(ref {null}{})", abstract_heap(ty.heap_type()).name())
+            format!("(ref {null}{})", runtime_heap(ty.heap_type()).name())
         }
         ty => ty.to_string(),
     };

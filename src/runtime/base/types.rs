@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The kind of a value. The numbers are those of the standard; those of V128, ANYREF and EXNREF are additions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -190,10 +190,13 @@ impl ValType {
     /// Returns a type that a module defines. `text` describes it; it is only asked for the first time.
     pub fn defined(heap: Heap, nullable: bool, defined: Defined, text: impl FnOnce() -> String) -> ValType {
         type Key = (u64, u32, u8, bool);
-        static KNOWN: Mutex<BTreeMap<Key, &'static ValTypeInfo>> = Mutex::new(BTreeMap::new());
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        static KNOWN: RwLock<BTreeMap<Key, &'static ValTypeInfo>> = RwLock::new(BTreeMap::new());
         let key = (defined.engine, defined.index, heap as u8, nullable);
-        ValType(known.entry(key).or_insert_with(|| {
+        // Usually it is known: threads that look at their types do not wait for each other.
+        if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return ValType(known);
+        }
+        ValType(KNOWN.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(|| {
             let text = text();
             let text = if text.is_empty() { "" } else { text.leak() };
             let ty = ValTypeInfo { exact: false, defined: Some(defined), text, ..ValTypeInfo::of(heap, nullable) };
