@@ -776,7 +776,7 @@ mod tests {
             meter
         };
         let counted = |pass: &Pass, meter: &Meter| {
-            let changed: i64 = meter.frames.iter().map(|frame| frame.changed as i64).sum();
+            let changed: i64 = meter.frames.iter().map(|frame| frame.changed).sum();
             (pass.found.cost.0, pass.blocks, pass.touched, pass.held, pass.long, pass.outlived, changed)
         };
         let mut plain = 0;

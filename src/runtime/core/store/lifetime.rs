@@ -101,8 +101,12 @@ impl Store {
         // SAFETY: the store's memory is kept until the end of this function.
         let store = unsafe { this.as_ref() };
         loop {
-            let (retained, released) = (store.retained.take(), store.lifetime.released.take());
-            let deferred = std::mem::take(&mut *store.lock_deferred());
+            let retained = store.retained.take();
+            // Nothing else waits in a store that is tidy.
+            let (released, deferred) = match store.lifetime.untidy.load(Ordering::Acquire) {
+                true => (store.lifetime.released.take(), std::mem::take(&mut *store.lock_deferred())),
+                false => Default::default(),
+            };
             if retained.is_empty() && released.is_empty() && deferred.objects.is_empty() {
                 break;
             }
