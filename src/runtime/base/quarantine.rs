@@ -1,5 +1,6 @@
 //! Keeps the memory of deleted objects for a while. C programs sometimes delete an object twice: a late second delete
-//! then finds a deleted object, rather than memory that something else uses by now.
+//! then finds a deleted object, rather than memory that something else uses by now. Some of what was deleted still earlier
+//! is kept for new objects: `malloc` is quick only with blocks that were freed just before.
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -14,6 +15,8 @@ pub struct Quarantine<T: 'static> {
     /// Where the oldest is once there are `room`.
     oldest: usize,
     room: usize,
+    /// Memory of older ones, for new objects.
+    spare: Vec<NonNull<T>>,
     shared: Option<&'static Mutex<Quarantine<T>>>,
 }
 
@@ -22,18 +25,24 @@ unsafe impl<T> Send for Quarantine<T> {}
 
 impl<T> Quarantine<T> {
     pub const fn shared(room: usize) -> Mutex<Quarantine<T>> {
-        Mutex::new(Quarantine { kept: Vec::new(), oldest: 0, room, shared: None })
+        Mutex::new(Quarantine { kept: Vec::new(), oldest: 0, room, spare: Vec::new(), shared: None })
     }
 
     pub const fn of_thread(room: usize, shared: &'static Mutex<Quarantine<T>>) -> RefCell<Quarantine<T>> {
-        RefCell::new(Quarantine { kept: Vec::new(), oldest: 0, room, shared: Some(shared) })
+        RefCell::new(Quarantine { kept: Vec::new(), oldest: 0, room, spare: Vec::new(), shared: Some(shared) })
     }
 
     fn add(&mut self, deleted: NonNull<T>) {
         if self.kept.len() < self.room {
             return self.kept.push(deleted);
         }
-        free(std::mem::replace(&mut self.kept[self.oldest], deleted));
+        let oldest = std::mem::replace(&mut self.kept[self.oldest], deleted);
+        // What fuzzers look for is found where memory is freed.
+        if self.spare.len() < self.room / 2 && !cfg!(fuzzing) {
+            self.spare.push(oldest);
+        } else {
+            free(oldest);
+        }
         self.oldest = if self.oldest + 1 == self.room { 0 } else { self.oldest + 1 };
     }
 }
@@ -44,6 +53,7 @@ impl<T> Drop for Quarantine<T> {
         if let Some(shared) = self.shared {
             self.kept.rotate_left(self.oldest);
             hand_over(shared, self.kept.drain(..));
+            self.spare.drain(..).for_each(free);
         }
     }
 }
@@ -60,6 +70,16 @@ pub unsafe fn keep<T>(
     if own.try_with(|quarantine| quarantine.borrow_mut().add(deleted)).is_err() {
         // The thread is ending, and its own quarantine is already gone.
         hand_over(shared, std::iter::once(deleted));
+    }
+}
+
+/// Returns memory for a new object: of one that was deleted long ago, where there is such memory.
+#[inline]
+pub fn room<T>(own: &'static LocalKey<RefCell<Quarantine<T>>>) -> Box<MaybeUninit<T>> {
+    match own.try_with(|quarantine| quarantine.borrow_mut().spare.pop()) {
+        // SAFETY: `keep` got memory of a `Box`, in which nothing needs to be dropped. Both types have the same layout.
+        Ok(Some(spare)) => unsafe { Box::from_raw(spare.as_ptr().cast()) },
+        _ => Box::new_uninit(),
     }
 }
 

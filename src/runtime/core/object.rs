@@ -199,17 +199,17 @@ impl Object {
     }
 
     fn allocate(store: &Store, body: Body, counts: u64) -> NonNull<Object> {
-        let object = Box::new(Object(UnsafeCell::new(ObjectData {
+        let object = Object(UnsafeCell::new(ObjectData {
             entry: entry::entry(store, &body),
             body,
             store: NonNull::from(store),
             counts: AtomicU64::new(counts),
             host_info: Cell::new(std::ptr::null_mut()),
             finalizer: Cell::new(None),
-        })));
+        }));
         #[cfg(test)]
         crate::runtime::base::counting::add(&crate::runtime::base::counting::OBJECTS);
-        NonNull::from(Box::leak(object))
+        NonNull::from(Box::leak(Box::write(quarantine::room(&OWN), object)))
     }
 
     #[inline(always)]
@@ -354,13 +354,14 @@ fn deleted_before() {
     error::record(&Error::misuse("the object was deleted before"));
 }
 
+const QUARANTINED: usize = 256;
+static SHARED: Mutex<Quarantine<Object>> = Quarantine::shared(QUARANTINED);
+thread_local! {
+    static OWN: RefCell<Quarantine<Object>> = const { Quarantine::of_thread(QUARANTINED, &SHARED) };
+}
+
 /// Keeps a deleted object's memory until many others have been deleted after it.
 fn quarantine(object: NonNull<Object>) {
-    const ROOM: usize = 256;
-    static SHARED: Mutex<Quarantine<Object>> = Quarantine::shared(ROOM);
-    thread_local! {
-        static OWN: RefCell<Quarantine<Object>> = const { Quarantine::of_thread(ROOM, &SHARED) };
-    }
     // SAFETY: the object was made by `Object::allocate`. What is left in it needs no drop: a deleted body, no host
     // info, and a pointer that is no longer followed.
     unsafe { quarantine::keep(object, &OWN, &SHARED) };

@@ -293,16 +293,22 @@ unsafe fn free_unused(mut objects: Vec<NonNull<Object>>) {
     }
 }
 
+const QUARANTINED: usize = 16;
+static SHARED: Mutex<Quarantine<Store>> = Quarantine::shared(QUARANTINED);
+thread_local! {
+    static OWN: RefCell<Quarantine<Store>> = const { Quarantine::of_thread(QUARANTINED, &SHARED) };
+}
+
+/// Returns memory for a store.
+pub(super) fn room() -> NonNull<Store> {
+    NonNull::from(Box::leak(quarantine::room(&OWN))).cast()
+}
+
 /// Keeps the memory of a closed store until some others have been closed after it.
 ///
 /// # Safety
 /// The store came from [`Store::create`], its backend is gone, and at most a second delete still uses the address.
 unsafe fn quarantine(store: NonNull<Store>) {
-    const ROOM: usize = 16;
-    static SHARED: Mutex<Quarantine<Store>> = Quarantine::shared(ROOM);
-    thread_local! {
-        static OWN: RefCell<Quarantine<Store>> = const { Quarantine::of_thread(ROOM, &SHARED) };
-    }
     // Drops what a closed store still owns, and keeps the two flags that a second delete reads.
     // SAFETY: nothing else refers to the store's data, and it is dropped only here. The flags are plain bytes, which
     // may be written to memory whose contents were dropped.

@@ -76,14 +76,13 @@ impl std::ops::Deref for Store {
 impl Store {
     pub fn create(engine: Arc<Engine>) -> Result<StoreHandle> {
         let supervisor = engine.options.interruption.then(|| Box::new(Supervisor::new(&engine)));
-        let place = NonNull::from(Box::leak(Box::new(MaybeUninit::<Store>::uninit())));
-        let address = place.cast::<Store>();
+        let address = lifetime::room();
         // SAFETY: the store stays at `address`: it is freed in `close`, after its backend, or below if this fails.
         let backend = match unsafe { engine.inner.new_store(address) } {
             Ok(backend) => ManuallyDrop::new(backend),
             Err(error) => {
-                // SAFETY: `place` was leaked above, and the backend is gone, which alone knew the address.
-                drop(unsafe { Box::from_raw(place.as_ptr()) });
+                // SAFETY: it came from a box above, and the backend is gone, which alone knew the address.
+                drop(unsafe { Box::from_raw(address.as_ptr().cast::<MaybeUninit<Store>>()) });
                 return Err(error);
             }
         };
