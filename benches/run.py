@@ -452,6 +452,36 @@ def sizes_table():
                  [[row["library"], f"{float(row['bytes']) / 1e6:.2f} MB"] for row in read("sizes")])
 
 
+def summary_table():
+    """The page in a few lines. A figure of wasmrt's, its engine's own C API's, and how many times better ours is."""
+    times = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("times")}
+    start = {row["library"]: figure(row["result_us"]) for row in read("startup")}
+    calls = {(int(row["threads"]), row["library"]): figure(row["per_second"])
+             for row in read("threads") if row["operation"] == "call"}
+    cores = max(threads for threads, _ in calls if threads <= max(os.cpu_count(), 1))
+    shown = {
+        "a call, i32 → i32": lambda label: times["call_i32", label],
+        "a callback, i32 → i32": lambda label: times["callback_i32", label],
+        "a store, new and deleted": lambda label: times["store", label],
+        "an instance of a tiny module": lambda label: times["instance", label],
+        "an instance with 100 imports and exports": lambda label: times["instance_imports/100", label],
+        "compiling 867 kB (sqlite)": lambda label: times["module_large", label],
+        "from loading the library to the first result":
+            lambda label: start[label] * 1e3 if isinstance(start[label], float) else start[label],
+    }
+    rows = []
+    for title, of in shown.items():
+        figures = [of(label) for labels in ENGINES.values() for label in labels[:2]]
+        rows.append([title, *map(duration, figures[:2]), ratio(*figures[:2]),
+                     *map(duration, figures[2:]), ratio(*figures[2:])])
+    figures = [calls[cores, label] for labels in ENGINES.values() for label in labels[:2]]
+    millions = [f"{number / 1e6:.3g}" if isinstance(number, float) else number for number in figures]
+    rows.append([f"million calls a second, {cores} threads",
+                 *millions[:2], ratio(*reversed(figures[:2])), *millions[2:], ratio(*reversed(figures[2:]))])
+    header = ["", *(words for engine in ENGINES for words in (f"wasmrt, {engine}", f"{engine}'s own", "better"))]
+    return table(header, rows)
+
+
 def processor():
     names = re.findall(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
@@ -542,6 +572,14 @@ Measured on {(RESULTS / "when").read_text().strip()}: {processor()}. Times depen
 does; trust the instructions (in user space, counted by callgrind) and the ratios within one run. The engines' own C APIs
 are built like wasmrt, with the same features and optimisation; the library of the PyPI wheel is as its authors built it.
 
+## In a minute
+
+The shortest time of one operation, and how many times better wasmrt is than the same engine's own C API. Bold is where it is
+worse; [what explains the figures](#what-explains-the-figures) says why.
+
+""".splitlines()
+    page += summary_table()
+    page += """\
 ![Bars and curves of the tables below](performance.svg)
 
 ## Instructions
