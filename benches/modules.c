@@ -251,6 +251,12 @@ bytes_t module_with_data(size_t size) {
   return finish(&module);
 }
 
+bytes_t module_with_memory(size_t pages) {
+  module_t module = {0};
+  add_memory(&module, pages);
+  return finish(&module);
+}
+
 bytes_t module_with_functions(size_t count) {
   module_t module = {0};
   size_t type = add_type(&module, "ii", "i");

@@ -34,6 +34,9 @@ bytes_t module_with_global_memory_table(void);
 // A memory, filled with `size` bytes at its start.
 bytes_t module_with_data(size_t size);
 
+// A memory of so many pages, and nothing else.
+bytes_t module_with_memory(size_t pages);
+
 // `count` functions (i32 i32) -> (i32) with some arithmetic and a branch each; the last is
 // exported.
 bytes_t module_with_functions(size_t count);

@@ -487,6 +487,21 @@ static void make_instances(uint64_t count) {
   }
 }
 
+enum { MAX_STORES_AT_ONCE = 64 };
+static uint64_t stores_at_once;
+
+static void make_stores_with_instance(uint64_t count) {
+  wasm_store_t *stores[MAX_STORES_AT_ONCE];
+  for (uint64_t done = 0; done < count;) {
+    uint64_t made = 0;
+    for (; made < stores_at_once && done < count; made++, done++) {
+      stores[made] = wasm.store_new(engine);
+      wasm.instance_delete(new_instance(stores[made]));
+    }
+    for (uint64_t i = 0; i < made; i++) wasm.store_delete(stores[i]);
+  }
+}
+
 // Imports belong to one store, so all instances do too.
 static void make_instances_with_imports(uint64_t count) {
   for (uint64_t done = 0; done < count;) {
@@ -512,6 +527,13 @@ static void prepare_instance_with_data(uint64_t kilobytes) {
   new_engine_and_store();
   module = new_module(module_with_data((size_t)kilobytes * 1024));
   instances_of_a_store = 10; // valgrind has address space for at most 20 of wasmtime's memories
+}
+
+static void prepare_instance_with_memory(uint64_t pages) {
+  new_engine_and_store();
+  module = new_module(module_with_memory((size_t)pages));
+  // Several at once, as a server has, but no more than half a gigabyte, unless one alone has more.
+  stores_at_once = pages > 1024 ? 1 : pages > 64 ? 8 : 64;
 }
 
 static void prepare_instance_with_imports(uint64_t count) {
@@ -658,6 +680,7 @@ static const row_t rows[] = {
     {"engine", 0, false, 50, prepare_engine, make_engines},
     {"instance", 0, false, 300, prepare_instance, make_instances},
     {"instance_data", 1024, false, 20, prepare_instance_with_data, make_instances},
+    {"instance_memory", 1, false, 64, prepare_instance_with_memory, make_stores_with_instance},
     {"instance_imports", 100, false, 100, prepare_instance_with_imports,
      make_instances_with_imports},
     {"link", 100, false, 1000, prepare_link, make_linked},

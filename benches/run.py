@@ -109,6 +109,9 @@ GROWTH = {
 }
 GROWTH_STEPS = [1, 10, 100, 1000]
 
+# Pages of 64 KiB: up to the largest memory.
+MEMORY_STEPS = [1, 16, 256, 4096, 16384, 65536]
+
 # WASI: on both engines, and in wasmtime's own C API, which is in the wheel of the same version.
 WASI_LIBRARIES = [
     ("wasmrt-wasmtime", "wasmrt, wasmtime", ROOT / "build/lib/libwasmrt.so", "wasmtime"),
@@ -129,7 +132,7 @@ WASI_ROWS = {
     "hello": "a program that writes a line, from engine to exit",
 }
 
-PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "threads", "wasi"]
+PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "memories", "threads", "wasi"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -226,6 +229,7 @@ def measure_parts(bench, parts, repetitions):
     repeated = ["--repetitions", str(repetitions)]
     times = [*repeated, "--medium", FETCHED["source-map"], "--large", FETCHED["large-module"]]
     growth = ",".join(f"{row}/{step}" for row in GROWTH for step in GROWTH_STEPS)
+    memories = ",".join(f"instance_memory/{step}" for step in MEMORY_STEPS)
     steps = {
         "sizes": measure_sizes,
         "counts": lambda: measure_counts(bench),
@@ -233,6 +237,9 @@ def measure_parts(bench, parts, repetitions):
         "growth": lambda: measure(bench, "growth", "times", "--rows", growth, *repeated, labels=without_floors()),
         "startup": lambda: measure(bench, "startup", "startup", *repeated, labels=without_floors()),
         "memory": lambda: measure(bench, "memory", "memory", labels=without_floors()),
+        # The largest take seconds.
+        "memories": lambda: measure(bench, "memories", "times", "--rows", memories, "--repetitions", "5",
+                                    "--milliseconds", "100", labels=without_floors()),
         "threads": lambda: measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors()),
         "wasi": lambda: measure_wasi(bench, repetitions),
     }
@@ -406,6 +413,15 @@ def memory_section():
                           for label in without_floors()])
 
 
+def memories_table():
+    cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("memories")}
+    names = [f"{step >> 14} GiB" if step >> 14 else f"{step >> 4} MiB" if step >> 4 else f"{step << 6} KiB"
+             for step in MEMORY_STEPS]
+    return table(["Memory of", *names],
+                 [[name_of(label), *(duration(cells[f"instance_memory/{step}", label]) for step in MEMORY_STEPS)]
+                  for label in without_floors()])
+
+
 def threads_section():
     cells = {}
     for row in read("threads"):
@@ -549,6 +565,8 @@ Resident bytes, with the process's private bytes in brackets; the others are pag
 The first store includes its engine, and the first instance also its store and module. The columns for many give what
 each of them adds. Instances are of a module with one function, a thousand in one store."""
 
+MEMORIES = """\
+Minimum CPU time of an instance with a memory of this size, and of its store, both made and deleted."""
 
 WASI = """\
 Minimum / median time of one call, which a guest makes in a loop, in turns with wasmtime's own C API, from the PyPI wheel
@@ -596,6 +614,7 @@ User instructions of one operation. A ratio in bold means that wasmrt takes more
         page += [f"### Times, {engine}", "", *times_table(engine)]
     page += ["## Start-up", "", STARTUP, "", *startup_section()]
     page += ["## Memory", "", MEMORY, "", *memory_section()]
+    page += ["## Memories by size", "", MEMORIES, "", *memories_table()]
     page += ["## Threads", "", "Each thread has its own store, in one engine. Medians.", "", *threads_section()]
     page += ["## Growth", "", "Minimum time of one operation, depending on the number in the heading.", "", *growth_table()]
     page += ["## WASI", "", WASI, "", *wasi_table()]

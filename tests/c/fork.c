@@ -40,6 +40,42 @@ TEST(a_forked_child_calls_and_compiles) {
   fixture_delete(&fixture);
 }
 
+// Memories of one process are no memories of the other, whatever the engine did when it made them.
+TEST(a_child_has_memories_of_its_own) {
+  enum { PAGES = 100 };
+  fixture_t fixture = fixture_from_wat("(module (memory (export \"m\") 100))");
+  byte_t* data = wasm_memory_data(fixture_memory(&fixture, 0));
+  data[0] = data[MEMORY_PAGE_SIZE * PAGES / 2] = 1;
+  int written[2];
+  REQUIRE(pipe(written) == 0);
+  fflush(NULL);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    alarm(60);
+    char byte;
+    bool right = read(written[0], &byte, 1) == 1;
+    // What the parent wrote before, and not what it has written since.
+    for (size_t at = 0; at < PAGES * MEMORY_PAGE_SIZE; at += 512)
+      right &= data[at] == (at == 0 || at == MEMORY_PAGE_SIZE * PAGES / 2);
+    memset(data, 3, PAGES * MEMORY_PAGE_SIZE);
+    fixture_t own = fixture_from_wat("(module (memory (export \"m\") 100))");
+    const byte_t* new_data = wasm_memory_data(fixture_memory(&own, 0));
+    for (size_t at = 0; at < PAGES * MEMORY_PAGE_SIZE; at += 512) right &= new_data[at] == 0;
+    _exit(right ? 0 : 1);
+  }
+  memset(data, 2, PAGES * MEMORY_PAGE_SIZE);
+  CHECK(write(written[1], "", 1) == 1);
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_INT(status, 0);
+  size_t others = 0;
+  for (size_t at = 0; at < PAGES * MEMORY_PAGE_SIZE; at += 512) others += data[at] != 2;
+  CHECK_INT(others, 0);
+  close(written[0]), close(written[1]);
+  fixture_delete(&fixture);
+}
+
 // ------------------------------------------------------------------------------------------------
 // A fork in the middle of a call
 

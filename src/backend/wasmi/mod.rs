@@ -2,11 +2,13 @@
 
 mod calls;
 mod constants;
+mod memories;
 mod messages;
 mod rewrite;
 mod shards;
 mod store;
 mod types;
+mod zeros;
 
 use crate::backend::common::on_module;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -16,7 +18,7 @@ use crate::runtime::binary::artifact::Payload;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::{in_words, untranslatable, without_place};
-use rewrite::{Mode, Names};
+use rewrite::{Mode, Names, OwnMemories};
 use shards::{PerShard, Shard, Shards};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -182,6 +184,7 @@ struct WasmiModule {
     proposals: Proposals,
     /// The exports that were added to the module.
     names: Names,
+    memories: OwnMemories,
 }
 
 impl Engine for WasmiEngine {
@@ -193,9 +196,9 @@ impl Engine for WasmiEngine {
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
         let shard = self.shards.nearest();
-        let (module, names) = self.translated(wasm, shard)?;
+        let (module, names, memories) = self.translated(wasm, shard)?;
         let translated = PerShard::new(shard.index, Ok(module));
-        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals, names }))
+        Ok(Box::new(WasmiModule { translated, wasm: wasm.into(), proposals: self.proposals, names, memories }))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
@@ -250,7 +253,7 @@ impl WasmiModule {
     fn for_shard<'e>(&self, shard: &Shard, engine: impl Fn() -> &'e WasmiEngine) -> Result<&wasmi::Module> {
         let translate = || {
             // In the default floating-point mode, as when the module was made.
-            float_mode::with_default(|| engine().translated(&self.wasm, shard)).map(|(module, _)| module)
+            float_mode::with_default(|| engine().translated(&self.wasm, shard)).map(|(module, ..)| module)
         };
         let translated = self.translated.get_or_make(shard.index, || engine().shards.most(), translate);
         translated.as_ref().map_err(|error| Error::new(error.kind, &*error.message))
@@ -263,9 +266,9 @@ impl WasmiEngine {
         wasmi::Module::validate(engine, wasm).map_err(in_words(ErrorKind::Compile))
     }
 
-    /// Translates a module in a shard. Returns it in the form that the shard runs, and the names of the exports that
-    /// were added.
-    fn translated(&self, wasm: &[u8], shard: &Shard) -> Result<(wasmi::Module, Names)> {
+    /// Translates a module in a shard. Returns it in the form that the shard runs, the names of the exports that were
+    /// added, and the memories that became imports.
+    fn translated(&self, wasm: &[u8], shard: &Shard) -> Result<(wasmi::Module, Names, OwnMemories)> {
         constants::check(wasm)?;
         let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
         let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
@@ -275,16 +278,16 @@ impl WasmiEngine {
         if self.validator.is_some() || rewritten.as_ref().is_some_and(|rewritten| rewritten.has_more) {
             self.is_valid(wasm)?;
         }
-        let (for_engine, names) = match rewritten {
-            Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.names),
-            None => (Cow::Borrowed(wasm), Names::default()),
+        let (for_engine, names, memories) = match rewritten {
+            Some(rewritten) => (Cow::Owned(rewritten.wasm), rewritten.names, rewritten.memories),
+            None => (Cow::Borrowed(wasm), Names::default(), OwnMemories::default()),
         };
         // For an invalid module, the error about the original is better than the one about the rewritten module.
         let refusal = |error| self.is_valid(wasm).err().unwrap_or_else(|| untranslatable(wasm, without_place(error)));
         // The engine is known to panic on some modules. After a panic it is as usable as after an error: it forgets what
         // it was translating.
         let translate = || wasmi::Module::new(&shard.engine, &for_engine).map_err(in_words(ErrorKind::Compile));
-        Ok((on_module("wasmi", translate).map_err(refusal)?, names))
+        Ok((on_module("wasmi", translate).map_err(refusal)?, names, memories))
     }
 }
 

@@ -18,14 +18,17 @@
 //! - Start functions of modules that have imports, may be interrupted, or need other work to be done first: the engine
 //!   runs a start function as a part of instantiation, where a call cannot be resumed and there is no instance yet to
 //!   look at. So it becomes an export instead, which is called after instantiation.
+//! - Memories become imports, because the engine makes a module's own memories in its own way only, which
+//!   [`super::memories`] improves on. Imported memories come first, so no index changes.
 
-use crate::runtime::base::types::ExternKind;
+use crate::runtime::base::types::{ExternKind, MemoryType};
 use crate::runtime::binary::code::{BLOCK, Code, FOLLOWS, NUMBERS, UNCOMMON, after_common};
-use crate::runtime::binary::declarations::import_kind;
+use crate::runtime::binary::declarations::{import_kind, memory_type};
 use crate::runtime::binary::sections::{
-    self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, START, TYPES, write_leb128,
-    write_signed,
+    self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, MEMORIES, START, TYPES,
+    write_leb128, write_signed,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
     CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
@@ -36,6 +39,7 @@ use wasmparser::{
 pub struct Rewritten {
     pub wasm: Vec<u8>,
     pub names: Names,
+    pub memories: OwnMemories,
     /// Whether it has definitions that the original lacks and that could make an invalid module valid.
     pub has_more: bool,
 }
@@ -51,6 +55,14 @@ pub struct Names {
     pub mark: Option<String>,
 }
 
+/// A module's own memories. They are imports of the rewritten module, after those of the original.
+#[derive(Default)]
+pub struct OwnMemories {
+    pub types: Vec<MemoryType>,
+    /// How many bytes of data the module has.
+    pub data: usize,
+}
+
 /// How the engine runs modules.
 #[derive(Clone, Copy, Default)]
 pub struct Mode {
@@ -58,6 +70,9 @@ pub struct Mode {
     /// Whether the engine counts fuel, even if only to divide the run into slices.
     pub metered: bool,
 }
+
+/// The most imports that a module can have.
+const MAX_IMPORTS: usize = 1_000_000;
 
 /// The additional fuel that `table.grow` costs when it is in a function of its own that begins again: the function's
 /// entry and its four instructions.
@@ -70,11 +85,13 @@ struct Outline<'a> {
     types: Vec<bool>,
     /// The types of the module's own functions.
     functions: Vec<u32>,
-    imports: bool,
+    imports: usize,
     imported_functions: u32,
     /// For each table, the type of its elements and whether its indices have 64 bits.
     tables: Vec<(RefType, bool)>,
     imported_tables: u32,
+    /// The module's own memories: their types, and their declarations as they are.
+    memories: Vec<(MemoryType, &'a [u8])>,
     globals: u32,
     exports: Option<ExportSectionReader<'a>>,
     start: Option<u32>,
@@ -82,6 +99,7 @@ struct Outline<'a> {
     data: Option<DataSectionReader<'a>>,
     /// The contents of the sections to which something may be added.
     type_entries: Entries<'a>,
+    import_entries: Entries<'a>,
     function_entries: Entries<'a>,
     global_entries: Entries<'a>,
     export_entries: Entries<'a>,
@@ -108,9 +126,13 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     let marks = edits().any(|edit| matches!(edit, Edit::Mark(..)));
     let segments = Segments::made_passive(&outline, wasm)?;
     // A start function that may call the host has to find its instance complete.
-    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some() || outline.imports);
+    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some() || outline.imports > 0);
     let changed = bodies.iter().any(|body| body.wants_local || !body.edits.is_empty());
-    if start.is_none() && segments.is_none() && !changed {
+    // A module must not become invalid because of these imports.
+    if outline.imports + outline.memories.len() > MAX_IMPORTS {
+        outline.memories.clear();
+    }
+    if start.is_none() && segments.is_none() && !changed && outline.memories.is_empty() {
         return Ok(None);
     }
     // Tables that do not exist are left out; the engine refuses the module.
@@ -118,9 +140,13 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         Edit::Grow(_, table, _) => Some((*table, *outline.tables.get(*table as usize)?)),
         _ => None,
     });
-    let added = Added::new(&outline, grown.collect(), marks, start, segments)?;
+    let added = Added::new(&outline, grown.collect(), marks, start, segments, changed)?;
     let replaced: Vec<_> = (0..=DATA_COUNT).filter(|id| added.replaces(*id)).collect();
-    let kept = sections.into_iter().filter(|(id, _)| *id != START || start.is_none());
+    let kept = sections.into_iter().filter(|(id, _)| match *id {
+        START => start.is_none(),
+        MEMORIES => outline.memories.is_empty(),
+        _ => true,
+    });
     let out = sections::replace(wasm, kept, &replaced, |id, out| {
         added.write(id, &outline, &bodies, out);
         Ok(())
@@ -129,7 +155,9 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     // function invalid.
     let drops = bodies.iter().any(|body| body.wants_local && body.code_at > 1);
     let has_more = start.is_some() || marks || !added.functions.is_empty() || drops;
-    Ok(Some(Rewritten { wasm: out, names: added.names, has_more }))
+    let data = outline.data.map_or(0, |data| data.range().len());
+    let memories = OwnMemories { types: outline.memories.into_iter().map(|(ty, _)| ty).collect(), data };
+    Ok(Some(Rewritten { wasm: out, names: added.names, memories, has_more }))
 }
 
 impl<'a> Outline<'a> {
@@ -144,8 +172,9 @@ impl<'a> Outline<'a> {
                 }
             }
             Payload::ImportSection(section) => {
-                self.imports = section.count() > 0;
+                self.import_entries = Entries::of(&section, wasm);
                 for import in section.into_imports() {
+                    self.imports += 1;
                     let ty = import?.ty;
                     self.imported_functions += u32::from(import_kind(&ty) == ExternKind::Func);
                     match ty {
@@ -167,6 +196,14 @@ impl<'a> Outline<'a> {
                     let ty = table?.ty;
                     self.tables.push((ty.element_type, ty.table64));
                 }
+            }
+            Payload::MemorySection(section) => {
+                let end = section.range().end;
+                let memories = section.into_iter_with_offsets().collect::<Result<Vec<_>>>()?;
+                // The declaration of each ends where the next begins.
+                let ends = memories.iter().skip(1).map(|(at, _)| *at).chain([end]);
+                let ranges = memories.iter().zip(ends);
+                self.memories = ranges.map(|((at, ty), end)| (memory_type(ty), &wasm[*at..end])).collect();
             }
             Payload::GlobalSection(section) => {
                 self.globals += section.count();
@@ -297,6 +334,10 @@ struct Added {
     segments: Option<Segments>,
     /// The index of the function that does the work of the segments.
     init: Option<u32>,
+    /// The imports that take the place of the module's own memories.
+    memories: Vec<Vec<u8>>,
+    /// Whether functions of the module change.
+    changed: bool,
     /// The types and bodies of all functions that are added, in the order of their indices.
     functions: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -308,6 +349,7 @@ impl Added {
         marks: bool,
         start: Option<u32>,
         segments: Option<Segments>,
+        changed: bool,
     ) -> Result<Added> {
         let first = outline.imported_functions + outline.functions.len() as u32;
         let growers = grown.keys().copied().zip(first..).collect();
@@ -320,17 +362,21 @@ impl Added {
         let [init_name, start_name, mark_name] = outline.unused_names(["init", "start", "mark"])?;
         let names =
             Names { init: init.map(|_| init_name), start: start.map(|_| start_name), mark: marks.then_some(mark_name) };
-        Ok(Added { names, start, mark: marks.then_some(outline.globals), growers, segments, init, functions })
+        // With empty names, which the engine does not look at: it takes imports by their order.
+        let memories = outline.memories.iter().map(|(_, memory)| [&[0, 0, 2], *memory].concat()).collect();
+        let mark = marks.then_some(outline.globals);
+        Ok(Added { names, start, mark, growers, segments, init, memories, changed, functions })
     }
 
     fn replaces(&self, id: u8) -> bool {
         match id {
             TYPES | FUNCTIONS => !self.functions.is_empty(),
+            IMPORTS => !self.memories.is_empty(),
             GLOBALS => self.mark.is_some(),
             EXPORTS => self.mark.is_some() || self.start.is_some() || self.init.is_some(),
             ELEMENTS => self.segments.is_some(),
             DATA_COUNT | DATA => self.segments.as_ref().is_some_and(|segments| segments.data.is_some()),
-            CODE => true,
+            CODE => self.changed || !self.functions.is_empty(),
             _ => false,
         }
     }
@@ -348,6 +394,7 @@ impl Added {
                 let types: Vec<_> = (first..).take(self.functions.len()).map(leb128).collect();
                 outline.function_entries.write(out, &types);
             }
+            IMPORTS => outline.import_entries.write(out, &self.memories),
             // A mutable i32 with the initial value 0.
             GLOBALS => outline.global_entries.write(out, &[[0x7f, 1, 0x41, 0, 0x0b]]),
             EXPORTS => outline.export_entries.write(out, &self.exports()),
@@ -388,7 +435,10 @@ impl Added {
         }
     }
 
-    fn body(&self, body: &Body) -> Vec<u8> {
+    fn body<'a>(&self, body: &Body<'a>) -> Cow<'a, [u8]> {
+        if !body.wants_local && body.edits.is_empty() {
+            return Cow::Borrowed(body.bytes);
+        }
         /// `i32.const 0`, `i32.or`.
         const APART: [u8; 3] = [0x41, 0, 0x72];
         // `i32.const value`, `global.set`.
@@ -421,7 +471,7 @@ impl Added {
             }
         }
         rewritten.extend_from_slice(&body.bytes[done..]);
-        rewritten
+        Cow::Owned(rewritten)
     }
 }
 
@@ -581,7 +631,8 @@ mod tests {
             "(module (func $s) (start $s) (export \"start\" (func $s)) (memory 1) (data (i32.const 0) \"a\"))",
             "(module (import \"a\" \"b\" (func $s)) (memory 1) (start $s) (data $d \"a\") (func (data.drop $d)))",
         ] {
-            let Rewritten { wasm, names, has_more } = rewrite(&binary(text), INTERRUPTION).expect("a start function");
+            let Rewritten { wasm, names, has_more, .. } =
+                rewrite(&binary(text), INTERRUPTION).expect("a start function");
             let name = names.start.expect("the start function's name");
             assert!(has_more);
             let module = wasmi::Module::new(&engine, &wasm).expect("a valid module");
@@ -618,8 +669,40 @@ mod tests {
     }
 
     #[test]
+    fn own_memories_become_imports() {
+        let text = "(module (import \"\" \"\" (memory 9)) (import \"a\" \"b\" (func)) (memory $a 1 3) (memory $b i64 2) \
+                    (export \"a\" (memory $a)) (export \"b\" (memory $b)) (data (memory $b) (i64.const 0) \"1234\"))";
+        let Rewritten { wasm, memories, has_more, .. } = rewrite(&binary(text), PLAIN).expect("memories");
+        let limits = |ty: &MemoryType| (ty.limits.min(), ty.limits.max(), ty.is_64_bit);
+        assert_eq!(memories.types.iter().map(limits).collect::<Vec<_>>(), [(1, Some(3), false), (2, None, true)]);
+        assert!(memories.data >= 4 && memories.data < 20 && !has_more);
+        let module = wasmi::Module::new(&wasmi::Engine::default(), &wasm).expect("a valid module");
+        let sizes = module.imports().filter_map(|import| Some(import.ty().memory()?.minimum()));
+        assert_eq!(sizes.collect::<Vec<_>>(), [9, 1, 2]);
+        let export = |name| module.get_export(name).and_then(|ty| Some(ty.memory()?.minimum()));
+        assert_eq!((export("a"), export("b")), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn invalid_memories_stay_invalid() {
+        let header = *b"\0asm\x01\0\0\0";
+        let memory: &[u8] = &[MEMORIES, 3, 1, 0, 1];
+        let global: &[u8] = &[GLOBALS, 6, 1, 0x7f, 0, 0x41, 0, 0x0b];
+        let is_valid = |sections: &[&[u8]]| {
+            let wasm = [&header, &sections.concat()[..]].concat();
+            super::rewrite(&wasm, PLAIN).is_ok_and(|rewritten| {
+                let wasm = rewritten.map_or(wasm, |rewritten| rewritten.wasm);
+                wasmi::Module::validate(&wasmi::Engine::default(), &wasm).is_ok()
+            })
+        };
+        assert!(is_valid(&[memory, global]));
+        assert!(!is_valid(&[global, memory]) && !is_valid(&[memory, memory]));
+        assert!(!is_valid(&[&[MEMORIES, 5, 1, 0, 0x81, 0x80, 4]]) && !is_valid(&[&[MEMORIES, 4, 1, 1, 2, 1]]));
+    }
+
+    #[test]
     fn comparisons_before_select_are_kept_apart() {
-        let Rewritten { wasm, names, has_more } =
+        let Rewritten { wasm, names, has_more, .. } =
             rewrite(&binary(SELECTS), INTERRUPTION).expect("something to keep apart");
         assert!(names.start.is_none() && names.mark.is_none() && !has_more);
         for name in ["eqz", "ne", "null", "loop", "br_if", "other"] {
@@ -649,7 +732,7 @@ mod tests {
     fn accesses_to_tables_are_marked_and_growth_is_called() {
         for (text, accesses, grown) in [(ACCESSES[0], 6, 2), (ACCESSES[1], 1, 1)] {
             for (mode, growers) in [(PLAIN, 0), (FUEL, grown), (INTERRUPTION, grown)] {
-                let Rewritten { wasm, names, has_more } = rewrite(&binary(text), mode).expect("accesses");
+                let Rewritten { wasm, names, has_more, .. } = rewrite(&binary(text), mode).expect("accesses");
                 let module = wasmi::Module::new(&wasmi::Engine::default(), &wasm).expect("a valid module");
                 let export = |name: &Option<String>| module.get_export(name.as_ref().expect("a name"));
                 assert!(has_more && export(&names.mark).is_some_and(|mark| mark.global().is_some()), "{text}");

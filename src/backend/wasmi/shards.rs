@@ -6,6 +6,7 @@
 //! is no store, or a new one: so there is never more than one while only one thread uses the engine. When there are
 //! as many as allowed, threads share them. A module is translated in each shard in which it is instantiated.
 
+use super::memories::Spare;
 use crate::backend::common::processors;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -101,6 +102,8 @@ pub struct Shard {
     /// The number of stores, and in the upper half the thread that the shard was made or free for. Only decides where
     /// stores go, so nothing depends on the order of accesses.
     users: AtomicU64,
+    /// Address space for memories of its stores.
+    pub spare: Spare,
     /// Keeps what is allocated next, which other threads may use, out of the cache lines that this thread writes to. An
     /// alignment would do so as well, but takes `malloc` a thousand instructions.
     _apart: MaybeUninit<[u8; 128]>,
@@ -108,7 +111,13 @@ pub struct Shard {
 
 impl Shard {
     fn new(index: usize, engine: wasmi::Engine) -> Arc<Shard> {
-        Arc::new(Shard { index, engine, users: AtomicU64::new(0), _apart: MaybeUninit::uninit() })
+        Arc::new(Shard {
+            index,
+            engine,
+            users: AtomicU64::new(0),
+            spare: Spare::default(),
+            _apart: MaybeUninit::uninit(),
+        })
     }
 
     fn is_of(users: u64, thread: u32) -> bool {

@@ -1,11 +1,11 @@
 //! A store of wasmi, entered from the host and re-entered from host functions.
 
+use super::memories::{self, Memories};
 use super::messages::{in_words, is_about_imports};
 use super::rewrite::GROW_AGAIN;
 use super::shards::Lease;
 use super::types::{
-    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, memory_type, table_type, to_extern,
-    to_number, to_raw,
+    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, table_type, to_extern, to_number, to_raw,
 };
 use super::{WasmiEngine, WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -34,8 +34,14 @@ use wasmi_core::LimiterError;
 /// Lets the runtime decide how much a store may have, and lifts the engine's own limits on numbers.
 impl wasmi::ResourceLimiter for Owner {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
-        let growth = self.get().limits().memory_growing(current, desired, maximum);
+        let mut growth = self.get().limits().memory_growing(current, desired, maximum);
         self.get().memory_will_grow();
+        // SAFETY: this is the limiter of a store of this backend.
+        let store = unsafe { self.get().backend_as::<WasmiStore>() };
+        if matches!(growth, Growth::Allowed) && !store.engine().memories.may_grow(current, desired) {
+            self.get().limits().growth_failed();
+            growth = Growth::Denied;
+        }
         answer(growth)
     }
 
@@ -108,8 +114,8 @@ struct EngineStore {
     contexts: Contexts<Context>,
     /// Owns what `contexts` points to, and is not used otherwise.
     _store: Box<wasmi::Store<Owner>>,
-    /// Dropped last, because the shard counts as free then.
-    shard: Lease,
+    /// Outlives the engine's store, which uses what is in it. It has the shard, which counts as free after that.
+    memories: Memories,
 }
 
 impl EngineStore {
@@ -121,7 +127,7 @@ impl EngineStore {
         let contexts = unsafe {
             Contexts::new(std::mem::transmute::<StoreContextMut<'_, Owner>, Context>(store.as_context_mut()))
         };
-        EngineStore { contexts, _store: store, shard }
+        EngineStore { contexts, _store: store, memories: Memories::new(shard) }
     }
 }
 
@@ -165,6 +171,12 @@ impl WasmiStore {
 
     fn owner(&self) -> &RuntimeStore {
         self.owner.get()
+    }
+
+    /// `data` is how many bytes are likely to be written to the memory at once.
+    fn make_memory(&self, ty: &MemoryType, data: usize) -> Result<wasmi::Memory, wasmi::Error> {
+        // SAFETY: the engine's store is dropped before `memories`.
+        unsafe { memories::make(&self.engine().memories, self.context(), ty, data) }
     }
 
     /// Converts a value to the engine's form.
@@ -331,6 +343,15 @@ pub unsafe fn invoke_raw(object: &Object, mut caller: Caller<'_, Owner>, values:
     unsafe { invoke_raw_host(object, values) }.map_err(host_trapped)
 }
 
+/// Returns the error of an instantiation whose memory cannot be made.
+#[cold]
+fn as_instantiation(error: wasmi::Error) -> wasmi::Error {
+    match error.kind() {
+        EngineError::Memory(error) => InstantiationError::FailedToInstantiateMemory(*error).into(),
+        _ => error,
+    }
+}
+
 #[cold]
 fn host_trapped(error: HostTrapped) -> wasmi::Error {
     wasmi::Error::host(error)
@@ -338,7 +359,7 @@ fn host_trapped(error: HostTrapped) -> wasmi::Error {
 
 impl Store for WasmiStore {
     fn begin_module(&self) {
-        self.engine().shard.claim();
+        self.engine().memories.shard.claim();
     }
 
     unsafe fn instantiate(
@@ -350,25 +371,31 @@ impl Store for WasmiStore {
         let Some(module) = (module as &dyn Any).downcast_ref::<WasmiModule>() else {
             return Err(Failure::NotInstantiated(Error::misuse("the module belongs to another backend")).into());
         };
-        let translated = module.for_shard(&self.engine().shard, || self.shards_engine());
+        let translated = module.for_shard(&self.engine().memories.shard, || self.shards_engine());
         let translated = translated.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
-        // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
-        // order.
-        let mut ordered = Vec::with_capacity(imports.len());
-        let kinds = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
-        for kind in kinds.into_iter().filter(|_| !imports.is_empty()) {
-            let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
-            // SAFETY: the contract of `Store` says that imports belong to this store.
-            ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
-        }
+        let refused = |error| Box::new(self.explain(error).of_instantiation(is_about_imports));
         let instance = {
-            let _guest =
-                self.begin_guest().map_err(|error| Box::new(self.explain(error).of_instantiation(is_about_imports)))?;
+            let _guest = self.begin_guest().map_err(refused)?;
+            // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
+            // order. The module's own memories follow those that it imports.
+            let mut ordered = Vec::with_capacity(imports.len() + module.memories.types.len());
+            let nothing = imports.is_empty() && module.memories.types.is_empty();
+            let kinds = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
+            for kind in kinds.into_iter().filter(|_| !nothing) {
+                let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
+                // SAFETY: the contract of `Store` says that imports belong to this store.
+                ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
+                if kind == ExternKind::Memory {
+                    for ty in &module.memories.types {
+                        let made = self.make_memory(ty, module.memories.data).map_err(as_instantiation);
+                        ordered.push(wasmi::Extern::Memory(made.map_err(refused)?));
+                    }
+                }
+            }
             wasmi::Instance::new(self.context(), translated, &ordered).map_err(|error| {
                 // These traps come from the start function or from a segment.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
-                let failure = self.explain(error);
-                Box::new(if ran { failure } else { failure.of_instantiation(is_about_imports) })
+                if ran { Box::new(self.explain(error)) } else { refused(error) }
             })?
         };
         if let Some(mark) = &module.names.mark {
@@ -558,9 +585,7 @@ impl Store for WasmiStore {
     }
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
-        let engine_type = memory_type(ty).map_err(in_words(ErrorKind::Limit))?;
-        let memory = wasmi::Memory::new(self.context(), engine_type);
-        memory.map(Entity::new).map_err(in_words(ErrorKind::Limit))
+        self.make_memory(ty, 0).map(Entity::new).map_err(in_words(ErrorKind::Limit))
     }
 
     unsafe fn memory_bytes(&self, memory: &Entity) -> *mut [u8] {

@@ -334,12 +334,7 @@ impl Reader {
                 limits: Limits::new(ty.initial, ty.maximum),
                 is_64_bit: ty.table64,
             }),
-            TypeRef::Memory(ty) => ExternType::Memory(MemoryType {
-                limits: Limits::new(ty.initial, ty.maximum),
-                is_64_bit: ty.memory64,
-                shared: ty.shared,
-                page_size_log2: ty.page_size_log2.map_or(16, |log2| log2 as u8),
-            }),
+            TypeRef::Memory(ty) => ExternType::Memory(memory_type(ty)),
             TypeRef::Global(ty) => {
                 ExternType::Global(GlobalType { content: self.val_type(ty.content_type), mutable: ty.mutable })
             }
@@ -402,6 +397,15 @@ fn heap_of(ty: &CompositeInnerType) -> Heap {
         CompositeInnerType::Func(_) => Heap::Func,
         CompositeInnerType::Array(_) => Heap::Array,
         _ => Heap::Struct,
+    }
+}
+
+pub fn memory_type(ty: &wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        limits: Limits::new(ty.initial, ty.maximum),
+        is_64_bit: ty.memory64,
+        shared: ty.shared,
+        page_size_log2: ty.page_size_log2.map_or(16, |log2| log2 as u8),
     }
 }
 

@@ -4,7 +4,9 @@ use std::ops::Range;
 use wasmparser::{Chunk, FromReader, Parser, Payload, Result, SectionLimited};
 
 pub const TYPES: u8 = 1;
+pub const IMPORTS: u8 = 2;
 pub const FUNCTIONS: u8 = 3;
+pub const MEMORIES: u8 = 5;
 pub const GLOBALS: u8 = 6;
 pub const EXPORTS: u8 = 7;
 pub const START: u8 = 8;
@@ -14,7 +16,8 @@ pub const DATA: u8 = 11;
 pub const DATA_COUNT: u8 = 12;
 
 /// The order of the sections in a module, by id.
-const ORDER: [u8; 13] = [TYPES, 2, FUNCTIONS, 4, 5, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
+const ORDER: [u8; 13] =
+    [TYPES, IMPORTS, FUNCTIONS, 4, MEMORIES, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
 
 fn place(id: u8) -> Option<usize> {
     ORDER.iter().position(|other| *other == id)

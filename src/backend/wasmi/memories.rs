@@ -1,0 +1,510 @@
+//! Makes memories in address space of their own, in which they grow to their largest size without moving. A page of it
+//! costs nothing before it is written to.
+//!
+//! The engine's own way is to allocate all of a memory when it is made, and to copy all of it when it grows. It can use a
+//! buffer of its host's instead. It writes zeros to that as well: to the memory's first size, and to what is added when it
+//! grows. While it writes the first, windows are in the memory's place (see [`super::zeros`]), so that no memory is used.
+//! Only some bytes are written to as they are. They stay in memory for the next one, because to write takes less time than
+//! to get new pages from the system.
+//!
+//! Where address space is limited, or short, memories are made in the engine's own way.
+
+use super::shards::Lease;
+use super::types::memory_type;
+use super::zeros::{Cover, Lost, WINDOW};
+use crate::backend::common::Owner;
+use crate::runtime::base::types::MemoryType;
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::ptr::{NonNull, null_mut};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasmi::errors::MemoryError;
+
+/// The largest size of a memory with 32-bit addresses. Memories that may become larger are made in the engine's own way.
+const MOST: u64 = 1 << 32;
+
+/// The most bytes at the start of a memory that are kept for the next one. Of larger memories only those are kept that have
+/// data, in whole windows.
+const MOST_KEPT: usize = 4 << 20;
+
+/// From this number of bytes on, windows take less time than new pages do.
+const LEAST_COVERED: usize = 128 << 10;
+
+/// A multiple of every system's page size.
+const PAGES: usize = 64 << 10;
+
+/// The most address space that is made accessible before it is needed.
+const MOST_AHEAD: usize = 64 << 20;
+
+/// How many spaces there are, and how many there may be: each takes up to four of the system's mappings, of which a process
+/// may have 65530.
+static SPACES: AtomicUsize = AtomicUsize::new(0);
+const MOST_SPACES: usize = 8192;
+
+/// Address space. It is unmapped when this is dropped.
+struct Space {
+    mapping: (NonNull<u8>, usize),
+    /// Where a page table begins.
+    start: NonNull<u8>,
+    bytes: usize,
+    /// How many bytes can be accessed.
+    usable: usize,
+    /// How many bytes at the start stay in memory for the next memory when this one is gone.
+    kept: usize,
+}
+
+// SAFETY: a mapping belongs to the process, and this is its only owner.
+unsafe impl Send for Space {}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let (start, bytes) = self.mapping;
+        // SAFETY: this is the mapping's owner, and nothing refers to it any more.
+        unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
+        SPACES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Space {
+    /// Returns `None` if address space is limited, or the system has no more.
+    fn new(bytes: usize) -> Option<Space> {
+        if is_limited() {
+            return None;
+        }
+        if SPACES.fetch_add(1, Ordering::Relaxed) < most_spaces()
+            && let Some(mapping) = map(null_mut(), bytes + WINDOW, 0)
+        {
+            // SAFETY: this is in the mapping.
+            let start = unsafe { mapping.add(mapping.addr().get().wrapping_neg() % WINDOW) };
+            return Some(Space { mapping: (mapping, bytes + WINDOW), start, bytes, usable: 0, kept: 0 });
+        }
+        SPACES.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+
+    /// Makes the first bytes accessible. Fails if the system has not so many.
+    fn make_usable(&mut self, bytes: usize) -> bool {
+        let bytes = bytes.next_multiple_of(PAGES);
+        if bytes <= self.usable {
+            return true;
+        }
+        let added = bytes - self.usable;
+        // SAFETY: this is a part of a mapping that only `self` has, and changes nothing that can be accessed.
+        let answer = unsafe {
+            let start = self.start.as_ptr().add(self.usable).cast();
+            libc::mprotect(start, added, libc::PROT_READ | libc::PROT_WRITE)
+        };
+        if answer != 0 {
+            return false;
+        }
+        self.usable = bytes;
+        true
+    }
+
+    /// The same for bytes all of which are going to be written to. With huge pages that takes a fifth of the time.
+    fn make_usable_at_once(&mut self, bytes: usize) -> bool {
+        let before = self.usable;
+        let is_usable = self.make_usable(bytes);
+        #[cfg(target_os = "linux")]
+        if self.usable - before >= 2 * WINDOW {
+            // SAFETY: this is a hint about a part of the mapping.
+            unsafe { libc::madvise(self.start.as_ptr().add(before).cast(), self.usable - before, libc::MADV_HUGEPAGE) };
+        }
+        is_usable
+    }
+
+    /// Prepares the first bytes for somebody who writes zeros to them. With a cover, [`Space::end`] must be called next.
+    fn begin(mut self, bytes: usize) -> Option<(Space, Option<Cover>)> {
+        if bytes >= self.kept + LEAST_COVERED {
+            if !self.make_usable(self.kept) {
+                return None;
+            }
+            let to = bytes.next_multiple_of(WINDOW);
+            // SAFETY: this is a part of the mapping, which is only lent for writing zeros. `end` maps it anew.
+            match unsafe { Cover::begin(self.start, self.kept, to) } {
+                Some(Ok(cover)) => return Some((self, Some(cover))),
+                Some(Err(Lost(bytes))) => {
+                    self.abandon(bytes);
+                    return None;
+                }
+                None => {}
+            }
+        }
+        self.make_usable(bytes).then_some((self, None))
+    }
+
+    /// Puts new pages in the place of a cover. Like the cover's, all their bytes are zero.
+    fn end(mut self, cover: Cover, bytes: usize) -> Option<Space> {
+        cover.end();
+        // SAFETY: the cover was a part of the mapping.
+        let covered = unsafe { self.start.add(self.kept) };
+        self.usable = self.kept;
+        let renewed = map(covered.as_ptr(), bytes.next_multiple_of(WINDOW) - self.kept, libc::MAP_FIXED);
+        if renewed.is_some() && self.make_usable(bytes) {
+            return Some(self);
+        }
+        // The engine still knows the address. In all other places there may be mappings of others now.
+        std::mem::forget(self);
+        None
+    }
+
+    /// Unmaps all but some bytes.
+    #[cold]
+    fn abandon(self, lost: Range<usize>) {
+        let space = ManuallyDrop::new(self);
+        let (mapping, bytes) = space.mapping;
+        let lost_at = space.start.addr().get() - mapping.addr().get() + lost.start;
+        let after = lost_at + lost.len();
+        // SAFETY: these are parts of the mapping.
+        unsafe {
+            libc::munmap(mapping.as_ptr().cast(), lost_at);
+            libc::munmap(mapping.add(after).as_ptr().cast(), bytes - after);
+        }
+        SPACES.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Gives all pages back that are not kept.
+    fn clear(&mut self) {
+        if self.kept < self.usable {
+            // SAFETY: this is a part of the mapping, in which there is no memory now.
+            unsafe {
+                let start = self.start.as_ptr().add(self.kept).cast();
+                libc::madvise(start, self.usable - self.kept, libc::MADV_DONTNEED);
+            }
+        }
+    }
+}
+
+/// Maps address space that cannot be accessed yet.
+fn map(place: *mut u8, bytes: usize, flags: i32) -> Option<NonNull<u8>> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANON;
+    // SAFETY: this is a new mapping, or it replaces a part of one that belongs to the caller.
+    let start = unsafe { libc::mmap(place.cast(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
+}
+
+/// Whether the process may only have so much address space, which the rest of the program needs then.
+fn is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a place for the answer.
+    let answer = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    answer != 0 || limit.rlim_cur != libc::RLIM_INFINITY
+}
+
+/// Returns how many spaces there may be. Those of the largest size take up to half of the address space that the system
+/// gives to processes.
+fn most_spaces() -> usize {
+    // Stacks are near the end of it.
+    let on_the_stack = 0_u8;
+    let half = (&raw const on_the_stack).addr().next_power_of_two() / 2;
+    MOST_SPACES.min(half / MOST as usize)
+}
+
+/// Address space for the next memories of a shard.
+#[derive(Default)]
+pub struct Spare {
+    spaces: Mutex<SpareSpaces>,
+    /// How many bytes are kept, those of spaces that have a memory now included: otherwise, where memories come and go, it would
+    /// never be the same bytes that are in memory.
+    kept: AtomicUsize,
+}
+
+#[derive(Default)]
+struct SpareSpaces {
+    with_kept: Vec<Space>,
+    others: Vec<Space>,
+}
+
+impl Spare {
+    /// How many spaces there are at most, and how many bytes are kept in all of them.
+    const MOST: usize = 128;
+    const MOST_KEPT: usize = 16 << 20;
+    /// Those with more accessible bytes are given back, because their page tables are large.
+    const MOST_USABLE: usize = 64 << 20;
+
+    /// Returns a space for a memory of which so many bytes are to be kept. None are, where there are enough already.
+    fn take(&self, bytes: usize, kept: usize) -> Option<Space> {
+        let mut space = self.take_spare(bytes, kept).or_else(|| Space::new(bytes))?;
+        let before = space.kept;
+        self.forget(before);
+        let counted = Spare::counted(kept);
+        let all = self.kept.fetch_add(counted, Ordering::Relaxed) + counted;
+        space.kept = kept;
+        if all > Spare::MOST_KEPT {
+            self.forget(kept);
+            space.kept = 0;
+        }
+        if space.kept < before {
+            space.clear();
+        }
+        Some(space)
+    }
+
+    /// The smallest memories do not count: to keep address space for them would be of little use otherwise.
+    fn counted(kept: usize) -> usize {
+        if kept < LEAST_COVERED { 0 } else { kept }
+    }
+
+    // Who finds the lock taken does without, so that no thread waits for another, nor for one that is not in this process.
+    fn take_spare(&self, bytes: usize, kept: usize) -> Option<Space> {
+        let mut spare = self.spaces.try_lock().ok()?;
+        let SpareSpaces { with_kept, others } = &mut *spare;
+        let fitting = with_kept.iter().rposition(|space| space.kept == kept && space.bytes >= bytes);
+        if let Some(position) = fitting {
+            return Some(with_kept.swap_remove(position));
+        }
+        [others, with_kept].into_iter().find_map(|spaces| {
+            let position = spaces.iter().rposition(|space| space.bytes >= bytes)?;
+            Some(spaces.swap_remove(position))
+        })
+    }
+
+    /// Keeps a space whose memory is gone, or gives it back.
+    fn put(&self, mut space: Space) {
+        if space.usable <= Spare::MOST_USABLE
+            && let Ok(mut spare) = self.spaces.try_lock()
+            && spare.with_kept.len() + spare.others.len() < Spare::MOST
+        {
+            space.clear();
+            if space.kept > 0 {
+                spare.with_kept.push(space)
+            } else {
+                spare.others.push(space)
+            }
+            return;
+        }
+        self.forget(space.kept);
+    }
+
+    /// So many bytes of a space are not kept any more.
+    fn forget(&self, kept: usize) {
+        self.kept.fetch_sub(Spare::counted(kept), Ordering::Relaxed);
+    }
+}
+
+/// What a store's memories are in.
+pub struct Memories {
+    spaces: RefCell<Vec<Space>>,
+    /// Whether a memory is being made, so that it is not an old one that grows.
+    making: Cell<bool>,
+    pub shard: Lease,
+}
+
+impl Memories {
+    pub fn new(shard: Lease) -> Memories {
+        Memories { spaces: RefCell::default(), making: Cell::new(false), shard }
+    }
+
+    /// Prepares a memory to grow. Fails if the system has not so many bytes. The engine does not tell which memory it is:
+    /// all are prepared that can be it.
+    pub fn may_grow(&self, current: usize, desired: usize) -> bool {
+        let can_be = |space: &&mut Space| space.usable >= current && space.usable < desired && space.bytes >= desired;
+        let grow = |space: &mut Space| {
+            // Ahead, so that a memory that grows often is seldom prepared.
+            let ahead = desired.max(space.usable + space.usable.min(MOST_AHEAD)).min(space.bytes);
+            space.make_usable_at_once(ahead) || space.make_usable_at_once(desired)
+        };
+        self.making.get() || self.spaces.borrow_mut().iter_mut().filter(can_be).all(grow)
+    }
+}
+
+impl Drop for Memories {
+    fn drop(&mut self) {
+        self.spaces.take().into_iter().for_each(|space| self.shard.spare.put(space));
+    }
+}
+
+/// Makes a memory. `data` is the number of bytes that are likely to be written to it at once.
+///
+/// # Safety
+/// The context is that of the store which has `memories`, and which drops the engine's store before them.
+pub unsafe fn make(
+    memories: &Memories,
+    mut context: wasmi::StoreContextMut<'_, Owner>,
+    ty: &MemoryType,
+    data: usize,
+) -> Result<wasmi::Memory, wasmi::Error> {
+    let engine_type = memory_type(ty)?;
+    memories.making.set(true);
+    let _made = Reset(&memories.making);
+    let spare = &memories.shard.spare;
+    let Some((first, most, space)) = space_for(spare, ty, data) else {
+        return wasmi::Memory::new(context, engine_type);
+    };
+    let kept = space.kept;
+    let Some((space, cover)) = space.begin(first) else {
+        spare.forget(kept);
+        return wasmi::Memory::new(context, engine_type);
+    };
+    // SAFETY: nothing else refers to these bytes, and they stay as long as the engine has the memory. It accesses only the
+    // memory's size, which is accessible: now the first, and before the memory grows, `Memories::may_grow` makes it so.
+    let buffer = unsafe { std::slice::from_raw_parts_mut(space.start.as_ptr(), most) };
+    let memory = wasmi::Memory::new_static(&mut context, engine_type, buffer);
+    let space = match cover {
+        Some(cover) => space.end(cover, first),
+        None => Some(space),
+    };
+    let Some(space) = space else {
+        spare.forget(kept);
+        // Nobody gets this memory.
+        if memory.is_ok() {
+            context.data().get().limits().growth_failed();
+        }
+        return Err(MemoryError::OutOfSystemMemory.into());
+    };
+    match memory {
+        Ok(_) => memories.spaces.borrow_mut().push(space),
+        Err(_) => spare.put(space),
+    }
+    memory
+}
+
+/// Returns a memory's first and its largest size in bytes, and address space for it. `None` for memories that are to be made
+/// in the engine's own way.
+fn space_for(spare: &Spare, ty: &MemoryType, data: usize) -> Option<(usize, usize, Space)> {
+    if cfg!(any(not(unix), not(target_pointer_width = "64"), miri)) {
+        return None;
+    }
+    let in_bytes = |pages: u64| pages.checked_mul(1 << ty.page_size_log2).filter(|bytes| *bytes <= MOST);
+    let first = in_bytes(ty.limits.min())? as usize;
+    let most = match ty.limits.max() {
+        Some(most) => in_bytes(most)?,
+        None if ty.is_64_bit => return None,
+        None => MOST,
+    } as usize;
+    if first > most {
+        return None;
+    }
+    let bytes = most.next_multiple_of(WINDOW).max(WINDOW);
+    let kept = if first <= MOST_KEPT {
+        first.next_multiple_of(PAGES)
+    } else {
+        (data.saturating_add(WINDOW * 3 / 4) / WINDOW * WINDOW).min(MOST_KEPT)
+    };
+    Some((first, most, spare.take(bytes, kept)?))
+}
+
+struct Reset<'a>(&'a Cell<bool>);
+
+impl Drop for Reset<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::base::types::Limits;
+    use std::slice;
+
+    fn ty(min: u64, max: Option<u64>) -> MemoryType {
+        MemoryType::new(Limits::new(min, max))
+    }
+
+    /// Makes a memory of so many bytes in a space, as the engine does, and returns what is in it before it writes.
+    fn fill(space: Space, bytes: usize) -> (Space, Vec<u8>) {
+        let (space, cover) = space.begin(bytes).expect("room");
+        let start = space.start.as_ptr();
+        // SAFETY: so many bytes are accessible, or covered.
+        let before = unsafe {
+            let before = slice::from_raw_parts(start, bytes).to_vec();
+            start.write_bytes(0, bytes);
+            before
+        };
+        let space = match cover {
+            Some(cover) => space.end(cover, bytes).expect("room"),
+            None => space,
+        };
+        // SAFETY: so many bytes are accessible.
+        let memory = unsafe { slice::from_raw_parts_mut(start, bytes) };
+        assert!(memory.iter().all(|byte| *byte == 0));
+        memory.fill(7);
+        (space, before)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn only_what_is_kept_is_used_again() {
+        let mut spare = Spare::default();
+        for (first, data, kept) in
+            [(1, 0, 1), (16, 99, 16), (64, 0, 64), (65, 0, 0), (65, 1 << 20, 32), (256, 9 << 20, 64)]
+        {
+            let (bytes, most, space) = space_for(&spare, &ty(first, None), data).expect("a space");
+            assert_eq!((bytes as u64, most as u64, space.kept), (first << 16, MOST, kept << 16));
+            let (space, _) = fill(space, bytes);
+            let start = space.start;
+            spare.put(space);
+            let (_, _, space) = space_for(&spare, &ty(first, Some(first)), data).expect("a space");
+            assert_eq!((space.start, space.kept), (start, kept << 16), "of {first} pages");
+            let (space, before) = fill(space, bytes);
+            // What is covered is zero at once.
+            assert!(before[..kept << 16].iter().all(|byte| *byte == 7));
+            assert!(before[kept << 16..].iter().all(|byte| *byte == 0));
+            spare.put(space);
+            assert_eq!(spare.kept.load(Ordering::Relaxed), Spare::counted(kept << 16));
+            spare = Spare::default();
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn few_spaces_are_kept() {
+        for (first, count, with_kept, others) in [(1, 140, 128, 0), (40, 10, 6, 4), (64, 5, 4, 1), (1025, 1, 0, 0)] {
+            let spare = Spare::default();
+            let new = |_| space_for(&spare, &ty(first, Some(9999)), 0).expect("a space");
+            let spaces: Vec<_> = (0..count).map(new).map(|(bytes, _, space)| fill(space, bytes).0).collect();
+            spaces.into_iter().for_each(|space| spare.put(space));
+            let kept = with_kept * first as usize * PAGES;
+            assert_eq!(spare.kept.load(Ordering::Relaxed), if first == 1 { 0 } else { kept });
+            let spaces = spare.spaces.into_inner().unwrap();
+            assert_eq!((spaces.with_kept.len(), spaces.others.len()), (with_kept, others), "of {first} pages");
+            assert_eq!(spaces.with_kept.iter().map(|space| space.kept).sum::<usize>(), kept);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn a_space_is_chosen_by_what_is_kept() {
+        let spare = Spare::default();
+        let take = |first, max| space_for(&spare, &ty(first, max), 0).expect("a space").2;
+        let spaces = [take(1, Some(99)), take(9, Some(99)), take(1, Some(999))];
+        let starts = spaces.each_ref().map(|space| space.start);
+        spaces.into_iter().for_each(|space| spare.put(fill(space, PAGES).0));
+        // One that is too small is left where it is.
+        assert!(!starts.contains(&take(1, None).start));
+        assert_eq!(take(9, Some(20)).start, starts[1]);
+        assert_eq!((take(2, Some(20)).start, take(1, Some(20)).start), (starts[2], starts[0]));
+        assert_eq!(spare.kept.load(Ordering::Relaxed), (9 + 2) * PAGES);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn some_memories_are_made_in_the_engine_s_way() {
+        let spare = Spare::default();
+        let has_space = |ty: &MemoryType| space_for(&spare, ty, 0).is_some();
+        assert!(has_space(&ty(0, Some(0))) && has_space(&ty(65536, Some(65536))));
+        assert!(!has_space(&ty(3, Some(2))) && !has_space(&ty(65537, None)));
+        let wide = |max| MemoryType { is_64_bit: true, ..ty(1, max) };
+        assert!(has_space(&wide(Some(65536))) && !has_space(&wide(Some(65537))));
+        assert!(!has_space(&wide(None)) && !has_space(&wide(Some(u64::MAX))));
+        let fine = |max| MemoryType { page_size_log2: 0, ..ty(1, max) };
+        assert!(has_space(&fine(Some(3))) && has_space(&fine(None)));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn address_space_is_given_back_around_what_was_lost() {
+        let (_, _, space) = space_for(&Spare::default(), &ty(1, Some(1000)), 0).expect("a space");
+        let (start, lost) = (space.start, WINDOW..2 * WINDOW);
+        space.abandon(lost.clone());
+        let is_mapped = |at: usize| {
+            let mut in_memory = 0_u8;
+            // SAFETY: the answer is for one page.
+            unsafe { libc::mincore(start.as_ptr().wrapping_add(at).cast(), 1, (&raw mut in_memory).cast()) == 0 }
+        };
+        assert!(is_mapped(lost.start) && is_mapped(lost.end - PAGES));
+    }
+}
