@@ -84,17 +84,12 @@ impl<'a> Guest<'a> {
         let place = THREAD.with(|thread| NonNull::from(thread));
         // SAFETY: `THREAD` is the calling thread's and has no destructor, so it lives as long as the thread.
         let thread = unsafe { place.as_ref() };
-        let Stack { mut floor, size, base: mut former } = thread.stack.get();
-        let mut base = former.max(here);
-        if here.wrapping_sub(floor) >= size {
-            (floor, former, base) = change_stack(thread, here);
-        }
-        // `base` is not below the floor in either case, so this does not underflow.
-        let mut limit = base.wrapping_sub(most);
-        if base - floor <= most {
-            floor = final_floor(thread);
-            limit = base.saturating_sub(most).max(floor);
-        }
+        let Stack { floor, size, base: former } = thread.stack.get();
+        let base = former.max(here);
+        let Bounds { limit, floor, base, former } = match here.wrapping_sub(floor) < size && base - floor > most {
+            true => Bounds { limit: base - most, floor, base, former },
+            false => find_bounds(thread, here, most),
+        };
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);
@@ -112,6 +107,34 @@ impl Drop for Guest<'_> {
         // SAFETY: a guest stays on its thread, and `THREAD` lives as long as that.
         go_back(unsafe { self.thread.as_ref() }, self.former);
     }
+}
+
+/// What a guest may use of the stack.
+struct Bounds {
+    limit: usize,
+    floor: usize,
+    /// Where the outermost guest was entered.
+    base: usize,
+    /// What to restore afterwards.
+    former: usize,
+}
+
+/// Finds what a guest may use that begins `here`, on a stack other than the last one, or on one that has no more than `most`
+/// bytes for it.
+#[cold]
+#[inline(never)]
+fn find_bounds(thread: &Thread, here: usize, most: usize) -> Bounds {
+    let Stack { mut floor, size, base: mut former } = thread.stack.get();
+    let mut base = former.max(here);
+    if here.wrapping_sub(floor) >= size {
+        (floor, former, base) = change_stack(thread, here);
+    }
+    // `base` is not below the floor in either case, so this does not underflow.
+    if base - floor <= most && thread.estimated.get() {
+        look_up(thread);
+        floor = thread.stack.get().floor;
+    }
+    Bounds { limit: base.saturating_sub(most).max(floor), floor, base, former }
 }
 
 /// Switches to the stack that contains `here`. Returns its floor, what to restore afterwards, and the base for the guest
@@ -192,16 +215,6 @@ fn look_up(thread: &Thread) {
     if stack.floor + stack.size == former_end && floor < stack.floor {
         thread.stack.set(Stack { floor, size: end - floor, ..stack });
     }
-}
-
-/// Returns the floor of the stack in use, which was perhaps only estimated, for a guest that may use all of the stack.
-#[cold]
-#[inline(never)]
-fn final_floor(thread: &Thread) -> usize {
-    if thread.estimated.get() {
-        look_up(thread);
-    }
-    thread.stack.get().floor
 }
 
 /// The most of the main thread's stack that is assumed to be left without asking for it.
@@ -347,13 +360,14 @@ mod tests {
         let estimate = stack_pointer() - (stack_pointer() - start) / 4;
         thread.own.set((estimate, end));
         thread.stack.set(Stack { floor: estimate, size: end - estimate, base: 8 });
-        assert_eq!(final_floor(&thread), thread.stack.get().floor);
+        let bounds = find_bounds(&thread, end - 100, usize::MAX);
         let Stack { floor, size, base } = thread.stack.get();
+        assert!(bounds.floor == floor && bounds.limit == floor && bounds.base == end - 100 && bounds.former == 8);
         assert!(floor < estimate && floor > start && floor + size == end && base == 8);
         assert!(!thread.estimated.get() && thread.own.get() == (start, end));
         // Another stack is as it was.
         thread.estimated.set(true);
         thread.stack.set(Stack { floor: 64, size: 64, base: 0 });
-        assert_eq!(final_floor(&thread), 64);
+        assert_eq!(find_bounds(&thread, 100, usize::MAX).floor, 64);
     }
 }

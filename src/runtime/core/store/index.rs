@@ -36,9 +36,10 @@ enum Failed {
 
 impl Store {
     /// Returns the index, with every retained object in it.
-    #[inline]
+    #[inline(always)]
     fn index(&self) -> RefMut<'_, Objects> {
-        let mut index = self.index.0.get_or_init(Box::default).borrow_mut();
+        let index = self.index.0.get().unwrap_or_else(|| self.index.0.get_or_init(Box::default));
+        let mut index = index.borrow_mut();
         if index.indexed != self.retained.borrow().len() {
             self.index_retained(&mut index);
         }
