@@ -197,10 +197,10 @@ fn own_bounds_of(thread: &Thread, suffice: impl FnOnce(&Range<usize>) -> bool) -
 fn look_up(thread: &Thread) {
     thread.estimated.set(false);
     let Some((start, end)) = own_bounds() else { return };
-    thread.own.set((start, end));
+    // The C library's end may lie below the estimated one: it leaves out the program's arguments.
+    let (_, former_end) = thread.own.replace((start, end));
     let stack = thread.stack.get();
-    let last = (stack.floor + stack.size).wrapping_sub(1);
-    if (start..end).contains(&last) {
+    if stack.floor + stack.size == former_end {
         let floor = floor_of(&(start..end));
         thread.stack.set(Stack { floor, size: end - floor, ..stack });
     }
@@ -330,7 +330,7 @@ mod tests {
         let (_, end) = own_bounds().expect("the system tells");
         Thread {
             stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
-            own: Cell::new((stack_pointer() - left, end)),
+            own: Cell::new((stack_pointer() - left, end + 8192)),
             estimated: Cell::new(true),
         }
     }
