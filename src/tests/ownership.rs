@@ -7,7 +7,8 @@ use crate::c_api::wasmrt::error::*;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::{Limits32, ValKind};
 use crate::runtime::core::config::Config;
-use crate::runtime::core::object::Object;
+use crate::runtime::core::object::{Body, NewHandles, Object};
+use crate::runtime::core::store::Store;
 use crate::runtime::core::value::{Val, ValUnion};
 use crate::tests::c::*;
 use crate::tests::mock::Mock;
@@ -1415,4 +1416,26 @@ fn many_rows_and_unchecked_calls() {
         wasm_func_delete(func);
         world.delete();
     }
+}
+
+#[test]
+fn new_handles_may_be_given_up_at_once() {
+    let world = World::new();
+    // SAFETY: the world has the store's handle until its end.
+    let store = unsafe { &*world.store.cast::<Store>() };
+    let (first, second) =
+        (Object::create_retained(store, Body::Foreign), Object::create_retained(store, Body::Foreign));
+    // More than there are objects, as many, and fewer.
+    for most in [5, 2, 0] {
+        let mut handles = NewHandles::of(store, most);
+        drop(handles.add(&first));
+        let kept = [handles.add(&second), handles.add(&second)];
+        drop(handles);
+        assert!(!store.is_closed());
+        drop(kept);
+        assert!(!store.is_closed(), "{most}");
+    }
+    drop((first, second));
+    world.delete();
+    assert!(store.is_closed());
 }

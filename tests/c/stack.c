@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 static const size_t kib = 1024;
 
@@ -56,6 +58,41 @@ static void* exhaust(void* argument) {
   check_deep_and_shallow(&fixture);
   fixture_delete(&fixture);
   return NULL;
+}
+
+static void exhaust_below(const fixture_t* fixture, size_t frames) {
+  volatile char frame[64 * 1024];
+  frame[0] = 1;
+  if (frames > 0) {
+    exhaust_below(fixture, frames - 1);
+  } else {
+    wasm_val_t arguments[4] = {I64(1), I64(2), I64(3), I64(4)}, result;
+    CHECK_TRAP(call(fixture_func(fixture, 0), arguments, 4, &result, 1), "call stack exhausted");
+  }
+  frame[1] = frame[0];
+}
+
+// The system tells the bounds of the main thread's stack in a file. In a child, and first of all
+// tests, because a thread asks only once.
+TEST(deep_in_the_main_thread_without_files) {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    struct rlimit limit, none = {0, 0};
+    REQUIRE(getrlimit(RLIMIT_STACK, &limit) == 0);
+    const size_t most = limit.rlim_cur < 8192 * kib ? (size_t)limit.rlim_cur : 8192 * kib;
+    fixture_t fixture = fixture_from_wat(deep_wat);
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 100), 100);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    for (size_t left = most / 4; left >= 256 * kib; left /= 2) {
+      exhaust_below(&fixture, (most - left) / (64 * kib));
+    }
+    CHECK_INT(call_i32_i32(fixture_func(&fixture, 1), 100), 100);
+    _exit(checks_failed == 0 ? 0 : 1);
+  }
+  int status;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST(recursion_on_stacks_of_all_sizes) {

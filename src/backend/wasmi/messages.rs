@@ -2,7 +2,7 @@
 //! noted otherwise, which fails with a version of the engine that words it differently.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::binary::module_limits;
+use crate::runtime::binary::code::Code;
 use wasmparser::{Parser, Payload};
 
 /// The error for a function that has more parameters and locals than the engine accepts.
@@ -70,7 +70,7 @@ fn too_many_locals(wasm: &[u8]) -> wasmparser::Result<Option<usize>> {
             }
             Payload::CodeSectionEntry(body) => {
                 let params = functions.next().and_then(|ty| types.get(ty as usize)).copied().unwrap_or(0);
-                if params as u64 + module_limits::locals(&body) > MAX_LOCALS {
+                if params as u64 + Code::of(&body)?.locals > MAX_LOCALS {
                     return Ok(Some(body.range().start));
                 }
             }

@@ -1,6 +1,7 @@
 //! Finds what the engine accepts as valid but does not compile. Validation checks it, so that the two agree.
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
+use crate::runtime::binary::code::each_uncommon;
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 /// The largest number of targets of a `br_table` that the engine compiles.
@@ -30,17 +31,17 @@ pub fn check(wasm: &[u8]) -> Result<()> {
 }
 
 fn check_body(body: &FunctionBody) -> Result<()> {
-    let operators = body.get_operators_reader().into_iter().flat_map(|operators| operators.into_iter_with_offsets());
-    for (operator, offset) in operators.flatten() {
-        if let Operator::BrTable { targets } = operator
-            && targets.len() > MAX_TARGETS
-        {
-            let message =
-                format!("br_table with {} targets, but wasmtime accepts at most {MAX_TARGETS}", targets.len());
-            return Err(refusal(message, offset));
+    let mut found = None;
+    // An error means that the module is invalid, which the engine reports with a better message.
+    let _ = each_uncommon(body, |operator, offset| match operator {
+        Operator::BrTable { targets } if targets.len() > MAX_TARGETS && found.is_none() => {
+            found = Some((targets.len(), offset));
         }
-    }
-    Ok(())
+        _ => {}
+    });
+    let Some((targets, offset)) = found else { return Ok(()) };
+    let message = format!("br_table with {targets} targets, but wasmtime accepts at most {MAX_TARGETS}");
+    Err(refusal(message, offset))
 }
 
 fn refusal(message: String, offset: usize) -> Error {

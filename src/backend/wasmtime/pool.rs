@@ -72,7 +72,7 @@ const STACK: usize = 640 << 10;
 /// Whether this thread has enough stack left to compile on. On a coroutine's stack that is unknown, so the answer is
 /// no.
 fn stack_suffices() -> bool {
-    guest::stack_left().is_some_and(|left| left >= STACK)
+    guest::has_left(STACK)
 }
 
 /// A number of threads that work on a module. All together there are no more in the process than processors.

@@ -43,7 +43,7 @@ pub fn after_common(bytes: &[u8], position: usize, follows: u8) -> Option<usize>
         // In the first memory.
         2 if *bytes.get(next)? < 0x40 => after_number(bytes, next + 1),
         // Except where the type is written in the long form of reference types.
-        BLOCK_TYPE if !matches!(bytes.get(next)?, 0x63 | 0x64) => after_number(bytes, next),
+        BLOCK_TYPE if !matches!(bytes.get(next)?, 0x63..=0x65) => after_number(bytes, next),
         _ => None,
     }
 }
@@ -63,6 +63,8 @@ pub struct Code<'a> {
     pub begin: usize,
     /// The number of locals, without parameters.
     pub locals: u64,
+    /// Whether there are references among these.
+    pub references: bool,
     /// Where `bytes` begin in the module.
     pub offset: usize,
     allocations: OperatorsReaderAllocations,
@@ -70,23 +72,36 @@ pub struct Code<'a> {
 
 impl<'a> Code<'a> {
     pub fn of(body: &FunctionBody<'a>) -> Result<Code<'a>> {
-        let (mut groups, mut locals) = (body.get_locals_reader()?, 0);
+        let (mut groups, mut locals, mut references) = (body.get_locals_reader()?, 0, false);
         for _ in 0..groups.get_count() {
-            locals += u64::from(groups.read()?.0);
+            let (count, ty) = groups.read()?;
+            locals += u64::from(count);
+            references |= ty.is_reference_type();
         }
         let offset = body.range().start;
         let begin = groups.original_position() - offset;
-        Ok(Code { bytes: body.as_bytes(), begin, locals, offset, allocations: OperatorsReaderAllocations::default() })
+        let allocations = OperatorsReaderAllocations::default();
+        Ok(Code { bytes: body.as_bytes(), begin, locals, references, offset, allocations })
     }
 
-    /// Decodes the instruction at `position`, which is not `else`. Returns it and where the next one begins.
+    /// Decodes the instruction at `position`. Returns it and where the next one begins.
     pub fn decode(&mut self, position: usize) -> Result<(Operator<'a>, usize)> {
-        let rest = BinaryReader::new(&self.bytes[position..], self.offset + position);
-        let mut reader = OperatorsReader::new_with_allocs(rest, std::mem::take(&mut self.allocations));
-        let operator = reader.read()?;
-        let next = reader.original_position() - self.offset;
-        self.allocations = reader.into_allocations();
-        Ok((operator, next))
+        let mut rest = BinaryReader::new(&self.bytes[position..], self.offset + position);
+        // The decoder accepts these only after it has seen the block that they are a part of.
+        let operator = match self.bytes[position] {
+            0x05 => rest.read_u8().map(|_| Operator::Else),
+            0x07 => rest.read_u8().and_then(|_| Ok(Operator::Catch { tag_index: rest.read_var_u32()? })),
+            0x18 => rest.read_u8().and_then(|_| Ok(Operator::Delegate { relative_depth: rest.read_var_u32()? })),
+            0x19 => rest.read_u8().map(|_| Operator::CatchAll),
+            _ => {
+                let mut reader = OperatorsReader::new_with_allocs(rest, std::mem::take(&mut self.allocations));
+                let operator = reader.read()?;
+                let next = reader.original_position() - self.offset;
+                self.allocations = reader.into_allocations();
+                return Ok((operator, next));
+            }
+        }?;
+        Ok((operator, rest.original_position() - self.offset))
     }
 }
 
@@ -145,6 +160,10 @@ mod tests {
         assert!(common > 40, "{common}");
         // A number that does not end, and an opcode without its operands.
         assert_eq!((after(&[0x41, 0x80], 0), after(&[0x28], 0)), (None, None));
+        // Blocks whose types have two bytes.
+        for long in 0x63..=0x65 {
+            assert_eq!(after(&[0x02, long, 0x70], 0), None);
+        }
     }
 
     #[test]
@@ -156,9 +175,33 @@ mod tests {
         let mut seen = Vec::new();
         for payload in Parser::new(0).parse_all(&wasm) {
             let Payload::CodeSectionEntry(body) = payload.expect("valid") else { continue };
-            assert_eq!(Code::of(&body).expect("valid").locals, 2);
+            let code = Code::of(&body).expect("valid");
+            assert_eq!((code.locals, code.references), (2, false));
             each_uncommon(&body, |operator, offset| seen.push((format!("{operator:?}"), wasm[offset]))).expect("valid");
         }
         assert_eq!(seen, [("TableGet { table: 0 }".into(), 0x25), ("TableSet { table: 0 }".into(), 0x26)]);
+    }
+
+    #[test]
+    fn references_among_the_locals_are_seen() {
+        for (code, locals) in [(&[2, 1, 0x7f, 2, 0x70, 0x0b][..], 3), (&[1, 2, 0x63, 0x6e, 0x0b], 2)] {
+            let code = Code::of(&FunctionBody::new(BinaryReader::new(code, 0))).expect("valid");
+            assert_eq!((code.locals, code.references), (locals, true));
+        }
+    }
+
+    #[test]
+    fn parts_of_blocks_are_decoded_without_the_blocks() {
+        let body = FunctionBody::new(BinaryReader::new(&[0, 0x05, 0x07, 0x81, 1, 0x19, 0x18, 2, 0x0b, 0x07], 9));
+        let mut code = Code::of(&body).expect("valid");
+        let (mut position, mut seen) = (code.begin, Vec::new());
+        while let Ok((operator, next)) = code.decode(position) {
+            seen.push((format!("{operator:?}"), next));
+            position = next;
+        }
+        let expected =
+            [("Else", 2), ("Catch { tag_index: 129 }", 5), ("CatchAll", 6), ("Delegate { relative_depth: 2 }", 8)];
+        let expected = expected.into_iter().chain([("End", 9)]).map(|(operator, next)| (operator.to_string(), next));
+        assert_eq!(seen, expected.collect::<Vec<_>>());
     }
 }

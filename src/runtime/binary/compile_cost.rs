@@ -7,9 +7,7 @@
 
 use super::code::{Code, FOLLOWS, after_common};
 use super::metering::{PAYMENT_INSTRUCTIONS, ends_stretch};
-use wasmparser::{
-    BlockType, Catch, CompositeInnerType, ConstExpr, FunctionBody, Operator, StorageType, SubType, TypeRef, ValType,
-};
+use wasmparser::{BlockType, Catch, CompositeInnerType, ConstExpr, Operator, StorageType, SubType, TypeRef, ValType};
 
 /// What can make a function expensive to compile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -329,7 +327,7 @@ impl Meter {
     }
 
     /// Reads the code of the function with this index, up to the first byte that is malformed.
-    pub fn read(&mut self, index: u32, body: &FunctionBody) -> Found {
+    pub fn read(&mut self, index: u32, code: &mut Code) -> Found {
         let mut pass = Pass { blocks: 1, ..Pass::default() };
         let shape = self.function(index);
         pass.add(Part::Instructions, COST_PER_FUNCTION);
@@ -337,10 +335,7 @@ impl Meter {
         if self.escapes.get(index as usize) == Some(&true) {
             pass.add(Part::Calls, COST_PER_ENTRY + conversion_cost(shape.values()));
         }
-        pass.references = shape.references;
-        let groups = body.get_locals_reader().into_iter().flatten().map_while(|group| group.ok());
-        pass.references |= groups.into_iter().any(|(_, ty)| ty.is_reference_type());
-        let Ok(mut code) = Code::of(body) else { return pass.found };
+        pass.references = shape.references || code.references;
         let declared = code.locals;
         // Engines refuse functions with more locals than that, so there is nothing to measure.
         let locals = usize::try_from(declared).unwrap_or(usize::MAX).saturating_add(shape.params as usize);
@@ -364,9 +359,7 @@ impl Meter {
                 position += length;
                 continue;
             }
-            // The decoder wants to know the block of an `else`.
-            let decoded = if opcode == ELSE { Ok((Operator::Else, position + 1)) } else { code.decode(position) };
-            let Ok((operator, next)) = decoded else { break };
+            let Ok((operator, next)) = code.decode(position) else { break };
             position = next;
             pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
             let blocks = pass.blocks;
@@ -405,7 +398,6 @@ impl Meter {
     }
 }
 
-const ELSE: u8 = 0x05;
 const TABLE_GET: u8 = 0x25;
 const REF_NULL: u8 = 0xd0;
 const REF_FUNC: u8 = 0xd2;
@@ -510,7 +502,7 @@ impl Meter {
         match operator {
             LocalGet { local_index } => self.touch(pass, at, *local_index, locals, false),
             LocalSet { local_index } | LocalTee { local_index } => self.touch(pass, at, *local_index, locals, true),
-            Block { blockty } => self.open(pass, at, Kind::Block, self.block(*blockty)),
+            Block { blockty } | Try { blockty } => self.open(pass, at, Kind::Block, self.block(*blockty)),
             Loop { blockty } => self.open(pass, at, Kind::Loop, self.block(*blockty)),
             If { blockty } => self.open(pass, at, Kind::If, self.block(*blockty)),
             TryTable { try_table } => {
@@ -532,7 +524,7 @@ impl Meter {
                     pass.height = frame.height + u64::from(frame.params);
                 }
             }
-            End => self.close(pass),
+            End | Delegate { .. } => self.close(pass),
             Br { relative_depth }
             | BrIf { relative_depth }
             | BrOnNull { relative_depth }
@@ -731,7 +723,7 @@ fn label(catch: &Catch) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmparser::{Parser, Payload};
+    use wasmparser::{FunctionBody, Parser, Payload};
 
     /// Returns the costs of a module's functions.
     fn found(text: &str) -> Vec<Found> {
@@ -752,7 +744,9 @@ mod tests {
                 Payload::GlobalSection(section) => {
                     section.into_iter().flatten().for_each(|global| meter.add_global(global.ty.content_type));
                 }
-                Payload::CodeSectionEntry(body) => found.push(meter.read(found.len() as u32, &body)),
+                Payload::CodeSectionEntry(body) => {
+                    found.push(meter.read(found.len() as u32, &mut Code::of(&body).expect("valid")))
+                }
                 _ => {}
             }
         }
@@ -857,13 +851,22 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_after_a_former_handler_is_counted() {
+        // `try catch catch_all end`, `try delegate`, then blocks.
+        let code = [0, 6, 0x40, 7, 0, 0x19, 0x0b, 6, 0x40, 0x18, 0, 2, 0x40, 2, 0x40, 2, 0x40, 0x0b, 0x0b, 0x0b, 0x0b];
+        let body = FunctionBody::new(wasmparser::BinaryReader::new(&code, 0));
+        assert_eq!(Meter::default().read(0, &mut Code::of(&body).expect("valid")).nesting, 3);
+    }
+
+    #[test]
     fn what_is_malformed_is_no_harm() {
         // `end`s without a beginning, branches to nowhere, locals that do not exist, a table that does not end.
         for code in
             [&[0, 0x0b, 0x0b, 0x0b][..], &[0, 0x0c, 9, 0x0b], &[0, 0x20, 99, 0x0b], &[0, 0x0e, 0xff], &[0xff], &[]]
         {
-            let body = FunctionBody::new(wasmparser::BinaryReader::new(code, 0));
-            Meter::default().read(7, &body);
+            if let Ok(mut code) = Code::of(&FunctionBody::new(wasmparser::BinaryReader::new(code, 0))) {
+                Meter::default().read(7, &mut code);
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Limits on modules, checked before an engine sees the module: compilers take time and memory that grow with what is
 //! limited here.
 
+use super::code::Code;
 use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
 use super::declarations::import_kind;
 use super::metering::PAYMENT_BYTES;
 use super::sections::Payloads;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
-use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Payload, TableInit};
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Payload, TableInit};
 
 /// A limit on modules. The numbers are those of `wasmrt.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,11 +200,13 @@ impl ModuleLimits {
                 Payload::CodeSectionEntry(body) => {
                     let name = || format!("function {function} has");
                     self.admit(ModuleLimit::FunctionBytes, body.range().len() as u64, name, "bytes of code")?;
-                    if self.values[ModuleLimit::Locals as usize] != u64::MAX {
-                        self.admit(ModuleLimit::Locals, locals(&body), name, "locals")?;
+                    let code = Code::of(&body).ok();
+                    if let Some(code) = &code {
+                        self.admit(ModuleLimit::Locals, code.locals, name, "locals")?;
                     }
-                    if costs {
-                        let Found { cost, nesting, payments } = meter.read(function as u32, &body);
+                    // An engine may compile other functions before it comes to one that is malformed.
+                    if let Some(mut code) = code.filter(|_| costs) {
+                        let Found { cost, nesting, payments } = meter.read(function as u32, &mut code);
                         self.admit(ModuleLimit::Nesting, nesting, name, "blocks within each other")?;
                         let name = || format!("function {function} (mostly {}) has", cost.reason());
                         self.admit(ModuleLimit::FunctionCost, cost.total(), name, "units of compile cost")?;
@@ -250,12 +253,6 @@ impl ModuleLimits {
         let message = format!("{} {count} {what}, but the engine's configuration allows {allowed}", who());
         Err(Error::new(ErrorKind::Limit, message).with_advice(Advice::RaiseModuleLimit))
     }
-}
-
-/// Returns the number of a function's locals, without its parameters.
-pub fn locals(body: &FunctionBody) -> u64 {
-    let groups = body.get_locals_reader().into_iter().flatten().map_while(|group| group.ok());
-    groups.fold(0, |sum, (count, _)| sum + u64::from(count))
 }
 
 #[cfg(test)]

@@ -34,9 +34,9 @@ struct Stack {
 struct Thread {
     /// The stack that was used last.
     stack: Cell<Stack>,
-    /// The bounds of the thread's own stack; (0, 0) if they were not looked up yet.
+    /// Bounds of the thread's own stack; (0, 0) if nothing is known yet.
     own: Cell<(usize, usize)>,
-    /// Whether these lie within the real ones, which were not looked up yet.
+    /// Whether these are an estimate, which lies within the real ones, and those were not looked up yet.
     estimated: Cell<bool>,
 }
 
@@ -84,12 +84,19 @@ impl<'a> Guest<'a> {
         let place = THREAD.with(|thread| NonNull::from(thread));
         // SAFETY: `THREAD` is the calling thread's and has no destructor, so it lives as long as the thread.
         let thread = unsafe { place.as_ref() };
-        let Stack { floor, size, base: former } = thread.stack.get();
-        let base = former.max(here);
-        let Bounds { limit, floor, base, former } = match here.wrapping_sub(floor) < size && base - floor > most {
-            true => Bounds { limit: base - most, floor, base, former },
-            false => find_bounds(thread, here, most),
-        };
+        let Stack { mut floor, size, base: mut former } = thread.stack.get();
+        let mut base = former.max(here);
+        if here.wrapping_sub(floor) >= size {
+            (floor, former, base) = change_stack(thread, here);
+        }
+        // `base` is not below the floor in either case, so this does not underflow.
+        let mut limit = base.wrapping_sub(most);
+        if base - floor <= most {
+            if thread.estimated.get() {
+                floor = final_floor(thread);
+            }
+            limit = base.saturating_sub(most).max(floor);
+        }
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);
@@ -109,51 +116,21 @@ impl Drop for Guest<'_> {
     }
 }
 
-/// What a guest may use of the stack.
-struct Bounds {
-    limit: usize,
-    floor: usize,
-    /// Where the outermost guest was entered.
-    base: usize,
-    /// What to restore afterwards.
-    former: usize,
-}
-
-/// Finds what a guest may use that begins `here`, on a stack other than the last one, or on one that has no more than `most`
-/// bytes for it.
-#[cold]
-#[inline(never)]
-fn find_bounds(thread: &Thread, here: usize, most: usize) -> Bounds {
-    let Stack { mut floor, size, base: mut former } = thread.stack.get();
-    let mut base = former.max(here);
-    if here.wrapping_sub(floor) >= size {
-        (floor, former, base) = change_stack(thread, here);
-    }
-    // `base` is not below the floor in either case, so this does not underflow.
-    if base - floor <= most && thread.estimated.get() {
-        look_up(thread);
-        floor = thread.stack.get().floor;
-    }
-    Bounds { limit: base.saturating_sub(most).max(floor), floor, base, former }
-}
-
 /// Switches to the stack that contains `here`. Returns its floor, what to restore afterwards, and the base for the guest
 /// that begins.
 #[cold]
 #[inline(never)]
 fn change_stack(thread: &Thread, here: usize) -> (usize, usize, usize) {
-    if thread.estimated.get() {
-        // It may be the same stack, of which more is in use than was estimated.
-        look_up(thread);
-        let Stack { floor, size, base } = thread.stack.get();
-        if here.wrapping_sub(floor) < size {
-            return (floor, base, base.max(here));
-        }
-    }
+    // First, because this may change the record of the stack in use.
     let bounds = bounds_around(thread, here);
-    let floor = bounds.start + RESERVE.min(bounds.len() / 2);
+    let floor = floor_of(&bounds);
     let stack = Stack { floor, size: bounds.end - floor, base: 0 };
-    let former = thread.stack.replace(stack);
+    let former = thread.stack.get();
+    if (former.floor, former.size) == (floor, stack.size) {
+        // The stack is the same. Either more of it may be used than was estimated, or `here` is below the floor.
+        return (floor, former.base, former.base.max(here).max(floor));
+    }
+    thread.stack.set(stack);
     // The thread's own stack stays recorded afterwards. Any other is looked up again for each outermost guest on it,
     // since it may have become smaller by then; so its record is dropped when that guest ends.
     let stays = former.base == 0 && bounds.end == thread.own.get().1;
@@ -176,54 +153,69 @@ fn change_stack_back(thread: &Thread, former: usize) {
     thread.stack.set(*unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut::<Stack>(former & !BOXED)) });
 }
 
-/// Returns how much is left of the calling thread's stack; `None` on another stack.
-pub fn stack_left() -> Option<usize> {
-    let (start, end) = THREAD.with(own_bounds_of);
-    (start..end).contains(&stack_pointer()).then(|| stack_pointer() - start)
+/// Returns the lowest address of a stack that guests may use.
+fn floor_of(bounds: &Range<usize>) -> usize {
+    bounds.start + RESERVE.min(bounds.len() / 2)
+}
+
+/// Whether at least `least` bytes of the calling thread's stack are left; false on another stack.
+pub fn has_left(least: usize) -> bool {
+    THREAD.with(|thread| has_left_of(thread, least))
+}
+
+fn has_left_of(thread: &Thread, least: usize) -> bool {
+    let here = stack_pointer();
+    let suffices = |bounds: &Range<usize>| bounds.contains(&here) && here - bounds.start >= least;
+    suffices(&own_bounds_of(thread, suffices))
 }
 
 /// Returns the bounds of the stack that contains `here`.
 fn bounds_around(thread: &Thread, here: usize) -> Range<usize> {
-    let (start, end) = own_bounds_of(thread);
-    if (start..end).contains(&here) {
-        return start..end;
+    let own = own_bounds_of(thread, |bounds| (floor_of(bounds)..bounds.end).contains(&here));
+    if own.contains(&here) {
+        return own;
     }
     let (start, end) = mapping_around(here).unwrap_or((here - UNKNOWN, here + 1));
     start..end
 }
 
-/// Returns the bounds of the calling thread's stack, or some that lie within them. The system is asked only once, because
-/// it has to read files for this.
-fn own_bounds_of(thread: &Thread) -> (usize, usize) {
+/// Returns bounds of the calling thread's stack: estimated ones if they suffice, otherwise what the C library tells.
+fn own_bounds_of(thread: &Thread, suffice: impl FnOnce(&Range<usize>) -> bool) -> Range<usize> {
     if thread.own.get().1 == 0 {
-        let estimated = estimated_bounds();
-        thread.estimated.set(estimated.is_some());
-        thread.own.set(estimated.or_else(own_bounds).unwrap_or((0, 1)));
+        thread.own.set(estimated_bounds().unwrap_or((0, 1)));
+        thread.estimated.set(true);
     }
-    thread.own.get()
+    let own = || thread.own.get().0..thread.own.get().1;
+    if thread.estimated.get() && !suffice(&own()) {
+        look_up(thread);
+    }
+    own()
 }
 
-/// Looks the bounds of the calling thread's stack up that were estimated before. If that is the stack in use, more of it may
-/// be used from now on.
+/// Looks up the bounds of the calling thread's stack, and corrects its record if it is the stack in use. If the C library
+/// does not tell them, the estimate stays. This asks only once, because the C library has to read files for the answer.
 fn look_up(thread: &Thread) {
-    let (_, former_end) = thread.own.get();
-    let (start, end) = own_bounds().unwrap_or(thread.own.get());
     thread.estimated.set(false);
-    thread.own.set((start, end));
+    let Some((start, end)) = own_bounds() else { return };
+    // The C library's end may lie below the estimated one: it leaves out the program's arguments.
+    let (_, former_end) = thread.own.replace((start, end));
     let stack = thread.stack.get();
-    let floor = start + RESERVE.min((end - start) / 2);
-    if stack.floor + stack.size == former_end && floor < stack.floor {
+    if stack.floor + stack.size == former_end {
+        let floor = floor_of(&(start..end));
         thread.stack.set(Stack { floor, size: end - floor, ..stack });
     }
 }
 
-/// The most of the main thread's stack that is assumed to be left without asking for it.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const MOST_ASSUMED: usize = 4 << 20;
+/// Returns the floor of the stack in use, which was only estimated, for a guest that may use all of the stack.
+#[cold]
+#[inline(never)]
+fn final_floor(thread: &Thread) -> usize {
+    look_up(thread);
+    thread.stack.get().floor
+}
 
-/// Returns bounds that lie within those of the main thread's stack, for the first call of a process: to find the real ones,
-/// the C library reads a file with a line for each mapping, which takes longer than to make a small module and call it.
-/// `None` where more than a small part of the stack may be in use.
+/// Returns bounds that lie within those of the main thread's stack: the C library finds the real ones in a file with a line
+/// for each mapping, and to read that takes longer than to make a small module and call it. `None` on other threads.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn estimated_bounds() -> Option<(usize, usize)> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -232,17 +224,17 @@ fn estimated_bounds() -> Option<(usize, usize)> {
         let main = libc::gettid() == libc::getpid();
         (libc::getauxval(libc::AT_EXECFN), main && libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0)
     };
-    known.then(|| estimate(stack_pointer(), name as usize, limit.rlim_cur)).flatten()
+    known.then(|| estimate(name as usize, limit.rlim_cur)).flatten()
 }
 
-/// The system puts the program's name at the beginning of the main thread's stack. Even if the arguments and the environment,
-/// which have at most a quarter of the stack, came before it, a half would be left below `here`. No mapping lies there:
-/// the system leaves 128 MiB free below the beginning.
+/// The system puts the program's name at the beginning of the main thread's stack, and lets the stack grow from there to the
+/// limit. It keeps mappings out of what the limit was when the program began, and out of a gap below that. The program may
+/// have raised the limit since; so this assumes no more than half of the usual 8 MiB.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn estimate(here: usize, name: usize, limit: libc::rlim_t) -> Option<(usize, usize)> {
-    let limit = usize::try_from(limit).ok().filter(|limit| (1 << 20..=64 << 20).contains(limit))?;
-    let used = name.checked_sub(here)?;
-    (used < limit / 8).then(|| (here - (limit / 2).min(MOST_ASSUMED), name))
+fn estimate(name: usize, limit: libc::rlim_t) -> Option<(usize, usize)> {
+    const MOST: usize = 4 << 20;
+    let half = usize::try_from(limit / 2).unwrap_or(usize::MAX).min(MOST);
+    name.checked_sub(half).map(|start| (start, name))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -257,7 +249,7 @@ fn own_bounds() -> Option<(usize, usize)> {
     // pointers are to locals.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return own_bounds_by_limit();
+            return None;
         }
         let (mut start, mut size, mut guard) = (std::ptr::null_mut(), 0, 0);
         let told = libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size) == 0
@@ -266,18 +258,6 @@ fn own_bounds() -> Option<(usize, usize)> {
         // Some versions of the C library count the guard as part of the stack.
         told.then(|| (start.addr() + guard.min(size), start.addr() + size))
     }
-}
-
-/// Returns bounds that lie within those of the main thread's stack, where the C library cannot read the files that it
-/// takes them from: assumes that half of the size that the system allows is left.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn own_bounds_by_limit() -> Option<(usize, usize)> {
-    let here = stack_pointer();
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a local for the answer; the other calls take no pointers.
-    let known = unsafe { libc::gettid() == libc::getpid() && libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0 };
-    let half = usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(8 << 20) / 2;
-    known.then(|| (here - half, here + half))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -336,38 +316,79 @@ mod tests {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn an_estimate_lies_within_the_stack() {
         const MIB: usize = 1 << 20;
-        let name = 100 * MIB;
-        let start = |here: usize, limit: usize| estimate(here, name, limit as libc::rlim_t).map(|(start, _)| start);
-        assert_eq!(start(name - 100, 8 * MIB), Some(name - 100 - 4 * MIB));
-        assert_eq!(start(name - 100, 2 * MIB), Some(name - 100 - MIB));
-        assert_eq!(start(name - 100, 64 * MIB), Some(name - 100 - 4 * MIB));
-        // Much of the stack is in use, it is another stack, or the limit is none or unusual.
-        for (here, limit) in [(name - MIB, 8 * MIB), (name + 1, 8 * MIB), (name - 100, 65 * MIB), (name - 100, 1 << 19)]
-        {
-            assert_eq!(start(here, limit), None);
+        let start = |limit: usize| estimate(100 * MIB, limit as libc::rlim_t);
+        assert_eq!(start(8 * MIB), Some((96 * MIB, 100 * MIB)));
+        assert_eq!(start(MIB), Some((100 * MIB - MIB / 2, 100 * MIB)));
+        assert_eq!(start(64 * MIB), Some((96 * MIB, 100 * MIB)));
+        assert_eq!(estimate(100 * MIB, libc::RLIM_INFINITY), Some((96 * MIB, 100 * MIB)));
+        // The system does not tell where the stack begins.
+        assert_eq!(estimate(0, 8 << 20), None);
+    }
+
+    /// A thread that assumes that the calling thread's stack ends `left` bytes below.
+    fn with_estimate(left: usize) -> Thread {
+        let (_, end) = own_bounds().expect("the system tells");
+        Thread {
+            stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
+            own: Cell::new((stack_pointer() - left, end + 8192)),
+            estimated: Cell::new(true),
         }
-        assert_eq!(estimate(name - 100, name, libc::RLIM_INFINITY), None);
+    }
+
+    /// Runs `body` on a thread with a stack of 2 MiB.
+    fn on_a_thread(body: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(body).expect("a thread");
+        thread.join().expect("no panic");
+    }
+
+    #[test]
+    fn an_estimate_is_kept_while_it_suffices() {
+        on_a_thread(|| {
+            let thread = with_estimate(1 << 20);
+            let (start, end) = thread.own.get();
+            assert!(has_left_of(&thread, 512 << 10));
+            let here = stack_pointer();
+            assert_eq!(change_stack(&thread, here), (start + RESERVE, 0, here));
+            assert!(thread.estimated.get());
+            let Stack { floor, size, .. } = thread.stack.get();
+            assert_eq!((floor, floor + size), (start + RESERVE, end));
+        });
     }
 
     #[test]
     fn an_estimate_is_replaced_where_it_does_not_suffice() {
-        let thread = Thread {
-            stack: Cell::new(Stack { floor: 0, size: 0, base: 0 }),
-            own: Cell::new((0, 0)),
-            estimated: Cell::new(true),
+        let replaced = |thread: &Thread| {
+            let own = own_bounds().expect("the system tells");
+            assert!(!thread.estimated.get() && thread.own.get() == own);
+            let Stack { floor, size, base } = thread.stack.get();
+            assert!(size == 0 || (floor, floor + size, base) == (own.0 + RESERVE, own.1, 8));
         };
-        let (start, end) = own_bounds().expect("the system tells");
-        let estimate = stack_pointer() - (stack_pointer() - start) / 4;
-        thread.own.set((estimate, end));
-        thread.stack.set(Stack { floor: estimate, size: end - estimate, base: 8 });
-        let bounds = find_bounds(&thread, end - 100, usize::MAX);
-        let Stack { floor, size, base } = thread.stack.get();
-        assert!(bounds.floor == floor && bounds.limit == floor && bounds.base == end - 100 && bounds.former == 8);
-        assert!(floor < estimate && floor > start && floor + size == end && base == 8);
-        assert!(!thread.estimated.get() && thread.own.get() == (start, end));
-        // Another stack is as it was.
-        thread.estimated.set(true);
-        thread.stack.set(Stack { floor: 64, size: 64, base: 0 });
-        assert_eq!(find_bounds(&thread, 100, usize::MAX).floor, 64);
+        on_a_thread(move || {
+            // More is needed than was estimated, or more is in use.
+            for left in [256 << 10, 0] {
+                let thread = with_estimate(left);
+                assert!(has_left_of(&thread, 1 << 20) && !has_left_of(&thread, 2 << 20));
+                replaced(&thread);
+            }
+            // A guest runs on the stack whose bounds were estimated, and another begins inside it.
+            for left in [256 << 10, 64 << 10] {
+                let thread = with_estimate(left);
+                let (start, end) = thread.own.get();
+                let floor = floor_of(&(start..end));
+                thread.stack.set(Stack { floor, size: end - floor, base: 8 });
+                assert!(final_floor(&thread) < floor);
+                replaced(&thread);
+                thread.own.set((start, end));
+                thread.estimated.set(true);
+                thread.stack.set(Stack { floor, size: end - floor, base: 8 });
+                let deeper = floor - 1;
+                assert_eq!(change_stack(&thread, deeper), (own_bounds().expect("still").0 + RESERVE, 8, deeper));
+                replaced(&thread);
+            }
+            // Another stack is as it was.
+            let thread = with_estimate(0);
+            thread.stack.set(Stack { floor: 64, size: 64, base: 0 });
+            assert_eq!(final_floor(&thread), 64);
+        });
     }
 }

@@ -457,7 +457,7 @@ impl Typed<'_, &Instance> {
 
     /// Calls `take` with a handle to each export, in order.
     pub fn exports(self, mut take: impl FnMut(usize, Handle)) {
-        let mut handles = NewHandles::of(self.store());
+        let mut handles = NewHandles::of(self.store(), self.export_count());
         (0..self.export_count()).for_each(|position| take(position, handles.add(self.export_object(position))));
     }
 

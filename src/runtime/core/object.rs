@@ -430,30 +430,38 @@ impl Drop for Handle {
     }
 }
 
-/// Makes handles of many objects of one store, which counts them at once when this is dropped. Until then none may be
-/// given up, and the store has another handle.
+/// Makes handles of many objects of one store. The store counts the most that there may be at once, and when this is dropped,
+/// no longer those that were not needed.
 pub struct NewHandles<'a> {
     store: &'a Store,
-    /// The objects that had none.
-    objects: usize,
+    /// The handles of the store that are not needed yet.
+    left: usize,
 }
 
 impl NewHandles<'_> {
-    pub fn of(store: &Store) -> NewHandles<'_> {
-        NewHandles { store, objects: 0 }
+    pub fn of(store: &Store, most: usize) -> NewHandles<'_> {
+        store.add_handles(most);
+        NewHandles { store, left: most }
     }
 
     #[inline]
     pub fn add(&mut self, object: &Object) -> Handle {
-        debug_assert!(self.store.is(object.store()));
-        self.objects += usize::from(object.counts.fetch_add(HANDLE, Ordering::Relaxed) & HANDLES == 0);
+        if object.counts.fetch_add(HANDLE, Ordering::Relaxed) & HANDLES == 0 {
+            match self.left.checked_sub(1) {
+                Some(left) if self.store.is(object.store()) => self.left = left,
+                _ => object.store().add_handles(1),
+            }
+        }
         Handle(NonNull::from(object))
     }
 }
 
 impl Drop for NewHandles<'_> {
     fn drop(&mut self) {
-        self.store.add_handles(self.objects);
+        if self.left > 0 {
+            // SAFETY: these were counted when this was made, and no object has got them.
+            unsafe { Store::remove_handles(NonNull::from(self.store), self.left) };
+        }
     }
 }
 
