@@ -17,7 +17,7 @@ macro_rules! opaque {
     };
 }
 opaque! {
-    PeerEngine PeerStore PeerModule PeerInstance PeerTrap PeerFrame PeerRef PeerError
+    PeerEngine PeerStore PeerModule PeerInstance PeerTrap PeerFrame PeerRef PeerForeign PeerError
     PeerExtern PeerFunc PeerGlobal PeerTable PeerMemory
     PeerExportType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
 }
@@ -197,6 +197,11 @@ functions! {
         ref_delete(*mut PeerRef);
         ref_as_func(*mut PeerRef) -> *mut PeerFunc;
         func_as_ref(*mut PeerFunc) -> *mut PeerRef;
+        foreign_new(*mut PeerStore) -> *mut PeerForeign;
+        foreign_as_ref(*mut PeerForeign) -> *mut PeerRef;
+        foreign_delete(*mut PeerForeign);
+        foreign_set_host_info(*mut PeerForeign, *mut c_void);
+        ref_get_host_info(*const PeerRef) -> *mut c_void;
         func_type(*const PeerFunc) -> *mut PeerFuncType;
         functype_params(*const PeerFuncType) -> *const Vector<*mut PeerValType>;
         functype_results(*const PeerFuncType) -> *const Vector<*mut PeerValType>;

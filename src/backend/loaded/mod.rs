@@ -4,26 +4,30 @@
 //! - [`load`] finds and loads a library, and makes sure that it calls itself.
 //! - [`api`] is the table of its functions.
 //! - [`dialect`] knows what libraries do differently, and what must not be asked of them.
-//! - [`store`] does what the runtime asks for through these functions; [`values`] passes references.
+//! - [`store`] does what the runtime asks for through these functions; [`values`] passes references, with [`helpers`]
+//!   where the library has no functions for that; [`tables`] knows which functions are in tables.
 //!
 //! Everything that has an identity, such as host info, stays in the runtime; a library sees functions, numbers and
 //! memories only.
 
 mod api;
 mod dialect;
+mod helpers;
 mod load;
 mod module;
 mod store;
+mod tables;
 mod values;
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting, unsupported};
+use crate::runtime::base::types::ValKind;
 use crate::runtime::core::config::Loader;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
 use api::{Api, PeerEngine, PeerStore, Vector};
-use dialect::Dialect;
+use dialect::{Dialect, References};
 use load::{Library, locate, refusal};
 use module::LoadedModule;
 use std::cell::RefCell;
@@ -209,6 +213,28 @@ impl Peer {
 
     fn name(&self) -> &'static str {
         self.dialect.name
+    }
+
+    /// What can be done with references of a kind.
+    fn references(&self, kind: ValKind) -> References {
+        match self.dialect.references(kind) {
+            References::Boxed if !self.has_gc() => References::NullInTables,
+            references => references,
+        }
+    }
+
+    /// Whether values of a kind can be arguments, results and contents of globals.
+    fn carries(&self, kind: ValKind) -> bool {
+        let null_only = || matches!(self.references(kind), References::No | References::NullInTables);
+        kind.is_number() || !null_only()
+    }
+
+    fn has_gc(&self) -> bool {
+        self.proposals().contains(&Proposal::Gc)
+    }
+
+    fn has_tail_calls(&self) -> bool {
+        self.proposals().contains(&Proposal::TailCall)
     }
 
     /// Returns the error for what the library cannot do.

@@ -1,12 +1,13 @@
 //! Modules: compiled by the library, and what the library does not tell of them.
 
 use super::api::{PeerModule, PeerStore, Vector};
+use super::tables::TableUse;
 use super::{Peer, PeerEngineHandle};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
-use crate::runtime::base::types::{ExternKind, ExternType, ValKind, ValType};
+use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
-use crate::runtime::binary::declarations::Declarations;
+use crate::runtime::binary::declarations::{Declarations, import_kind};
 use crate::runtime::binary::sections::{self, Entries};
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::Module;
@@ -17,7 +18,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
-    Payload, RefType, SubType, Table, TableSectionReader,
+    Payload, RefType, SubType, Table, TableInit, TableSectionReader,
 };
 
 pub struct LoadedModule {
@@ -39,12 +40,25 @@ pub struct ModuleData {
     /// The smallest and the largest sizes of the tables and memories that the module defines.
     pub tables: Vec<(u64, Option<u64>)>,
     pub memories: Vec<(u64, Option<u64>)>,
+    /// If others can have its tables.
+    pub table_use: Option<TableUse>,
+    /// For each function that is exported: its first export, and its type. Only for modules that share tables.
+    exported_funcs: FxHashMap<u32, (usize, FuncType)>,
     /// Whether there is a type of functions that the first version of the standard cannot describe.
     pub has_beyond: bool,
     /// What the library gets instead of the module.
     rewritten: Option<Rewritten>,
     code: OnceLock<Code>,
     sites: OnceLock<TrapSites>,
+    types: OnceLock<Types>,
+}
+
+/// The types of functions that the first versions of the standard can describe, and those of the functions.
+#[derive(Default)]
+struct Types {
+    types: Vec<Option<FuncType>>,
+    /// Of those that the module defines.
+    funcs: Vec<u32>,
 }
 
 /// What is declared of an export.
@@ -90,15 +104,19 @@ impl LoadedModule {
             order: None,
             tables: Vec::new(),
             memories: Vec::new(),
+            table_use: None,
+            exported_funcs: FxHashMap::default(),
             has_beyond: false,
             rewritten: None,
             code: OnceLock::new(),
             sites: OnceLock::new(),
+            types: OnceLock::new(),
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
+            data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
         }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
@@ -174,6 +192,13 @@ impl ModuleData {
         let peer = self.engine.peer;
         if self.exports.iter().any(|export| export.beyond && export.kind == ExternKind::Memory) {
             return Err(peer.lacks("cannot hand out a shared memory, which this module exports"));
+        }
+        if self.table_use.is_some() {
+            for (position, export) in declarations.exports.iter().enumerate() {
+                if let ExternType::Func(ty) = &export.ty {
+                    self.exported_funcs.entry(export.index).or_insert_with(|| (position, ty.clone()));
+                }
+            }
         }
         let described = declarations.exports.iter().all(|export| is_described(&export.ty));
         let names = declarations.exports.into_iter().enumerate();
@@ -262,6 +287,27 @@ impl ModuleData {
     /// Whether the library's instances have one more export, the last: the start function.
     pub fn has_start(&self) -> bool {
         self.rewritten.as_ref().is_some_and(|rewritten| rewritten.has_start)
+    }
+
+    /// Returns the type of a function that the module defines, and its first export if there is one. `None` if the type
+    /// is one that the standard's first versions cannot describe.
+    pub fn defined_func(&self, func: u32) -> Option<(Option<usize>, FuncType)> {
+        if let Some((position, ty)) = self.exported_funcs.get(&func) {
+            return Some((Some(*position), ty.clone()));
+        }
+        let Types { types, funcs } = self.types();
+        let imported = self.table_use.as_ref()?.imported_funcs.len();
+        let ty = types.get(*funcs.get((func as usize).checked_sub(imported)?)? as usize)?;
+        Some((None, ty.clone()?))
+    }
+
+    /// The types of functions that the standard's first versions can describe.
+    pub fn func_types(&self) -> impl Iterator<Item = FuncType> {
+        self.types().types.iter().flatten().cloned()
+    }
+
+    fn types(&self) -> &Types {
+        self.types.get_or_init(|| Types::read(&self.wasm).unwrap_or_default())
     }
 
     fn code(&self) -> &Code {
@@ -392,6 +438,49 @@ struct Outline {
     memories: Vec<(u64, Option<u64>)>,
     has_beyond: bool,
     rewritten: Option<Rewritten>,
+    table_use: TableUse,
+}
+
+impl Types {
+    fn read(wasm: &[u8]) -> wasmparser::Result<Types> {
+        let mut all = Types::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        let group = group?;
+                        let alone = group.types().len() == 1;
+                        all.types.extend(group.types().map(|ty| described(ty).filter(|_| alone)));
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    all.funcs = section.into_iter().collect::<wasmparser::Result<_>>()?;
+                }
+                Payload::CodeSectionStart { .. } => break,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Returns a type of functions, if the first versions of the standard can describe it.
+fn described(ty: &SubType) -> Option<FuncType> {
+    let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return None };
+    if !ty.is_final || ty.supertype_idx.is_some() || is_beyond(ty) {
+        return None;
+    }
+    let kind = |ty: &wasmparser::ValType| match *ty {
+        wasmparser::ValType::I32 => ValKind::I32,
+        wasmparser::ValType::I64 => ValKind::I64,
+        wasmparser::ValType::F32 => ValKind::F32,
+        wasmparser::ValType::F64 => ValKind::F64,
+        wasmparser::ValType::V128 => ValKind::V128,
+        wasmparser::ValType::Ref(ty) if ty == RefType::FUNCREF => ValKind::FuncRef,
+        wasmparser::ValType::Ref(_) => ValKind::ExternRef,
+    };
+    let types = |types: &[wasmparser::ValType]| -> Vec<_> { types.iter().map(kind).map(ValType::new).collect() };
+    Some(FuncType::new(types(func.params()), types(func.results())))
 }
 
 impl Outline {
@@ -410,7 +499,8 @@ impl Outline {
                 }
                 Payload::TableSection(section) => {
                     for table in section.clone() {
-                        let ty = table?.ty;
+                        let Table { ty, init } = table?;
+                        outline.table_use.defined.push(matches!(init, TableInit::RefNull));
                         outline.tables.push((ty.initial, ty.maximum));
                     }
                     tables = Some(section);
@@ -423,7 +513,32 @@ impl Outline {
                         outline.memories.push((bytes(ty.initial), ty.maximum.map(bytes)));
                     }
                 }
-                Payload::ExportSection(section) => exports = Some(section),
+                Payload::ImportSection(section) => {
+                    for (position, import) in section.into_imports().enumerate() {
+                        match import_kind(&import?.ty) {
+                            ExternKind::Func => outline.table_use.imported_funcs.push(position),
+                            ExternKind::Table => outline.table_use.imported_tables.push(position),
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for (position, export) in section.clone().into_iter().enumerate() {
+                        let export = export?;
+                        if export.kind == wasmparser::ExternalKind::Table {
+                            outline.table_use.exported.push((position, export.index));
+                        }
+                    }
+                    exports = Some(section);
+                }
+                Payload::ElementSection(section) if outline.table_use.is_shared() => {
+                    for segment in section {
+                        outline.table_use.read_segment(segment?)?;
+                    }
+                }
+                Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
+                    outline.table_use.read_body(&body)?;
+                }
                 Payload::StartSection { func, .. } => start = Some(func),
                 _ => {}
             }
@@ -551,7 +666,7 @@ impl Code {
             match payload {
                 Payload::ImportSection(section) => {
                     let imports = section.into_imports().map_while(|import| import.ok());
-                    let kinds = imports.map(|import| crate::runtime::binary::declarations::import_kind(&import.ty));
+                    let kinds = imports.map(|import| import_kind(&import.ty));
                     code.imported = kinds.filter(|kind| *kind == ExternKind::Func).count();
                 }
                 Payload::CodeSectionEntry(body) => code.bodies.push(body.range().start),
