@@ -17,7 +17,7 @@ macro_rules! opaque {
     };
 }
 opaque! {
-    PeerEngine PeerStore PeerModule PeerInstance PeerTrap PeerFrame PeerRef PeerForeign PeerError
+    PeerConfig PeerEngine PeerStore PeerModule PeerShared PeerInstance PeerTrap PeerFrame PeerRef PeerForeign PeerError
     PeerExtern PeerFunc PeerGlobal PeerTable PeerMemory
     PeerExportType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
 }
@@ -206,6 +206,9 @@ functions! {
         functype_params(*const PeerFuncType) -> *const Vector<*mut PeerValType>;
         functype_results(*const PeerFuncType) -> *const Vector<*mut PeerValType>;
         valtype_kind(*const PeerValType) -> u8;
+        config_new() -> *mut PeerConfig;
+        config_set_backend(*mut PeerConfig, u32);
+        engine_new_with_config(*mut PeerConfig) -> *mut PeerEngine;
     }
     optional "" {
         wasm_instance_new_with_args(
@@ -217,8 +220,11 @@ functions! {
         wasm_runtime_set_log_level(i32);
         wasmtime_trap_code(*const PeerTrap, *mut u8) -> bool;
         wasmtime_module_validate(*mut PeerEngine, *const u8, usize) -> *mut PeerError;
+        wasmtime_module_new(*mut PeerEngine, *const u8, usize, *mut *mut PeerShared) -> *mut PeerError;
+        wasmtime_module_delete(*mut PeerShared);
         wasmtime_error_message(*const PeerError, *mut Vector<u8>);
         wasmtime_error_delete(*mut PeerError);
+        wasmer_is_backend_available(u32) -> bool;
         wasmer_version() -> *const c_char;
         wasmer_last_error_length() -> i32;
         wasmer_last_error_message(*mut c_char, i32) -> i32;

@@ -32,6 +32,8 @@ pub struct Dialect {
     pub links_functions: bool,
     /// Whether a host function can be an element of a table.
     pub refers_to_host_functions: bool,
+    /// Whether an instance sees what others write to a table that it defines and that cannot grow.
+    pub writes_fixed_tables: bool,
     /// Where the library tells a trap's code.
     code: fn(&Api, *const PeerTrap, &str) -> Option<Cause>,
 }
@@ -81,6 +83,7 @@ static DIALECTS: [Dialect; 4] = [
         counts_pages: false,
         links_functions: false,
         refers_to_host_functions: false,
+        writes_fixed_tables: true,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -96,6 +99,7 @@ static DIALECTS: [Dialect; 4] = [
         counts_pages: true,
         links_functions: true,
         refers_to_host_functions: false,
+        writes_fixed_tables: false,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -112,6 +116,7 @@ static DIALECTS: [Dialect; 4] = [
         counts_pages: true,
         links_functions: true,
         refers_to_host_functions: true,
+        writes_fixed_tables: true,
         // Never by the words: there the names of functions come first, which the guest chooses.
         code: |api, trap, _| {
             let mut number = 0;
@@ -133,6 +138,7 @@ static DIALECTS: [Dialect; 4] = [
         counts_pages: true,
         links_functions: true,
         refers_to_host_functions: false,
+        writes_fixed_tables: true,
         code: |_, _, message| cause_in_words(message),
     },
 ];

@@ -14,7 +14,7 @@ use crate::runtime::core::engine_traits::Module;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::ops::Range;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
@@ -366,7 +366,7 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 /// Returns the error for a module that the library refused, in its own words where it has some.
 #[cold]
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
-    let words = reason(engine, wasm).or_else(|| malformation(wasm));
+    let words = reason(engine, wasm).or_else(|| malformation(wasm)).or_else(|| reason_of_compiler(engine, wasm));
     let message = words.unwrap_or_else(|| {
         let valid = engine.new_store().is_ok_and(|store| {
             let valid = engine.peer.validates(store.as_ptr(), wasm);
@@ -406,6 +406,40 @@ fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
         };
     }
     peer.last_error()
+}
+
+/// Lets the library compile a module that it has refused, for what it says then.
+fn reason_of_compiler(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
+    let peer = engine.peer;
+    let api = &peer.api;
+    if let (Some(compile), Some(delete_module), Some(message), Some(delete)) =
+        (api.wasmtime_module_new, api.wasmtime_module_delete, api.wasmtime_error_message, api.wasmtime_error_delete)
+    {
+        let mut module = null_mut();
+        // SAFETY: the engine is alive, the bytes stay as they are, and what comes out is deleted once; the message's vector
+        // is the library's.
+        return unsafe {
+            let error = NonNull::new(compile(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len(), &mut module));
+            NonNull::new(module).into_iter().for_each(|module| delete_module(module.as_ptr()));
+            let error = error?.as_ptr();
+            let mut text = Vector::empty();
+            message(error, &mut text);
+            let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
+            (api.byte_vec_delete)(&mut text);
+            delete(error);
+            Some(words)
+        };
+    }
+    api.wasmer_last_error_length?;
+    let store = engine.new_store().ok()?.as_ptr();
+    // SAFETY: the store was made for this, the bytes stay as they are, and what comes out is deleted once.
+    unsafe {
+        let module = NonNull::new((api.module_new)(store, &Vector::of(wasm)));
+        let words = peer.last_error().filter(|_| module.is_none());
+        module.into_iter().for_each(|module| (api.module_delete)(module.as_ptr()));
+        (api.store_delete)(store);
+        words
+    }
 }
 
 impl Peer {

@@ -91,6 +91,11 @@ pub trait Engine: Any + Send + Sync {
         None
     }
 
+    /// Whether WebAssembly sees what the host writes to a table of its own that cannot grow.
+    fn has_writable_fixed_tables(&self) -> bool {
+        true
+    }
+
     /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need regular ticks.
     fn ticks(&self) -> bool {
         false
