@@ -45,8 +45,6 @@ pub enum References {
     No,
     /// Null may be in tables.
     NullInTables,
-    /// Null passes through.
-    Null,
     /// Every function of WebAssembly passes through, and comes back as a function.
     Functions,
     /// Every function passes through, as something that cannot be asked what it is.

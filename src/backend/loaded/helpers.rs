@@ -1,12 +1,12 @@
 //! Small modules of our own, which do in WebAssembly what a library does not let the host do: put a function into a
 //! table, call a function of which there is only a reference, carry external references.
 
-use super::api::{PeerExtern, PeerFunc, PeerGlobal, PeerModule, PeerRef, PeerTable, Vector};
+use super::api::{PeerExtern, PeerFunc, PeerGlobal, PeerMemory, PeerModule, PeerRef, PeerTable, Vector};
 use super::dialect::References;
 use super::module::ModuleData;
 use super::store::LoadedStore;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::types::{FuncType, GlobalType, TableType, ValKind, ValType};
+use crate::runtime::base::types::{ExternType, FuncType, GlobalType, MemoryType, TableType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Handle, Object, Retained};
 use crate::runtime::core::value::Val;
@@ -495,23 +495,55 @@ impl LoadedStore {
         }
     }
 
-    /// Makes a table for external references. The limits have been looked at.
-    pub fn new_boxed_table(&self, ty: &TableType, most: u64, init: Option<&Object>) -> Result<*mut PeerTable> {
-        let least = ty.limits.min();
-        let text = format!("(module (table (export \"t\") {least} {most} externref))");
-        // SAFETY: the module exports a table.
+    /// Makes a table that the library's own function cannot make. The limits have been looked at.
+    ///
+    /// # Safety
+    /// The element fits, and belongs to this store.
+    pub unsafe fn new_table_by_module(
+        &self,
+        ty: &TableType,
+        most: u64,
+        init: Option<&Object>,
+    ) -> Result<*mut PeerTable> {
+        let kind = ty.element.kind;
+        if ty.is_64_bit && (self.boxes(kind) || !self.peer.dialect.keeps_order) {
+            return Err(self.peer.lacks(format_args!("cannot make a {} for the host", ExternType::Table(ty.clone()))));
+        }
+        let (least, index) = (ty.limits.min(), if ty.is_64_bit { "i64" } else { "" });
+        // With elements that are not null it grows first.
+        let first = if init.is_some() { 0 } else { least };
+        let text = format!("(module (table (export \"t\") {index} {first} {most} {}))", kind.name());
+        // SAFETY: the module exports a table; the contract says that the element fits.
         unsafe {
             let exports = &*self.helper(text, &[])?;
             let table = (self.peer.api.extern_as_table)(exports[0]);
-            if init.is_some() {
-                let [_, _, _, fill] = *self.table_helper(table)? else { unreachable!() };
-                self.call_helper::<0>(fill, &[self.number_of(init), Val::i32(least as i32)])?;
+            let grown = match self.boxes(kind) {
+                _ if init.is_none() => true,
+                true => self.grow_boxed_table(table, least, init)?,
+                false => (self.peer.api.table_grow)(table, least as u32, self.reference_to(kind, init)?),
+            };
+            match grown {
+                true => Ok(table),
+                false => Err(Error::new(ErrorKind::Limit, format!("{} did not make the table", self.peer.name()))),
             }
-            Ok(table)
         }
     }
 
-    /// Returns functions that read, write, grow and fill a table.
+    /// Makes a memory of a type that the standard's first versions cannot describe, and that is not shared. The limits have
+    /// been looked at.
+    pub fn new_memory_by_module(&self, ty: &MemoryType) -> Result<*mut PeerMemory> {
+        let (index, least) = (if ty.is_64_bit { "i64" } else { "" }, ty.limits.min());
+        let most = ty.limits.max().map_or(String::new(), |most| most.to_string());
+        let page = match ty.page_size_log2 {
+            16 => String::new(),
+            log2 => format!("(pagesize {})", 1u64 << log2.min(63)),
+        };
+        let text = format!("(module (memory (export \"m\") {index} {least} {most} {page}))");
+        // SAFETY: the module exports a memory.
+        unsafe { Ok((self.peer.api.extern_as_memory)((&*self.helper(text, &[])?)[0])) }
+    }
+
+    /// Returns functions that read, write and grow a table.
     ///
     /// # Safety
     /// The table is one of this store, for external references.
@@ -525,9 +557,7 @@ impl LoadedStore {
                       (func (export \"get\") (param i32) (result i32) (call $unbox (table.get $t (local.get 0))))
                       (func (export \"set\") (param i32 i32) (table.set $t (local.get 0) (call $box (local.get 1))))
                       (func (export \"grow\") (param i32 i32) (result i32)
-                        (table.grow $t (call $box (local.get 0)) (local.get 1)))
-                      (func (export \"fill\") (param i32 i32)
-                        (table.fill $t (i32.const 0) (call $box (local.get 0)) (local.get 1))))",
+                        (table.grow $t (call $box (local.get 0)) (local.get 1))))",
                     *BOX
                 );
                 // SAFETY: the contract says that it is such a table.

@@ -349,14 +349,14 @@ impl Backend for Loaded {
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
         // None can be turned on. What is off is off before the library sees a module.
-        let mut allowed = WasmFeatures::all();
+        let mut off = Vec::new();
         for (proposal, enabled) in &options.proposals {
             match enabled {
                 true if !self.has(*proposal) => {
                     return Err(unsupported(self.name(), &format!("the proposal \"{}\"", proposal.name())));
                 }
                 true => {}
-                false => allowed.remove(features(*proposal)),
+                false => off.extend(Some(*proposal).filter(|proposal| self.has(*proposal))),
             }
         }
         let compiler = match options.compiler {
@@ -364,8 +364,7 @@ impl Backend for Loaded {
             Some(compiler) => Some(self.compiler(compiler)?),
         };
         let handle = Arc::new(PeerEngineHandle::new(self.peer, compiler)?);
-        let allowed = Some(allowed).filter(|allowed| *allowed != WasmFeatures::all());
-        Ok(Box::new(LoadedEngine { handle, compiler: options.compiler, allowed }))
+        Ok(Box::new(LoadedEngine { handle, compiler: options.compiler, off }))
     }
 }
 
@@ -458,17 +457,22 @@ impl Drop for PeerEngineHandle {
 struct LoadedEngine {
     handle: Arc<PeerEngineHandle>,
     compiler: Option<Compiler>,
-    /// What modules may use, if something is off.
-    allowed: Option<WasmFeatures>,
+    /// The proposals that modules may not use, though the library has them.
+    off: Vec<Proposal>,
 }
 
 impl LoadedEngine {
     /// Refuses a module that uses what is off.
     fn check(&self, wasm: &[u8]) -> Result<()> {
-        let Some(allowed) = self.allowed else { return Ok(()) };
+        if self.off.is_empty() {
+            return Ok(());
+        }
+        let allowed = self.off.iter().fold(WasmFeatures::all(), |allowed, off| allowed.difference(features(*off)));
         let refused = Validator::new_with_features(allowed).validate_all(wasm).err();
         refused.map_or(Ok(()), |error| {
-            let message = format!("{} (at offset {:#x})", error.message(), error.offset());
+            let off: Vec<_> = self.off.iter().map(|off| off.name()).collect();
+            let (message, offset, off) = (error.message(), error.offset(), off.join(", "));
+            let message = format!("{message}; these proposals are off: {off} (at offset {offset:#x})");
             Err(Error::new(ErrorKind::Compile, message))
         })
     }

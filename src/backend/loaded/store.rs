@@ -895,7 +895,7 @@ impl Store for LoadedStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let (api, kind) = (&self.peer.api, ty.element.kind);
-        if ty.is_64_bit || self.peer.references(kind) == References::No || !self.peer.dialect.links_memories {
+        if self.peer.references(kind) == References::No || !self.peer.dialect.links_memories {
             let what =
                 format!("cannot make a {} for the host", crate::runtime::base::types::ExternType::Table(ty.clone()));
             return Err(self.peer.lacks(what));
@@ -904,8 +904,9 @@ impl Store for LoadedStore {
         allowed(self.owner().limits().table_growing(0, limits.min() as usize, limits.max().map(|max| max as usize)))?;
         // A guest may make it grow, and the library would try.
         let most = capped(limits.min(), limits.max());
-        if self.boxes(kind) {
-            return self.new_boxed_table(ty, most, init).map(Entity::new);
+        if self.boxes(kind) || ty.is_64_bit {
+            // SAFETY: the contract says that the element fits and belongs to this store.
+            return unsafe { self.new_table_by_module(ty, most, init) }.map(Entity::new);
         }
         let capped = Limits::new(limits.min(), Some(most));
         // SAFETY: the contract says that the element fits and belongs to this store; the type is deleted once.
@@ -1018,14 +1019,19 @@ impl Store for LoadedStore {
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
         let api = &self.peer.api;
-        if ty.proposals().next().is_some() || !self.peer.dialect.links_memories {
+        let is_plain = ty.proposals().next().is_none();
+        if !self.peer.dialect.links_memories || !is_plain && (ty.shared || !self.peer.dialect.keeps_order) {
             let what =
                 format!("cannot make a {} for the host", crate::runtime::base::types::ExternType::Memory(ty.clone()));
             return Err(self.peer.lacks(what));
         }
-        let bytes = |pages: u64| usize::try_from(pages << 16).unwrap_or(usize::MAX);
+        let bytes = |pages: u64| usize::try_from(u128::from(pages) << ty.page_size_log2.min(63)).unwrap_or(usize::MAX);
         let limits = ty.limits;
         allowed(self.owner().limits().memory_growing(0, bytes(limits.min()), limits.max().map(bytes)))?;
+        if !is_plain {
+            self.owner().memory_will_grow();
+            return self.new_memory_by_module(ty).map(Entity::new);
+        }
         let in_c: &Limits32 = limits.in_c();
         // SAFETY: the type is deleted once.
         let made = unsafe {
