@@ -1,7 +1,7 @@
 // Engines that are loaded: how a library is found, which are refused, and that one may be used from anywhere.
 // The folder of the stand-ins is in STANDINS.
 #define _GNU_SOURCE // for dladdr
-#include "../c/test.h"
+#include "../c/configured.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/filter.h>

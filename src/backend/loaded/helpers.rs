@@ -59,7 +59,7 @@ struct Boxes {
 }
 
 fn text_of(types: &[ValType], what: &str) -> String {
-    let names = types.iter().fold(String::new(), |names, ty| names + " " + ty.kind.name());
+    let names = types.iter().fold(String::new(), |names, ty| names + &format!(" {ty}"));
     if names.is_empty() { names } else { format!("({what}{names})") }
 }
 
@@ -116,7 +116,8 @@ fn unboxed_type(ty: &FuncType) -> FuncType {
 fn adapter(inner: &FuncType, outer: &FuncType) -> String {
     let convert = |from: &ValType, to: &ValType| match (from.kind, to.kind) {
         (ValKind::ExternRef, ValKind::I32) => "(call $unbox)",
-        (ValKind::I32, ValKind::ExternRef) => "(call $box)",
+        (ValKind::I32, ValKind::ExternRef) if to.nullable => "(call $box)",
+        (ValKind::I32, ValKind::ExternRef) => "(call $box)(ref.as_non_null)",
         _ => "",
     };
     let mut body = String::new();
@@ -452,13 +453,15 @@ impl LoadedStore {
         let exports = match known {
             Some(known) => known,
             None => {
-                let set = "(func (export \"set\") (param i32) (global.set $g (call $box (local.get 0))))";
+                let check = if ty.content.nullable { "" } else { "(ref.as_non_null)" };
+                let set =
+                    format!("(func (export \"set\") (param i32) (call $box (local.get 0)){check}(global.set $g))");
                 let text = format!(
                     "(module (import \"\" \"g\" (global $g {})) {}
                       (func (export \"get\") (result i32) (call $unbox (global.get $g))) {})",
                     global_text(ty),
                     *BOX,
-                    if ty.mutable { set } else { "" },
+                    if ty.mutable { &set } else { "" },
                 );
                 // SAFETY: the contract says that the global has this type.
                 let exports = self.helper(text, &[unsafe { (self.peer.api.global_as_extern)(global) }])?;
@@ -620,6 +623,6 @@ impl LoadedStore {
     }
 }
 
-fn global_text(ty: &GlobalType) -> &'static str {
-    if ty.mutable { "(mut externref)" } else { "externref" }
+fn global_text(ty: &GlobalType) -> String {
+    if ty.mutable { format!("(mut {})", ty.content) } else { ty.content.to_string() }
 }

@@ -496,6 +496,10 @@ impl Engine for LoadedEngine {
     }
 
     unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        self.check(rest).map_err(|mut error| {
+            error.kind = ErrorKind::Artifact;
+            error
+        })?;
         self.compile(rest)
     }
 

@@ -390,9 +390,21 @@ impl LoadedStore {
             return code;
         }
         let modules = self.modules.borrow();
-        let frame = frames.first().and_then(|frame| Some((modules.get(&frame.module)?, frame.module_offset)));
-        match frame {
-            Some((used, offset)) => used.data.sites().refine(code, offset),
+        let refined = frames.first().and_then(|frame| match modules.get(&frame.module) {
+            Some(used) => Some(used.data.sites().refine(code, frame.module_offset)),
+            // One of several, which may all say the same.
+            None => {
+                let begin = frame.module_offset.wrapping_sub(frame.func_offset);
+                let mut answers = modules.values().filter_map(|used| {
+                    let moved = used.data.begins_at(frame.func_index, begin)?;
+                    Some(used.data.sites().refine(code, frame.module_offset.wrapping_sub(moved)))
+                });
+                let first = answers.next()?;
+                answers.all(|answer| answer == first).then_some(first)
+            }
+        });
+        match refined {
+            Some(code) => code,
             // A segment of a table that is too small.
             None if instantiates => code,
             None if unsure => TrapCode::UndefinedElement,
@@ -906,7 +918,9 @@ impl Store for LoadedStore {
         let most = capped(limits.min(), limits.max());
         if self.boxes(kind) || ty.is_64_bit {
             // SAFETY: the contract says that the element fits and belongs to this store.
-            return unsafe { self.new_table_by_module(ty, most, init) }.map(Entity::new);
+            let made = unsafe { self.new_table_by_module(ty, most, init) }?;
+            self.remember_table(made, limits.min(), init);
+            return Ok(Entity::new(made));
         }
         let capped = Limits::new(limits.min(), Some(most));
         // SAFETY: the contract says that the element fits and belongs to this store; the type is deleted once.
