@@ -602,7 +602,7 @@ const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
 
 /// Returns the maximum for a table that may grow to no more elements than on any backend.
 pub fn capped(initial: u64, maximum: Option<u64>) -> u64 {
-    maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(initial))
+    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(initial))
 }
 
 impl Rewritten {
@@ -672,7 +672,9 @@ fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> 
         reader.read::<RefType>()?;
         out.extend_from_slice(&entry[before..reader.original_position()]);
         let flags = reader.read_u8()?;
-        let most = capped(ty.initial, ty.maximum);
+        // What is too large for any table stays so, and invalid.
+        let possible = ty.table64 || ty.maximum.is_none_or(|maximum| maximum <= u32::MAX.into());
+        let most = if possible { capped(ty.initial, ty.maximum) } else { ty.maximum.unwrap_or_default() };
         // The others stay, because with one of them a table may be invalid.
         out.push(flags | HAS_MAXIMUM);
         sections::write_leb128(out, ty.initial as usize);
@@ -791,6 +793,25 @@ mod tests {
         assert!(has_beyond("(module (type (func)) (type (func (result v128))))"));
         assert!(has_beyond("(module (type (func (param anyref))))"));
         assert!(has_beyond("(module (rec (type (struct)) (type (func (param (ref func))))))"));
+    }
+
+    #[test]
+    fn tables_that_are_too_large_stay_invalid_and_large_ones_valid() {
+        let rewritten = |table: &str| {
+            let text = format!("(module (table {table} funcref))");
+            Outline::read(&binary(&text)).unwrap().rewritten.expect("a large table").wasm
+        };
+        let valid = |wasm: &[u8]| wasmparser::Validator::new().validate_all(wasm).is_ok();
+        assert!(valid(&rewritten("0xffff_ffff")));
+        assert!(valid(&rewritten("0xffff_fffe 0xffff_ffff")));
+        let mut wasm = rewritten("7 0xffff_ffff");
+        assert!(valid(&wasm));
+        wasm = binary("(module (table 0 0xffff_ffff funcref))");
+        // Its maximum becomes one more than a 32-bit number.
+        let end = wasm.len();
+        wasm[end - 5..].copy_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x10]);
+        assert!(!valid(&wasm));
+        assert!(!valid(&Outline::read(&wasm).unwrap().rewritten.expect("a large table").wasm));
     }
 
     #[test]
