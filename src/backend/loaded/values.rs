@@ -104,8 +104,9 @@ impl LoadedStore {
             return Some(*known);
         }
         let api = &self.peer.api;
-        let (new, set_info, as_ref) = (api.foreign_new?, api.foreign_set_host_info?, api.foreign_as_ref?);
-        (api.foreign_delete?, api.ref_get_host_info?);
+        // Without the last one nothing comes back.
+        let (new, set_info, as_ref, _) =
+            (api.foreign_new?, api.foreign_set_host_info?, api.foreign_as_ref?, api.ref_get_host_info?);
         // SAFETY: the store is alive; what is made is kept until it is not.
         let reference = unsafe {
             let foreign = NonNull::new(new(self.peer_store()))?;
