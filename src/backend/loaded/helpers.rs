@@ -10,7 +10,7 @@ use crate::runtime::base::types::{ExternType, FuncType, GlobalType, MemoryType, 
 use crate::runtime::core::engine_traits::Entity;
 use crate::runtime::core::object::{Handle, Object, Retained};
 use crate::runtime::core::value::Val;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -37,8 +37,8 @@ pub struct Helpers {
 /// The types that a function of the store may have.
 #[derive(Default)]
 struct Candidates {
-    known: FxHashMap<String, ()>,
-    /// Modules and types that no tester knows yet.
+    known: FxHashSet<String>,
+    /// Modules, and types of the host, that no tester knows yet.
     modules: Vec<Arc<ModuleData>>,
     types: Vec<FuncType>,
     testers: Vec<Tester>,
@@ -265,16 +265,15 @@ impl LoadedStore {
 
     /// Notes which types functions of a module may have.
     pub fn add_candidates(&self, module: &Arc<ModuleData>) {
-        self.helpers.candidates.borrow_mut().modules.push(module.clone());
+        if self.peer.dialect.references(ValKind::FuncRef) == References::Opaque {
+            self.helpers.candidates.borrow_mut().modules.push(module.clone());
+        }
     }
 
     /// Notes which type a function of the host has.
     pub fn add_candidate(&self, ty: &FuncType) {
-        if is_plain(ty) && self.peer.dialect.references(ValKind::FuncRef) == References::Opaque {
-            let candidates = &mut *self.helpers.candidates.borrow_mut();
-            if candidates.known.insert(func_text(ty), ()).is_none() {
-                candidates.types.push(ty.clone());
-            }
+        if self.peer.dialect.references(ValKind::FuncRef) == References::Opaque {
+            self.helpers.candidates.borrow_mut().types.push(ty.clone());
         }
     }
 
@@ -308,16 +307,11 @@ impl LoadedStore {
 
     /// Makes a tester for the types that none knows yet.
     fn make_tester(&self) -> Result<()> {
-        let types = {
-            let candidates = &mut *self.helpers.candidates.borrow_mut();
-            for module in std::mem::take(&mut candidates.modules) {
-                for ty in module.func_types() {
-                    if candidates.known.insert(func_text(&ty), ()).is_none() {
-                        candidates.types.push(ty);
-                    }
-                }
-            }
-            std::mem::take(&mut candidates.types)
+        let types: Vec<_> = {
+            let Candidates { known, modules, types, .. } = &mut *self.helpers.candidates.borrow_mut();
+            let (modules, types) = (std::mem::take(modules), std::mem::take(types));
+            let all = modules.iter().flat_map(|module| module.func_types()).chain(types);
+            all.filter(|ty| is_plain(ty) && known.insert(func_text(ty))).collect()
         };
         if types.is_empty() {
             return Ok(());

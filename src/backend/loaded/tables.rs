@@ -35,11 +35,27 @@ struct Segment {
     contents: Option<(u32, Vec<Option<u32>>)>,
 }
 
-/// The elements of a table that are not null. `None` if they are not known.
-pub struct Known(RefCell<Option<FxHashMap<u32, Element>>>);
+/// The elements of a table. `None` if they are not known.
+pub struct Known(RefCell<Option<Elements>>);
+
+#[derive(Default)]
+struct Elements {
+    /// Those that are not null.
+    elements: FxHashMap<u32, Element>,
+    /// Segments that have been written since. They are looked at when an element is asked for.
+    written: Vec<Written>,
+}
+
+/// A segment of an instance, by its position in the module, with the module's imports.
+struct Written {
+    data: Arc<ModuleData>,
+    segment: usize,
+    instance: usize,
+    imports: Rc<[NonNull<Object>]>,
+}
 
 #[derive(Clone, Copy)]
-pub enum Element {
+enum Element {
     /// An object that the store retains.
     Object(NonNull<Object>),
     /// A function that an instance defines, by the instance's position in the store's list.
@@ -61,7 +77,7 @@ const MOST_REMEMBERED: u64 = 100_000;
 
 impl Known {
     fn new(is_known: bool) -> Rc<Known> {
-        Rc::new(Known(RefCell::new(is_known.then(FxHashMap::default))))
+        Rc::new(Known(RefCell::new(is_known.then(Elements::default))))
     }
 
     fn forget(&self) {
@@ -69,17 +85,43 @@ impl Known {
     }
 
     fn set(&self, index: u64, element: Option<Element>) {
-        let (Some(elements), Ok(index)) = (&mut *self.0.borrow_mut(), u32::try_from(index)) else { return };
-        match element {
-            Some(element) => elements.insert(index, element),
-            None => elements.remove(&index),
-        };
+        if let (Some(elements), Ok(index)) = (&mut *self.0.borrow_mut(), u32::try_from(index)) {
+            elements.settle();
+            elements.set(index, element);
+        }
     }
 
     /// Returns an element; `None` if it is not known.
     fn get(&self, index: u64) -> Option<Option<Element>> {
-        let elements = self.0.borrow();
-        Some(elements.as_ref()?.get(&u32::try_from(index).ok()?).copied())
+        let mut elements = self.0.borrow_mut();
+        let elements = elements.as_mut()?;
+        elements.settle();
+        Some(elements.elements.get(&u32::try_from(index).ok()?).copied())
+    }
+}
+
+impl Elements {
+    fn set(&mut self, index: u32, element: Option<Element>) {
+        match element {
+            Some(element) => self.elements.insert(index, element),
+            None => self.elements.remove(&index),
+        };
+    }
+
+    /// Looks at the segments that have been written.
+    fn settle(&mut self) {
+        for Written { data, segment, instance, imports } in std::mem::take(&mut self.written) {
+            let Some(tables) = &data.table_use else { continue };
+            let Some((offset, items)) = &tables.segments[segment].contents else { continue };
+            for (item, index) in items.iter().zip(*offset..) {
+                let element = item.map(|func| match tables.imported_funcs.get(func as usize) {
+                    // The store retains it, because it was imported.
+                    Some(import) => Element::Object(imports[*import]),
+                    None => Element::Defined(instance, func),
+                });
+                self.set(index, element);
+            }
+        }
     }
 }
 
@@ -205,20 +247,14 @@ impl LoadedStore {
         tables: Vec<Rc<Known>>,
         instance: usize,
     ) {
-        let Some(TableUse { imported_funcs, exported, segments, .. }) = &data.table_use else { return };
-        for Segment { table, contents } in segments {
+        let Some(TableUse { exported, segments, .. }) = &data.table_use else { return };
+        let imports: Rc<[_]> = imports.iter().map(Retained::as_ptr).collect();
+        for (segment, Segment { table, contents }) in segments.iter().enumerate() {
             let Some(known) = tables.get(*table as usize) else { continue };
-            let Some((offset, items)) = contents else {
+            if contents.is_none() {
                 known.forget();
-                continue;
-            };
-            for (position, item) in items.iter().enumerate() {
-                let element = item.map(|func| match imported_funcs.get(func as usize) {
-                    // The store retains it, because it was imported.
-                    Some(import) => Element::Object(imports[*import].as_ptr()),
-                    None => Element::Defined(instance, func),
-                });
-                known.set(u64::from(*offset) + position as u64, element);
+            } else if let Some(elements) = &mut *known.0.borrow_mut() {
+                elements.written.push(Written { data: data.clone(), segment, instance, imports: imports.clone() });
             }
         }
         for (position, table) in exported {
