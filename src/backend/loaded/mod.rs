@@ -5,6 +5,7 @@
 //! - [`api`] is the table of its functions.
 //! - [`dialect`] knows what libraries do differently, and what must not be asked of them.
 //! - [`store`] does what the runtime asks for through these functions; [`values`] passes references.
+//! - [`meter`] is asked by modules that were instrumented: for fuel, whether to stop, and whether something may grow.
 //!
 //! Everything that has an identity, such as host info, stays in the runtime; a library sees functions, numbers and
 //! memories only.
@@ -12,12 +13,14 @@
 mod api;
 mod dialect;
 mod load;
+mod meter;
 mod module;
 mod store;
 mod values;
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting, unsupported};
+use crate::runtime::binary::instrument::Instrumentation;
 use crate::runtime::core::config::Loader;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -315,9 +318,9 @@ impl Backend for Loaded {
         self.peer.proposals().contains(&proposal)
     }
 
-    /// The standard has no settings, so none can be passed on.
-    fn can(&self, _setting: Setting) -> bool {
-        false
+    /// The standard has no settings, so none can be passed on. What instrumented modules do needs none.
+    fn can(&self, setting: Setting) -> bool {
+        matches!(setting, Setting::Fuel | Setting::Interruption)
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
@@ -327,7 +330,7 @@ impl Backend for Loaded {
             let state = if *enabled { "" } else { " to be off" };
             return Err(unsupported(self.name(), &format!("the proposal \"{}\"{state}", proposal.name())));
         }
-        Ok(Box::new(LoadedEngine(Arc::new(PeerEngineHandle::new(self.peer)?))))
+        Ok(Box::new(LoadedEngine(Arc::new(PeerEngineHandle::new(self.peer, options)?))))
     }
 }
 
@@ -335,6 +338,8 @@ impl Backend for Loaded {
 pub struct PeerEngineHandle {
     peer: &'static Peer,
     engine: NonNull<PeerEngine>,
+    fuel: bool,
+    interruption: bool,
 }
 
 // SAFETY: the standard says that an engine may be used from any thread.
@@ -342,12 +347,17 @@ unsafe impl Send for PeerEngineHandle {}
 unsafe impl Sync for PeerEngineHandle {}
 
 impl PeerEngineHandle {
-    fn new(peer: &'static Peer) -> Result<PeerEngineHandle> {
+    fn new(peer: &'static Peer, options: &Options) -> Result<PeerEngineHandle> {
         // SAFETY: the function takes nothing.
         let engine = NonNull::new(unsafe { (peer.api.engine_new)() });
         let engine = engine.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no engine", peer.name())))?;
         peer.enter_thread();
-        Ok(PeerEngineHandle { peer, engine })
+        Ok(PeerEngineHandle { peer, engine, fuel: options.fuel, interruption: options.interruption })
+    }
+
+    /// What modules are instrumented for.
+    fn instrumentation(&self) -> Instrumentation {
+        Instrumentation { payments: self.fuel || self.interruption, waits: self.interruption }
     }
 
     fn new_store(&self) -> Result<NonNull<PeerStore>> {
@@ -391,5 +401,9 @@ impl Engine for LoadedEngine {
 
     fn compiles(&self) -> bool {
         true
+    }
+
+    fn adds_payments(&self) -> bool {
+        self.0.instrumentation().payments
     }
 }

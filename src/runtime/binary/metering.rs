@@ -169,7 +169,7 @@ pub(super) fn ends_stretch(operator: &Operator) -> bool {
 }
 
 /// Whether nothing runs after an instruction, up to the end of its block.
-fn leaves(operator: &Operator) -> bool {
+pub(super) fn leaves(operator: &Operator) -> bool {
     use Operator::*;
     matches!(
         operator,
@@ -188,7 +188,7 @@ fn leaves(operator: &Operator) -> bool {
 
 /// Returns how many blocks are open in code that cannot run after one of its instructions, before which there are `open`, or
 /// `None` if what follows may run.
-fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
+pub(super) fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
     use Operator::*;
     match operator {
         Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Try { .. } => Some(open + 1),
