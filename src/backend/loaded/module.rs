@@ -539,7 +539,7 @@ impl Rewritten {
         let taken = exports.into_iter().flatten().map(|export| Ok(export?.name));
         let taken = taken.collect::<wasmparser::Result<FxHashSet<_>>>()?;
         let name = sections::unused_name("start", |name| taken.contains(name));
-        let export = start.map(|start| sections::export(&name, ExternKind::Func, start as usize));
+        let export = start.map(|start| sections::export(&name, sections::A_FUNCTION, start as usize));
         let kept = sections.into_iter().filter(|(id, _)| *id != sections::START);
         let replaced = [tables.as_ref().map(|_| TABLES), export.as_ref().map(|_| sections::EXPORTS)];
         let replaced: Vec<_> = replaced.into_iter().flatten().collect();

@@ -16,8 +16,8 @@ use super::bulk::{self, PADDED, Replaced, padded_leb};
 use super::declarations::import_kind;
 use super::metering::{after_dead, ends_stretch, leaves};
 use super::sections::{
-    self, CODE, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, START, TABLES, TYPES, write_leb128,
-    write_signed,
+    self, A_FUNCTION, A_GLOBAL, CODE, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, START, TABLES, TYPES,
+    write_leb128, write_signed,
 };
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -415,9 +415,9 @@ impl<'a> Module<'a> {
             function(types.add(&params, &[1, index_type]));
             code.sized(|code| code.grow(grown, position));
         }
-        let import = [&[0, 0, ExternKind::Func as u8][..], &leb(host)].concat();
+        let import = [&[0, 0, A_FUNCTION][..], &leb(host)].concat();
         let account = wanted.payments.then(|| sections::unused_name("account", |name| self.names.contains(name)));
-        let export = account.iter().map(|name| sections::export(name, ExternKind::Global, self.globals.0));
+        let export = account.iter().map(|name| sections::export(name, A_GLOBAL, self.globals.0));
         let (export, global) = (export.collect::<Vec<_>>(), [I64, 1, I64_CONST, 0, END]);
         let global = if wanted.payments { &[&global[..]][..] } else { &[] };
         let grown =
@@ -709,5 +709,203 @@ impl Code<'_> {
         out.extend([I32_CONST, Request::GROWTH_FAILED as u8, I64_CONST, 0, I64_CONST, 0]);
         self.call_host();
         self.out.extend([DROP, END, LOCAL_GET, answer, END, END]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Instrumentation = Instrumentation { payments: true, waits: true };
+    const GROWTH: Instrumentation = Instrumentation { payments: false, waits: false };
+
+    fn binary(text: &str) -> Vec<u8> {
+        wat::parse_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// The parser has a validator with one engine only.
+    fn validate(_wasm: &[u8]) {
+        #[cfg(feature = "wasmtime")]
+        wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(_wasm).expect("valid");
+    }
+
+    fn instrumented(wasm: &[u8], wanted: Instrumentation) -> Option<Instrumented> {
+        validate(wasm);
+        let instrumented = instrument(wasm, wanted).expect("no error");
+        instrumented.iter().for_each(|instrumented| validate(&instrumented.wasm));
+        instrumented
+    }
+
+    /// Instructions with their offsets, function by function.
+    fn operators(wasm: &[u8]) -> Vec<Vec<(String, usize)>> {
+        let mut all = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let Payload::CodeSectionEntry(body) = payload.expect("readable") else { continue };
+            let mut operators = body.get_operators_reader().expect("readable");
+            let mut function = Vec::new();
+            while !operators.eof() {
+                let (operator, offset) = operators.read_with_offset().expect("readable");
+                function.push((format!("{operator:?}"), offset));
+            }
+            all.push(function);
+        }
+        all
+    }
+
+    fn first_body(wasm: &[u8]) -> usize {
+        let payloads = Parser::new(0).parse_all(wasm).map(|payload| payload.expect("readable"));
+        let mut bodies = payloads.filter_map(|payload| match payload {
+            Payload::CodeSectionEntry(body) => Some(body.range().start),
+            _ => None,
+        });
+        bodies.next().expect("a function")
+    }
+
+    const EVERYTHING: &str = "(module
+        (type $t (func (param i32) (result i32))) (type $a (array (mut funcref)))
+        (import \"\" \"f\" (func $f (type $t))) (import \"\" \"m\" (memory $m 1 9)) (import \"\" \"t\" (table $imp 1 funcref))
+        (import \"\" \"g\" (global $ig i32)) (import \"\" \"h\" (func $h))
+        (table $own 3 7 funcref) (table $first 2 (ref func) (ref.func $k)) (table $wide i64 1 externref)
+        (memory $big i64 1 5) (tag $e)
+        (global $gf funcref (ref.func $h)) (global $gd (mut funcref) (ref.func $k))
+        (global $gr (ref $a) (array.new_fixed $a 2 (ref.func $k) (ref.null func)))
+        (export \"account\" (func $k)) (export \"account'\" (global $gf)) (export \"f\" (func $f)) (export \"m\" (memory $m))
+        (start $h)
+        (elem $e1 (table $own) (i32.const 0) func $k $f $h) (elem $e2 funcref (ref.func $k) (ref.null func))
+        (elem declare func $l) (elem (table $imp) (offset (global.get $ig)) funcref (ref.func $l))
+        (func $k (type $t)
+            (local i64 i64)
+            (if (result i32) (call $f (local.get 0)) (then (call $k (i32.const 1))) (else (return_call $k (i32.const 2)))))
+        (func $l (param i32) (result i32)
+            (loop (br_if 0 (memory.grow $m (local.get 0))))
+            (drop (memory.grow $big (i64.const 1))) (drop (table.grow $own (ref.func $l) (i32.const 100)))
+            (drop (table.grow $wide (ref.null extern) (i64.const 1)))
+            (drop (table.grow $imp (ref.func $h) (local.get 0))) (drop (memory.grow $m (i32.const 3)))
+            (global.set $gd (ref.func $h)) (block (try_table (catch_all 0) (throw $e)))
+            (memory.fill $m (i32.const 0) (i32.const 0) (local.get 0))
+            (call_indirect $own (type $t) (i32.const 0) (i32.const 0)) return (call $l (i32.const 1)))
+        (@custom \"c\" \"d\") (data (i32.const 0) \"abc\"))";
+
+    #[test]
+    fn everything_keeps_its_place() {
+        let wasm = binary(EVERYTHING);
+        for (wanted, count) in [(ALL, 1), (GROWTH, 0)] {
+            let Instrumented { wasm: new, grown, account, origins } = instrumented(&wasm, wanted).expect("it grows");
+            let (before, after) = (operators(&wasm), operators(&new));
+            assert_eq!(account.as_deref(), (count > 0).then_some("account''"));
+            let most = |import, page_log2, most| Grown { page_log2, most, import };
+            let expected = [
+                most(Some(1), Some(16), Some(9)),
+                most(None, Some(16), Some(5)),
+                most(None, None, Some(7)),
+                most(None, None, None),
+                most(Some(2), None, None),
+            ];
+            assert_eq!(grown.len(), 5);
+            assert!(expected.iter().all(|expected| grown.contains(expected)), "{grown:?}");
+            // Functions: two that are imported, the host, two of the module, then those that were added.
+            let indices: Vec<_> = (0..6).map(|index| origins.function(index)).collect();
+            assert_eq!(indices, [Some(0), Some(1), None, Some(2), Some(3), None]);
+            let begin = first_body(&new);
+            for (before, after) in before.iter().zip(&after) {
+                let mut after = after.iter();
+                for (operator, offset) in before {
+                    let stem = operator.split(' ').next().unwrap_or_default();
+                    // What was replaced is a call.
+                    let is_same = |new: &str| new.starts_with(stem) || replaced(operator) && new.starts_with("Call {");
+                    let (_, place) = after
+                        .find(|(new, place)| is_same(new) && origins.place(place - begin) == *offset)
+                        .unwrap_or_else(|| panic!("{operator} at {offset:#x}"));
+                    assert_eq!(origins.place(place - begin), *offset);
+                }
+            }
+        }
+    }
+
+    fn replaced(operator: &str) -> bool {
+        operator.contains("Grow") || operator.starts_with("MemoryFill")
+    }
+
+    fn payments(code: &str) -> Vec<i64> {
+        let text = format!("(module (type (func)) (table 1 funcref) (tag) (elem declare func 0) (func) (func {code}))");
+        let Instrumented { wasm, .. } = instrumented(&binary(&text), ALL).expect("it pays");
+        let mut found = Vec::new();
+        for payload in Parser::new(0).parse_all(&wasm) {
+            let Payload::CodeSectionEntry(body) = payload.expect("readable") else { continue };
+            let operators: Vec<_> =
+                body.get_operators_reader().unwrap().into_iter().collect::<wasmparser::Result<_>>().unwrap();
+            found.push(
+                operators
+                    .windows(2)
+                    .filter_map(|pair| match pair {
+                        [Operator::I64Const { value }, Operator::I64Sub] => Some(*value),
+                        _ => None,
+                    })
+                    .collect(),
+            );
+        }
+        found.swap_remove(1)
+    }
+
+    #[test]
+    fn stretches_are_paid_for() {
+        for (code, due) in [
+            ("", &[1][..]),
+            ("nop (drop (i32.const 1))", &[2]),
+            ("(loop (br 0))", &[1, 1]),
+            ("(loop (br_if 0 (i32.const 1)))", &[1, 2]),
+            ("(if (i32.const 1) (then (nop)) (else (drop (i32.const 1))))", &[3, 1]),
+            ("call 0 call 0", &[2, 1]),
+            ("unreachable call 0", &[1]),
+            ("(block (br 0) (drop (i32.const 1))) (drop (i32.const 1))", &[2, 1]),
+        ] {
+            assert_eq!(payments(code), due, "{code}");
+        }
+    }
+
+    #[test]
+    fn instrumented_modules_are_not_many_times_as_large() {
+        for (code, most) in [
+            ("unreachable".to_string() + &" return".repeat(10_000), 1),
+            ("unreachable".to_string() + &" loop end".repeat(10_000), 1),
+            ("loop i32.const 1 br_if 0 end ".repeat(10_000), 5),
+            ("i32.const 1 br_if 0 ".repeat(10_000), 8),
+            ("br 0 ".repeat(10_000), 1),
+            ("block br 0 end ".repeat(10_000), 6),
+            ("memory.size memory.grow drop ".repeat(10_000), 2),
+        ] {
+            let wasm = binary(&format!("(module (memory 1) (func {code}))"));
+            let after = instrumented(&wasm, ALL).expect("it pays").wasm.len();
+            assert!(after < most * wasm.len() + 300, "{after} of {}: {}", wasm.len(), &code[..20]);
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_stays() {
+        let text = "(module (memory 1) (func (drop (memory.size))))";
+        assert!(instrumented(&binary(text), GROWTH).is_none());
+        assert!(instrumented(&binary(text), ALL).is_some_and(|all| all.grown.is_empty() && all.account.is_some()));
+        assert!(instrumented(&binary("(module)"), ALL).is_some());
+        assert!(instrument(b"\0asm\x01\0\0\0\x0a\x05", ALL).expect("no error").is_none());
+    }
+
+    /// Indices of what is added do not exist in the original.
+    #[test]
+    fn nothing_reaches_what_is_added() {
+        let wasm = binary("(module (global (mut i64) (i64.const 0)) (func (call 0) (drop (global.get 0))))");
+        for (operator, replaced) in [([0x10, 0], [0x10, 1]), ([0x10, 0], [0x10, 2]), ([0x23, 0], [0x23, 1])] {
+            let mut wasm = wasm.clone();
+            let place = wasm.windows(2).rposition(|bytes| bytes == operator).expect("the instruction");
+            wasm[place..place + 2].copy_from_slice(&replaced);
+            assert!(instrument(&wasm, ALL).expect("no error").is_none(), "{replaced:?}");
+        }
+        assert!(instrument(&wasm, ALL).expect("no error").is_some());
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        assert_eq!(Request::of(0, -5, 0), Request::Pay(-5));
+        assert_eq!(Request::of(1, 0, 0), Request::GrowthFailed);
+        assert_eq!(Request::of(4, 3, -1), Request::Grow { number: 2, size: 3, delta: u64::MAX });
     }
 }

@@ -1,6 +1,5 @@
 //! Writes modules: numbers, and sections in place of others.
 
-use crate::runtime::base::types::ExternKind;
 use std::ops::Range;
 use wasmparser::{FromReader, Result, SectionLimited};
 
@@ -114,12 +113,16 @@ pub fn unused_name(base: &str, taken: impl Fn(&str) -> bool) -> String {
     name
 }
 
+/// The kinds of imports and exports.
+pub const A_FUNCTION: u8 = 0;
+pub const A_GLOBAL: u8 = 3;
+
 /// Returns the entry of an export.
-pub fn export(name: &str, kind: ExternKind, index: usize) -> Vec<u8> {
+pub fn export(name: &str, kind: u8, index: usize) -> Vec<u8> {
     let mut entry = Vec::new();
     write_leb128(&mut entry, name.len());
     entry.extend_from_slice(name.as_bytes());
-    entry.push(kind as u8);
+    entry.push(kind);
     write_leb128(&mut entry, index);
     entry
 }
