@@ -133,8 +133,14 @@ impl LoadedModule {
         unsafe {
             // As an export a start function may have any type; and what is added must not be referred to.
             if (data.has_start() || data.grown.is_some()) && !engine.peer.validates(store.as_ptr(), wasm) {
+                // Some libraries only say why when they shall make it.
+                let made = (engine.peer.api.module_new)(store.as_ptr(), &Vector::of(wasm));
+                let error = refused(engine, wasm);
+                if !made.is_null() {
+                    (engine.peer.api.module_delete)(made);
+                }
                 (engine.peer.api.store_delete)(store.as_ptr());
-                return Err(refused(engine, wasm));
+                return Err(error);
             }
             match data.made_in(store.as_ptr()) {
                 Ok(module) if engine.peer.dialect.shares_modules => {

@@ -455,11 +455,11 @@ impl LoadedStore {
         let meter = data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
         // SAFETY: the function was made just now.
         externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
-        self.ask_for(data)?;
         let mut trap = null_mut();
         let instance = {
             let _guest =
                 self.begin_guest().map_err(|stop| self.explain_stop(stop, true).of_instantiation(|_| false))?;
+            self.ask_for(data)?;
             // SAFETY: the module is one for this store; the imports fit it, as the runtime has checked.
             unsafe { self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(&externs), &mut trap) }
         };
