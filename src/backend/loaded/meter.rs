@@ -18,6 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null_mut};
+use std::rc::Rc;
 
 /// What an account gets where time counts: about as many instructions as an engine runs in a tenth of a millisecond, an
 /// interpreter in a few milliseconds.
@@ -35,7 +36,7 @@ pub struct Meters {
     holder: Cell<Option<NonNull<Meter>>>,
     /// Why the code that runs has to stop, until its trap comes back.
     stopped: Cell<Option<TrapCode>>,
-    all: RefCell<Vec<Box<Meter>>>,
+    all: RefCell<Vec<Rc<Meter>>>,
 }
 
 /// The part of an instance, which is the environment of the function that it asks.
@@ -87,15 +88,15 @@ impl LoadedStore {
         });
         let meter =
             Meter { owner: Owner(self.owner().into()), account: Cell::new(null_mut()), bounds: bounds.collect() };
-        let mut all = self.meters.all.borrow_mut();
-        all.push(Box::new(meter));
-        let meter = NonNull::from(&**all.last().expect("it was pushed"));
+        let meter = Rc::new(meter);
+        let at = NonNull::from(&*meter);
+        self.meters.all.borrow_mut().push(meter);
         let numbers = |kinds: &[ValKind]| kinds.iter().map(|kind| ValType::new(*kind)).collect::<Vec<_>>();
         let ty = FuncType::new(numbers(&[ValKind::I32, ValKind::I64, ValKind::I64]), numbers(&[ValKind::I64]));
         // SAFETY: the environment lives as long as the store.
-        let func = unsafe { self.new_host_func(&ty, answer, meter.as_ptr().cast()) };
+        let func = unsafe { self.new_host_func(&ty, answer, at.as_ptr().cast()) };
         match func.is_null() {
-            false => Ok((meter, func)),
+            false => Ok((at, func)),
             true => Err(Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name()))),
         }
     }

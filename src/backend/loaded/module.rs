@@ -99,7 +99,12 @@ unsafe impl Sync for ModuleData {}
 
 impl LoadedModule {
     pub fn new(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<LoadedModule> {
-        let instrumented = instrument(wasm, engine.instrumentation())?;
+        // An invalid module is the library's to refuse, in its words.
+        let instrumented =
+            instrument(wasm, engine.instrumentation()).map_err(|error| match is_valid(engine, wasm) {
+                Ok(true) | Err(_) => error,
+                Ok(false) => refused(engine, wasm),
+            })?;
         let outline = Outline::read(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.wasm));
         let mut data = ModuleData {
             engine: engine.clone(),
@@ -381,13 +386,17 @@ impl Drop for ModuleData {
     }
 }
 
-pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
-    let peer = engine.peer;
+/// Whether the library finds the module valid.
+fn is_valid(engine: &PeerEngineHandle, wasm: &[u8]) -> Result<bool> {
     let store = engine.new_store()?;
-    let valid = peer.validates(store.as_ptr(), wasm);
+    let valid = engine.peer.validates(store.as_ptr(), wasm);
     // SAFETY: the store was made for this, and is deleted once.
-    unsafe { (peer.api.store_delete)(store.as_ptr()) };
-    if !valid {
+    unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
+    Ok(valid)
+}
+
+pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
+    if !is_valid(engine, wasm)? {
         return Err(refused(engine, wasm));
     }
     // The library may not compile every valid module.
@@ -399,12 +408,7 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
     let words = reason(engine, wasm).or_else(|| malformation(wasm));
     let message = words.unwrap_or_else(|| {
-        let valid = engine.new_store().is_ok_and(|store| {
-            let valid = engine.peer.validates(store.as_ptr(), wasm);
-            // SAFETY: the store was made for this, and is deleted once.
-            unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
-            valid
-        });
+        let valid = is_valid(engine, wasm).unwrap_or(false);
         let what =
             if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
         format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())

@@ -134,9 +134,10 @@ impl Origins {
     }
 }
 
-/// Returns the module instrumented, or `None` if there is nothing to do, or it is malformed.
+/// Returns the module instrumented, or `None` if there is nothing to do.
 ///
-/// The module must be valid: what is invalid may become valid.
+/// The module must be valid: what is invalid may become valid. It fails for a module with something unknown in it, which
+/// could do anything.
 pub fn instrument(wasm: &[u8], wanted: Instrumentation) -> Result<Option<Instrumented>> {
     let metered = match wanted.payments {
         true => bulk::rewrite(wasm, Replaced { bulk: true, waits: wanted.waits })?,
@@ -157,19 +158,32 @@ pub fn instrument(wasm: &[u8], wanted: Instrumentation) -> Result<Option<Instrum
             Ok(Some(instrumented))
         }
         Ok(None) => Ok(None),
-        Err(Refusal::Malformed) => Ok(None),
-        Err(Refusal::Unknown(what)) => Err(Error::new(ErrorKind::Unsupported, what)),
+        Err(Refusal::Unreadable(offset)) => {
+            let at = places.original(offset);
+            Err(unknown(&format!("has something at offset {at:#x} that this library does not know")))
+        }
+        Err(Refusal::Index) => Err(unknown("refers to what it does not have")),
+        Err(Refusal::Elements) => {
+            Err(unknown("lets a table grow whose elements are of a type that this library does not know"))
+        }
     }
 }
 
+fn unknown(what: &str) -> Error {
+    let message =
+        format!("the module {what}, so it cannot be made to ask for fuel, time and growth on an engine that is loaded");
+    Error::new(ErrorKind::Unsupported, message)
+}
+
 enum Refusal {
-    Malformed,
-    Unknown(&'static str),
+    Unreadable(usize),
+    Index,
+    Elements,
 }
 
 impl From<BinaryReaderError> for Refusal {
-    fn from(_: BinaryReaderError) -> Refusal {
-        Refusal::Malformed
+    fn from(error: BinaryReaderError) -> Refusal {
+        Refusal::Unreadable(error.offset())
     }
 }
 
@@ -363,7 +377,7 @@ impl<'a> Module<'a> {
     fn shifted(&self, index: u32) -> Result<usize, Refusal> {
         let index = index as usize;
         if index >= self.functions.0 {
-            return Err(Refusal::Malformed);
+            return Err(Refusal::Index);
         }
         Ok(index + usize::from(index >= self.imported_functions))
     }
@@ -408,7 +422,7 @@ impl<'a> Module<'a> {
             let params = match grown {
                 Growing::Memory(_) => vec![1, index_type],
                 Growing::Table(_) if sized.element.is_empty() => {
-                    return Err(Refusal::Unknown("a table of elements of this type cannot be limited in its growth"));
+                    return Err(Refusal::Elements);
                 }
                 Growing::Table(_) => [&[2], &sized.element[..], &[index_type]].concat(),
             };
@@ -432,26 +446,30 @@ impl<'a> Module<'a> {
             .filter(|id| has(*id) || added.contains(id) || wanted.payments && [GLOBALS, EXPORTS].contains(id))
             .collect();
         let contents = |id: u8| self.sections.iter().find(|(other, _)| *other == id).map_or(0..0, |(_, at)| at.clone());
-        let mut malformed = false;
+        let mut problem = None;
         let out = sections::replace(wasm, self.sections.iter().cloned(), &replaced, |id, out| {
             let written = match id {
-                TYPES => Ok(self.types.1.write(out, &types.encoded)),
-                IMPORTS => Ok(self.imports.write(out, &[&import])),
-                FUNCTIONS => Ok(self.functions.1.write(out, &functions)),
                 GLOBALS => self.extended(wasm, contents(id), self.globals.1, global, out),
                 EXPORTS => self.extended(wasm, contents(id), self.exports, &export, out),
-                CODE => {
-                    write_leb128(out, bodies);
-                    out.extend_from_slice(&code);
+                TABLES | START | ELEMENTS => self.copy(wasm, contents(id), out),
+                _ => {
+                    match id {
+                        TYPES => self.types.1.write(out, &types.encoded),
+                        IMPORTS => self.imports.write(out, &[&import]),
+                        FUNCTIONS => self.functions.1.write(out, &functions),
+                        _ => {
+                            write_leb128(out, bodies);
+                            out.extend_from_slice(&code);
+                        }
+                    }
                     Ok(())
                 }
-                _ => self.copy(wasm, contents(id), out),
             };
-            malformed |= written.is_err();
+            problem = problem.take().or(written.err());
             Ok(())
         })?;
-        if malformed {
-            return Err(Refusal::Malformed);
+        if let Some(problem) = problem {
+            return Err(problem);
         }
         let origins = Origins {
             import: self.imported_functions,
@@ -535,7 +553,7 @@ impl Code<'_> {
             Growing::Memory(index) => (&self.module.memories, index),
             Growing::Table(index) => (&self.module.tables, index),
         };
-        all.get(index as usize).map(|sized| (sized, index)).ok_or(Refusal::Malformed)
+        all.get(index as usize).map(|sized| (sized, index)).ok_or(Refusal::Index)
     }
 
     /// Writes what `write` writes, with its length before it.
@@ -609,7 +627,7 @@ impl Code<'_> {
                 Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index }
                     if global_index as usize >= self.module.globals.0 =>
                 {
-                    return Err(Refusal::Malformed);
+                    return Err(Refusal::Index);
                 }
                 _ => None,
             };
@@ -886,7 +904,8 @@ mod tests {
         assert!(instrumented(&binary(text), GROWTH).is_none());
         assert!(instrumented(&binary(text), ALL).is_some_and(|all| all.grown.is_empty() && all.account.is_some()));
         assert!(instrumented(&binary("(module)"), ALL).is_some());
-        assert!(instrument(b"\0asm\x01\0\0\0\x0a\x05", ALL).expect("no error").is_none());
+        let error = instrument(b"\0asm\x01\0\0\0\x0a\x05", ALL).err().expect("it ends early");
+        assert!(error.message.contains("at offset 0xa"), "{}", error.message);
     }
 
     /// Indices of what is added do not exist in the original.
@@ -897,7 +916,8 @@ mod tests {
             let mut wasm = wasm.clone();
             let place = wasm.windows(2).rposition(|bytes| bytes == operator).expect("the instruction");
             wasm[place..place + 2].copy_from_slice(&replaced);
-            assert!(instrument(&wasm, ALL).expect("no error").is_none(), "{replaced:?}");
+            let error = instrument(&wasm, ALL).err().unwrap_or_else(|| panic!("{replaced:?}"));
+            assert!(error.message.contains("refers to what it does not have"), "{}", error.message);
         }
         assert!(instrument(&wasm, ALL).expect("no error").is_some());
     }
