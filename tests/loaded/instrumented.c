@@ -237,8 +237,8 @@ TEST(places_are_those_of_the_module) {
   static const int32_t arguments[CASES] = {0, 1, -1};
   size_t offsets[2][CASES][2] = {{{0}}};
   for (size_t i = 0; i < 2; i++) {
-    wasm_engine_t* engine = engine_of(i ? "libwasmer.so" : "wasmtime",
-                                      i ? wasmrt_config_set_fuel : NULL, NULL);
+    wasm_engine_t* engine =
+        engine_of(i ? "libwasmer.so" : "wasmtime", i ? wasmrt_config_set_fuel : NULL, NULL);
     if (!engine) return; // wasmtime is not compiled in
     fixture_t fixture = fixture_on(engine);
     if (i) CHECK(wasmrt_store_set_fuel(fixture.store, 1000000));
@@ -284,10 +284,8 @@ TEST(bombs) {
     CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 2)), WASMRT_TRAP_TIMEOUT);
     CHECK(wasmrt_store_set_growth_trap(fixture.store, true));
     wasm_val_t result = I32(0);
-    CHECK_TRAP_CODE(call(fixture_func(&fixture, 0), NULL, 0, &result, 1),
-                    WASMRT_TRAP_MEMORY_LIMIT);
+    CHECK_TRAP_CODE(call(fixture_func(&fixture, 0), NULL, 0, &result, 1), WASMRT_TRAP_MEMORY_LIMIT);
     CHECK_TRAP_CODE(call(fixture_func(&fixture, 1), NULL, 0, &result, 1), WASMRT_TRAP_TABLE_LIMIT);
     fixture_delete(&fixture);
   }
 }
-
