@@ -6,6 +6,7 @@
 //! - [`dialect`] knows what libraries do differently, and what must not be asked of them.
 //! - [`store`] does what the runtime asks for through these functions; [`values`] passes references, with [`helpers`]
 //!   where the library has no functions for that; [`tables`] knows which functions are in tables.
+//! - [`meter`] is asked by modules that were instrumented: for fuel, whether to stop, and whether something may grow.
 //!
 //! Everything that has an identity, such as host info, stays in the runtime; a library sees functions, numbers and
 //! memories only.
@@ -14,6 +15,7 @@ mod api;
 mod dialect;
 mod helpers;
 mod load;
+mod meter;
 mod module;
 mod store;
 mod tables;
@@ -22,6 +24,7 @@ mod values;
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
 use crate::runtime::base::types::ValKind;
+use crate::runtime::binary::instrument::Instrumentation;
 use crate::runtime::core::config::Loader;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
@@ -342,9 +345,13 @@ impl Backend for Loaded {
         self.peer.proposals().contains(&proposal)
     }
 
-    /// The standard has no settings; a library may have a few of its own.
+    /// The standard has no settings; a library may have a few of its own. What instrumented modules do needs none.
     fn can(&self, setting: Setting) -> bool {
-        setting == Setting::Compiler && self.peer.api.config_set_backend.is_some()
+        match setting {
+            Setting::Fuel | Setting::Interruption => true,
+            Setting::Compiler => self.peer.api.config_set_backend.is_some(),
+            _ => false,
+        }
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
@@ -363,7 +370,7 @@ impl Backend for Loaded {
             None => None,
             Some(compiler) => Some(self.compiler(compiler)?),
         };
-        let handle = Arc::new(PeerEngineHandle::new(self.peer, compiler)?);
+        let handle = Arc::new(PeerEngineHandle::new(self.peer, compiler, options)?);
         Ok(Box::new(LoadedEngine { handle, compiler: options.compiler, off }))
     }
 }
@@ -413,6 +420,8 @@ fn features(proposal: Proposal) -> WasmFeatures {
 pub struct PeerEngineHandle {
     peer: &'static Peer,
     engine: NonNull<PeerEngine>,
+    fuel: bool,
+    interruption: bool,
 }
 
 // SAFETY: the standard says that an engine may be used from any thread.
@@ -421,7 +430,7 @@ unsafe impl Sync for PeerEngineHandle {}
 
 impl PeerEngineHandle {
     /// Makes an engine, with a compiler of the library's number.
-    fn new(peer: &'static Peer, compiler: Option<u32>) -> Result<PeerEngineHandle> {
+    fn new(peer: &'static Peer, compiler: Option<u32>, options: &Options) -> Result<PeerEngineHandle> {
         let api = &peer.api;
         // SAFETY: the configuration is made for the engine, which takes it over; the library has a compiler of this number.
         let engine = NonNull::new(unsafe {
@@ -436,7 +445,12 @@ impl PeerEngineHandle {
         });
         let engine = engine.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no engine", peer.name())))?;
         peer.enter_thread();
-        Ok(PeerEngineHandle { peer, engine })
+        Ok(PeerEngineHandle { peer, engine, fuel: options.fuel, interruption: options.interruption })
+    }
+
+    /// What modules are instrumented for.
+    fn instrumentation(&self) -> Instrumentation {
+        Instrumentation { payments: self.fuel || self.interruption, waits: self.interruption }
     }
 
     fn new_store(&self) -> Result<NonNull<PeerStore>> {
@@ -513,5 +527,9 @@ impl Engine for LoadedEngine {
 
     fn compiles(&self) -> bool {
         true
+    }
+
+    fn adds_payments(&self) -> bool {
+        self.handle.instrumentation().payments
     }
 }

@@ -8,7 +8,8 @@ use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
 use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
 use crate::runtime::binary::declarations::{Declarations, import_kind};
-use crate::runtime::binary::sections::{self, Entries};
+use crate::runtime::binary::instrument::{Grown, Origins, instrument};
+use crate::runtime::binary::sections::{self, Entries, TABLES};
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::Module;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -34,8 +35,8 @@ pub struct ModuleData {
     wasm: Box<[u8]>,
     pub exports: Vec<Declared>,
     positions: FxHashMap<Box<str>, usize>,
-    /// For each export of the library's instances, which of the declared ones it is; the start function comes last. `None`
-    /// if they are in that order.
+    /// For each export of the library's instances, which of the declared ones it is; after them come the account and the
+    /// start function. `None` if they are in that order.
     order: Option<Vec<usize>>,
     /// The smallest and the largest sizes of the tables and memories that the module defines.
     pub tables: Vec<(u64, Option<u64>)>,
@@ -48,7 +49,12 @@ pub struct ModuleData {
     pub has_beyond: bool,
     /// What the library gets instead of the module.
     rewritten: Option<Rewritten>,
+    /// Whether the module was instrumented, and what may grow in its instances.
+    pub grown: Option<Vec<Grown>>,
+    /// The name of the export that is an instance's account, if there is one.
+    account: Option<String>,
     code: OnceLock<Code>,
+    places: OnceLock<Places>,
     sites: OnceLock<TrapSites>,
     types: OnceLock<Types>,
 }
@@ -69,12 +75,25 @@ pub struct Declared {
 }
 
 /// A module whose tables cannot grow without end, because libraries would try, and whose start function is exported
-/// instead, to be called when the instance exists.
+/// instead, to be called when the instance exists. It may be instrumented, too.
 struct Rewritten {
     wasm: Box<[u8]>,
     has_start: bool,
-    /// How far the code was moved.
-    moved: usize,
+}
+
+/// What leads from places in the module that the library has to those in the module itself.
+struct Places {
+    /// The code of the library's module.
+    code: Code,
+    /// `None` if the code is the same.
+    origins: Option<Origins>,
+}
+
+/// A place in the code.
+pub struct Place {
+    pub func_index: u32,
+    pub func_offset: usize,
+    pub module_offset: usize,
 }
 
 /// What frames of traps are described with.
@@ -94,7 +113,13 @@ unsafe impl Sync for ModuleData {}
 
 impl LoadedModule {
     pub fn new(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<LoadedModule> {
-        let outline = Outline::read(wasm);
+        // An invalid module is the library's to refuse, in its words.
+        let instrumented =
+            instrument(wasm, engine.instrumentation()).map_err(|error| match is_valid(engine, wasm) {
+                Ok(true) | Err(_) => error,
+                Ok(false) => refused(engine, wasm),
+            })?;
+        let outline = Outline::read(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.wasm));
         let mut data = ModuleData {
             engine: engine.clone(),
             shared: None,
@@ -108,7 +133,10 @@ impl LoadedModule {
             exported_funcs: FxHashMap::default(),
             has_beyond: false,
             rewritten: None,
+            grown: None,
+            account: None,
             code: OnceLock::new(),
+            places: OnceLock::new(),
             sites: OnceLock::new(),
             types: OnceLock::new(),
         };
@@ -118,13 +146,24 @@ impl LoadedModule {
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
             data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
         }
+        if let Some(instrumented) = instrumented {
+            let wasm = instrumented.wasm.into();
+            data.rewritten.get_or_insert(Rewritten { wasm, has_start: false });
+            (data.grown, data.account) = (Some(instrumented.grown), instrumented.account);
+        }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
         unsafe {
-            // As an export it may have any type.
-            if data.has_start() && !engine.peer.validates(store.as_ptr(), wasm) {
+            // As an export a start function may have any type; and what is added must not be referred to.
+            if (data.has_start() || data.grown.is_some()) && !engine.peer.validates(store.as_ptr(), wasm) {
+                // Some libraries only say why when they shall make it.
+                let made = (engine.peer.api.module_new)(store.as_ptr(), &Vector::of(wasm));
+                let error = refused(engine, wasm);
+                if !made.is_null() {
+                    (engine.peer.api.module_delete)(made);
+                }
                 (engine.peer.api.store_delete)(store.as_ptr());
-                return Err(refused(engine, wasm));
+                return Err(error);
             }
             match data.made_in(store.as_ptr()) {
                 Ok(module) if engine.peer.dialect.shares_modules => {
@@ -204,7 +243,7 @@ impl ModuleData {
         let names = declarations.exports.into_iter().enumerate();
         self.positions = names.map(|(position, export)| (export.name.into(), position)).collect();
         // With fewer there is only one order.
-        if !peer.dialect.keeps_order && self.exports.len() + usize::from(self.has_start()) > 1 {
+        if !peer.dialect.keeps_order && self.export_count() > 1 {
             if !described {
                 return Err(peer.lacks("cannot be relied on to describe what this module exports"));
             }
@@ -228,8 +267,13 @@ impl ModuleData {
             let position = |ty: &*mut _| {
                 let name = String::from_utf8_lossy((*name(*ty)).as_slice());
                 let known = self.position(&name).or_else(|| self.position(name.strip_suffix('\0')?));
-                // What is not declared is the start function.
-                known.unwrap_or(self.exports.len())
+                let is_account = |account: &str| name.strip_suffix('\0').unwrap_or(&name) == account;
+                match known {
+                    Some(position) => position,
+                    None if self.account.as_deref().is_some_and(is_account) => self.exports.len(),
+                    // What is neither declared nor the account is the start function.
+                    None => self.export_count() - 1,
+                }
             };
             let order = types.as_slice().iter().map(position).collect();
             delete(&mut types);
@@ -239,8 +283,7 @@ impl ModuleData {
 
     /// Brings the exports of an instance into the declared order. `None` if there are others.
     pub fn in_order<T: Copy>(&self, exports: &[T]) -> Option<Vec<T>> {
-        let count = self.exports.len() + usize::from(self.has_start());
-        let mut ordered = vec![None; count];
+        let mut ordered = vec![None; self.export_count()];
         for (position, export) in exports.iter().enumerate() {
             let place = self.order.as_ref().map_or(Some(position), |order| order.get(position).copied())?;
             *ordered.get_mut(place)? = Some(*export);
@@ -284,6 +327,22 @@ impl ModuleData {
         self.positions.get(name).copied()
     }
 
+    /// How many exports the library's instances have.
+    fn export_count(&self) -> usize {
+        self.exports.len() + usize::from(self.has_account()) + usize::from(self.has_start())
+    }
+
+    /// The kinds of the exports that the module does not declare.
+    pub fn added_kinds(&self) -> impl Iterator<Item = ExternKind> {
+        let account = self.has_account().then_some(ExternKind::Global);
+        account.into_iter().chain(self.has_start().then_some(ExternKind::Func))
+    }
+
+    /// Whether the library's instances have an account, which is an export that comes after the declared ones.
+    pub fn has_account(&self) -> bool {
+        self.account.is_some()
+    }
+
     /// Whether the library's instances have one more export, the last: the start function.
     pub fn has_start(&self) -> bool {
         self.rewritten.as_ref().is_some_and(|rewritten| rewritten.has_start)
@@ -318,13 +377,36 @@ impl ModuleData {
         self.sites.get_or_init(|| TrapSites::of(&self.wasm))
     }
 
-    /// Whether a function of this index begins at a place of the module that the library has. If so, returns by how much
-    /// that is further back than in the module itself.
-    pub fn begins_at(&self, func_index: u32, place: usize) -> Option<usize> {
-        let code = self.code();
-        let moved = self.rewritten.as_ref().map_or(0, |rewritten| rewritten.moved);
-        let body = code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
-        (body.wrapping_add(moved) == place).then_some(moved)
+    fn places(&self) -> &Places {
+        self.places.get_or_init(|| {
+            // Translating is for traps; so what it needs is not kept from when the module was made.
+            let instrumented =
+                self.grown.as_ref().and_then(|_| instrument(&self.wasm, self.engine.instrumentation()).ok());
+            let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
+            Places { code: Code::read(wasm), origins: instrumented.flatten().map(|instrumented| instrumented.origins) }
+        })
+    }
+
+    /// Translates a place in the module that the library has, if a function of this index begins there; `None` if it does
+    /// not. `Some(None)` for a function that was added.
+    pub fn place(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<Option<Place>> {
+        let Places { code, origins } = self.places();
+        let body = *code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
+        if body != module_offset.wrapping_sub(func_offset) {
+            return None;
+        }
+        let place = module_offset.wrapping_sub(*code.bodies.first()?);
+        let original = self.code();
+        let first = *original.bodies.first()?;
+        let (func_index, module_offset) = match origins {
+            None => (func_index, first + place),
+            Some(origins) => match origins.function(func_index) {
+                Some(func_index) => (func_index, origins.place(place)),
+                None => return Some(None),
+            },
+        };
+        let body = *original.bodies.get((func_index as usize).checked_sub(original.imported)?)?;
+        Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
     }
 
     pub fn name(&self) -> Option<String> {
@@ -350,13 +432,17 @@ impl Drop for ModuleData {
     }
 }
 
-pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
-    let peer = engine.peer;
+/// Whether the library finds the module valid.
+fn is_valid(engine: &PeerEngineHandle, wasm: &[u8]) -> Result<bool> {
     let store = engine.new_store()?;
-    let valid = peer.validates(store.as_ptr(), wasm);
+    let valid = engine.peer.validates(store.as_ptr(), wasm);
     // SAFETY: the store was made for this, and is deleted once.
-    unsafe { (peer.api.store_delete)(store.as_ptr()) };
-    if !valid {
+    unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
+    Ok(valid)
+}
+
+pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
+    if !is_valid(engine, wasm)? {
         return Err(refused(engine, wasm));
     }
     // The library may not compile every valid module.
@@ -368,12 +454,7 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
     let words = reason(engine, wasm).or_else(|| malformation(wasm)).or_else(|| reason_of_compiler(engine, wasm));
     let message = words.unwrap_or_else(|| {
-        let valid = engine.new_store().is_ok_and(|store| {
-            let valid = engine.peer.validates(store.as_ptr(), wasm);
-            // SAFETY: the store was made for this, and is deleted once.
-            unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
-            valid
-        });
+        let valid = is_valid(engine, wasm).unwrap_or(false);
         let what =
             if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
         format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())
@@ -616,7 +697,8 @@ impl Rewritten {
         let entries = exports.as_ref().map(|section| Entries::of(section, wasm)).unwrap_or_default();
         let taken = exports.into_iter().flatten().map(|export| Ok(export?.name));
         let taken = taken.collect::<wasmparser::Result<FxHashSet<_>>>()?;
-        let export = start.map(|start| exported(start, &taken));
+        let name = sections::unused_name("start", |name| taken.contains(name));
+        let export = start.map(|start| sections::export(&name, sections::A_FUNCTION, start as usize));
         let kept = sections.into_iter().filter(|(id, _)| *id != sections::START);
         let replaced = [tables.as_ref().map(|_| TABLES), export.as_ref().map(|_| sections::EXPORTS)];
         let replaced: Vec<_> = replaced.into_iter().flatten().collect();
@@ -627,30 +709,9 @@ impl Rewritten {
                 Ok(())
             }
         })?;
-        let code = |wasm: &[u8]| {
-            let payloads = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok());
-            payloads.filter_map(|payload| payload.as_section()).find(|(id, _)| *id == sections::CODE)
-        };
-        let place = |wasm: &[u8]| code(wasm).map_or(0, |(_, contents)| contents.start);
-        Ok(Rewritten { moved: place(&out).wrapping_sub(place(wasm)), wasm: out.into(), has_start: start.is_some() })
+        Ok(Rewritten { wasm: out.into(), has_start: start.is_some() })
     }
 }
-
-/// Returns an export of a function under a name that none has.
-fn exported(func: u32, taken: &FxHashSet<&str>) -> Vec<u8> {
-    let mut name = "start".to_string();
-    while taken.contains(name.as_str()) {
-        name.push('\'');
-    }
-    let mut entry = Vec::new();
-    sections::write_leb128(&mut entry, name.len());
-    entry.extend_from_slice(name.as_bytes());
-    entry.push(ExternKind::Func as u8);
-    sections::write_leb128(&mut entry, func as usize);
-    entry
-}
-
-const TABLES: u8 = 4;
 
 /// Writes a module's tables, each with a maximum.
 fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> wasmparser::Result<()> {
@@ -754,8 +815,8 @@ mod tests {
         assert_eq!(names, ["start", "start'"]);
         assert!(Outline::read(&rewritten.wasm).expect("a valid module").rewritten.is_none());
         let (before, after) = (Code::read(&wasm), Code::read(&rewritten.wasm));
-        let moved: Vec<_> = before.bodies.iter().map(|body| body.wrapping_add(rewritten.moved)).collect();
-        assert_eq!(moved, after.bodies);
+        let distance = |code: &Code| code.bodies.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+        assert_eq!(distance(&before), distance(&after));
         assert_eq!(before.names.get(&1).map(String::as_str), Some("g"));
     }
 

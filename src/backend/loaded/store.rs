@@ -1,12 +1,13 @@
 //! A store of a loaded library.
 
 use super::api::{
-    PeerExtern, PeerForeign, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef, PeerStore,
-    PeerTable, PeerTrap, Vector,
+    Callback, PeerExtern, PeerForeign, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef,
+    PeerStore, PeerTable, PeerTrap, Vector,
 };
 use super::dialect::{Cause, References};
 use super::helpers::Helpers;
-use super::module::{LoadedModule, ModuleData, capped, last_cause};
+use super::meter::Meters;
+use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
 use super::tables::Tables;
 use super::{Peer, PeerEngineHandle};
 use crate::backend::common::{Arguments, HostObject, Owner};
@@ -59,13 +60,14 @@ pub struct LoadedStore {
     pub(super) tables: Tables,
     /// References to objects of the library that stand for ours.
     pub(super) foreign: RefCell<FxHashMap<NonNull<Object>, *mut PeerRef>>,
+    pub(super) meters: Meters,
 }
 
 struct Instantiated {
     instance: NonNull<PeerInstance>,
     /// As the library gave them, which takes them back.
     exports: Vector<*mut PeerExtern>,
-    /// In the order of the module's declarations; after them the start function, if it was made an export.
+    /// In the order of the module's declarations; after them what was added: the account, and the start function.
     ordered: Vec<*mut PeerExtern>,
 }
 
@@ -106,6 +108,7 @@ impl LoadedStore {
             helpers: Helpers::default(),
             tables: Tables::default(),
             foreign: RefCell::default(),
+            meters: Meters::new(engine.fuel, engine.interruption),
         })
     }
 
@@ -296,7 +299,8 @@ impl LoadedStore {
                 .peer
                 .lacks(format_args!("cannot import a function of another instance that has {}", kind.name())));
         }
-        let forward = self.host_func(NonNull::from(object), ty);
+        // SAFETY: the store keeps the object, see below, and the function is not called afterwards.
+        let forward = unsafe { self.new_host_func(ty, call_host, std::ptr::from_ref(object).cast_mut().cast()) };
         let forward = NonNull::new(forward)
             .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name())))?;
         self.owner().retain(Retained::new(object));
@@ -309,15 +313,25 @@ impl LoadedStore {
         self.add_candidate(ty);
         let unboxed = self.unboxed_type(ty);
         // SAFETY: the object outlives the store, and the function is not called afterwards.
-        let made = self.peer.with_func_type(unboxed.as_ref().unwrap_or(ty), |ty| unsafe {
-            (self.peer.api.func_new_with_env)(self.store.as_ptr(), ty, call_host, object.as_ptr().cast(), None)
-        });
-        self.owned.borrow_mut().extend(NonNull::new(made).map(Owned::Func));
+        let made = unsafe { self.new_host_func(unboxed.as_ref().unwrap_or(ty), call_host, object.as_ptr().cast()) };
         match unboxed {
             // SAFETY: the function was made with this type.
             Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) }.unwrap_or(null_mut()),
             _ => made,
         }
+    }
+
+    /// Makes a function of the host that is the store's.
+    ///
+    /// # Safety
+    /// The callback may be called with this environment as long as the store lives.
+    pub(super) unsafe fn new_host_func(&self, ty: &FuncType, callback: Callback, env: *mut c_void) -> *mut PeerFunc {
+        // SAFETY: the store is alive, and the rest is the contract.
+        let made = self.peer.with_func_type(ty, |ty| unsafe {
+            (self.peer.api.func_new_with_env)(self.store.as_ptr(), ty, callback, env, None)
+        });
+        self.owned.borrow_mut().extend(NonNull::new(made).map(Owned::Func));
+        made
     }
 
     /// Asks the store's limits for what an instance has from the beginning.
@@ -344,7 +358,7 @@ impl LoadedStore {
         let ordered = data.in_order(unsafe { exports.as_slice() });
         let fits = |exports: &Vec<*mut PeerExtern>| {
             let kinds = data.exports.iter().map(|declared| (!declared.beyond).then_some(declared.kind));
-            exports.iter().zip(kinds.chain([Some(ExternKind::Func)])).all(|(export, kind)| {
+            exports.iter().zip(kinds.chain(data.added_kinds().map(Some))).all(|(export, kind)| {
                 // SAFETY: the exports are the instance's.
                 kind.is_none_or(|kind| unsafe { (self.peer.api.extern_kind)(*export) } == kind as u8)
             })
@@ -366,6 +380,9 @@ impl LoadedStore {
             (self.peer.api.trap_delete)(trap);
             (frames, message, cause)
         };
+        if let Some(code) = self.meters.take_stopped() {
+            return Failure::Trap(code, frames);
+        }
         if let Some(pending) = self.owner().take_pending_trap() {
             self.owner().set_pending_trap(pending);
             return Failure::Host(frames);
@@ -394,10 +411,9 @@ impl LoadedStore {
             Some(used) => Some(used.data.sites().refine(code, frame.module_offset)),
             // One of several, which may all say the same.
             None => {
-                let begin = frame.module_offset.wrapping_sub(frame.func_offset);
                 let mut answers = modules.values().filter_map(|used| {
-                    let moved = used.data.begins_at(frame.func_index, begin)?;
-                    Some(used.data.sites().refine(code, frame.module_offset.wrapping_sub(moved)))
+                    let place = used.data.place(frame.func_index, frame.func_offset, frame.module_offset)??;
+                    Some(used.data.sites().refine(code, place.module_offset))
                 });
                 let first = answers.next()?;
                 answers.all(|answer| answer == first).then_some(first)
@@ -453,24 +469,24 @@ impl LoadedStore {
         }
     }
 
-    /// Finds the module of a frame: the only one that has a function of this index which begins there. `None` for a
-    /// function of a module of our own.
+    /// Finds the module of a frame: the only one that has a function of this index which begins there. `None` for a frame of a
+    /// function that was added to a module.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
-        let begin = module_offset.wrapping_sub(func_offset);
         let modules = self.modules.borrow();
-        let mut fitting =
-            modules.values().filter_map(|used| Some((&used.data, used.data.begins_at(func_index, begin)?)));
-        let (module, moved) = match (fitting.next(), fitting.next()) {
-            (Some((module, moved)), None) => (Some(module), moved),
+        let mut fitting = modules
+            .values()
+            .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
+        let (module, place) = match (fitting.next(), fitting.next()) {
+            (Some((module, place)), None) => (Some(module), place?),
             (None, _) if self.has_helpers() => return None,
-            _ => (None, 0),
+            _ => (None, Place { func_index, func_offset, module_offset }),
         };
         Some(RawFrame {
             module: module.map_or(0, |module| module.identity()),
-            func_index,
-            func_offset,
-            module_offset: module_offset.wrapping_sub(moved),
-            func_name: module.and_then(|module| module.function_name(func_index)),
+            func_index: place.func_index,
+            func_offset: place.func_offset,
+            module_offset: place.module_offset,
+            func_name: module.and_then(|module| module.function_name(place.func_index)),
             module_name: module.and_then(|module| module.name()),
         })
     }
@@ -484,13 +500,16 @@ impl LoadedStore {
         let module = self.module(data).map_err(not_made)?;
         // SAFETY: the contract says that the imports are of this store.
         let externs = imports.iter().map(|import| unsafe { self.to_extern(import) });
-        let externs = externs.collect::<Result<Vec<_>>>().map_err(not_made)?;
-        self.ask_for(data)?;
+        let mut externs = externs.collect::<Result<Vec<_>>>().map_err(not_made)?;
+        let meter = data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
+        // SAFETY: the function was made just now.
+        externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
         let tables = self.tables_of(data, imports);
         let mut trap = null_mut();
         let instance = {
             let _guest =
                 self.begin_guest().map_err(|stop| self.explain_stop(stop, true).of_instantiation(|_| false))?;
+            self.ask_for(data)?;
             // SAFETY: the module is one for this store; the imports fit it, as the runtime has checked.
             unsafe { self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(&externs), &mut trap) }
         };
@@ -513,6 +532,10 @@ impl LoadedStore {
             Ok(ordered) => (ordered, None),
             Err(error) => (Vec::new(), Some(error)),
         };
+        if let (Some((meter, _)), true, Some(account)) = (meter, data.has_account(), ordered.get(data.exports.len())) {
+            // SAFETY: it is a global, as its kind was checked; and the meter is the store's.
+            unsafe { meter.as_ref().set_account((self.peer.api.extern_as_global)(*account)) };
+        }
         self.instances.borrow_mut().push(Instantiated { instance, exports, ordered });
         let position = self.instances.borrow().len() - 1;
         match refused {
@@ -659,6 +682,7 @@ unsafe extern "C" fn call_host(env: *mut c_void, args: *const Vector<Val>, resul
     // SAFETY: the library gives arguments of the function's type, and room for its results.
     let answer = catch_unwind(AssertUnwindSafe(|| unsafe { store.call_object(object, args, results) }));
     match answer {
+        Ok(Ok(())) if store.stops_after_host() => store.placeholder(),
         Ok(Ok(())) => null_mut(),
         Ok(Err(HostTrapped)) => store.placeholder(),
         Err(panic) => {
@@ -672,7 +696,7 @@ unsafe extern "C" fn call_host(env: *mut c_void, args: *const Vector<Val>, resul
 impl LoadedStore {
     /// A trap of the library that stands for the store's pending one.
     #[cold]
-    fn placeholder(&self) -> *mut PeerTrap {
+    pub(super) fn placeholder(&self) -> *mut PeerTrap {
         // SAFETY: the store is alive, and the message is a string with its zero byte, which some libraries require.
         unsafe { (self.peer.api.trap_new)(self.store.as_ptr(), &Vector::of(b"the host function trapped\0")) }
     }
@@ -781,7 +805,7 @@ impl Store for LoadedStore {
         if data.has_start() {
             let told = self.owner().before_start(Entity::new(position));
             told.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
-            let start = self.export_at(position, data.exports.len());
+            let start = self.export_at(position, data.exports.len() + usize::from(data.has_account()));
             // SAFETY: it is a function of this store, as its kind was checked; start functions have neither parameters nor
             // results.
             unsafe {
@@ -790,11 +814,6 @@ impl Store for LoadedStore {
             }
         }
         Ok(Entity::new(position))
-    }
-
-    /// The standard has no means for that.
-    fn limits_growth(&self) -> bool {
-        false
     }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity {
@@ -1107,12 +1126,13 @@ impl Store for LoadedStore {
         unsafe { tag.get::<*mut PeerExtern>() }.addr() as u64
     }
 
-    /// Never called, because [`Backend::can`](crate::runtime::core::engine_traits::Backend::can) says no.
     fn fuel(&self) -> u64 {
-        0
+        self.fuel_left()
     }
 
-    fn set_fuel(&self, _fuel: u64) {}
+    fn set_fuel(&self, fuel: u64) {
+        self.set_fuel_left(fuel);
+    }
 }
 
 impl CallNumeric for LoadedStore {
