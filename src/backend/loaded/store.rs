@@ -455,6 +455,7 @@ impl LoadedStore {
         let meter = data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
         // SAFETY: the function was made just now.
         externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
+        let externs = data.import_order(externs);
         let mut trap = null_mut();
         let instance = {
             let _guest =
