@@ -19,7 +19,7 @@ macro_rules! opaque {
 opaque! {
     PeerConfig PeerEngine PeerStore PeerModule PeerShared PeerInstance PeerTrap PeerFrame PeerRef PeerForeign PeerError
     PeerExtern PeerFunc PeerGlobal PeerTable PeerMemory
-    PeerExportType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
+    PeerExportType PeerImportType PeerExternType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
 }
 
 /// A vector. The fields after the second are those of the WebAssembly Micro Runtime.
@@ -188,6 +188,12 @@ functions! {
         module_exports(*const PeerModule, *mut Vector<*mut PeerExportType>);
         exporttype_name(*const PeerExportType) -> *const Vector<u8>;
         exporttype_vec_delete(*mut Vector<*mut PeerExportType>);
+        module_imports(*const PeerModule, *mut Vector<*mut PeerImportType>);
+        importtype_module(*const PeerImportType) -> *const Vector<u8>;
+        importtype_name(*const PeerImportType) -> *const Vector<u8>;
+        importtype_type(*const PeerImportType) -> *const PeerExternType;
+        importtype_vec_delete(*mut Vector<*mut PeerImportType>);
+        externtype_kind(*const PeerExternType) -> u8;
         trap_trace(*const PeerTrap, *mut Vector<*mut PeerFrame>);
         frame_vec_delete(*mut Vector<*mut PeerFrame>);
         frame_func_index(*const PeerFrame) -> u32;

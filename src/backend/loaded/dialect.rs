@@ -20,7 +20,8 @@ pub struct Dialect {
     pub frames: bool,
     /// Whether a module may be instantiated in other stores than the one that it was made in.
     pub shares_modules: bool,
-    /// Whether an instance's exports come in the module's order. If not, the library is asked for the names of its exports.
+    /// Whether an instance's exports come in the module's order, and its imports are taken in that order. If not, the library
+    /// is asked for the names of both.
     pub keeps_order: bool,
     /// Whether the host can make memories and tables that instances import, or import those of another instance.
     pub links_memories: bool,

@@ -7,13 +7,14 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
 use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
-use crate::runtime::binary::declarations::{Declarations, import_kind};
+use crate::runtime::binary::declarations::{Declarations, Import, import_kind};
 use crate::runtime::binary::instrument::{Grown, Origins, instrument};
 use crate::runtime::binary::sections::{self, Entries, TABLES};
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::Module;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
@@ -38,6 +39,8 @@ pub struct ModuleData {
     /// For each export of the library's instances, which of the declared ones it is; after them come the account and the
     /// start function. `None` if they are in that order.
     order: Option<Vec<usize>>,
+    /// For each import in the library's order, its position in the module's. `None` if that is the same.
+    import_order: Option<Vec<usize>>,
     /// The smallest and the largest sizes of the tables and memories that the module defines.
     pub tables: Vec<(u64, Option<u64>)>,
     pub memories: Vec<(u64, Option<u64>)>,
@@ -127,6 +130,7 @@ impl LoadedModule {
             exports: Vec::new(),
             positions: FxHashMap::default(),
             order: None,
+            import_order: None,
             tables: Vec::new(),
             memories: Vec::new(),
             table_use: None,
@@ -239,6 +243,14 @@ impl ModuleData {
                 }
             }
         }
+        let imports = declarations.imports.len() + usize::from(self.grown.is_some());
+        if !peer.dialect.keeps_order
+            && imports > 1
+            && declarations.imports.iter().all(|import| is_described(&import.ty))
+        {
+            // SAFETY: the contract is the same.
+            self.import_order = unsafe { self.import_order_in(module, &declarations.imports) };
+        }
         let described = declarations.exports.iter().all(|export| is_described(&export.ty));
         let names = declarations.exports.into_iter().enumerate();
         self.positions = names.map(|(position, export)| (export.name.into(), position)).collect();
@@ -278,6 +290,47 @@ impl ModuleData {
             let order = types.as_slice().iter().map(position).collect();
             delete(&mut types);
             Some(order)
+        }
+    }
+
+    /// Asks the library for the order of its imports. `None` if it does not tell.
+    ///
+    /// # Safety
+    /// As for [`ModuleData::declare`].
+    unsafe fn import_order_in(&self, module: NonNull<PeerModule>, declared: &[Import]) -> Option<Vec<usize>> {
+        let api = &self.engine.peer.api;
+        let (imports, delete, kind) = (api.module_imports?, api.importtype_vec_delete?, api.externtype_kind?);
+        let (home, name, ty) = (api.importtype_module?, api.importtype_name?, api.importtype_type?);
+        // Where imports are alike, their order is that of the module.
+        let mut positions: FxHashMap<(String, String, u8), VecDeque<usize>> = FxHashMap::default();
+        let keys = declared.iter().map(|import| (import.module.clone(), import.name.clone(), import.ty.kind() as u8));
+        let host = self.grown.iter().map(|_| (String::new(), String::new(), ExternKind::Func as u8));
+        for (position, key) in keys.chain(host).enumerate() {
+            positions.entry(key).or_default().push_back(position);
+        }
+        let mut types = Vector::empty();
+        // SAFETY: the module is alive; the types are the library's, which frees them, and names and types belong to them.
+        unsafe {
+            imports(module.as_ptr(), &mut types);
+            let text = |text: *const Vector<u8>| String::from_utf8_lossy((*text).as_slice()).into_owned();
+            // Some libraries count the zero that ends a name.
+            let without_end = |text: String| text.strip_suffix('\0').unwrap_or(&text).to_string();
+            let position = |import: &*mut _| {
+                let (home, name, kind) = (text(home(*import)), text(name(*import)), kind(ty(*import)));
+                let exact = positions.get_mut(&(home.clone(), name.clone(), kind)).and_then(VecDeque::pop_front);
+                exact.or_else(|| positions.get_mut(&(without_end(home), without_end(name), kind))?.pop_front())
+            };
+            let order = types.as_slice().iter().map(position).collect();
+            delete(&mut types);
+            order
+        }
+    }
+
+    /// Brings imports, which are in the module's order, into the library's.
+    pub fn import_order<T: Copy>(&self, imports: Vec<T>) -> Vec<T> {
+        match &self.import_order {
+            Some(order) if order.len() == imports.len() => order.iter().map(|position| imports[*position]).collect(),
+            _ => imports,
         }
     }
 

@@ -505,6 +505,7 @@ impl LoadedStore {
         // SAFETY: the function was made just now.
         externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
         let tables = self.tables_of(data, imports);
+        let externs = data.import_order(externs);
         let mut trap = null_mut();
         let instance = {
             let _guest =
