@@ -53,9 +53,10 @@ def cost(program, backend, mode, what):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--library", type=pathlib.Path, default=ROOT / "build/lib/libwasmrt.so")
+    parser.add_argument("--backend", action="append", help="other backends than those of the table: names or paths")
     options = parser.parse_args()
-    columns = [(what, backend) for what in COUNTS for backend in BACKENDS]
-    print("| enabled | " + " | ".join(f"{what}, {backend}" for what, backend in columns) + " |")
+    columns = [(what, backend) for what in COUNTS for backend in options.backend or BACKENDS]
+    print("| enabled | " + " | ".join(f"{what}, {pathlib.Path(backend).name}" for what, backend in columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     base = {}
     with tempfile.TemporaryDirectory() as directory:

@@ -149,7 +149,7 @@ WASM_API_EXTERN bool wasmrt_backend_supports(const char *name, wasmrt_setting_t 
 typedef enum wasmrt_compiler_enum {
   // The backend's default: Cranelift on wasmtime, eager on wasmi.
   WASMRT_COMPILER_DEFAULT = 0,
-  // wasmtime: optimised machine code.
+  // wasmtime, and wasmer where it is loaded: optimised machine code.
   WASMRT_COMPILER_CRANELIFT = 1,
   // wasmtime: machine code in a single pass. Compiles several times faster than Cranelift; the
   // code runs slower. Does not support references other than funcref, the proposals
@@ -169,6 +169,10 @@ typedef enum wasmrt_compiler_enum {
   // wasmi: validates and translates each function on its first call; an invalid function traps
   // then. Otherwise like lazy translation.
   WASMRT_COMPILER_LAZY = 6,
+  // wasmer, loaded: machine code that is optimised for long, where the library has LLVM.
+  WASMRT_COMPILER_LLVM = 7,
+  // wasmer, loaded: machine code in a single pass, where the library has that compiler.
+  WASMRT_COMPILER_SINGLEPASS = 8,
 } wasmrt_compiler_enum;
 
 // What a compiler optimises for.
@@ -1384,6 +1388,9 @@ WASM_API_EXTERN bool wasmrt_global_set_raw(wasm_global_t *global, const union wa
 // interruption, a guest that waits for another thread (`memory.atomic.wait32` and `wait64`) costs
 // more for every 10 milliseconds that it waits: only there the cost may differ between runs.
 //
+// On an engine that was loaded, modules are rewritten so that they count, and costs are those of
+// wasmtime. Instructions are paid for together, up to the next branch, call or end of a block.
+//
 // On wasmi instructions that copy, fill or grow cost 1 more for every 64 bytes, or 16 elements of a
 // table, unless they trap or give -1. Instructions that access or grow a table cost 4 more. A
 // remainder that does not suffice for the next step may be left when the fuel runs out.
@@ -1401,7 +1408,8 @@ WASM_API_EXTERN bool wasmrt_store_fuel(const wasm_store_t *store, uint64_t *out)
 // Gets the fuel that was consumed in a store since it was made.
 //
 // On wasmtime, what a function consumed since it last called another function is not counted if it
-// traps or is interrupted, unless the fuel ran out.
+// traps or is interrupted, unless the fuel ran out; on an engine that was loaded, what it consumed
+// since its last branch or call if it traps.
 WASM_API_EXTERN bool wasmrt_store_fuel_consumed(const wasm_store_t *store, uint64_t *out);
 
 // -------------------------------------------------------------------------------------------------
@@ -1487,9 +1495,7 @@ WASM_API_EXTERN void wasmrt_interrupt_delete(wasmrt_interrupt_t *interrupt);
 // functions of wasm.h fail with an error of kind `WASMRT_ERROR_LIMIT` that names the limit. The
 // trap of `wasm_instance_new` has the same message.
 //
-// An engine that was loaded does not ask before a guest's memory or table grows. There limits of
-// bytes and of elements, how much of them is in use, and the growth trap are refused, with an error
-// of kind `WASMRT_ERROR_UNSUPPORTED`.
+// On an engine that was loaded, the heap for structures and arrays is not counted.
 
 // Limits on a store. `WASMRT_UNLIMITED` by default.
 typedef enum wasmrt_store_limit_enum {

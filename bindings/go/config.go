@@ -36,6 +36,10 @@ const (
 	CompilerLazyTranslation Compiler = C.WASMRT_COMPILER_LAZY_TRANSLATION
 	// CompilerLazy validates and translates each function on its first call. For trusted modules. Of wasmi.
 	CompilerLazy Compiler = C.WASMRT_COMPILER_LAZY
+	// CompilerLLVM makes machine code that is optimised for long. Of a wasmer that is loaded.
+	CompilerLLVM Compiler = C.WASMRT_COMPILER_LLVM
+	// CompilerSinglepass makes machine code in a single pass. Of a wasmer that is loaded.
+	CompilerSinglepass Compiler = C.WASMRT_COMPILER_SINGLEPASS
 )
 
 // Optimization is what a compiler optimises for.

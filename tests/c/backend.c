@@ -179,7 +179,7 @@ TEST(names_of_compilers_and_proposals) {
   CHECK_STR(wasmrt_proposal_name(WASMRT_PROPOSAL_MUTABLE_GLOBAL), "mutable-global");
   CHECK_STR(wasmrt_proposal_name(WASMRT_PROPOSAL_THREADS), "threads");
   for (uint32_t number = 0; number < 600; number++) {
-    CHECK_INT(wasmrt_compiler_name(number) != NULL, number <= WASMRT_COMPILER_LAZY);
+    CHECK_INT(wasmrt_compiler_name(number) != NULL, number <= WASMRT_COMPILER_SINGLEPASS);
     CHECK_INT(wasmrt_proposal_name(number) != NULL,
               number >= 1 && number <= WASMRT_PROPOSAL_THREADS);
   }

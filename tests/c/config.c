@@ -61,7 +61,7 @@ TEST(numbers_that_mean_something) {
     uint32_t first, last;
     const char* type;
   } options[] = {
-      {wasmrt_config_set_compiler, WASMRT_COMPILER_DEFAULT, WASMRT_COMPILER_LAZY,
+      {wasmrt_config_set_compiler, WASMRT_COMPILER_DEFAULT, WASMRT_COMPILER_SINGLEPASS,
        "wasmrt_compiler_enum"},
       {wasmrt_config_set_optimization, WASMRT_OPTIMIZATION_DEFAULT,
        WASMRT_OPTIMIZATION_SPEED_AND_SIZE, "wasmrt_optimization_enum"},

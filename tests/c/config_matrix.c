@@ -128,7 +128,7 @@ static const struct option_t {
   bool (*set)(wasm_config_t* config, size_t value);
   size_t values;
 } options[] = {
-    {"compiler", set_compiler, WASMRT_COMPILER_LAZY},
+    {"compiler", set_compiler, WASMRT_COMPILER_SINGLEPASS},
     {"optimization", set_optimization, WASMRT_OPTIMIZATION_SPEED_AND_SIZE},
     {"fuel", set_fuel, 2},
     {"interruption", set_interruption, 2},

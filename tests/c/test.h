@@ -158,6 +158,12 @@ static inline bool backend_is(const wasm_engine_t* engine, const char* name) {
   return actual && strcmp(actual, name) == 0;
 }
 
+// Whether the engine is a library that was loaded: the tests give its path.
+static inline bool is_loaded(const wasm_engine_t* engine) {
+  const char* name = wasmrt_engine_backend_name(engine);
+  return name && strchr(name, '/');
+}
+
 // Getters that cannot fail here.
 static inline uint64_t limit_of(const wasm_store_t* store, wasmrt_store_limit_t limit) {
   uint64_t value = 0;

@@ -1,7 +1,7 @@
 // Engines that are loaded: how a library is found, which are refused, and that one may be used from anywhere.
 // The folder of the stand-ins is in STANDINS.
 #define _GNU_SOURCE // for dladdr
-#include "../c/test.h"
+#include "../c/configured.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -156,35 +156,130 @@ TEST(for_another_machine) {
 
 TEST(what_no_library_can) {
   const char* path = standin("libplain.so");
-  for (unsigned setting = 1; setting <= 16; setting++)
-    CHECK(!wasmrt_backend_supports(path, setting));
+  for (wasmrt_setting_t setting = 1; setting <= 16; setting++) {
+    bool is_added = setting == WASMRT_SETTING_FUEL || setting == WASMRT_SETTING_INTERRUPTION;
+    CHECK(wasmrt_backend_supports(path, setting) == is_added);
+  }
   wasm_config_t* config = wasm_config_new();
   wasmrt_config_set_backend(config, path);
-  wasmrt_config_set_fuel(config, true);
+  wasmrt_config_set_max_wasm_stack(config, 1 << 20);
   CHECK_FAILS(wasm_engine_new_with_config(config) == NULL);
   CHECK_CONTAINS(wasmrt_last_error_message(), path);
-  CHECK_CONTAINS(wasmrt_last_error_message(), "fuel");
+  CHECK_CONTAINS(wasmrt_last_error_message(), "stack");
   CHECK_CONTAINS(wasmrt_last_error_message(), "wasmi");
-  wasm_engine_t* engine = engine_of(path);
-  wasm_store_t* store = wasm_store_new(engine);
-  CHECK_FAILS(!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 20));
-  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
-  CHECK_FAILS(!wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 10));
-  CHECK_FAILS(!wasmrt_store_set_growth_trap(store, true));
-  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_INSTANCES, 1));
-  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, WASMRT_UNLIMITED));
-  CHECK(wasmrt_store_set_limit(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, WASMRT_UNLIMITED));
-  CHECK(wasmrt_store_set_growth_trap(store, false));
-  uint64_t used = 7;
-  CHECK_FAILS(!wasmrt_store_usage(store, WASMRT_STORE_LIMIT_MEMORY_BYTES, &used));
-  CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
-  CHECK_CONTAINS(wasmrt_last_error_message(), path);
-  CHECK_FAILS(!wasmrt_store_usage(store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, &used));
-  CHECK_INT(used, 7);
-  CHECK(wasmrt_store_usage(store, WASMRT_STORE_LIMIT_INSTANCES, &used));
-  CHECK_INT(used, 0);
-  wasm_store_delete(store);
-  wasm_engine_delete(engine);
+}
+
+// Returns an engine with a compiler; NULL if that is refused.
+static wasm_engine_t* with_compiler(const char* backend, wasmrt_compiler_t compiler) {
+  wasm_config_t* config = wasm_config_new();
+  REQUIRE(wasmrt_config_set_backend(config, backend));
+  REQUIRE(wasmrt_config_set_compiler(config, compiler));
+  return wasm_engine_new_with_config(config);
+}
+
+TEST(compilers_of_a_library) {
+  const char* wasmer = standin("libwasmer.so");
+  wasm_engine_t* engine = with_compiler(wasmer, WASMRT_COMPILER_SINGLEPASS);
+  REQUIRE(engine);
+  void* library = dlopen(wasmer, RTLD_NOW | RTLD_NOLOAD);
+  const uint32_t* number = library ? dlsym(library, "standin_compiler") : NULL;
+  REQUIRE(number);
+  CHECK_INT(*number, 2);
+  works_on(engine);
+  works_on(with_compiler(wasmer, WASMRT_COMPILER_CRANELIFT));
+  CHECK_INT(*number, 0);
+  dlclose(library);
+  CHECK(wasmrt_backend_supports(wasmer, WASMRT_SETTING_COMPILER));
+  static const wasmrt_compiler_t none[] = {WASMRT_COMPILER_LLVM, WASMRT_COMPILER_WINCH,
+                                           WASMRT_COMPILER_LAZY};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+    CHECK_FAILS_WITH(with_compiler(wasmer, none[i]) == NULL, WASMRT_ERROR_UNSUPPORTED);
+    CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_compiler_name(none[i]));
+    CHECK_CONTAINS(wasmrt_last_error_message(), wasmer);
+  }
+  const char* plain = standin("libplain.so");
+  CHECK_FAILS_WITH(with_compiler(plain, WASMRT_COMPILER_CRANELIFT) == NULL,
+                   WASMRT_ERROR_UNSUPPORTED);
+}
+
+// What a library has on can be turned off all the same.
+TEST(proposals_of_a_library_are_off) {
+  const char* const names[] = {"libplain.so", "libiwasm.so", "libwasmer.so"};
+  for (size_t i = 0; i < 3; i++) {
+    wasm_config_t* config = wasm_config_new();
+    REQUIRE(wasmrt_config_set_backend(config, standin(names[i])));
+    REQUIRE(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_MULTI_VALUE, false));
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    REQUIRE(engine);
+    wasm_store_t* store = wasm_store_new(engine);
+    wasm_byte_vec_t binary =
+        binary_from_wat("(module (func (result i32 i32) (i32.const 1) (i32.const 2)))");
+    CHECK_FAILS_WITH(wasm_module_new(store, &binary) == NULL, WASMRT_ERROR_COMPILE);
+    CHECK_CONTAINS(wasmrt_last_error_message(), "multi-value");
+    CHECK_FAILS_WITH(!wasm_module_validate(store, &binary), WASMRT_ERROR_COMPILE);
+    uint64_t offset;
+    CHECK(wasmrt_last_error_offset(&offset));
+    wasm_byte_vec_delete(&binary);
+    wasm_store_delete(store);
+    works_on(engine);
+  }
+}
+
+// A host function becomes a value by way of WebAssembly: the stand-in ends the process otherwise.
+static wasm_trap_t* return_seven(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+  (void)env, (void)args;
+  results->data[0] = I32(7);
+  return NULL;
+}
+
+TEST(host_functions_as_values) {
+  fixture_t fixture = {engine_of(standin("libwasmer.so")), NULL, NULL, NULL, WASM_EMPTY_VEC};
+  REQUIRE(fixture.engine);
+  fixture.store = wasm_store_new(fixture.engine);
+  fixture_load(&fixture,
+               "(module (type $t (func (result i32))) (table (export \"t\") 2 funcref)"
+               "  (func (export \"call\") (result i32) (call_indirect (type $t) (i32.const 1)))"
+               "  (func (export \"same\") (param funcref) (result funcref) (local.get 0)))",
+               NULL, 0);
+  wasm_func_t* host = host_func(fixture.store, "", "i", return_seven, NULL);
+  CHECK(wasm_table_set(fixture_table(&fixture, 0), 1, wasm_func_as_ref(host)));
+  CHECK_INT(call_i32(fixture_func(&fixture, 1)), 7);
+  wasm_ref_t* element = wasm_table_get(fixture_table(&fixture, 0), 1);
+  CHECK(wasm_ref_same(element, wasm_func_as_ref(host)));
+  wasm_ref_delete(element);
+  // What passes through WebAssembly is a function that calls it.
+  wasm_val_t argument = WASM_REF_VAL(wasm_func_as_ref(host)), result;
+  argument.kind = WASM_FUNCREF;
+  CHECK_NO_TRAP(call(fixture_func(&fixture, 2), &argument, 1, &result, 1));
+  REQUIRE(result.kind == WASM_FUNCREF && result.of.ref);
+  CHECK_INT(call_i32(wasm_ref_as_func(result.of.ref)), 7);
+  wasm_val_delete(&result);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+}
+
+// The elements of tables that WebAssembly may change are not known any more.
+TEST(functions_in_tables_that_change) {
+  static const char reading[] =
+      "(module (func $f (export \"f\")) (table (export \"t\") 1 funcref) (elem (i32.const 0) $f))";
+  static const char writing[] =
+      "(module (func $f (export \"f\")) (table $t (export \"t\") 1 funcref) (elem (i32.const 0) $f)"
+      "  (func (export \"clear\") (table.set $t (i32.const 0) (ref.null func))))";
+  for (int writes = 0; writes <= 1; writes++) {
+    fixture_t fixture = {engine_of(standin("libwasmer.so")), NULL, NULL, NULL, WASM_EMPTY_VEC};
+    REQUIRE(fixture.engine);
+    fixture.store = wasm_store_new(fixture.engine);
+    fixture_load(&fixture, writes ? writing : reading, NULL, 0);
+    wasm_ref_t* element = wasm_table_get(fixture_table(&fixture, 1), 0);
+    REQUIRE(element);
+    CHECK_INT(wasm_ref_same(element, wasm_func_as_ref(fixture_func(&fixture, 0))), !writes);
+    wasm_ref_delete(element);
+    if (writes) {
+      CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 2)));
+      CHECK_NULL(wasm_table_get(fixture_table(&fixture, 1), 0));
+    }
+    fixture_delete(&fixture);
+  }
 }
 
 // Tables get a maximum on their way to the library, and stay what they were otherwise: it does not accept shared ones.

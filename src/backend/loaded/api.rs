@@ -17,9 +17,9 @@ macro_rules! opaque {
     };
 }
 opaque! {
-    PeerEngine PeerStore PeerModule PeerInstance PeerTrap PeerFrame PeerRef PeerError
+    PeerConfig PeerEngine PeerStore PeerModule PeerShared PeerInstance PeerTrap PeerFrame PeerRef PeerForeign PeerError
     PeerExtern PeerFunc PeerGlobal PeerTable PeerMemory
-    PeerExportType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
+    PeerExportType PeerImportType PeerExternType PeerValType PeerFuncType PeerGlobalType PeerTableType PeerMemoryType
 }
 
 /// A vector. The fields after the second are those of the WebAssembly Micro Runtime.
@@ -188,6 +188,12 @@ functions! {
         module_exports(*const PeerModule, *mut Vector<*mut PeerExportType>);
         exporttype_name(*const PeerExportType) -> *const Vector<u8>;
         exporttype_vec_delete(*mut Vector<*mut PeerExportType>);
+        module_imports(*const PeerModule, *mut Vector<*mut PeerImportType>);
+        importtype_module(*const PeerImportType) -> *const Vector<u8>;
+        importtype_name(*const PeerImportType) -> *const Vector<u8>;
+        importtype_type(*const PeerImportType) -> *const PeerExternType;
+        importtype_vec_delete(*mut Vector<*mut PeerImportType>);
+        externtype_kind(*const PeerExternType) -> u8;
         trap_trace(*const PeerTrap, *mut Vector<*mut PeerFrame>);
         frame_vec_delete(*mut Vector<*mut PeerFrame>);
         frame_func_index(*const PeerFrame) -> u32;
@@ -197,10 +203,18 @@ functions! {
         ref_delete(*mut PeerRef);
         ref_as_func(*mut PeerRef) -> *mut PeerFunc;
         func_as_ref(*mut PeerFunc) -> *mut PeerRef;
+        foreign_new(*mut PeerStore) -> *mut PeerForeign;
+        foreign_as_ref(*mut PeerForeign) -> *mut PeerRef;
+        foreign_delete(*mut PeerForeign);
+        foreign_set_host_info(*mut PeerForeign, *mut c_void);
+        ref_get_host_info(*const PeerRef) -> *mut c_void;
         func_type(*const PeerFunc) -> *mut PeerFuncType;
         functype_params(*const PeerFuncType) -> *const Vector<*mut PeerValType>;
         functype_results(*const PeerFuncType) -> *const Vector<*mut PeerValType>;
         valtype_kind(*const PeerValType) -> u8;
+        config_new() -> *mut PeerConfig;
+        config_set_backend(*mut PeerConfig, u32);
+        engine_new_with_config(*mut PeerConfig) -> *mut PeerEngine;
     }
     optional "" {
         wasm_instance_new_with_args(
@@ -212,8 +226,11 @@ functions! {
         wasm_runtime_set_log_level(i32);
         wasmtime_trap_code(*const PeerTrap, *mut u8) -> bool;
         wasmtime_module_validate(*mut PeerEngine, *const u8, usize) -> *mut PeerError;
+        wasmtime_module_new(*mut PeerEngine, *const u8, usize, *mut *mut PeerShared) -> *mut PeerError;
+        wasmtime_module_delete(*mut PeerShared);
         wasmtime_error_message(*const PeerError, *mut Vector<u8>);
         wasmtime_error_delete(*mut PeerError);
+        wasmer_is_backend_available(u32) -> bool;
         wasmer_version() -> *const c_char;
         wasmer_last_error_length() -> i32;
         wasmer_last_error_message(*mut c_char, i32) -> i32;

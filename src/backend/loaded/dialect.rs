@@ -20,7 +20,8 @@ pub struct Dialect {
     pub frames: bool,
     /// Whether a module may be instantiated in other stores than the one that it was made in.
     pub shares_modules: bool,
-    /// Whether an instance's exports come in the module's order. If not, the library is asked for the names of its exports.
+    /// Whether an instance's exports come in the module's order, and its imports are taken in that order. If not, the library
+    /// is asked for the names of both.
     pub keeps_order: bool,
     /// Whether the host can make memories and tables that instances import, or import those of another instance.
     pub links_memories: bool,
@@ -30,6 +31,10 @@ pub struct Dialect {
     pub counts_pages: bool,
     /// Whether an instance may import a function that another one exports. If not, a host function forwards the calls.
     pub links_functions: bool,
+    /// Whether a host function can be an element of a table.
+    pub refers_to_host_functions: bool,
+    /// Whether an instance sees what others write to a table that it defines and that cannot grow.
+    pub writes_fixed_tables: bool,
     /// Where the library tells a trap's code.
     code: fn(&Api, *const PeerTrap, &str) -> Option<Cause>,
 }
@@ -41,10 +46,14 @@ pub enum References {
     No,
     /// Null may be in tables.
     NullInTables,
-    /// Null passes through.
-    Null,
-    /// Every function of WebAssembly passes through, and comes back as a function. The host's end the process.
+    /// Every function of WebAssembly passes through, and comes back as a function.
     Functions,
+    /// Every function passes through, as something that cannot be asked what it is.
+    Opaque,
+    /// Objects of the library pass through, and keep their host info.
+    Foreign,
+    /// Numbers pass, and modules of our own make references of them, where there is garbage collection.
+    Boxed,
 }
 
 /// Why WebAssembly trapped.
@@ -72,12 +81,14 @@ static DIALECTS: [Dialect; 4] = [
         // A memory that no instruction makes grow is one large page.
         counts_pages: false,
         links_functions: false,
+        refers_to_host_functions: false,
+        writes_fixed_tables: true,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
         name: "wasmer",
         is: |api| api.wasmer_version.is_some(),
-        externrefs: References::No,
+        externrefs: References::Foreign,
         funcrefs: References::Functions,
         frames: true,
         shares_modules: true,
@@ -86,15 +97,16 @@ static DIALECTS: [Dialect; 4] = [
         grows: true,
         counts_pages: true,
         links_functions: true,
+        refers_to_host_functions: false,
+        writes_fixed_tables: false,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
         name: "wasmtime",
         is: |api| api.wasmtime_error_message.is_some(),
-        // Also null ends the process in a call.
-        externrefs: References::NullInTables,
-        // They come out as references that nothing can be done with.
-        funcrefs: References::Null,
+        // In a call even null ends the process.
+        externrefs: References::Boxed,
+        funcrefs: References::Opaque,
         frames: true,
         shares_modules: true,
         keeps_order: true,
@@ -102,6 +114,8 @@ static DIALECTS: [Dialect; 4] = [
         grows: true,
         counts_pages: true,
         links_functions: true,
+        refers_to_host_functions: true,
+        writes_fixed_tables: true,
         // Never by the words: there the names of functions come first, which the guest chooses.
         code: |api, trap, _| {
             let mut number = 0;
@@ -122,6 +136,8 @@ static DIALECTS: [Dialect; 4] = [
         grows: true,
         counts_pages: true,
         links_functions: true,
+        refers_to_host_functions: false,
+        writes_fixed_tables: true,
         code: |_, _, message| cause_in_words(message),
     },
 ];
@@ -137,11 +153,6 @@ impl Dialect {
             ValKind::ExternRef => self.externrefs,
             _ => References::No,
         }
-    }
-
-    /// Whether values of a kind can be arguments, results and contents of globals.
-    pub fn carries(&self, kind: ValKind) -> bool {
-        kind.is_number() || matches!(self.references(kind), References::Null | References::Functions)
     }
 
     /// Returns why WebAssembly trapped, if the library tells.

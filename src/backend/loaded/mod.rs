@@ -4,26 +4,33 @@
 //! - [`load`] finds and loads a library, and makes sure that it calls itself.
 //! - [`api`] is the table of its functions.
 //! - [`dialect`] knows what libraries do differently, and what must not be asked of them.
-//! - [`store`] does what the runtime asks for through these functions; [`values`] passes references.
+//! - [`store`] does what the runtime asks for through these functions; [`values`] passes references, with [`helpers`]
+//!   where the library has no functions for that; [`tables`] knows which functions are in tables.
+//! - [`meter`] is asked by modules that were instrumented: for fuel, whether to stop, and whether something may grow.
 //!
 //! Everything that has an identity, such as host info, stays in the runtime; a library sees functions, numbers and
 //! memories only.
 
 mod api;
 mod dialect;
+mod helpers;
 mod load;
+mod meter;
 mod module;
 mod store;
+mod tables;
 mod values;
 
 use crate::runtime::base::error::{Error, ErrorKind, Result};
-use crate::runtime::base::options::{Options, Proposal, Setting, unsupported};
+use crate::runtime::base::options::{Compiler, Options, Proposal, Setting, unsupported};
+use crate::runtime::base::types::ValKind;
+use crate::runtime::binary::instrument::Instrumentation;
 use crate::runtime::core::config::Loader;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
 use api::{Api, PeerEngine, PeerStore, Vector};
-use dialect::Dialect;
+use dialect::{Dialect, References};
 use load::{Library, locate, refusal};
 use module::LoadedModule;
 use std::cell::RefCell;
@@ -31,6 +38,7 @@ use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use wasmparser::{Validator, WasmFeatures};
 
 /// A library that is loaded, and was found fit.
 pub struct Peer {
@@ -211,6 +219,28 @@ impl Peer {
         self.dialect.name
     }
 
+    /// What can be done with references of a kind.
+    fn references(&self, kind: ValKind) -> References {
+        match self.dialect.references(kind) {
+            References::Boxed if !self.has_gc() => References::NullInTables,
+            references => references,
+        }
+    }
+
+    /// Whether values of a kind can be arguments, results and contents of globals.
+    fn carries(&self, kind: ValKind) -> bool {
+        let null_only = || matches!(self.references(kind), References::No | References::NullInTables);
+        kind.is_number() || !null_only()
+    }
+
+    fn has_gc(&self) -> bool {
+        self.proposals().contains(&Proposal::Gc)
+    }
+
+    fn has_tail_calls(&self) -> bool {
+        self.proposals().contains(&Proposal::TailCall)
+    }
+
     /// Returns the error for what the library cannot do.
     #[cold]
     fn lacks(&self, what: impl std::fmt::Display) -> Error {
@@ -315,19 +345,74 @@ impl Backend for Loaded {
         self.peer.proposals().contains(&proposal)
     }
 
-    /// The standard has no settings, so none can be passed on.
-    fn can(&self, _setting: Setting) -> bool {
-        false
+    /// The standard has no settings; a library may have a few of its own. What instrumented modules do needs none.
+    fn can(&self, setting: Setting) -> bool {
+        match setting {
+            Setting::Fuel | Setting::Interruption => true,
+            Setting::Compiler => self.peer.api.config_set_backend.is_some(),
+            _ => false,
+        }
     }
 
     fn new_engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
-        // They cannot be turned on or off, but asking for what is so anyway is no fault.
-        let differs = options.proposals.iter().find(|(proposal, enabled)| self.has(*proposal) != *enabled);
-        if let Some((proposal, enabled)) = differs {
-            let state = if *enabled { "" } else { " to be off" };
-            return Err(unsupported(self.name(), &format!("the proposal \"{}\"{state}", proposal.name())));
+        // None can be turned on. What is off is off before the library sees a module.
+        let mut off = Vec::new();
+        for (proposal, enabled) in &options.proposals {
+            match enabled {
+                true if !self.has(*proposal) => {
+                    return Err(unsupported(self.name(), &format!("the proposal \"{}\"", proposal.name())));
+                }
+                true => {}
+                false => off.extend(Some(*proposal).filter(|proposal| self.has(*proposal))),
+            }
         }
-        Ok(Box::new(LoadedEngine(Arc::new(PeerEngineHandle::new(self.peer)?))))
+        let compiler = match options.compiler {
+            None => None,
+            Some(compiler) => Some(self.compiler(compiler)?),
+        };
+        let handle = Arc::new(PeerEngineHandle::new(self.peer, compiler, options)?);
+        Ok(Box::new(LoadedEngine { handle, compiler: options.compiler, off }))
+    }
+}
+
+impl Loaded {
+    /// Returns the library's number for a compiler that it has.
+    fn compiler(&self, compiler: Compiler) -> Result<u32> {
+        let number = match compiler {
+            Compiler::Cranelift => Some(0),
+            Compiler::Llvm => Some(1),
+            Compiler::Singlepass => Some(2),
+            _ => None,
+        };
+        // SAFETY: the function takes a number that the library gives a meaning.
+        let is_there =
+            |number: &u32| unsafe { self.peer.api.wasmer_is_backend_available.is_some_and(|is| is(*number)) };
+        number
+            .filter(is_there)
+            .ok_or_else(|| unsupported(self.name(), &format!("the compiler \"{}\"", compiler.name())))
+    }
+}
+
+fn features(proposal: Proposal) -> WasmFeatures {
+    match proposal {
+        Proposal::MutableGlobal => WasmFeatures::MUTABLE_GLOBAL,
+        Proposal::SignExtension => WasmFeatures::SIGN_EXTENSION,
+        Proposal::SaturatingFloatToInt => WasmFeatures::SATURATING_FLOAT_TO_INT,
+        Proposal::MultiValue => WasmFeatures::MULTI_VALUE,
+        Proposal::BulkMemory => WasmFeatures::BULK_MEMORY,
+        Proposal::ReferenceTypes => WasmFeatures::REFERENCE_TYPES,
+        Proposal::Simd => WasmFeatures::SIMD,
+        Proposal::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
+        Proposal::TailCall => WasmFeatures::TAIL_CALL,
+        Proposal::ExtendedConst => WasmFeatures::EXTENDED_CONST,
+        Proposal::MultiMemory => WasmFeatures::MULTI_MEMORY,
+        Proposal::Memory64 => WasmFeatures::MEMORY64,
+        Proposal::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES,
+        Proposal::Gc => WasmFeatures::GC,
+        Proposal::Exceptions => WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS),
+        Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
+        Proposal::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
+        Proposal::Threads => WasmFeatures::THREADS,
     }
 }
 
@@ -335,6 +420,8 @@ impl Backend for Loaded {
 pub struct PeerEngineHandle {
     peer: &'static Peer,
     engine: NonNull<PeerEngine>,
+    fuel: bool,
+    interruption: bool,
 }
 
 // SAFETY: the standard says that an engine may be used from any thread.
@@ -342,12 +429,28 @@ unsafe impl Send for PeerEngineHandle {}
 unsafe impl Sync for PeerEngineHandle {}
 
 impl PeerEngineHandle {
-    fn new(peer: &'static Peer) -> Result<PeerEngineHandle> {
-        // SAFETY: the function takes nothing.
-        let engine = NonNull::new(unsafe { (peer.api.engine_new)() });
+    /// Makes an engine, with a compiler of the library's number.
+    fn new(peer: &'static Peer, compiler: Option<u32>, options: &Options) -> Result<PeerEngineHandle> {
+        let api = &peer.api;
+        // SAFETY: the configuration is made for the engine, which takes it over; the library has a compiler of this number.
+        let engine = NonNull::new(unsafe {
+            match (compiler, api.config_new, api.config_set_backend, api.engine_new_with_config) {
+                (Some(compiler), Some(config), Some(set), Some(make)) => {
+                    let config = config();
+                    set(config, compiler);
+                    make(config)
+                }
+                _ => (api.engine_new)(),
+            }
+        });
         let engine = engine.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no engine", peer.name())))?;
         peer.enter_thread();
-        Ok(PeerEngineHandle { peer, engine })
+        Ok(PeerEngineHandle { peer, engine, fuel: options.fuel, interruption: options.interruption })
+    }
+
+    /// What modules are instrumented for.
+    fn instrumentation(&self) -> Instrumentation {
+        Instrumentation { payments: self.fuel || self.interruption, waits: self.interruption }
     }
 
     fn new_store(&self) -> Result<NonNull<PeerStore>> {
@@ -365,31 +468,68 @@ impl Drop for PeerEngineHandle {
     }
 }
 
-struct LoadedEngine(Arc<PeerEngineHandle>);
+struct LoadedEngine {
+    handle: Arc<PeerEngineHandle>,
+    compiler: Option<Compiler>,
+    /// The proposals that modules may not use, though the library has them.
+    off: Vec<Proposal>,
+}
+
+impl LoadedEngine {
+    /// Refuses a module that uses what is off.
+    fn check(&self, wasm: &[u8]) -> Result<()> {
+        if self.off.is_empty() {
+            return Ok(());
+        }
+        let allowed = self.off.iter().fold(WasmFeatures::all(), |allowed, off| allowed.difference(features(*off)));
+        let refused = Validator::new_with_features(allowed).validate_all(wasm).err();
+        refused.map_or(Ok(()), |error| {
+            let off: Vec<_> = self.off.iter().map(|off| off.name()).collect();
+            let (message, offset, off) = (error.message(), error.offset(), off.join(", "));
+            let message = format!("{message}; these proposals are off: {off} (at offset {offset:#x})");
+            Err(Error::new(ErrorKind::Compile, message))
+        })
+    }
+}
 
 impl Engine for LoadedEngine {
     /// An artifact is the module itself, but what another version accepts may differ.
     fn settings(&self) -> String {
-        format!("{} {}", self.0.peer.name(), self.0.peer.version.to_string_lossy())
+        let compiler = self.compiler.map_or("", |compiler| compiler.name());
+        format!("{} {} {compiler}", self.handle.peer.name(), self.handle.peer.version.to_string_lossy())
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Module>> {
-        Ok(Box::new(LoadedModule::new(&self.0, wasm)?))
+        self.check(wasm)?;
+        Ok(Box::new(LoadedModule::new(&self.handle, wasm)?))
     }
 
     fn validate(&self, wasm: &[u8]) -> Result<()> {
-        module::validate(&self.0, wasm)
+        self.check(wasm)?;
+        module::validate(&self.handle, wasm)
     }
 
     unsafe fn deserialize(&self, _image: &[u8], rest: &[u8]) -> Result<Box<dyn Module>> {
+        self.check(rest).map_err(|mut error| {
+            error.kind = ErrorKind::Artifact;
+            error
+        })?;
         self.compile(rest)
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
-        Ok(Box::new(store::LoadedStore::new(&self.0, owner)?))
+        Ok(Box::new(store::LoadedStore::new(&self.handle, owner)?))
+    }
+
+    fn has_writable_fixed_tables(&self) -> bool {
+        self.handle.peer.dialect.writes_fixed_tables
     }
 
     fn compiles(&self) -> bool {
         true
+    }
+
+    fn adds_payments(&self) -> bool {
+        self.handle.instrumentation().payments
     }
 }

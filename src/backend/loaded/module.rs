@@ -1,23 +1,26 @@
 //! Modules: compiled by the library, and what the library does not tell of them.
 
 use super::api::{PeerModule, PeerStore, Vector};
+use super::tables::TableUse;
 use super::{Peer, PeerEngineHandle};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
-use crate::runtime::base::types::{ExternKind, ExternType, ValKind, ValType};
+use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
-use crate::runtime::binary::declarations::Declarations;
-use crate::runtime::binary::sections::{self, Entries};
+use crate::runtime::binary::declarations::{Declarations, Import, import_kind};
+use crate::runtime::binary::instrument::{Grown, Origins, instrument};
+use crate::runtime::binary::sections::{self, Entries, TABLES};
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::Module;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
     BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
-    Payload, RefType, SubType, Table, TableSectionReader,
+    Payload, RefType, SubType, Table, TableInit, TableSectionReader,
 };
 
 pub struct LoadedModule {
@@ -33,18 +36,38 @@ pub struct ModuleData {
     wasm: Box<[u8]>,
     pub exports: Vec<Declared>,
     positions: FxHashMap<Box<str>, usize>,
-    /// For each export of the library's instances, which of the declared ones it is; the start function comes last. `None`
-    /// if they are in that order.
+    /// For each export of the library's instances, which of the declared ones it is; after them come the account and the
+    /// start function. `None` if they are in that order.
     order: Option<Vec<usize>>,
+    /// For each import in the library's order, its position in the module's. `None` if that is the same.
+    import_order: Option<Vec<usize>>,
     /// The smallest and the largest sizes of the tables and memories that the module defines.
     pub tables: Vec<(u64, Option<u64>)>,
     pub memories: Vec<(u64, Option<u64>)>,
+    /// If others can have its tables.
+    pub table_use: Option<TableUse>,
+    /// For each function that is exported: its first export, and its type. Only for modules that share tables.
+    exported_funcs: FxHashMap<u32, (usize, FuncType)>,
     /// Whether there is a type of functions that the first version of the standard cannot describe.
     pub has_beyond: bool,
     /// What the library gets instead of the module.
     rewritten: Option<Rewritten>,
+    /// Whether the module was instrumented, and what may grow in its instances.
+    pub grown: Option<Vec<Grown>>,
+    /// The name of the export that is an instance's account, if there is one.
+    account: Option<String>,
     code: OnceLock<Code>,
+    places: OnceLock<Places>,
     sites: OnceLock<TrapSites>,
+    types: OnceLock<Types>,
+}
+
+/// The types of functions that the first versions of the standard can describe, and those of the functions.
+#[derive(Default)]
+struct Types {
+    types: Vec<Option<FuncType>>,
+    /// Of those that the module defines.
+    funcs: Vec<u32>,
 }
 
 /// What is declared of an export.
@@ -55,12 +78,25 @@ pub struct Declared {
 }
 
 /// A module whose tables cannot grow without end, because libraries would try, and whose start function is exported
-/// instead, to be called when the instance exists.
+/// instead, to be called when the instance exists. It may be instrumented, too.
 struct Rewritten {
     wasm: Box<[u8]>,
     has_start: bool,
-    /// How far the code was moved.
-    moved: usize,
+}
+
+/// What leads from places in the module that the library has to those in the module itself.
+struct Places {
+    /// The code of the library's module.
+    code: Code,
+    /// `None` if the code is the same.
+    origins: Option<Origins>,
+}
+
+/// A place in the code.
+pub struct Place {
+    pub func_index: u32,
+    pub func_offset: usize,
+    pub module_offset: usize,
 }
 
 /// What frames of traps are described with.
@@ -80,7 +116,13 @@ unsafe impl Sync for ModuleData {}
 
 impl LoadedModule {
     pub fn new(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<LoadedModule> {
-        let outline = Outline::read(wasm);
+        // An invalid module is the library's to refuse, in its words.
+        let instrumented =
+            instrument(wasm, engine.instrumentation()).map_err(|error| match is_valid(engine, wasm) {
+                Ok(true) | Err(_) => error,
+                Ok(false) => refused(engine, wasm),
+            })?;
+        let outline = Outline::read(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.wasm));
         let mut data = ModuleData {
             engine: engine.clone(),
             shared: None,
@@ -88,25 +130,44 @@ impl LoadedModule {
             exports: Vec::new(),
             positions: FxHashMap::default(),
             order: None,
+            import_order: None,
             tables: Vec::new(),
             memories: Vec::new(),
+            table_use: None,
+            exported_funcs: FxHashMap::default(),
             has_beyond: false,
             rewritten: None,
+            grown: None,
+            account: None,
             code: OnceLock::new(),
+            places: OnceLock::new(),
             sites: OnceLock::new(),
+            types: OnceLock::new(),
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
+            data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
+        }
+        if let Some(instrumented) = instrumented {
+            let wasm = instrumented.wasm.into();
+            data.rewritten.get_or_insert(Rewritten { wasm, has_start: false });
+            (data.grown, data.account) = (Some(instrumented.grown), instrumented.account);
         }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
         unsafe {
-            // As an export it may have any type.
-            if data.has_start() && !engine.peer.validates(store.as_ptr(), wasm) {
+            // As an export a start function may have any type; and what is added must not be referred to.
+            if (data.has_start() || data.grown.is_some()) && !engine.peer.validates(store.as_ptr(), wasm) {
+                // Some libraries only say why when they shall make it.
+                let made = (engine.peer.api.module_new)(store.as_ptr(), &Vector::of(wasm));
+                let error = refused(engine, wasm);
+                if !made.is_null() {
+                    (engine.peer.api.module_delete)(made);
+                }
                 (engine.peer.api.store_delete)(store.as_ptr());
-                return Err(refused(engine, wasm));
+                return Err(error);
             }
             match data.made_in(store.as_ptr()) {
                 Ok(module) if engine.peer.dialect.shares_modules => {
@@ -175,11 +236,26 @@ impl ModuleData {
         if self.exports.iter().any(|export| export.beyond && export.kind == ExternKind::Memory) {
             return Err(peer.lacks("cannot hand out a shared memory, which this module exports"));
         }
+        if self.table_use.is_some() {
+            for (position, export) in declarations.exports.iter().enumerate() {
+                if let ExternType::Func(ty) = &export.ty {
+                    self.exported_funcs.entry(export.index).or_insert_with(|| (position, ty.clone()));
+                }
+            }
+        }
+        let imports = declarations.imports.len() + usize::from(self.grown.is_some());
+        if !peer.dialect.keeps_order
+            && imports > 1
+            && declarations.imports.iter().all(|import| is_described(&import.ty))
+        {
+            // SAFETY: the contract is the same.
+            self.import_order = unsafe { self.import_order_in(module, &declarations.imports) };
+        }
         let described = declarations.exports.iter().all(|export| is_described(&export.ty));
         let names = declarations.exports.into_iter().enumerate();
         self.positions = names.map(|(position, export)| (export.name.into(), position)).collect();
         // With fewer there is only one order.
-        if !peer.dialect.keeps_order && self.exports.len() + usize::from(self.has_start()) > 1 {
+        if !peer.dialect.keeps_order && self.export_count() > 1 {
             if !described {
                 return Err(peer.lacks("cannot be relied on to describe what this module exports"));
             }
@@ -203,8 +279,13 @@ impl ModuleData {
             let position = |ty: &*mut _| {
                 let name = String::from_utf8_lossy((*name(*ty)).as_slice());
                 let known = self.position(&name).or_else(|| self.position(name.strip_suffix('\0')?));
-                // What is not declared is the start function.
-                known.unwrap_or(self.exports.len())
+                let is_account = |account: &str| name.strip_suffix('\0').unwrap_or(&name) == account;
+                match known {
+                    Some(position) => position,
+                    None if self.account.as_deref().is_some_and(is_account) => self.exports.len(),
+                    // What is neither declared nor the account is the start function.
+                    None => self.export_count() - 1,
+                }
             };
             let order = types.as_slice().iter().map(position).collect();
             delete(&mut types);
@@ -212,10 +293,50 @@ impl ModuleData {
         }
     }
 
+    /// Asks the library for the order of its imports. `None` if it does not tell.
+    ///
+    /// # Safety
+    /// As for [`ModuleData::declare`].
+    unsafe fn import_order_in(&self, module: NonNull<PeerModule>, declared: &[Import]) -> Option<Vec<usize>> {
+        let api = &self.engine.peer.api;
+        let (imports, delete, kind) = (api.module_imports?, api.importtype_vec_delete?, api.externtype_kind?);
+        let (home, name, ty) = (api.importtype_module?, api.importtype_name?, api.importtype_type?);
+        // Where imports are alike, their order is that of the module.
+        let mut positions: FxHashMap<(String, String, u8), VecDeque<usize>> = FxHashMap::default();
+        let keys = declared.iter().map(|import| (import.module.clone(), import.name.clone(), import.ty.kind() as u8));
+        let host = self.grown.iter().map(|_| (String::new(), String::new(), ExternKind::Func as u8));
+        for (position, key) in keys.chain(host).enumerate() {
+            positions.entry(key).or_default().push_back(position);
+        }
+        let mut types = Vector::empty();
+        // SAFETY: the module is alive; the types are the library's, which frees them, and names and types belong to them.
+        unsafe {
+            imports(module.as_ptr(), &mut types);
+            let text = |text: *const Vector<u8>| String::from_utf8_lossy((*text).as_slice()).into_owned();
+            // Some libraries count the zero that ends a name.
+            let without_end = |text: String| text.strip_suffix('\0').unwrap_or(&text).to_string();
+            let position = |import: &*mut _| {
+                let (home, name, kind) = (text(home(*import)), text(name(*import)), kind(ty(*import)));
+                let exact = positions.get_mut(&(home.clone(), name.clone(), kind)).and_then(VecDeque::pop_front);
+                exact.or_else(|| positions.get_mut(&(without_end(home), without_end(name), kind))?.pop_front())
+            };
+            let order = types.as_slice().iter().map(position).collect();
+            delete(&mut types);
+            order
+        }
+    }
+
+    /// Brings imports, which are in the module's order, into the library's.
+    pub fn import_order<T: Copy>(&self, imports: Vec<T>) -> Vec<T> {
+        match &self.import_order {
+            Some(order) if order.len() == imports.len() => order.iter().map(|position| imports[*position]).collect(),
+            _ => imports,
+        }
+    }
+
     /// Brings the exports of an instance into the declared order. `None` if there are others.
     pub fn in_order<T: Copy>(&self, exports: &[T]) -> Option<Vec<T>> {
-        let count = self.exports.len() + usize::from(self.has_start());
-        let mut ordered = vec![None; count];
+        let mut ordered = vec![None; self.export_count()];
         for (position, export) in exports.iter().enumerate() {
             let place = self.order.as_ref().map_or(Some(position), |order| order.get(position).copied())?;
             *ordered.get_mut(place)? = Some(*export);
@@ -259,9 +380,46 @@ impl ModuleData {
         self.positions.get(name).copied()
     }
 
+    /// How many exports the library's instances have.
+    fn export_count(&self) -> usize {
+        self.exports.len() + usize::from(self.has_account()) + usize::from(self.has_start())
+    }
+
+    /// The kinds of the exports that the module does not declare.
+    pub fn added_kinds(&self) -> impl Iterator<Item = ExternKind> {
+        let account = self.has_account().then_some(ExternKind::Global);
+        account.into_iter().chain(self.has_start().then_some(ExternKind::Func))
+    }
+
+    /// Whether the library's instances have an account, which is an export that comes after the declared ones.
+    pub fn has_account(&self) -> bool {
+        self.account.is_some()
+    }
+
     /// Whether the library's instances have one more export, the last: the start function.
     pub fn has_start(&self) -> bool {
         self.rewritten.as_ref().is_some_and(|rewritten| rewritten.has_start)
+    }
+
+    /// Returns the type of a function that the module defines, and its first export if there is one. `None` if the type
+    /// is one that the standard's first versions cannot describe.
+    pub fn defined_func(&self, func: u32) -> Option<(Option<usize>, FuncType)> {
+        if let Some((position, ty)) = self.exported_funcs.get(&func) {
+            return Some((Some(*position), ty.clone()));
+        }
+        let Types { types, funcs } = self.types();
+        let imported = self.table_use.as_ref()?.imported_funcs.len();
+        let ty = types.get(*funcs.get((func as usize).checked_sub(imported)?)? as usize)?;
+        Some((None, ty.clone()?))
+    }
+
+    /// The types of functions that the standard's first versions can describe.
+    pub fn func_types(&self) -> impl Iterator<Item = FuncType> {
+        self.types().types.iter().flatten().cloned()
+    }
+
+    fn types(&self) -> &Types {
+        self.types.get_or_init(|| Types::read(&self.wasm).unwrap_or_default())
     }
 
     fn code(&self) -> &Code {
@@ -272,13 +430,36 @@ impl ModuleData {
         self.sites.get_or_init(|| TrapSites::of(&self.wasm))
     }
 
-    /// Whether a function of this index begins at a place of the module that the library has. If so, returns by how much
-    /// that is further back than in the module itself.
-    pub fn begins_at(&self, func_index: u32, place: usize) -> Option<usize> {
-        let code = self.code();
-        let moved = self.rewritten.as_ref().map_or(0, |rewritten| rewritten.moved);
-        let body = code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
-        (body.wrapping_add(moved) == place).then_some(moved)
+    fn places(&self) -> &Places {
+        self.places.get_or_init(|| {
+            // Translating is for traps; so what it needs is not kept from when the module was made.
+            let instrumented =
+                self.grown.as_ref().and_then(|_| instrument(&self.wasm, self.engine.instrumentation()).ok());
+            let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
+            Places { code: Code::read(wasm), origins: instrumented.flatten().map(|instrumented| instrumented.origins) }
+        })
+    }
+
+    /// Translates a place in the module that the library has, if a function of this index begins there; `None` if it does
+    /// not. `Some(None)` for a function that was added.
+    pub fn place(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<Option<Place>> {
+        let Places { code, origins } = self.places();
+        let body = *code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
+        if body != module_offset.wrapping_sub(func_offset) {
+            return None;
+        }
+        let place = module_offset.wrapping_sub(*code.bodies.first()?);
+        let original = self.code();
+        let first = *original.bodies.first()?;
+        let (func_index, module_offset) = match origins {
+            None => (func_index, first + place),
+            Some(origins) => match origins.function(func_index) {
+                Some(func_index) => (func_index, origins.place(place)),
+                None => return Some(None),
+            },
+        };
+        let body = *original.bodies.get((func_index as usize).checked_sub(original.imported)?)?;
+        Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
     }
 
     pub fn name(&self) -> Option<String> {
@@ -304,13 +485,17 @@ impl Drop for ModuleData {
     }
 }
 
-pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
-    let peer = engine.peer;
+/// Whether the library finds the module valid.
+fn is_valid(engine: &PeerEngineHandle, wasm: &[u8]) -> Result<bool> {
     let store = engine.new_store()?;
-    let valid = peer.validates(store.as_ptr(), wasm);
+    let valid = engine.peer.validates(store.as_ptr(), wasm);
     // SAFETY: the store was made for this, and is deleted once.
-    unsafe { (peer.api.store_delete)(store.as_ptr()) };
-    if !valid {
+    unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
+    Ok(valid)
+}
+
+pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
+    if !is_valid(engine, wasm)? {
         return Err(refused(engine, wasm));
     }
     // The library may not compile every valid module.
@@ -320,14 +505,9 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 /// Returns the error for a module that the library refused, in its own words where it has some.
 #[cold]
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
-    let words = reason(engine, wasm).or_else(|| malformation(wasm));
+    let words = reason(engine, wasm).or_else(|| malformation(wasm)).or_else(|| reason_of_compiler(engine, wasm));
     let message = words.unwrap_or_else(|| {
-        let valid = engine.new_store().is_ok_and(|store| {
-            let valid = engine.peer.validates(store.as_ptr(), wasm);
-            // SAFETY: the store was made for this, and is deleted once.
-            unsafe { (engine.peer.api.store_delete)(store.as_ptr()) };
-            valid
-        });
+        let valid = is_valid(engine, wasm).unwrap_or(false);
         let what =
             if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
         format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())
@@ -362,6 +542,40 @@ fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
     peer.last_error()
 }
 
+/// Lets the library compile a module that it has refused, for what it says then.
+fn reason_of_compiler(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
+    let peer = engine.peer;
+    let api = &peer.api;
+    if let (Some(compile), Some(delete_module), Some(message), Some(delete)) =
+        (api.wasmtime_module_new, api.wasmtime_module_delete, api.wasmtime_error_message, api.wasmtime_error_delete)
+    {
+        let mut module = null_mut();
+        // SAFETY: the engine is alive, the bytes stay as they are, and what comes out is deleted once; the message's vector
+        // is the library's.
+        return unsafe {
+            let error = NonNull::new(compile(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len(), &mut module));
+            NonNull::new(module).into_iter().for_each(|module| delete_module(module.as_ptr()));
+            let error = error?.as_ptr();
+            let mut text = Vector::empty();
+            message(error, &mut text);
+            let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
+            (api.byte_vec_delete)(&mut text);
+            delete(error);
+            Some(words)
+        };
+    }
+    api.wasmer_last_error_length?;
+    let store = engine.new_store().ok()?.as_ptr();
+    // SAFETY: the store was made for this, the bytes stay as they are, and what comes out is deleted once.
+    unsafe {
+        let module = NonNull::new((api.module_new)(store, &Vector::of(wasm)));
+        let words = peer.last_error().filter(|_| module.is_none());
+        module.into_iter().for_each(|module| (api.module_delete)(module.as_ptr()));
+        (api.store_delete)(store);
+        words
+    }
+}
+
 impl Peer {
     /// The library's own record of its last error on this thread.
     pub fn last_error(&self) -> Option<String> {
@@ -392,6 +606,49 @@ struct Outline {
     memories: Vec<(u64, Option<u64>)>,
     has_beyond: bool,
     rewritten: Option<Rewritten>,
+    table_use: TableUse,
+}
+
+impl Types {
+    fn read(wasm: &[u8]) -> wasmparser::Result<Types> {
+        let mut all = Types::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        let group = group?;
+                        let alone = group.types().len() == 1;
+                        all.types.extend(group.types().map(|ty| described(ty).filter(|_| alone)));
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    all.funcs = section.into_iter().collect::<wasmparser::Result<_>>()?;
+                }
+                Payload::CodeSectionStart { .. } => break,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Returns a type of functions, if the first versions of the standard can describe it.
+fn described(ty: &SubType) -> Option<FuncType> {
+    let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return None };
+    if !ty.is_final || ty.supertype_idx.is_some() || is_beyond(ty) {
+        return None;
+    }
+    let kind = |ty: &wasmparser::ValType| match *ty {
+        wasmparser::ValType::I32 => ValKind::I32,
+        wasmparser::ValType::I64 => ValKind::I64,
+        wasmparser::ValType::F32 => ValKind::F32,
+        wasmparser::ValType::F64 => ValKind::F64,
+        wasmparser::ValType::V128 => ValKind::V128,
+        wasmparser::ValType::Ref(ty) if ty == RefType::FUNCREF => ValKind::FuncRef,
+        wasmparser::ValType::Ref(_) => ValKind::ExternRef,
+    };
+    let types = |types: &[wasmparser::ValType]| -> Vec<_> { types.iter().map(kind).map(ValType::new).collect() };
+    Some(FuncType::new(types(func.params()), types(func.results())))
 }
 
 impl Outline {
@@ -410,7 +667,8 @@ impl Outline {
                 }
                 Payload::TableSection(section) => {
                     for table in section.clone() {
-                        let ty = table?.ty;
+                        let Table { ty, init } = table?;
+                        outline.table_use.defined.push(matches!(init, TableInit::RefNull));
                         outline.tables.push((ty.initial, ty.maximum));
                     }
                     tables = Some(section);
@@ -423,7 +681,32 @@ impl Outline {
                         outline.memories.push((bytes(ty.initial), ty.maximum.map(bytes)));
                     }
                 }
-                Payload::ExportSection(section) => exports = Some(section),
+                Payload::ImportSection(section) => {
+                    for (position, import) in section.into_imports().enumerate() {
+                        match import_kind(&import?.ty) {
+                            ExternKind::Func => outline.table_use.imported_funcs.push(position),
+                            ExternKind::Table => outline.table_use.imported_tables.push(position),
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for (position, export) in section.clone().into_iter().enumerate() {
+                        let export = export?;
+                        if export.kind == wasmparser::ExternalKind::Table {
+                            outline.table_use.exported.push((position, export.index));
+                        }
+                    }
+                    exports = Some(section);
+                }
+                Payload::ElementSection(section) if outline.table_use.is_shared() => {
+                    for segment in section {
+                        outline.table_use.read_segment(segment?)?;
+                    }
+                }
+                Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
+                    outline.table_use.read_body(&body)?;
+                }
                 Payload::StartSection { func, .. } => start = Some(func),
                 _ => {}
             }
@@ -453,7 +736,7 @@ const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
 
 /// Returns the maximum for a table that may grow to no more elements than on any backend.
 pub fn capped(initial: u64, maximum: Option<u64>) -> u64 {
-    maximum.unwrap_or(MOST_ELEMENTS).min(MOST_ELEMENTS.max(initial))
+    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(initial))
 }
 
 impl Rewritten {
@@ -467,7 +750,8 @@ impl Rewritten {
         let entries = exports.as_ref().map(|section| Entries::of(section, wasm)).unwrap_or_default();
         let taken = exports.into_iter().flatten().map(|export| Ok(export?.name));
         let taken = taken.collect::<wasmparser::Result<FxHashSet<_>>>()?;
-        let export = start.map(|start| exported(start, &taken));
+        let name = sections::unused_name("start", |name| taken.contains(name));
+        let export = start.map(|start| sections::export(&name, sections::A_FUNCTION, start as usize));
         let kept = sections.into_iter().filter(|(id, _)| *id != sections::START);
         let replaced = [tables.as_ref().map(|_| TABLES), export.as_ref().map(|_| sections::EXPORTS)];
         let replaced: Vec<_> = replaced.into_iter().flatten().collect();
@@ -478,30 +762,9 @@ impl Rewritten {
                 Ok(())
             }
         })?;
-        let code = |wasm: &[u8]| {
-            let payloads = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok());
-            payloads.filter_map(|payload| payload.as_section()).find(|(id, _)| *id == sections::CODE)
-        };
-        let place = |wasm: &[u8]| code(wasm).map_or(0, |(_, contents)| contents.start);
-        Ok(Rewritten { moved: place(&out).wrapping_sub(place(wasm)), wasm: out.into(), has_start: start.is_some() })
+        Ok(Rewritten { wasm: out.into(), has_start: start.is_some() })
     }
 }
-
-/// Returns an export of a function under a name that none has.
-fn exported(func: u32, taken: &FxHashSet<&str>) -> Vec<u8> {
-    let mut name = "start".to_string();
-    while taken.contains(name.as_str()) {
-        name.push('\'');
-    }
-    let mut entry = Vec::new();
-    sections::write_leb128(&mut entry, name.len());
-    entry.extend_from_slice(name.as_bytes());
-    entry.push(ExternKind::Func as u8);
-    sections::write_leb128(&mut entry, func as usize);
-    entry
-}
-
-const TABLES: u8 = 4;
 
 /// Writes a module's tables, each with a maximum.
 fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> wasmparser::Result<()> {
@@ -523,7 +786,9 @@ fn write_tables(tables: &TableSectionReader, wasm: &[u8], out: &mut Vec<u8>) -> 
         reader.read::<RefType>()?;
         out.extend_from_slice(&entry[before..reader.original_position()]);
         let flags = reader.read_u8()?;
-        let most = capped(ty.initial, ty.maximum);
+        // What is too large for any table stays so, and invalid.
+        let possible = ty.table64 || ty.maximum.is_none_or(|maximum| maximum <= u32::MAX.into());
+        let most = if possible { capped(ty.initial, ty.maximum) } else { ty.maximum.unwrap_or_default() };
         // The others stay, because with one of them a table may be invalid.
         out.push(flags | HAS_MAXIMUM);
         sections::write_leb128(out, ty.initial as usize);
@@ -551,7 +816,7 @@ impl Code {
             match payload {
                 Payload::ImportSection(section) => {
                     let imports = section.into_imports().map_while(|import| import.ok());
-                    let kinds = imports.map(|import| crate::runtime::binary::declarations::import_kind(&import.ty));
+                    let kinds = imports.map(|import| import_kind(&import.ty));
                     code.imported = kinds.filter(|kind| *kind == ExternKind::Func).count();
                 }
                 Payload::CodeSectionEntry(body) => code.bodies.push(body.range().start),
@@ -603,8 +868,8 @@ mod tests {
         assert_eq!(names, ["start", "start'"]);
         assert!(Outline::read(&rewritten.wasm).expect("a valid module").rewritten.is_none());
         let (before, after) = (Code::read(&wasm), Code::read(&rewritten.wasm));
-        let moved: Vec<_> = before.bodies.iter().map(|body| body.wrapping_add(rewritten.moved)).collect();
-        assert_eq!(moved, after.bodies);
+        let distance = |code: &Code| code.bodies.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+        assert_eq!(distance(&before), distance(&after));
         assert_eq!(before.names.get(&1).map(String::as_str), Some("g"));
     }
 
@@ -642,6 +907,24 @@ mod tests {
         assert!(has_beyond("(module (type (func)) (type (func (result v128))))"));
         assert!(has_beyond("(module (type (func (param anyref))))"));
         assert!(has_beyond("(module (rec (type (struct)) (type (func (param (ref func))))))"));
+    }
+
+    #[test]
+    fn tables_that_are_too_large_stay_invalid_and_large_ones_valid() {
+        let rewritten = |table: &str| {
+            let text = format!("(module (table {table} funcref))");
+            Outline::read(&binary(&text)).unwrap().rewritten.expect("a large table").wasm
+        };
+        let valid = |wasm: &[u8]| wasmparser::Validator::new().validate_all(wasm).is_ok();
+        assert!(valid(&rewritten("0xffff_ffff")));
+        assert!(valid(&rewritten("0xffff_fffe 0xffff_ffff")));
+        assert!(valid(&rewritten("7 0xffff_ffff")));
+        let mut wasm = binary("(module (table 0 0xffff_ffff funcref))");
+        // Its maximum becomes one more than a 32-bit number.
+        let end = wasm.len();
+        wasm[end - 5..].copy_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x10]);
+        assert!(!valid(&wasm));
+        assert!(!valid(&Outline::read(&wasm).unwrap().rewritten.expect("a large table").wasm));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! A store of a loaded library.
 
 use super::api::{
-    PeerExtern, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef, PeerStore, PeerTable,
-    PeerTrap, Vector,
+    Callback, PeerExtern, PeerForeign, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef,
+    PeerStore, PeerTable, PeerTrap, Vector,
 };
 use super::dialect::{Cause, References};
-use super::module::{LoadedModule, ModuleData, capped, last_cause};
+use super::helpers::Helpers;
+use super::meter::Meters;
+use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
+use super::tables::Tables;
 use super::{Peer, PeerEngineHandle};
 use crate::backend::common::{Arguments, HostObject, Owner};
 use crate::runtime::base::error::{Error, ErrorKind, Result, panic_text};
@@ -53,13 +56,18 @@ pub struct LoadedStore {
     has_beyond: Cell<bool>,
     /// For each function of another instance that was imported where the library cannot link it: one that calls it.
     forwards: RefCell<FxHashMap<*mut PeerFunc, *mut PeerFunc>>,
+    pub(super) helpers: Helpers,
+    pub(super) tables: Tables,
+    /// References to objects of the library that stand for ours.
+    pub(super) foreign: RefCell<FxHashMap<NonNull<Object>, *mut PeerRef>>,
+    pub(super) meters: Meters,
 }
 
 struct Instantiated {
     instance: NonNull<PeerInstance>,
     /// As the library gave them, which takes them back.
     exports: Vector<*mut PeerExtern>,
-    /// In the order of the module's declarations; after them the start function, if it was made an export.
+    /// In the order of the module's declarations; after them what was added: the account, and the start function.
     ordered: Vec<*mut PeerExtern>,
 }
 
@@ -76,6 +84,7 @@ enum Owned {
     Table(NonNull<PeerTable>),
     Memory(NonNull<PeerMemory>),
     Reference(NonNull<PeerRef>),
+    Foreign(NonNull<PeerForeign>),
 }
 
 /// Why a call did not finish.
@@ -96,6 +105,10 @@ impl LoadedStore {
             modules: RefCell::default(),
             has_beyond: Cell::new(false),
             forwards: RefCell::default(),
+            helpers: Helpers::default(),
+            tables: Tables::default(),
+            foreign: RefCell::default(),
+            meters: Meters::new(engine.fuel, engine.interruption),
         })
     }
 
@@ -105,6 +118,14 @@ impl LoadedStore {
 
     pub(super) fn keep_reference(&self, reference: NonNull<PeerRef>) {
         self.owned.borrow_mut().push(Owned::Reference(reference));
+    }
+
+    pub(super) fn keep_foreign(&self, foreign: NonNull<PeerForeign>) {
+        self.owned.borrow_mut().push(Owned::Foreign(foreign));
+    }
+
+    pub(super) fn peer_store(&self) -> *mut PeerStore {
+        self.store.as_ptr()
     }
 
     /// Whether the library can describe every function in the store.
@@ -185,6 +206,11 @@ impl LoadedStore {
             // SAFETY: the contract is the same.
             return unsafe { self.call_values(func, args, results, kind) }.map_err(|stop| self.failure(stop));
         }
+        let func = match self.boxes_in(ty) {
+            // SAFETY: the function is of this type.
+            true => unsafe { self.unboxed(func, ty) }.map_err(Failure::Error)?,
+            false => func,
+        };
         with_room(args.len(), |params| {
             for ((slot, arg), kind) in params.iter_mut().zip(args).zip(&ty.param_kinds) {
                 // SAFETY: the contract says that the arguments fit the parameters.
@@ -225,6 +251,7 @@ impl LoadedStore {
         // SAFETY: the runtime has checked that the module is of this store's engine.
         let (module, shared) = unsafe { data.in_store(self.store.as_ptr()) }?;
         self.has_beyond.set(self.has_beyond.get() || data.has_beyond);
+        self.add_candidates(data);
         self.modules.borrow_mut().insert(data.identity(), Used { data: data.clone(), module, shared });
         Ok(module)
     }
@@ -272,20 +299,39 @@ impl LoadedStore {
                 .peer
                 .lacks(format_args!("cannot import a function of another instance that has {}", kind.name())));
         }
-        let forward = self.host_func(NonNull::from(object), ty);
+        // SAFETY: the store keeps the object, see below, and the function is not called afterwards.
+        let forward = unsafe { self.new_host_func(ty, call_host, std::ptr::from_ref(object).cast_mut().cast()) };
         let forward = NonNull::new(forward)
             .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name())))?;
         self.owner().retain(Retained::new(object));
-        self.owned.borrow_mut().push(Owned::Func(forward));
         self.forwards.borrow_mut().insert(func, forward.as_ptr());
         Ok(forward.as_ptr())
     }
 
+    /// Makes a function that calls one of ours. Null if the library makes none.
     fn host_func(&self, object: NonNull<Object>, ty: &FuncType) -> *mut PeerFunc {
+        self.add_candidate(ty);
+        let unboxed = self.unboxed_type(ty);
         // SAFETY: the object outlives the store, and the function is not called afterwards.
-        self.peer.with_func_type(ty, |ty| unsafe {
-            (self.peer.api.func_new_with_env)(self.store.as_ptr(), ty, call_host, object.as_ptr().cast(), None)
-        })
+        let made = unsafe { self.new_host_func(unboxed.as_ref().unwrap_or(ty), call_host, object.as_ptr().cast()) };
+        match unboxed {
+            // SAFETY: the function was made with this type.
+            Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) }.unwrap_or(null_mut()),
+            _ => made,
+        }
+    }
+
+    /// Makes a function of the host that is the store's.
+    ///
+    /// # Safety
+    /// The callback may be called with this environment as long as the store lives.
+    pub(super) unsafe fn new_host_func(&self, ty: &FuncType, callback: Callback, env: *mut c_void) -> *mut PeerFunc {
+        // SAFETY: the store is alive, and the rest is the contract.
+        let made = self.peer.with_func_type(ty, |ty| unsafe {
+            (self.peer.api.func_new_with_env)(self.store.as_ptr(), ty, callback, env, None)
+        });
+        self.owned.borrow_mut().extend(NonNull::new(made).map(Owned::Func));
+        made
     }
 
     /// Asks the store's limits for what an instance has from the beginning.
@@ -312,7 +358,7 @@ impl LoadedStore {
         let ordered = data.in_order(unsafe { exports.as_slice() });
         let fits = |exports: &Vec<*mut PeerExtern>| {
             let kinds = data.exports.iter().map(|declared| (!declared.beyond).then_some(declared.kind));
-            exports.iter().zip(kinds.chain([Some(ExternKind::Func)])).all(|(export, kind)| {
+            exports.iter().zip(kinds.chain(data.added_kinds().map(Some))).all(|(export, kind)| {
                 // SAFETY: the exports are the instance's.
                 kind.is_none_or(|kind| unsafe { (self.peer.api.extern_kind)(*export) } == kind as u8)
             })
@@ -334,6 +380,9 @@ impl LoadedStore {
             (self.peer.api.trap_delete)(trap);
             (frames, message, cause)
         };
+        if let Some(code) = self.meters.take_stopped() {
+            return Failure::Trap(code, frames);
+        }
         if let Some(pending) = self.owner().take_pending_trap() {
             self.owner().set_pending_trap(pending);
             return Failure::Host(frames);
@@ -358,9 +407,20 @@ impl LoadedStore {
             return code;
         }
         let modules = self.modules.borrow();
-        let frame = frames.first().and_then(|frame| Some((modules.get(&frame.module)?, frame.module_offset)));
-        match frame {
-            Some((used, offset)) => used.data.sites().refine(code, offset),
+        let refined = frames.first().and_then(|frame| match modules.get(&frame.module) {
+            Some(used) => Some(used.data.sites().refine(code, frame.module_offset)),
+            // One of several, which may all say the same.
+            None => {
+                let mut answers = modules.values().filter_map(|used| {
+                    let place = used.data.place(frame.func_index, frame.func_offset, frame.module_offset)??;
+                    Some(used.data.sites().refine(code, place.module_offset))
+                });
+                let first = answers.next()?;
+                answers.all(|answer| answer == first).then_some(first)
+            }
+        });
+        match refined {
+            Some(code) => code,
             // A segment of a table that is too small.
             None if instantiates => code,
             None if unsure => TrapCode::UndefinedElement,
@@ -399,7 +459,7 @@ impl LoadedStore {
         // SAFETY: the trap is alive; the frames are the library's, which frees them.
         unsafe {
             trace(trap, &mut frames);
-            let described = frames.as_slice().iter().map(|frame: &*mut PeerFrame| {
+            let described = frames.as_slice().iter().filter_map(|frame: &*mut PeerFrame| {
                 let frame = *frame;
                 self.describe(index(frame), func_offset(frame), module_offset(frame))
             });
@@ -409,24 +469,26 @@ impl LoadedStore {
         }
     }
 
-    /// Finds the module of a frame: the only one that has a function of this index which begins there.
-    fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> RawFrame {
-        let begin = module_offset.wrapping_sub(func_offset);
+    /// Finds the module of a frame: the only one that has a function of this index which begins there. `None` for a frame of a
+    /// function that was added to a module.
+    fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
         let modules = self.modules.borrow();
-        let mut fitting =
-            modules.values().filter_map(|used| Some((&used.data, used.data.begins_at(func_index, begin)?)));
-        let (module, moved) = match (fitting.next(), fitting.next()) {
-            (Some((module, moved)), None) => (Some(module), moved),
-            _ => (None, 0),
+        let mut fitting = modules
+            .values()
+            .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
+        let (module, place) = match (fitting.next(), fitting.next()) {
+            (Some((module, place)), None) => (Some(module), place?),
+            (None, _) if self.has_helpers() => return None,
+            _ => (None, Place { func_index, func_offset, module_offset }),
         };
-        RawFrame {
+        Some(RawFrame {
             module: module.map_or(0, |module| module.identity()),
-            func_index,
-            func_offset,
-            module_offset: module_offset.wrapping_sub(moved),
-            func_name: module.and_then(|module| module.function_name(func_index)),
+            func_index: place.func_index,
+            func_offset: place.func_offset,
+            module_offset: place.module_offset,
+            func_name: module.and_then(|module| module.function_name(place.func_index)),
             module_name: module.and_then(|module| module.name()),
-        }
+        })
     }
 
     /// Instantiates a module without its start function.
@@ -438,17 +500,23 @@ impl LoadedStore {
         let module = self.module(data).map_err(not_made)?;
         // SAFETY: the contract says that the imports are of this store.
         let externs = imports.iter().map(|import| unsafe { self.to_extern(import) });
-        let externs = externs.collect::<Result<Vec<_>>>().map_err(not_made)?;
-        self.ask_for(data)?;
+        let mut externs = externs.collect::<Result<Vec<_>>>().map_err(not_made)?;
+        let meter = data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
+        // SAFETY: the function was made just now.
+        externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
+        let tables = self.tables_of(data, imports);
+        let externs = data.import_order(externs);
         let mut trap = null_mut();
         let instance = {
             let _guest =
                 self.begin_guest().map_err(|stop| self.explain_stop(stop, true).of_instantiation(|_| false))?;
+            self.ask_for(data)?;
             // SAFETY: the module is one for this store; the imports fit it, as the runtime has checked.
             unsafe { self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(&externs), &mut trap) }
         };
         self.owner().memory_will_grow();
         let Some(instance) = NonNull::new(instance) else {
+            self.forget_segments(data, &tables);
             let failure = match NonNull::new(trap) {
                 Some(trap) => self.explain_stop(Stop::Trap(trap), true),
                 None => Failure::Error(Error::new(ErrorKind::Trap, self.unexplained())),
@@ -465,9 +533,56 @@ impl LoadedStore {
             Ok(ordered) => (ordered, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let mut instances = self.instances.borrow_mut();
-        instances.push(Instantiated { instance, exports, ordered });
-        refused.map_or(Ok(instances.len() - 1), |error| Err(not_made(error)))
+        if let (Some((meter, _)), true, Some(account)) = (meter, data.has_account(), ordered.get(data.exports.len())) {
+            // SAFETY: it is a global, as its kind was checked; and the meter is the store's.
+            unsafe { meter.as_ref().set_account((self.peer.api.extern_as_global)(*account)) };
+        }
+        self.instances.borrow_mut().push(Instantiated { instance, exports, ordered });
+        let position = self.instances.borrow().len() - 1;
+        match refused {
+            None => {
+                self.remember_segments(data, imports, tables, position);
+                Ok(position)
+            }
+            Some(error) => {
+                self.forget_segments(data, &tables);
+                Err(not_made(error))
+            }
+        }
+    }
+
+    /// Makes an instance that nothing but the backend knows of, and returns what it exports, which stays as long as the
+    /// store.
+    ///
+    /// # Safety
+    /// The module is of this store and without a start function, and the imports are what it imports.
+    pub(super) unsafe fn add_instance(
+        &self,
+        module: NonNull<PeerModule>,
+        imports: &[*mut PeerExtern],
+    ) -> Result<*const [*mut PeerExtern]> {
+        let mut trap = null_mut();
+        let mut exports = Vector::empty();
+        // SAFETY: the contract is the same.
+        unsafe {
+            let instance = self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(imports), &mut trap);
+            let Some(instance) = NonNull::new(instance) else {
+                let words = match NonNull::new(trap) {
+                    Some(trap) => {
+                        let message = self.message(trap.as_ptr());
+                        (self.peer.api.trap_delete)(trap.as_ptr());
+                        last_cause(&message)
+                    }
+                    None => self.unexplained(),
+                };
+                let message = format!("{} could not pass a reference: {words}", self.peer.name());
+                return Err(Error::new(ErrorKind::Limit, message));
+            };
+            (self.peer.api.instance_exports)(instance.as_ptr(), &mut exports);
+            let all = std::ptr::from_ref(exports.as_slice());
+            self.instances.borrow_mut().push(Instantiated { instance, exports, ordered: Vec::new() });
+            Ok(all)
+        }
     }
 
     #[cold]
@@ -476,8 +591,15 @@ impl LoadedStore {
         words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.name()))
     }
 
+    /// Whether the host has made a table.
+    fn is_of_host(&self, table: &Entity) -> bool {
+        // SAFETY: entities of tables are made from such a pointer.
+        let table: *mut PeerTable = unsafe { table.get() };
+        self.owned.borrow().iter().any(|owned| matches!(owned, Owned::Table(made) if made.as_ptr() == table))
+    }
+
     /// Returns an export of an instance.
-    fn export_at(&self, instance: usize, position: usize) -> *mut PeerExtern {
+    pub(super) fn export_at(&self, instance: usize, position: usize) -> *mut PeerExtern {
         self.instances.borrow()[instance].ordered[position]
     }
 }
@@ -526,8 +648,14 @@ impl Drop for LoadedStore {
                             delete(reference.as_ptr());
                         }
                     }
+                    Owned::Foreign(foreign) => {
+                        if let Some(delete) = api.foreign_delete {
+                            delete(foreign.as_ptr());
+                        }
+                    }
                 }
             }
+            self.delete_helpers();
             for used in self.modules.take().into_values().filter(|used| !used.shared) {
                 (api.module_delete)(used.module.as_ptr());
             }
@@ -555,6 +683,7 @@ unsafe extern "C" fn call_host(env: *mut c_void, args: *const Vector<Val>, resul
     // SAFETY: the library gives arguments of the function's type, and room for its results.
     let answer = catch_unwind(AssertUnwindSafe(|| unsafe { store.call_object(object, args, results) }));
     match answer {
+        Ok(Ok(())) if store.stops_after_host() => store.placeholder(),
         Ok(Ok(())) => null_mut(),
         Ok(Err(HostTrapped)) => store.placeholder(),
         Err(panic) => {
@@ -568,7 +697,7 @@ unsafe extern "C" fn call_host(env: *mut c_void, args: *const Vector<Val>, resul
 impl LoadedStore {
     /// A trap of the library that stands for the store's pending one.
     #[cold]
-    fn placeholder(&self) -> *mut PeerTrap {
+    pub(super) fn placeholder(&self) -> *mut PeerTrap {
         // SAFETY: the store is alive, and the message is a string with its zero byte, which some libraries require.
         unsafe { (self.peer.api.trap_new)(self.store.as_ptr(), &Vector::of(b"the host function trapped\0")) }
     }
@@ -677,7 +806,7 @@ impl Store for LoadedStore {
         if data.has_start() {
             let told = self.owner().before_start(Entity::new(position));
             told.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
-            let start = self.export_at(position, data.exports.len());
+            let start = self.export_at(position, data.exports.len() + usize::from(data.has_account()));
             // SAFETY: it is a function of this store, as its kind was checked; start functions have neither parameters nor
             // results.
             unsafe {
@@ -686,11 +815,6 @@ impl Store for LoadedStore {
             }
         }
         Ok(Entity::new(position))
-    }
-
-    /// The standard has no means for that.
-    fn limits_growth(&self) -> bool {
-        false
     }
 
     unsafe fn export(&self, instance: &Entity, module: &dyn Module, name: &str, kind: ExternKind) -> Entity {
@@ -715,9 +839,7 @@ impl Store for LoadedStore {
         if self.unpassable(ty).is_some() {
             return Entity::new(null_mut::<PeerFunc>());
         }
-        let made = self.host_func(func, ty);
-        self.owned.borrow_mut().extend(NonNull::new(made).map(Owned::Func));
-        Entity::new(made)
+        Entity::new(self.host_func(func, ty))
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
@@ -727,7 +849,9 @@ impl Store for LoadedStore {
 
     unsafe fn func_type(&self, func: &Entity) -> FuncType {
         // SAFETY: entities of functions are made from such a pointer, and functions live as long as the store.
-        let ty = unsafe { self.peer.func_type(func.get::<*mut PeerFunc>()) };
+        let func = unsafe { func.get::<*mut PeerFunc>() };
+        // SAFETY: the same.
+        let ty = self.noted_type(func).or_else(|| unsafe { self.peer.func_type(func) });
         ty.expect("only functions whose type was read before come out of WebAssembly")
     }
 
@@ -747,8 +871,12 @@ impl Store for LoadedStore {
 
     unsafe fn new_global(&self, ty: &GlobalType, value: &Val) -> Result<Entity> {
         let (api, kind) = (&self.peer.api, ty.content.kind);
-        if !self.peer.dialect.carries(kind) {
+        if !self.peer.carries(kind) {
             return Err(self.peer.lacks(format_args!("cannot make a global for a {}", kind.name())));
+        }
+        if self.boxes(kind) {
+            // SAFETY: the contract says that the reference is null or alive.
+            return self.new_boxed_global(ty, unsafe { value.reference() });
         }
         // SAFETY: the contract says that the value fits and belongs to this store; the type is deleted once.
         let made = unsafe {
@@ -763,8 +891,13 @@ impl Store for LoadedStore {
 
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
         let kind = ty.content.kind;
-        if !self.peer.dialect.carries(kind) {
+        if !self.peer.carries(kind) {
             return Err(self.peer.lacks(format_args!("cannot read a global that has a {}", kind.name())));
+        }
+        if self.boxes(kind) {
+            // SAFETY: entities of globals are made from such a pointer.
+            out.write(unsafe { self.get_boxed_global(global.get(), ty) }?);
+            return Ok(());
         }
         let mut value = Val::zero(kind);
         // SAFETY: entities of globals are made from such a pointer; the value is a local, and owned afterwards.
@@ -777,8 +910,12 @@ impl Store for LoadedStore {
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
         let kind = ty.content.kind;
-        if !self.peer.dialect.carries(kind) {
+        if !self.peer.carries(kind) {
             return Err(self.peer.lacks(format_args!("cannot write a global that has a {}", kind.name())));
+        }
+        if self.boxes(kind) {
+            // SAFETY: entities of globals are made from such a pointer; the contract says that the value fits.
+            return unsafe { self.set_boxed_global(global.get(), ty, value.reference()) };
         }
         // SAFETY: entities of globals are made from such a pointer; the contract says that the value fits.
         unsafe {
@@ -790,7 +927,7 @@ impl Store for LoadedStore {
 
     unsafe fn new_table(&self, ty: &TableType, init: Option<&Object>) -> Result<Entity> {
         let (api, kind) = (&self.peer.api, ty.element.kind);
-        if ty.is_64_bit || self.peer.dialect.references(kind) == References::No || !self.peer.dialect.links_memories {
+        if self.peer.references(kind) == References::No || !self.peer.dialect.links_memories {
             let what =
                 format!("cannot make a {} for the host", crate::runtime::base::types::ExternType::Table(ty.clone()));
             return Err(self.peer.lacks(what));
@@ -798,16 +935,25 @@ impl Store for LoadedStore {
         let limits = ty.limits;
         allowed(self.owner().limits().table_growing(0, limits.min() as usize, limits.max().map(|max| max as usize)))?;
         // A guest may make it grow, and the library would try.
-        let capped = Limits::new(limits.min(), Some(capped(limits.min(), limits.max())));
+        let most = capped(limits.min(), limits.max());
+        if self.boxes(kind) || ty.is_64_bit {
+            // SAFETY: the contract says that the element fits and belongs to this store.
+            let made = unsafe { self.new_table_by_module(ty, most, init) }?;
+            self.remember_table(made, limits.min(), init);
+            return Ok(Entity::new(made));
+        }
+        let capped = Limits::new(limits.min(), Some(most));
         // SAFETY: the contract says that the element fits and belongs to this store; the type is deleted once.
         let made = unsafe {
-            let init = self.reference_to(kind, init)?;
+            let reference = self.reference_to(kind, init)?;
             let ty = (api.tabletype_new)(self.peer.val_type(kind), capped.in_c());
-            let made = (api.table_new)(self.store.as_ptr(), ty, init);
+            let made = (api.table_new)(self.store.as_ptr(), ty, reference);
             (api.tabletype_delete)(ty);
             made
         };
-        self.keep(made, Owned::Table, "table")
+        let table = self.keep(made, Owned::Table, "table")?;
+        self.remember_table(made, limits.min(), init);
+        Ok(table)
     }
 
     unsafe fn table_get(&self, table: &Entity, ty: &TableType, index: u64) -> Option<Result<Option<Handle>>> {
@@ -816,12 +962,22 @@ impl Store for LoadedStore {
             return None;
         }
         let kind = ty.element.kind;
-        if self.peer.dialect.references(kind) == References::No {
+        // SAFETY: entities of tables are made from such a pointer.
+        let of: *mut PeerTable = unsafe { table.get() };
+        // SAFETY: the table has this element.
+        if let Some(known) = unsafe { self.known_element(of, index) } {
+            return Some(known);
+        }
+        if self.peer.references(kind) == References::No {
             return Some(Err(self.peer.lacks(format_args!("cannot read a table of {}", kind.name()))));
+        }
+        if self.boxes(kind) {
+            // SAFETY: the table has this element.
+            return Some(unsafe { self.get_boxed_element(of, index) });
         }
         // SAFETY: entities of tables are made from such a pointer, the index is one of it, and the reference is owned.
         Some(unsafe {
-            let element = (self.peer.api.table_get)(table.get::<*mut PeerTable>(), index as u32);
+            let element = (self.peer.api.table_get)(of, index as u32);
             self.reference_from(kind, element)
         })
     }
@@ -833,13 +989,28 @@ impl Store for LoadedStore {
             return Err(beyond());
         }
         let kind = ty.element.kind;
-        if self.peer.dialect.references(kind) == References::No {
+        if self.peer.references(kind) == References::No {
             return Err(self.peer.lacks(format_args!("cannot write a table of {}", kind.name())));
+        }
+        let limits = ty.limits;
+        if !self.peer.dialect.writes_fixed_tables && limits.max() == Some(limits.min()) && !self.is_of_host(table) {
+            let what = "does not let an instance see what the host writes to a table of the instance that cannot grow";
+            return Err(self.peer.lacks(format_args!("{what}; let the table have room for one more element")));
         }
         // SAFETY: entities of tables are made from such a pointer; the contract says that the element fits.
         let set = unsafe {
-            let value = self.reference_to(kind, value)?;
-            (self.peer.api.table_set)(table.get::<*mut PeerTable>(), index as u32, value)
+            let table: *mut PeerTable = table.get();
+            if self.boxes(kind) {
+                self.set_boxed_element(table, index, value)?;
+                self.remember_element(table, index, value);
+                return Ok(());
+            }
+            let reference = self.reference_to(kind, value)?;
+            let set = (self.peer.api.table_set)(table, index as u32, reference);
+            if set {
+                self.remember_element(table, index, value);
+            }
+            set
         };
         if set { Ok(()) } else { Err(beyond()) }
     }
@@ -851,7 +1022,7 @@ impl Store for LoadedStore {
 
     unsafe fn table_grow(&self, table: &Entity, ty: &TableType, delta: u64, init: Option<&Object>) -> Result<()> {
         let kind = ty.element.kind;
-        if !self.peer.dialect.grows || self.peer.dialect.references(kind) == References::No {
+        if !self.peer.dialect.grows || self.peer.references(kind) == References::No {
             return Err(self.peer.lacks("cannot let the host grow a table"));
         }
         // SAFETY: entities of tables are made from such a pointer.
@@ -864,22 +1035,37 @@ impl Store for LoadedStore {
         allowed(self.owner().limits().table_growing(size as usize, wanted as usize, max))?;
         // SAFETY: entities of tables are made from such a pointer; the contract says that the element fits.
         let grown = unsafe {
-            let init = self.reference_to(kind, init)?;
-            (self.peer.api.table_grow)(table.get::<*mut PeerTable>(), delta as u32, init)
+            let table: *mut PeerTable = table.get();
+            let grown = match self.boxes(kind) {
+                true => self.grow_boxed_table(table, delta, init)?,
+                false => {
+                    let init = self.reference_to(kind, init)?;
+                    (self.peer.api.table_grow)(table, delta as u32, init)
+                }
+            };
+            if grown {
+                self.remember_growth(table, size, delta, init);
+            }
+            grown
         };
         if grown { Ok(()) } else { Err(Error::new(ErrorKind::Limit, "the table could not grow")) }
     }
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
         let api = &self.peer.api;
-        if ty.proposals().next().is_some() || !self.peer.dialect.links_memories {
+        let is_plain = ty.proposals().next().is_none();
+        if !self.peer.dialect.links_memories || !is_plain && (ty.shared || !self.peer.dialect.keeps_order) {
             let what =
                 format!("cannot make a {} for the host", crate::runtime::base::types::ExternType::Memory(ty.clone()));
             return Err(self.peer.lacks(what));
         }
-        let bytes = |pages: u64| usize::try_from(pages << 16).unwrap_or(usize::MAX);
+        let bytes = |pages: u64| usize::try_from(u128::from(pages) << ty.page_size_log2.min(63)).unwrap_or(usize::MAX);
         let limits = ty.limits;
         allowed(self.owner().limits().memory_growing(0, bytes(limits.min()), limits.max().map(bytes)))?;
+        if !is_plain {
+            self.owner().memory_will_grow();
+            return self.new_memory_by_module(ty).map(Entity::new);
+        }
         let in_c: &Limits32 = limits.in_c();
         // SAFETY: the type is deleted once.
         let made = unsafe {
@@ -941,12 +1127,13 @@ impl Store for LoadedStore {
         unsafe { tag.get::<*mut PeerExtern>() }.addr() as u64
     }
 
-    /// Never called, because [`Backend::can`](crate::runtime::core::engine_traits::Backend::can) says no.
     fn fuel(&self) -> u64 {
-        0
+        self.fuel_left()
     }
 
-    fn set_fuel(&self, _fuel: u64) {}
+    fn set_fuel(&self, fuel: u64) {
+        self.set_fuel_left(fuel);
+    }
 }
 
 impl CallNumeric for LoadedStore {

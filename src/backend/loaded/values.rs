@@ -7,7 +7,7 @@ use super::store::LoadedStore;
 use crate::runtime::base::error::Result;
 use crate::runtime::base::types::{FuncType, ValKind, ValType};
 use crate::runtime::core::engine_traits::Entity;
-use crate::runtime::core::object::{Handle, Object, Typed};
+use crate::runtime::core::object::{Handle, Object, Retained, Typed};
 use crate::runtime::core::value::{Val, ValUnion};
 use std::ptr::{NonNull, null_mut};
 
@@ -64,7 +64,7 @@ impl LoadedStore {
     /// Returns the first kind of a function type that cannot be passed.
     pub fn unpassable(&self, ty: &FuncType) -> Option<ValKind> {
         let kinds = ty.param_kinds.iter().chain(&ty.result_kinds);
-        if ty.numeric { None } else { kinds.copied().find(|kind| !self.peer.dialect.carries(*kind)) }
+        if ty.numeric { None } else { kinds.copied().find(|kind| !self.peer.carries(*kind)) }
     }
 
     /// Converts a reference to the library's form, which it only borrows.
@@ -73,21 +73,50 @@ impl LoadedStore {
     /// The object is of this store, and may be referred to by values of this kind.
     pub unsafe fn reference_to(&self, kind: ValKind, object: Option<&Object>) -> Result<*mut PeerRef> {
         let Some(object) = object else { return Ok(null_mut()) };
-        if self.peer.dialect.references(kind) == References::Functions
-            && let (Some(func), Some(as_ref)) = (Typed::of(object, Object::as_func), self.peer.api.func_as_ref)
-        {
-            if func.is_host() {
-                let what =
-                    "cannot take a host function as a value; let a function of WebAssembly call it, and take that";
-                return Err(self.peer.lacks(what));
+        match self.peer.references(kind) {
+            References::Functions | References::Opaque => {
+                if let Some(func) = Typed::of(object, Object::as_func) {
+                    // SAFETY: entities of functions of this store are made from such pointers.
+                    let entity: *mut PeerFunc = unsafe { func.in_engine().get() };
+                    if entity.is_null() {
+                        return Err(self.peer.lacks(format_args!("cannot have a host function {}", func.ty)));
+                    }
+                    // SAFETY: the function is one of this store, of this type.
+                    return unsafe { self.reference_to_func(entity, &func.ty, func.is_host()) };
+                }
             }
-            // SAFETY: entities of functions of this store are made from such pointers.
-            let func: *mut PeerFunc = unsafe { func.in_engine().get() };
-            // SAFETY: the function is alive as long as the store.
-            return Ok(unsafe { as_ref(func) });
+            References::Foreign => {
+                if let Some(reference) = self.reference_to_foreign(object) {
+                    return Ok(reference);
+                }
+            }
+            _ => {}
         }
         let name = kind.name();
         Err(self.peer.lacks(format_args!("cannot take a {name} from the host; only null can be passed")))
+    }
+
+    /// Returns a reference to an object of the library that stands for one of ours, which stays as long as the store. `None`
+    /// if the library has no such objects.
+    fn reference_to_foreign(&self, object: &Object) -> Option<*mut PeerRef> {
+        let address = NonNull::from(object);
+        if let Some(known) = self.foreign.borrow().get(&address) {
+            return Some(*known);
+        }
+        let api = &self.peer.api;
+        // Without the last one nothing comes back.
+        let (new, set_info, as_ref, _) =
+            (api.foreign_new?, api.foreign_set_host_info?, api.foreign_as_ref?, api.ref_get_host_info?);
+        // SAFETY: the store is alive; what is made is kept until it is not.
+        let reference = unsafe {
+            let foreign = NonNull::new(new(self.peer_store()))?;
+            set_info(foreign.as_ptr(), address.as_ptr().cast());
+            self.keep_foreign(foreign);
+            as_ref(foreign.as_ptr())
+        };
+        self.owner().retain(Retained::new(object));
+        self.foreign.borrow_mut().insert(address, reference);
+        Some(reference)
     }
 
     /// Makes a reference that the library may keep of one that it borrows.
@@ -108,23 +137,65 @@ impl LoadedStore {
     /// The reference is null or an owned one of this store, of this kind.
     pub unsafe fn reference_from(&self, kind: ValKind, reference: *mut PeerRef) -> Result<Option<Handle>> {
         let Some(reference) = NonNull::new(reference) else { return Ok(None) };
-        if self.peer.dialect.references(kind) == References::Functions
-            && self.has_described_types()
-            && let Some(as_func) = self.peer.api.ref_as_func
-        {
-            // SAFETY: the reference is owned, and from now on the store's.
-            let func = unsafe { as_func(reference.as_ptr()) };
-            self.keep_reference(reference);
-            // SAFETY: the function is one of this store, whose types can be described.
-            if !func.is_null() && unsafe { self.peer.func_type(func) }.is_some() {
-                // SAFETY: the function is one of this store.
-                return Ok(Some(unsafe { self.owner().function_reference(Entity::new(func)) }));
+        let found = match (self.peer.references(kind), self.peer.api.ref_get_host_info) {
+            (References::Foreign, Some(info)) => {
+                // SAFETY: the reference is owned. Its host info is the address of an object that the store retains, or null.
+                unsafe {
+                    let object = NonNull::new(info(reference.as_ptr()).cast::<Object>());
+                    self.delete_reference(reference);
+                    object.map(|object| Handle::new(object.as_ref()))
+                }
             }
-        } else if let Some(delete) = self.peer.api.ref_delete {
-            // SAFETY: the reference is owned, and not used afterwards.
+            _ => {
+                // SAFETY: the reference is owned, and the function one of this store.
+                unsafe {
+                    let func = self.func_from(reference, None)?;
+                    func.map(|func| self.owner().function_reference(Entity::new(func)))
+                }
+            }
+        };
+        let name = kind.name();
+        let unknown = || self.peer.lacks(format_args!("does not say what a {name} refers to; only null can be passed"));
+        found.map(Some).ok_or_else(unknown)
+    }
+
+    /// Returns the function that a reference refers to, whose type may be known. `None` if that cannot be found.
+    ///
+    /// # Safety
+    /// The reference is an owned one of this store, which is given up.
+    pub unsafe fn func_from(
+        &self,
+        reference: NonNull<PeerRef>,
+        ty: Option<&FuncType>,
+    ) -> Result<Option<*mut PeerFunc>> {
+        match (self.peer.references(ValKind::FuncRef), self.peer.api.ref_as_func) {
+            (References::Functions, Some(as_func)) if ty.is_some() || self.has_described_types() => {
+                // SAFETY: the reference is owned, and from now on the store's.
+                let func = unsafe { as_func(reference.as_ptr()) };
+                self.keep_reference(reference);
+                // SAFETY: the function is one of this store, whose types can be described.
+                let is_known = |func| ty.is_some() || unsafe { self.peer.func_type(func) }.is_some();
+                let func = Some(func).filter(|func| !func.is_null() && is_known(*func));
+                func.zip(ty).into_iter().for_each(|(func, ty)| self.note_type(func, ty.clone()));
+                Ok(func)
+            }
+            // SAFETY: the contract is the same.
+            (References::Opaque, _) => unsafe { self.func_of_reference(reference, ty) },
+            _ => {
+                // SAFETY: the reference is owned, and not used afterwards.
+                unsafe { self.delete_reference(reference) };
+                Ok(None)
+            }
+        }
+    }
+
+    /// # Safety
+    /// The reference is owned, and not used afterwards.
+    unsafe fn delete_reference(&self, reference: NonNull<PeerRef>) {
+        if let Some(delete) = self.peer.api.ref_delete {
+            // SAFETY: the contract is the same.
             unsafe { delete(reference.as_ptr()) };
         }
-        Err(self.peer.lacks(format_args!("does not say what a {} refers to; only null can be passed", kind.name())))
     }
 
     /// Converts a value to the library's form, which borrows it.
@@ -136,7 +207,12 @@ impl LoadedStore {
             return Ok(*value);
         }
         // SAFETY: the contract says that the reference is null or alive.
-        let reference = unsafe { self.reference_to(kind, value.reference()) }?;
+        let object = unsafe { value.reference() };
+        if self.boxes(kind) {
+            return Ok(self.number_of(object));
+        }
+        // SAFETY: the contract says that the object is of this store and fits.
+        let reference = unsafe { self.reference_to(kind, object) }?;
         Ok(Val { kind: kind as u8, of: ValUnion { r#ref: reference.cast() } })
     }
 
@@ -148,8 +224,13 @@ impl LoadedStore {
         if kind.is_number() {
             return Ok(Val { kind: kind as u8, ..*value });
         }
-        // SAFETY: the contract is the same; a value of a kind of reference holds one.
-        let handle = unsafe { self.reference_from(kind, value.of.r#ref.cast()) }?;
+        // SAFETY: the contract is the same; a value of a kind of reference holds one, or a number.
+        let handle = unsafe {
+            match self.boxes(kind) {
+                true => self.object_of(value.of.i32)?,
+                false => self.reference_from(kind, value.of.r#ref.cast())?,
+            }
+        };
         Ok(Val::owned(kind, handle))
     }
 
@@ -158,6 +239,10 @@ impl LoadedStore {
     /// # Safety
     /// The value is of this kind, of this store, and alive.
     pub unsafe fn receive_borrowed(&self, kind: ValKind, value: &Val) -> Result<Val> {
+        if self.boxes(kind) {
+            // SAFETY: the contract is the same.
+            return unsafe { self.receive(kind, value) };
+        }
         // SAFETY: the contract is the same; a value of a kind of reference holds one.
         unsafe {
             let reference: *mut PeerRef = if kind.is_number() { null_mut() } else { value.of.r#ref.cast() };
@@ -179,7 +264,7 @@ impl LoadedStore {
         // SAFETY: the contract is the same.
         unsafe {
             let mut value = self.to_peer(kind, value)?;
-            if kind.is_reference() {
+            if kind.is_reference() && !self.boxes(kind) {
                 value.of.r#ref = self.owned(value.of.r#ref.cast()).cast();
             }
             Ok(value)

@@ -5,7 +5,6 @@ mod config;
 mod creator;
 mod images;
 mod messages;
-mod meter;
 mod pool;
 mod stack;
 mod store;
@@ -17,12 +16,12 @@ use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::options::{Options, Proposal, Setting};
 use crate::runtime::base::types::{ExternType, Limits, MemoryType};
 use crate::runtime::binary::artifact::Payload;
+use crate::runtime::binary::bulk::{self, Places, Replaced};
 use crate::runtime::binary::sections::Payloads;
 use crate::runtime::binary::trap_sites::TrapSites;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::in_words;
-use meter::{Places, Replaced};
 use std::ffi::CStr;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -201,7 +200,7 @@ impl Engine for WasmtimeEngine {
                 // Checks the whole module before any of it is compiled. Otherwise the engine would find an invalid
                 // function only when it compiles it.
                 self.check(wasm)?;
-                let metered = meter::rewrite(wasm, self.replaced)?;
+                let metered = bulk::rewrite(wasm, self.replaced)?;
                 let (binary, places) = match &metered {
                     Some(metered) => (&metered.wasm[..], metered.places.clone()),
                     None => (wasm, Places::default()),

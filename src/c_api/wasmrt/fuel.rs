@@ -15,6 +15,9 @@
 //! interruption, a guest that waits for another thread (`memory.atomic.wait32` and `wait64`) costs
 //! more for every 10 milliseconds that it waits: only there the cost may differ between runs.
 //!
+//! On an engine that was loaded, modules are rewritten so that they count, and costs are those of
+//! wasmtime. Instructions are paid for together, up to the next branch, call or end of a block.
+//!
 //! On wasmi instructions that copy, fill or grow cost 1 more for every 64 bytes, or 16 elements of a
 //! table, unless they trap or give -1. Instructions that access or grow a table cost 4 more. A
 //! remainder that does not suffice for the next step may be left when the fuel runs out.
@@ -50,7 +53,8 @@ pub unsafe extern "C" fn wasmrt_store_fuel(store: Option<&wasm_store_t>, out: Op
 /// Gets the fuel that was consumed in a store since it was made.
 ///
 /// On wasmtime, what a function consumed since it last called another function is not counted if it
-/// traps or is interrupted, unless the fuel ran out.
+/// traps or is interrupted, unless the fuel ran out; on an engine that was loaded, what it consumed
+/// since its last branch or call if it traps.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_fuel_consumed(
     store: Option<&wasm_store_t>,

@@ -8,9 +8,7 @@
 //! functions of wasm.h fail with an error of kind `WASMRT_ERROR_LIMIT` that names the limit. The
 //! trap of `wasm_instance_new` has the same message.
 //!
-//! An engine that was loaded does not ask before a guest's memory or table grows. There limits of
-//! bytes and of elements, how much of them is in use, and the growth trap are refused, with an error
-//! of kind `WASMRT_ERROR_UNSUPPORTED`.
+//! On an engine that was loaded, the heap for structures and arrays is not counted.
 
 use super::{get, value};
 use crate::c_api::answer;
@@ -48,7 +46,10 @@ pub unsafe extern "C" fn wasmrt_store_set_limit(
     limit: wasmrt_store_limit_t,
     value: u64,
 ) -> bool {
-    answer("wasmrt_store_set_limit", false, || store.required()?.set_limit(resource(limit)?, value).map(|()| true))
+    answer("wasmrt_store_set_limit", false, || {
+        store.required()?.limits().set(resource(limit)?, value);
+        Ok(true)
+    })
 }
 
 /// Gets a limit of a store.
@@ -68,14 +69,17 @@ pub unsafe extern "C" fn wasmrt_store_usage(
     limit: wasmrt_store_limit_t,
     out: Option<&mut MaybeUninit<u64>>,
 ) -> bool {
-    get("wasmrt_store_usage", out, || store.required()?.usage(resource(limit)?))
+    get("wasmrt_store_usage", out, || Ok(store.required()?.limits().used(resource(limit)?)))
 }
 
 /// Sets whether a guest's `memory.grow` or `table.grow` beyond a limit of the store traps, with
 /// `WASMRT_TRAP_MEMORY_LIMIT` or `WASMRT_TRAP_TABLE_LIMIT`, instead of giving -1. Off by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasmrt_store_set_growth_trap(store: Option<&mut wasm_store_t>, enabled: bool) -> bool {
-    answer("wasmrt_store_set_growth_trap", false, || store.required()?.set_growth_traps(enabled).map(|()| true))
+    answer("wasmrt_store_set_growth_trap", false, || {
+        store.required()?.limits().growth_traps.set(enabled);
+        Ok(true)
+    })
 }
 
 fn resource(limit: wasmrt_store_limit_t) -> Result<Resource> {

@@ -17,11 +17,6 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Whether guests use more of it when something grows, not only when something is made.
-    pub fn grows(self) -> bool {
-        matches!(self, Resource::MemoryBytes | Resource::TableElements)
-    }
-
     const ALL: [Resource; 5] =
         [Resource::MemoryBytes, Resource::TableElements, Resource::Instances, Resource::Tables, Resource::Memories];
 

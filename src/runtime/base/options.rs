@@ -133,6 +133,8 @@ choices! {
         Eager = 4 "eager",
         LazyTranslation = 5 "lazy-translation",
         Lazy = 6 "lazy",
+        Llvm = 7 "llvm",
+        Singlepass = 8 "singlepass",
     }
     Optimization {
         None = 1 "none",

@@ -41,8 +41,9 @@ pub fn width(kind: ValKind) -> usize {
     }
 }
 
-/// Makes the module for functions of a type that has only numbers.
-pub fn make(ty: &FuncType) -> Result<(Vec<u8>, Layout)> {
+/// Makes the module for functions of a type that has only numbers. Calls through a table that `is_fixed`, that is cannot
+/// grow, may be faster.
+pub fn make(ty: &FuncType, is_fixed: bool) -> Result<(Vec<u8>, Layout)> {
     let kinds = || ty.param_kinds.iter().chain(&ty.result_kinds).map(|kind| width(*kind));
     // Each column may have to be aligned.
     let room = MEMORY - COUNTER - size_of::<u64>() * kinds().count();
@@ -58,10 +59,11 @@ pub fn make(ty: &FuncType) -> Result<(Vec<u8>, Layout)> {
     let results = columns.split_off(ty.param_kinds.len()).into();
     let layout = Layout { rows, step: kinds().min().unwrap_or(1), params: columns.into(), results };
     let internal = |error: wat::Error| Error::new(ErrorKind::Internal, error.to_string());
-    Ok((wat::parse_str(text(ty, &layout)).map_err(internal)?, layout))
+    Ok((wat::parse_str(text(ty, &layout, is_fixed)).map_err(internal)?, layout))
 }
 
-fn text(ty: &FuncType, Layout { step, params, results, .. }: &Layout) -> String {
+fn text(ty: &FuncType, Layout { step, params, results, .. }: &Layout, is_fixed: bool) -> String {
+    let most = if is_fixed { 1 } else { 2 };
     let names = |kinds: &[ValKind]| kinds.iter().map(|kind| format!(" {}", kind.name())).collect::<String>();
     let address = |kind| match width(kind) > *step {
         true => "(i32.shl (local.get $at) (i32.const 1))",
@@ -71,7 +73,7 @@ fn text(ty: &FuncType, Layout { step, params, results, .. }: &Layout) -> String 
     let [memory, table, entry] = EXPORTS;
     let mut text = format!(
         "(module (type $callee (func (param{param_names}) (result{result_names})))
-        (memory (export \"{memory}\") 1 1) (table (export \"{table}\") 1 1 funcref)
+        (memory (export \"{memory}\") 1 1) (table (export \"{table}\") 1 {most} funcref)
         (func (export \"{entry}\") (param $end i32) (local $at i32) (local{result_names})
         (loop $row "
     );
@@ -120,7 +122,7 @@ mod tests {
         ];
         for (params, results) in cases {
             let types = |kinds: &[ValKind]| kinds.iter().map(|kind| ValType::new(*kind)).collect::<Vec<_>>();
-            let (wasm, layout) = make(&FuncType::new(types(params), types(results))).expect("valid text");
+            let (wasm, layout) = make(&FuncType::new(types(params), types(results)), true).expect("valid text");
             let declarations = crate::runtime::binary::declarations::Declarations::parse(&wasm).expect("a module");
             assert!(declarations.imports.is_empty());
             assert!(declarations.exports.iter().map(|export| &*export.name).eq(EXPORTS));

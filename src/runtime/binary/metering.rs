@@ -2,7 +2,7 @@
 //! that runs as a whole is paid for before it runs.
 
 use super::declarations::import_kind;
-use super::sections::{self, CODE, EXPORTS, Entries, GLOBALS, write_leb128, write_signed, write_sized};
+use super::sections::{self, A_GLOBAL, CODE, EXPORTS, Entries, GLOBALS, write_leb128, write_signed, write_sized};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::host_data::HostData;
 use crate::runtime::base::types::ExternKind;
@@ -169,7 +169,7 @@ pub(super) fn ends_stretch(operator: &Operator) -> bool {
 }
 
 /// Whether nothing runs after an instruction, up to the end of its block.
-fn leaves(operator: &Operator) -> bool {
+pub(super) fn leaves(operator: &Operator) -> bool {
     use Operator::*;
     matches!(
         operator,
@@ -188,7 +188,7 @@ fn leaves(operator: &Operator) -> bool {
 
 /// Returns how many blocks are open in code that cannot run after one of its instructions, before which there are `open`, or
 /// `None` if what follows may run.
-fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
+pub(super) fn after_dead(operator: &Operator, open: usize) -> Option<usize> {
     use Operator::*;
     match operator {
         Block { .. } | Loop { .. } | If { .. } | TryTable { .. } | Try { .. } => Some(open + 1),
@@ -226,14 +226,7 @@ fn write_payment(out: &mut Vec<u8>, due: u64, points: usize) {
 }
 
 fn exported(points: usize) -> [Vec<u8>; 2] {
-    [(POINTS, points), (EXHAUSTED, points + 1)].map(|(name, index)| {
-        let mut export = Vec::new();
-        write_leb128(&mut export, name.len());
-        export.extend_from_slice(name.as_bytes());
-        export.push(3); // a global
-        write_leb128(&mut export, index);
-        export
-    })
+    [(POINTS, points), (EXHAUSTED, points + 1)].map(|(name, index)| sections::export(name, A_GLOBAL, index))
 }
 
 #[cfg(test)]

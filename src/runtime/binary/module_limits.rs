@@ -48,7 +48,7 @@ pub struct ModuleLimits {
     values: [u64; ModuleLimit::ALL.len()],
     /// Whether the program has set the limit, for each.
     chosen: [bool; ModuleLimit::ALL.len()],
-    /// Whether modules will be metered. What that adds counts as cost, and as bytes for it, but not as the module's size.
+    /// Whether modules will be metered, or instrumented with payments. What that adds counts as cost, and as bytes for it, but not as the module's size.
     pub metered: bool,
 }
 

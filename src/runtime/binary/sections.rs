@@ -6,6 +6,7 @@ use wasmparser::{Chunk, FromReader, Parser, Payload, Result, SectionLimited};
 pub const TYPES: u8 = 1;
 pub const IMPORTS: u8 = 2;
 pub const FUNCTIONS: u8 = 3;
+pub const TABLES: u8 = 4;
 pub const MEMORIES: u8 = 5;
 pub const GLOBALS: u8 = 6;
 pub const EXPORTS: u8 = 7;
@@ -17,7 +18,7 @@ pub const DATA_COUNT: u8 = 12;
 
 /// The order of the sections in a module, by id.
 const ORDER: [u8; 13] =
-    [TYPES, IMPORTS, FUNCTIONS, 4, MEMORIES, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
+    [TYPES, IMPORTS, FUNCTIONS, TABLES, MEMORIES, 13, GLOBALS, EXPORTS, START, ELEMENTS, DATA_COUNT, CODE, DATA];
 
 fn place(id: u8) -> Option<usize> {
     ORDER.iter().position(|other| *other == id)
@@ -102,6 +103,29 @@ impl<'a> Entries<'a> {
         out.extend_from_slice(self.bytes);
         more.iter().for_each(|entry| out.extend_from_slice(entry.as_ref()));
     }
+}
+
+/// Returns a name that is not taken: `base`, or longer.
+pub fn unused_name(base: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = base.to_string();
+    while taken(&name) {
+        name.push('\'');
+    }
+    name
+}
+
+/// The kinds of imports and exports.
+pub const A_FUNCTION: u8 = 0;
+pub const A_GLOBAL: u8 = 3;
+
+/// Returns the entry of an export.
+pub fn export(name: &str, kind: u8, index: usize) -> Vec<u8> {
+    let mut entry = Vec::new();
+    write_leb128(&mut entry, name.len());
+    entry.extend_from_slice(name.as_bytes());
+    entry.push(kind);
+    write_leb128(&mut entry, index);
+    entry
 }
 
 /// What a module consists of, up to what cannot be read. Unlike the parser's own iterator, this can leave out functions:

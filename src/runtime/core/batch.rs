@@ -342,7 +342,7 @@ impl CallLoops {
 
     /// Compiles a loop, for one store alone if the engine keeps many already. `None` if the engine cannot.
     fn make(&self, engine: &Engine, ty: &FuncType) -> Option<Arc<Code>> {
-        let (wasm, layout) = call_loop::make(ty).ok()?;
+        let (wasm, layout) = call_loop::make(ty, engine.inner.has_writable_fixed_tables()).ok()?;
         let module = float_mode::with_default(|| engine.inner.compile(&wasm)).ok()?;
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have made it meanwhile.
@@ -452,9 +452,9 @@ impl Loop {
     }
 }
 
-/// The type of the loop's table.
+/// The type of the loop's table, which may have another maximum.
 fn table_type() -> TableType {
-    TableType { element: ValType::new(ValKind::FuncRef), limits: Limits::new(1, Some(1)), is_64_bit: false }
+    TableType { element: ValType::new(ValKind::FuncRef), limits: Limits::new(1, None), is_64_bit: false }
 }
 
 /// Marks a loop that runs, until this is dropped.

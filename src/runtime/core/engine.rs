@@ -46,7 +46,7 @@ impl Engine {
             (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
         let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
         let metering = config.metering.take();
-        module_limits.metered = metering.is_some();
+        module_limits.metered = metering.is_some() || inner.adds_payments();
         let call_loops = batch::CallLoops::default();
         let transforms = std::mem::take(&mut config.transforms);
         Ok(Arc::new(Engine {

@@ -85,10 +85,20 @@ pub trait Engine: Any + Send + Sync {
         false
     }
 
+    /// Whether the engine compiles modules with payments added, as metering adds them.
+    fn adds_payments(&self) -> bool {
+        false
+    }
+
     /// Returns a text that differs between engines whose code for the same module may differ. `None` if nothing is
     /// gained by keeping a module's artifact for the next time.
     fn code_settings(&self) -> Option<String> {
         None
+    }
+
+    /// Whether WebAssembly sees what the host writes to a table of its own that cannot grow.
+    fn has_writable_fixed_tables(&self) -> bool {
+        true
     }
 
     /// Whether a running guest asks its supervisor only after [`Engine::tick`], so that deadlines need regular ticks.
@@ -258,11 +268,6 @@ pub trait Store {
     /// makes such a call in [`RuntimeStore::called_by`]. Otherwise it calls [`RuntimeStore::before_start`].
     fn tells_callers(&self) -> bool {
         false
-    }
-
-    /// Whether the engine asks the store before a guest's memory or table grows, so that there can be limits on that.
-    fn limits_growth(&self) -> bool {
-        true
     }
 
     /// What tells an instance from the others of the store. Only used if the engine [tells callers](Store::tells_callers).

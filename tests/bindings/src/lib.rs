@@ -227,6 +227,9 @@ functions! {
     fn wasmrt_backend_count() -> usize;
     fn wasmrt_backend_name(usize) -> *const c_char;
     fn wasmrt_config_set_backend(*mut wasm_config_t, *const c_char) -> bool;
+    fn wasmrt_config_set_fuel(*mut wasm_config_t, bool) -> bool;
+    fn wasmrt_config_set_interruption(*mut wasm_config_t, bool) -> bool;
+    fn wasmrt_store_set_fuel(*mut wasm_store_t, u64) -> bool;
     fn wasmrt_last_error_clear();
     fn wasmrt_last_error_kind() -> u32;
     fn wasmrt_last_error_message() -> *const c_char;

@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasmrt_c_api as c_api;
 
-const USAGE: &str = "usage: wasmrt-spec [--library FILE] [--backend NAME]... [--write | --check] [SUITE[/SCRIPT]]...
+const USAGE: &str = "usage: wasmrt-spec [--library FILE] [--backend NAME]... [--known FILE]... [--write | --check] [SUITE[/SCRIPT]]...
 
 Runs the scripts on each backend (default: all of the library's) and prints a table. The status is 1 if an assertion fails
 that is not in known.txt, or one in known.txt passes.
   --library FILE  the library, by default build/lib/libwasmrt.so of this tree
-  --backend NAME  only this backend; may be repeated
+  --backend NAME  only this backend, or the library of this path; may be repeated
+  --known FILE    more assertions that fail, as in known.txt; may be repeated
   --write         write docs/conformance.md
   --check         fail if docs/conformance.md is not what --write would write of these backends
   SUITE/SCRIPT    only these, for example wasm-v3/i32.wast";
@@ -30,6 +31,7 @@ that is not in known.txt, or one in known.txt passes.
 struct Options {
     library: PathBuf,
     backends: Vec<String>,
+    known: Vec<PathBuf>,
     write: bool,
     check: bool,
     scripts: Vec<String>,
@@ -65,11 +67,13 @@ fn run() -> Result<bool, String> {
     if scripts.is_empty() {
         return Err("there is no such script".to_string());
     }
-    let known = Known::read(&tree().join("tests/spec/known.txt"))?;
+    let mut known = Known::read(&tree().join("tests/spec/known.txt"))?;
+    options.known.iter().try_for_each(|path| known.read_more(path))?;
     let mut good = true;
     let mut summaries = Vec::new();
     for backend in &backends {
-        good &= report::finds_wrong_assertions(&child::run_all(&options.library, backend, &[suite::wrong()])[0]);
+        let wrong = &child::run_all(&options.library, backend, &[suite::wrong()])[0];
+        good &= report::finds_wrong_assertions(backend, wrong, &known);
         let outcomes = child::run_all(&options.library, backend, &scripts);
         let summary = report::Summary::new(backend, &scripts, outcomes, &known);
         good &= summary.print();
@@ -92,6 +96,7 @@ fn options() -> Result<Options, String> {
         match argument.as_str() {
             "--library" => options.library = value()?.into(),
             "--backend" => options.backends.push(value()?),
+            "--known" => options.known.push(value()?.into()),
             "--write" => options.write = true,
             "--check" => options.check = true,
             "--child" => options.child = true,

@@ -83,7 +83,8 @@ class Config:
     backend: str | None = None
     """The backend, by name. Environment: WASMRT_BACKEND."""
     compiler: str | None = None
-    """How modules are compiled: "cranelift", "winch", "pulley", "eager", "lazy-translation", "lazy"."""
+    """How modules are compiled: "cranelift", "winch", "pulley", "eager", "lazy-translation", "lazy"; "llvm" or
+    "singlepass" of a wasmer that is loaded."""
     optimization: str | None = None
     """What compiled code is optimized for: "none", "speed", "speed-and-size"."""
     proposals: Mapping[str, bool] = field(default_factory=dict)

@@ -33,7 +33,7 @@ named_enum! {
     wasmrt_compiler_enum {
         /// The backend's default: Cranelift on wasmtime, eager on wasmi.
         WASMRT_COMPILER_DEFAULT = 0 c"default",
-        /// wasmtime: optimised machine code.
+        /// wasmtime, and wasmer where it is loaded: optimised machine code.
         WASMRT_COMPILER_CRANELIFT = 1 c"cranelift",
         /// wasmtime: machine code in a single pass. Compiles several times faster than Cranelift; the
         /// code runs slower. Does not support references other than funcref, the proposals
@@ -53,6 +53,10 @@ named_enum! {
         /// wasmi: validates and translates each function on its first call; an invalid function traps
         /// then. Otherwise like lazy translation.
         WASMRT_COMPILER_LAZY = 6 c"lazy",
+        /// wasmer, loaded: machine code that is optimised for long, where the library has LLVM.
+        WASMRT_COMPILER_LLVM = 7 c"llvm",
+        /// wasmer, loaded: machine code in a single pass, where the library has that compiler.
+        WASMRT_COMPILER_SINGLEPASS = 8 c"singlepass",
     }
 }
 

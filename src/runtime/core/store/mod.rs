@@ -24,8 +24,7 @@ use super::object::{Handle, Object, Retained};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::float_mode;
 use crate::runtime::base::host_data::HostData;
-use crate::runtime::base::limits::{Resource, StoreLimits};
-use crate::runtime::base::options::unsupported;
+use crate::runtime::base::limits::StoreLimits;
 use crate::runtime::base::trap_code::TrapCode;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
@@ -205,34 +204,6 @@ impl Store {
         self.run(|store| store.backend().collect_garbage())
     }
 
-    /// Sets a limit, if the engine keeps to it.
-    pub fn set_limit(&self, resource: Resource, most: u64) -> Result<()> {
-        self.check_limits_growth(resource.grows() && most != u64::MAX, GROWTH_LIMIT)?;
-        self.limits.set(resource, most);
-        Ok(())
-    }
-
-    /// Sets whether growth beyond a limit traps.
-    pub fn set_growth_traps(&self, enabled: bool) -> Result<()> {
-        self.check_limits_growth(enabled, GROWTH_LIMIT)?;
-        self.limits.growth_traps.set(enabled);
-        Ok(())
-    }
-
-    /// Returns how much of a limit is in use, if the engine tells of all growth.
-    pub fn usage(&self, resource: Resource) -> Result<u64> {
-        let what = "counting how far memories and tables have grown; choose a backend that is compiled in for that";
-        self.check_limits_growth(resource.grows(), what)?;
-        Ok(self.limits.used(resource))
-    }
-
-    fn check_limits_growth(&self, needed: bool, what: &str) -> Result<()> {
-        if !needed || self.backend().limits_growth() {
-            return Ok(());
-        }
-        Err(unsupported(self.engine.backend.name(), what))
-    }
-
     pub fn limits(&self) -> &StoreLimits {
         &self.limits
     }
@@ -277,9 +248,6 @@ impl Store {
         if self.is(object.store()) { Ok(()) } else { Err(foreign(object, role)) }
     }
 }
-
-const GROWTH_LIMIT: &str = "a limit on how far memories and tables grow; choose a backend that is compiled in for that, or \
-                            give the modules' memories and tables a maximum";
 
 #[cold]
 fn foreign(object: &Object, role: &str) -> Error {

@@ -1,20 +1,19 @@
-//! Charges fuel for the bytes and elements that instructions move. The engine would charge before it checks whether
-//! the instruction stays within bounds: one that traps, or returns -1, would run out of fuel instead. So the engine
-//! is told to charge nothing for these instructions, and the module is rewritten: each instruction that moves bytes
-//! or elements is replaced by a call of a function that is added at the module's end. That function executes the
-//! instruction and then spends a unit for every 64 bytes or elements.
+//! Charges fuel for the bytes and elements that instructions move, where instructions are charged one by one. Charging
+//! before an instruction runs would be wrong: one that traps, or returns -1, would run out of fuel instead. So each
+//! instruction that moves bytes or elements is replaced by a call of a function that is added at the module's end. That
+//! function executes the instruction and then spends a unit for every 64 bytes or elements, in a loop.
 //!
-//! Instructions that wait for another thread are replaced in the same way, in engines with interruption. The engine does
-//! not ask whether to go on while one waits. So the added function waits for a while, and then again, in a loop, where the
-//! engine asks.
+//! Instructions that wait for another thread are replaced in the same way, where there is interruption, because nobody asks
+//! whether to go on while one waits. So the added function waits for a while, and then again, in a loop, where that is
+//! asked.
 //!
 //! Functions keep their indices, and code its order. But a call can be longer than the instruction that it replaces,
 //! and then everything behind it lies at a higher offset than in the original; [`Places`] translates offsets back.
 
+use super::declarations::import_kind;
+use super::sections::{CODE, FUNCTIONS, TYPES, write_leb128, write_signed};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
-use crate::runtime::binary::declarations::import_kind;
-use crate::runtime::binary::sections::{CODE, FUNCTIONS, TYPES, write_leb128, write_signed};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -32,7 +31,7 @@ const ROUND: i64 = 9;
 /// Amounts below this cost no more than the instruction itself.
 const FREE: i32 = PER_UNIT as i32;
 
-/// The largest number of functions, and of types, that the engine accepts.
+/// The largest number of functions, and of types, that engines accept.
 const MAX_DEFINITIONS: usize = 1_000_000;
 
 /// The longest time that a guest waits at once, in nanoseconds.
@@ -64,6 +63,11 @@ pub struct Places {
 }
 
 impl Places {
+    /// How many functions the original has; `None` if nothing was rewritten.
+    pub fn functions(&self) -> Option<usize> {
+        self.functions.map(|functions| functions as usize)
+    }
+
     /// Whether the function was added by the rewriting.
     pub fn is_added(&self, function: u32) -> bool {
         self.functions.is_some_and(|functions| function >= functions)
@@ -407,12 +411,12 @@ fn element_type(ty: StorageType) -> Vec<u8> {
     }]
 }
 
-fn index_type(is_64_bit: bool) -> u8 {
+pub(super) fn index_type(is_64_bit: bool) -> u8 {
     if is_64_bit { I64 } else { I32 }
 }
 
 /// Returns a reference type in binary form, or nothing for one that is not supported here.
-fn reference_type(ty: RefType) -> Vec<u8> {
+pub(super) fn reference_type(ty: RefType) -> Vec<u8> {
     let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
     match ty.heap_type() {
         HeapType::Abstract { shared: false, ty } => out.push(match ty {
@@ -668,9 +672,9 @@ fn wait_in_slices(wait: Bulk, out: &mut Vec<u8>) {
 }
 
 /// The longest encoding of a 32-bit number.
-const PADDED: usize = 5;
+pub(super) const PADDED: usize = 5;
 
-fn padded_leb(out: &mut Vec<u8>, number: usize) {
+pub(super) fn padded_leb(out: &mut Vec<u8>, number: usize) {
     (0..PADDED).for_each(|position| {
         let more = if position + 1 < PADDED { 0x80 } else { 0 };
         out.push((number >> (7 * position)) as u8 & 0x7f | more);
@@ -741,15 +745,18 @@ mod tests {
         all
     }
 
+    /// The parser has a validator with one engine only.
+    fn validate(_wasm: &[u8]) {
+        #[cfg(feature = "wasmtime")]
+        wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(_wasm).expect("valid");
+    }
+
     /// Checks that every instruction is where `places` says, up to the functions that were added.
     fn check(text: &str, small: bool) {
         let wasm = wat::parse_str(text).expect("valid text");
         let metered = rewrite(&wasm, ALL).expect("no error").expect("something to do");
-        let mut config = wasmtime::Config::new();
-        config.wasm_gc(true).wasm_function_references(true);
-        let engine = wasmtime::Engine::new(&config).expect("an engine");
-        wasmtime::Module::validate(&engine, &wasm).expect("valid");
-        wasmtime::Module::validate(&engine, &metered.wasm).expect("valid");
+        validate(&wasm);
+        validate(&metered.wasm);
         let (before, after) = (operators(&wasm), operators(&metered.wasm));
         assert!(after.len() > before.len());
         let mut after = after.iter();
@@ -789,7 +796,7 @@ mod tests {
         let text = format!("(module (memory 1 1 shared) (func (param i32) {waits} {fills}))");
         let Metered { wasm, .. } =
             rewrite(&wat::parse_str(&text).expect("valid text"), ALL).expect("no error").expect("something to do");
-        wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(&wasm).expect("valid");
+        validate(&wasm);
         let module = Module::parse(&wasm, ALL).expect("readable");
         assert_eq!((module.types, module.functions), (1 + 2, 1 + 102));
     }
@@ -806,9 +813,7 @@ mod tests {
         let calls = |replaced| {
             let metered = rewrite(&wasm, replaced).expect("no error");
             let Some(Metered { wasm, .. }) = metered else { return 0 };
-            wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
-                .validate_all(&wasm)
-                .expect("valid");
+            validate(&wasm);
             operators(&wasm).iter().filter(|(operator, _)| operator.starts_with("Call {")).count()
         };
         assert_eq!(calls(ALL), 4);
