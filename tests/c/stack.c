@@ -95,6 +95,38 @@ TEST(deep_in_the_main_thread_without_files) {
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+// Growth that succeeds, or fails, or is none: on all stacks it ends, or traps.
+static void* grow_in_loops(void* argument) {
+  (void)argument;
+  fixture_t fixture = fixture_from_wat(
+      "(module (memory 1 20) (table $t 1 30 funcref)"
+      "  (func (export \"memory\") (param i32 i32) (result i32)"
+      "    (loop (drop (memory.grow (local.get 1)))"
+      "      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+      "    (memory.size))"
+      "  (func (export \"table\") (param i32 i32) (result i32)"
+      "    (loop (drop (table.grow $t (ref.null func) (local.get 1)))"
+      "      (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+      "    (table.size $t)))");
+  static const int32_t sizes[] = {20, 30};
+  for (size_t i = 0; i < 2; i++) {
+    for (int32_t delta = 0; delta < 2; delta++) {
+      wasm_val_t arguments[2] = {I32(100), I32(delta)}, result;
+      CHECK_NULL(call(fixture_func(&fixture, i), arguments, 2, &result, 1));
+      CHECK_INT(result.of.i32, delta == 0 ? 1 : sizes[i]);
+      arguments[0] = I32(300000);
+      wasm_trap_t* trap = call(fixture_func(&fixture, i), arguments, 2, &result, 1);
+      if (trap) CHECK_TRAP(trap, "call stack exhausted");
+    }
+  }
+  fixture_delete(&fixture);
+  return NULL;
+}
+
+TEST(growth_in_loops_on_stacks_of_all_sizes) {
+  run_with_each_stack(grow_in_loops, NULL);
+}
+
 TEST(recursion_on_stacks_of_all_sizes) {
   run_with_each_stack(exhaust, NULL);
 }

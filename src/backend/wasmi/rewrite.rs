@@ -11,6 +11,9 @@
 //! - `table.grow` where fuel is counted: if the fuel runs out there, wasmi 2.0.0 does not record its position, and
 //!   resumes at the last one that it recorded. If the instruction is in a function of its own, that position is the
 //!   function's beginning, which is right.
+//! - Growth: wasmi 2.0.0 runs each instruction in a function that jumps to the next one's, but after `memory.grow` and
+//!   `table.grow` it is called, so that each of them uses up some of the machine's stack until the guest is done. So a
+//!   function of the host is called before, through a table that is added, and traps where little of the stack is left.
 //! - Segments of modules that write functions into another instance's table: if a later segment does not fit, wasmi
 //!   2.0.0 leaves the instance unfinished. Its functions can be called through that table, and read memory that is
 //!   not an instance. So all active segments of such a module become passive, and an added function does what the
@@ -25,14 +28,15 @@ use crate::runtime::base::types::{ExternKind, MemoryType};
 use crate::runtime::binary::code::{BLOCK, Code, FOLLOWS, NUMBERS, UNCOMMON, after_common};
 use crate::runtime::binary::declarations::{import_kind, memory_type};
 use crate::runtime::binary::sections::{
-    self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, MEMORIES, START, TYPES,
-    write_leb128, write_signed,
+    self, CODE, DATA, DATA_COUNT, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, MEMORIES, START, TABLES,
+    TYPES, write_leb128, write_signed,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
-    CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader,
-    ExportSectionReader, FunctionBody, Operator, Parser, Payload, RefType, Result, TypeRef,
+    BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
+    ElementSectionReader, ExportSectionReader, ExternalKind, FunctionBody, Operator, Parser, Payload, RefType, Result,
+    TypeRef,
 };
 
 /// The module that the engine gets in place of the original.
@@ -53,6 +57,8 @@ pub struct Names {
     pub start: Option<String>,
     /// The global that is 1 while an access to a table runs.
     pub mark: Option<String>,
+    /// The table whose only element is the function that is called before growth. It has no parameters and no results.
+    pub room: Option<String>,
 }
 
 /// A module's own memories. They are imports of the rewritten module, after those of the original.
@@ -78,11 +84,16 @@ const MAX_IMPORTS: usize = 1_000_000;
 /// entry and its four instructions.
 pub const GROW_AGAIN: u64 = 4;
 
+/// The maximum of the added table, by which it can be told: it is not counted.
+pub const ROOM_MAXIMUM: u32 = 0x7761_736d;
+
 /// What the rewriting has to know about a module.
 #[derive(Default)]
 struct Outline<'a> {
     /// For each type, whether it is a function type without parameters.
     types: Vec<bool>,
+    /// The first function type without parameters and results.
+    plain_type: Option<u32>,
     /// The types of the module's own functions.
     functions: Vec<u32>,
     imports: usize,
@@ -90,17 +101,21 @@ struct Outline<'a> {
     /// For each table, the type of its elements and whether its indices have 64 bits.
     tables: Vec<(RefType, bool)>,
     imported_tables: u32,
+    imported_memories: usize,
     /// The module's own memories: their types, and their declarations as they are.
     memories: Vec<(MemoryType, &'a [u8])>,
     globals: u32,
     exports: Option<ExportSectionReader<'a>>,
     start: Option<u32>,
+    /// Whether something outside of the code mentions the table after the last one, which may be added.
+    mentions_beyond: bool,
     elements: Option<ElementSectionReader<'a>>,
     data: Option<DataSectionReader<'a>>,
     /// The contents of the sections to which something may be added.
     type_entries: Entries<'a>,
     import_entries: Entries<'a>,
     function_entries: Entries<'a>,
+    table_entries: Entries<'a>,
     global_entries: Entries<'a>,
     export_entries: Entries<'a>,
 }
@@ -117,16 +132,18 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         match payload {
             Payload::CodeSectionEntry(body) => {
                 let ty = outline.functions.get(bodies.len()).and_then(|ty| outline.types.get(*ty as usize));
-                bodies.push(Body::read(&body, ty == Some(&true), outline.tables.len(), mode)?);
+                bodies.push(Body::read(&body, ty == Some(&true), &outline, mode)?);
             }
             other => outline.read(other, wasm)?,
         }
     }
     let edits = || bodies.iter().flat_map(|body| &body.edits);
     let marks = edits().any(|edit| matches!(edit, Edit::Mark(..)));
+    let rooms = edits().any(|edit| matches!(edit, Edit::Room(_) | Edit::Grow(..)));
     let segments = Segments::made_passive(&outline, wasm)?;
     // A start function that may call the host has to find its instance complete.
-    let start = outline.start.filter(|_| mode.interruption || marks || segments.is_some() || outline.imports > 0);
+    let start =
+        outline.start.filter(|_| mode.interruption || marks || rooms || segments.is_some() || outline.imports > 0);
     let changed = bodies.iter().any(|body| body.wants_local || !body.edits.is_empty());
     // A module must not become invalid because of these imports.
     if outline.imports + outline.memories.len() > MAX_IMPORTS {
@@ -140,7 +157,7 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
         Edit::Grow(_, table, _) => Some((*table, *outline.tables.get(*table as usize)?)),
         _ => None,
     });
-    let added = Added::new(&outline, grown.collect(), marks, start, segments, changed)?;
+    let added = Added::new(&outline, grown.collect(), marks, rooms, start, segments, changed)?;
     let replaced: Vec<_> = (0..=DATA_COUNT).filter(|id| added.replaces(*id)).collect();
     let kept = sections.into_iter().filter(|(id, _)| match *id {
         START => start.is_none(),
@@ -154,7 +171,12 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     // Where a local is added, the original's groups of zero locals are dropped, and they may be what makes the
     // function invalid.
     let drops = bodies.iter().any(|body| body.wants_local && body.code_at > 1);
-    let has_more = start.is_some() || marks || !added.functions.is_empty() || drops;
+    let reaches_room = || outline.mentions_beyond || bodies.iter().any(|body| body.mentions_beyond);
+    let has_more = start.is_some()
+        || marks
+        || !added.functions.is_empty()
+        || drops
+        || rooms && (outline.plain_type.is_none() || reaches_room());
     let data = outline.data.map_or(0, |data| data.range().len());
     let memories = OwnMemories { types: outline.memories.into_iter().map(|(ty, _)| ty).collect(), data };
     Ok(Some(Rewritten { wasm: out, names: added.names, memories, has_more }))
@@ -166,9 +188,16 @@ impl<'a> Outline<'a> {
             Payload::TypeSection(section) => {
                 self.type_entries = Entries::of(&section, wasm);
                 for group in section {
-                    self.types.extend(group?.into_types().map(
-                        |ty| matches!(&ty.composite_type.inner, CompositeInnerType::Func(ty) if ty.params().is_empty()),
-                    ));
+                    for ty in group?.into_types() {
+                        let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
+                            self.types.push(false);
+                            continue;
+                        };
+                        if ty.params().is_empty() && ty.results().is_empty() && self.plain_type.is_none() {
+                            self.plain_type = Some(self.types.len() as u32);
+                        }
+                        self.types.push(ty.params().is_empty());
+                    }
                 }
             }
             Payload::ImportSection(section) => {
@@ -183,6 +212,7 @@ impl<'a> Outline<'a> {
                             self.imported_tables += 1;
                         }
                         TypeRef::Global(_) => self.globals += 1,
+                        TypeRef::Memory(_) => self.imported_memories += 1,
                         _ => {}
                     }
                 }
@@ -192,6 +222,7 @@ impl<'a> Outline<'a> {
                 self.functions = section.into_iter().collect::<Result<Vec<_>>>()?;
             }
             Payload::TableSection(section) => {
+                self.table_entries = Entries::of(&section, wasm);
                 for table in section {
                     let ty = table?.ty;
                     self.tables.push((ty.element_type, ty.table64));
@@ -211,10 +242,22 @@ impl<'a> Outline<'a> {
             }
             Payload::ExportSection(section) => {
                 self.export_entries = Entries::of(&section, wasm);
+                for export in section.clone() {
+                    let export = export?;
+                    self.mentions_beyond |=
+                        export.kind == ExternalKind::Table && export.index as usize == self.tables.len();
+                }
                 self.exports = Some(section);
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
-            Payload::ElementSection(section) => self.elements = Some(section),
+            Payload::ElementSection(section) => {
+                for segment in section.clone() {
+                    if let ElementKind::Active { table_index, .. } = segment?.kind {
+                        self.mentions_beyond |= table_index.unwrap_or(0) as usize == self.tables.len();
+                    }
+                }
+                self.elements = Some(section);
+            }
             Payload::DataSection(section) => self.data = Some(section),
             _ => {}
         }
@@ -331,6 +374,10 @@ struct Added {
     mark: Option<u32>,
     /// The functions that grow tables: from the table's index to the function's.
     growers: BTreeMap<u32, u32>,
+    /// The code that is added before growth, and the index of the table that it calls through.
+    room: Option<(Vec<u8>, u32)>,
+    /// Whether the type of that function is added, after those of the added functions.
+    plain_type: bool,
     segments: Option<Segments>,
     /// The index of the function that does the work of the segments.
     init: Option<u32>,
@@ -347,6 +394,7 @@ impl Added {
         outline: &Outline,
         grown: BTreeMap<u32, (RefType, bool)>,
         marks: bool,
+        rooms: bool,
         start: Option<u32>,
         segments: Option<Segments>,
         changed: bool,
@@ -359,21 +407,33 @@ impl Added {
             functions.push((vec![0x60, 0, 0], segments.init.clone()));
             first + functions.len() as u32 - 1
         });
-        let [init_name, start_name, mark_name] = outline.unused_names(["init", "start", "mark"])?;
-        let names =
-            Names { init: init.map(|_| init_name), start: start.map(|_| start_name), mark: marks.then_some(mark_name) };
+        let [init_name, start_name, mark_name, room_name] = outline.unused_names(["init", "start", "mark", "room"])?;
+        let names = Names {
+            init: init.map(|_| init_name),
+            start: start.map(|_| start_name),
+            mark: marks.then_some(mark_name),
+            room: rooms.then_some(room_name),
+        };
+        let room = rooms.then(|| {
+            let (table, beyond) = (outline.tables.len() as u32, (outline.types.len() + functions.len()) as u32);
+            // `i32.const 0`, `call_indirect`.
+            ([&[0x41, 0, 0x11], &leb128(outline.plain_type.unwrap_or(beyond))[..], &leb128(table)].concat(), table)
+        });
+        let plain_type = rooms && outline.plain_type.is_none();
         // With empty names, which the engine does not look at: it takes imports by their order.
         let memories = outline.memories.iter().map(|(_, memory)| [&[0, 0, 2], *memory].concat()).collect();
         let mark = marks.then_some(outline.globals);
-        Ok(Added { names, start, mark, growers, segments, init, memories, changed, functions })
+        Ok(Added { names, start, mark, growers, room, plain_type, segments, init, memories, changed, functions })
     }
 
     fn replaces(&self, id: u8) -> bool {
         match id {
-            TYPES | FUNCTIONS => !self.functions.is_empty(),
+            TYPES => !self.functions.is_empty() || self.plain_type,
+            FUNCTIONS => !self.functions.is_empty(),
+            TABLES => self.room.is_some(),
             IMPORTS => !self.memories.is_empty(),
             GLOBALS => self.mark.is_some(),
-            EXPORTS => self.mark.is_some() || self.start.is_some() || self.init.is_some(),
+            EXPORTS => self.mark.is_some() || self.start.is_some() || self.init.is_some() || self.room.is_some(),
             ELEMENTS => self.segments.is_some(),
             DATA_COUNT | DATA => self.segments.as_ref().is_some_and(|segments| segments.data.is_some()),
             CODE => self.changed || !self.functions.is_empty(),
@@ -386,7 +446,8 @@ impl Added {
         let data = self.segments.as_ref().and_then(|segments| segments.data.as_ref());
         match id {
             TYPES => {
-                let types: Vec<_> = self.functions.iter().map(|(ty, _)| ty).collect();
+                let plain = self.plain_type.then_some(&[0x60, 0, 0][..]);
+                let types: Vec<_> = self.functions.iter().map(|(ty, _)| &ty[..]).chain(plain).collect();
                 outline.type_entries.write(out, &types);
             }
             FUNCTIONS => {
@@ -395,6 +456,8 @@ impl Added {
                 outline.function_entries.write(out, &types);
             }
             IMPORTS => outline.import_entries.write(out, &self.memories),
+            // Of functions, with one element.
+            TABLES => outline.table_entries.write(out, &[[&[0x70, 1, 1][..], &leb128(ROOM_MAXIMUM)].concat()]),
             // A mutable i32 with the initial value 0.
             GLOBALS => outline.global_entries.write(out, &[[0x7f, 1, 0x41, 0, 0x0b]]),
             EXPORTS => outline.export_entries.write(out, &self.exports()),
@@ -418,6 +481,7 @@ impl Added {
             export(&self.names.init, 0, self.init),
             export(&self.names.start, 0, self.start),
             export(&self.names.mark, 3, self.mark),
+            export(&self.names.room, 1, self.room.as_ref().map(|(_, table)| *table)),
         ];
         exports.into_iter().flatten().collect()
     }
@@ -461,7 +525,9 @@ impl Added {
                     rewritten.extend(mark(0));
                     done = end;
                 }
+                Edit::Room(_) => rewritten.extend(self.room.iter().flat_map(|(code, _)| code)),
                 Edit::Grow(_, table, end) => {
+                    rewritten.extend(self.room.iter().flat_map(|(code, _)| code));
                     if let Some(function) = self.growers.get(&table) {
                         rewritten.push(0x10);
                         rewritten.extend(leb128(*function));
@@ -493,6 +559,8 @@ struct Body<'a> {
     code_at: usize,
     /// In the order of the code.
     edits: Vec<Edit>,
+    /// Whether it mentions the table after the last one, which may be added.
+    mentions_beyond: bool,
 }
 
 /// A change to a body. The numbers are offsets in its bytes.
@@ -501,7 +569,9 @@ enum Edit {
     Apart(usize),
     /// Marks the access to a table between two offsets.
     Mark(usize, usize),
-    /// Replaces the `table.grow` between the first and the last number, which grows the table in the middle, by a
+    /// Asks whether there is room before the growth at this offset.
+    Room(usize),
+    /// Asks as well, and replaces the `table.grow` between the first and the last number, which grows the table in the middle, by a
     /// call.
     Grow(usize, u32, usize),
 }
@@ -509,21 +579,27 @@ enum Edit {
 impl Edit {
     fn at(&self) -> usize {
         match self {
-            Edit::Apart(at) | Edit::Mark(at, _) | Edit::Grow(at, ..) => *at,
+            Edit::Apart(at) | Edit::Room(at) | Edit::Mark(at, _) | Edit::Grow(at, ..) => *at,
         }
     }
 }
 
 impl<'a> Body<'a> {
-    fn read(body: &FunctionBody<'a>, without_parameters: bool, tables: usize, mode: Mode) -> Result<Body<'a>> {
+    fn read(body: &FunctionBody<'a>, without_parameters: bool, outline: &Outline, mode: Mode) -> Result<Body<'a>> {
+        let (tables, memories) = (outline.tables.len(), outline.imported_memories + outline.memories.len());
         let mut code = Code::of(body)?;
         let Code { bytes, begin: code_at, locals, .. } = code;
         // This counts locals, not groups: there are several ways to declare none.
         let mut wants_local = without_parameters && locals == 0;
-        let mut edits = Vec::new();
+        let (mut edits, mut mentions_beyond) = (Vec::new(), false);
         // Decoding every instruction takes time; many functions contain none of these bytes.
-        if !wants_local && !has(bytes, |byte| SELECTS.contains(&byte)) && !may_access(bytes, tables) {
-            return Ok(Body { bytes, wants_local, code_at, edits });
+        if !wants_local
+            && !has(bytes, |byte| SELECTS.contains(&byte))
+            && !may_access(bytes, tables)
+            && !may_grow(bytes, memories)
+            && !may_call_through(bytes, tables)
+        {
+            return Ok(Body { bytes, wants_local, code_at, edits, mentions_beyond });
         }
         let mut position = code_at;
         let mut previous = MAKES_ITS_VALUE;
@@ -542,31 +618,72 @@ impl<'a> Body<'a> {
                 Some(next) => next,
                 None => {
                     let (operator, next) = code.decode(position)?;
+                    mentions_beyond |= tables_of(&operator).contains(&Some(tables as u32));
                     edits.extend(match operator {
                         Operator::TableGet { .. } | Operator::TableSet { .. } => Some(Edit::Mark(position, next)),
                         Operator::TableFill { .. } | Operator::TableCopy { .. } | Operator::TableInit { .. } => {
                             Some(Edit::Mark(position, next))
                         }
                         Operator::TableGrow { table } if mode.metered => Some(Edit::Grow(position, table, next)),
+                        Operator::TableGrow { .. } | Operator::MemoryGrow { .. } => Some(Edit::Room(position)),
                         _ => None,
                     });
                     next
                 }
             };
         }
-        Ok(Body { bytes, wants_local, code_at, edits })
+        Ok(Body { bytes, wants_local, code_at, edits, mentions_beyond })
     }
 }
 
-/// Whether the body may access one of `tables` tables: `table.get` or `table.set` followed by a table's index, or an
+const MEMORY_GROW: u8 = 0x40;
+const CALL_INDIRECT: u8 = 0x11;
+const RETURN_CALL_INDIRECT: u8 = 0x13;
+
+/// Whether the body may make one of `memories` memories grow: the opcode, followed by an index.
+fn may_grow(bytes: &[u8], memories: usize) -> bool {
+    let is_growth = |pair: &[u8]| pair[0] == MEMORY_GROW && (usize::from(pair[1]) < memories || pair[1] >= 0x80);
+    memories > 0 && has(bytes, |byte| byte == MEMORY_GROW) && bytes.windows(2).any(is_growth)
+}
+
+/// Whether the body may call through the table after the last one.
+fn may_call_through(bytes: &[u8], tables: usize) -> bool {
+    let is_call = |byte: u8| matches!(byte, CALL_INDIRECT | RETURN_CALL_INDIRECT);
+    has(bytes, is_call)
+        && (0..bytes.len()).any(|position| is_call(bytes[position]) && calls_through(bytes, position, tables))
+}
+
+/// Whether a call through a table, at this position, names the table.
+fn calls_through(bytes: &[u8], position: usize, table: usize) -> bool {
+    let mut operands = BinaryReader::new(&bytes[position + 1..], 0);
+    operands.read_var_u32().and_then(|_| operands.read_var_u32()).is_ok_and(|named| named as usize == table)
+}
+
+/// The tables that an instruction names.
+fn tables_of(operator: &Operator) -> [Option<u32>; 2] {
+    match *operator {
+        Operator::TableGet { table }
+        | Operator::TableSet { table }
+        | Operator::TableSize { table }
+        | Operator::TableGrow { table }
+        | Operator::TableFill { table }
+        | Operator::TableInit { table, .. }
+        | Operator::CallIndirect { table_index: table, .. }
+        | Operator::ReturnCallIndirect { table_index: table, .. } => [Some(table), None],
+        Operator::TableCopy { dst_table, src_table } => [Some(dst_table), Some(src_table)],
+        _ => [None, None],
+    }
+}
+
+/// Whether the body may access one of `tables` tables, or the one after the last: `table.get` or `table.set` followed by a table's index, or an
 /// instruction with the prefix `0xfc`. Indices and opcodes may be padded.
 fn may_access(bytes: &[u8], tables: usize) -> bool {
     let is_access = |pair: &[u8]| match pair[0] {
-        0x25 | 0x26 => usize::from(pair[1]) < tables || pair[1] >= 0x80,
-        0xfc => matches!(pair[1], 12 | 14 | 15 | 17) || pair[1] >= 0x80,
+        0x25 | 0x26 => usize::from(pair[1]) <= tables || pair[1] >= 0x80,
+        0xfc => matches!(pair[1], 12 | 14..=17) || pair[1] >= 0x80,
         _ => false,
     };
-    tables > 0 && has(bytes, |byte| matches!(byte, 0x25 | 0x26 | 0xfc)) && bytes.windows(2).any(is_access)
+    has(bytes, |byte| matches!(byte, 0x25 | 0x26 | 0xfc)) && bytes.windows(2).any(is_access)
 }
 
 /// Whether some byte is one of those that are looked for. Compares many at once.
@@ -666,6 +783,51 @@ mod tests {
     fn the_engine_still_needs_it() {
         assert_eq!(call(&binary(SELECTS), "other", 3), 5);
         assert_ne!(call(&binary(SELECTS), "eqz", 3), 5);
+    }
+
+    #[test]
+    fn growth_asks_for_room_first() {
+        for (code, mode, is_asked) in [
+            ("(drop (memory.grow (i32.const 1)))", PLAIN, true),
+            ("(drop (memory.grow (i32.const 1)))", INTERRUPTION, true),
+            ("(drop (table.grow (ref.null func) (i32.const 1)))", PLAIN, true),
+            ("(drop (table.grow (ref.null func) (i32.const 1)))", FUEL, true),
+            ("(drop (memory.size)) (block) (drop (i32.const 64))", PLAIN, false),
+        ] {
+            for plain_type in ["(type (func))", "(type (func (param i32)))"] {
+                let text = format!("(module {plain_type} (table 1 funcref) (memory 1) (func (param i64) {code}))");
+                let Rewritten { wasm, names, has_more, .. } = rewrite(&binary(&text), mode).expect("a memory");
+                assert_eq!(names.room.is_some(), is_asked, "{text}");
+                assert!(!is_asked || mode.metered || has_more == plain_type.contains("param"), "{text}");
+                let module = wasmi::Module::new(&wasmi::Engine::default(), &wasm).expect("a valid module");
+                let room = names.room.and_then(|name| Some(module.get_export(&name)?.table()?.maximum()));
+                assert_eq!(room, is_asked.then_some(Some(ROOM_MAXIMUM.into())), "{text}");
+            }
+        }
+    }
+
+    /// What names the table that is added is invalid, and is told.
+    #[test]
+    fn the_added_table_cannot_be_reached() {
+        let grow = "(drop (memory.grow (i32.const 1)))";
+        for (code, more) in [
+            ("(call_indirect 1 (type 0) (i32.const 0))", ""),
+            ("(return_call_indirect 1 (type 0) (i32.const 0))", ""),
+            ("(drop (table.size 1))", ""),
+            ("(drop (table.get 1 (i32.const 0)))", ""),
+            ("(table.copy 0 1 (i32.const 0) (i32.const 0) (i32.const 0))", ""),
+            ("", "(export \"t\" (table 1))"),
+            ("", "(elem (table 1) (i32.const 0) func 0)"),
+        ] {
+            let text =
+                format!("(module (type (func)) (table 1 funcref) (memory 1) (func {grow}) (func {code}) {more})");
+            assert!(rewrite(&binary(&text), PLAIN).expect("a memory").has_more, "{text}");
+            let valid = text.replace("1 (type", "0 (type").replace("size 1", "size 0").replace("get 1", "get 0");
+            let valid = valid.replace("0 1 (i32", "0 0 (i32").replace("(table 1))", "(table 0))");
+            let valid = valid.replace("(table 1) (i32", "(table 0) (i32");
+            let marked = valid.contains("table.get") || valid.contains("table.copy");
+            assert_eq!(rewrite(&binary(&valid), PLAIN).expect("a memory").has_more, marked, "{valid}");
+        }
     }
 
     #[test]
@@ -795,11 +957,11 @@ mod tests {
         let at = plain.windows(2).position(|bytes| bytes == [0x25, 0]).expect("the access");
         for access in [&[0x25, 0x80, 0][..], &[0xfc, 0x8c, 0, 0, 0]] {
             let bytes = [&[0x20, 0, 0x20, 0, 0x20, 0], access].concat();
-            assert!(may_access(&bytes, 1) && !may_access(&bytes, 0));
+            assert!(may_access(&bytes, 1));
         }
         assert!(may_access(&plain[at..], 1));
-        // The byte of a constant, and a table that does not exist.
-        assert!(!may_access(&[0x41, 0x25, 0x6a, 0x25, 3], 3));
+        // The byte of a constant, and a table that cannot exist. The one after the last may be added.
+        assert!(!may_access(&[0x41, 0x25, 0x6a, 0x25, 4], 3) && may_access(&[0x25, 3], 3));
     }
 
     /// The defects that cannot be shown without harm: functions that lose their stack pointer, and functions of an

@@ -2,7 +2,7 @@
 
 use super::memories::{self, Memories};
 use super::messages::{in_words, is_about_imports};
-use super::rewrite::GROW_AGAIN;
+use super::rewrite::{GROW_AGAIN, ROOM_MAXIMUM};
 use super::shards::Lease;
 use super::types::{
     from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, table_type, to_extern, to_number, to_raw,
@@ -16,7 +16,7 @@ use crate::runtime::base::types::{ExternKind, FuncType, GlobalType, MemoryType, 
 use crate::runtime::core::engine_traits::{CallNumeric, Entity, Failure, FuncKey, Module, Prepared, Store};
 use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_raw_engine};
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
-use crate::runtime::core::guest::Guest;
+use crate::runtime::core::guest::{self, Guest};
 use crate::runtime::core::object::{ExternPayload, Handle, Object, Retained, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{Raw, Val, with_lent_room, with_room};
@@ -46,6 +46,10 @@ impl wasmi::ResourceLimiter for Owner {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
+        if (current, desired, maximum) == (0, 1, Some(ROOM_MAXIMUM as usize)) {
+            // Added to the module. If it is the guest's own, it gets an element more than it should.
+            return Ok(true);
+        }
         answer(self.get().limits().table_growing(current, desired, maximum))
     }
 
@@ -107,6 +111,8 @@ pub struct WasmiStore {
     grow_stopped: Cell<bool>,
     /// For each instance that accesses tables: the global that is 1 while an access runs, see [`super::rewrite`].
     marks: RefCell<Vec<wasmi::Global>>,
+    /// The function that is called before growth, see [`super::rewrite`].
+    room: OnceCell<wasmi::Func>,
 }
 
 /// The engine's part of a store.
@@ -140,6 +146,7 @@ impl WasmiStore {
             slices,
             grow_stopped: Cell::new(false),
             marks: RefCell::default(),
+            room: OnceCell::new(),
         }
     }
 
@@ -213,6 +220,15 @@ impl WasmiStore {
         let mut references = self.references.borrow_mut();
         let reference = references.entry(NonNull::from(object));
         *reference.or_insert_with(|| ExternRef::new(self.context(), ExternPayload::new(object)))
+    }
+
+    /// Returns a function that traps if nothing of the stack is left.
+    fn room(&self) -> wasmi::Func {
+        let ask = || match guest::is_exhausted() {
+            true => Err(stopped(TrapCode::StackExhausted)),
+            false => Ok(()),
+        };
+        *self.room.get_or_init(|| wasmi::Func::wrap(self.context(), ask))
     }
 
     /// Must be called before WebAssembly runs, and its answer kept while it does.
@@ -401,6 +417,11 @@ impl Store for WasmiStore {
         if let Some(mark) = &module.names.mark {
             let mark = instance.get_global(self.context(), mark);
             self.marks.borrow_mut().push(mark.expect("the mark was exported under this name"));
+        }
+        if let Some(room) = &module.names.room {
+            let table = instance.get_table(self.context(), room).expect("it was exported under this name");
+            let room = Ref::Func(Nullable::Val(self.room()));
+            table.set(self.context(), 0, room).expect("it has one element, which may be any function");
         }
         if let Some(init) = &module.names.init {
             self.run_free(instance.get_func(self.context(), init).expect("it was exported under this name"))?;

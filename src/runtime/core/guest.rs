@@ -276,6 +276,15 @@ fn mapping_around(address: usize) -> Option<(usize, usize)> {
     })
 }
 
+/// Whether nothing is left of the stack in use, on which a guest is running. For engines that do not look themselves.
+pub fn is_exhausted() -> bool {
+    let here = stack_pointer();
+    THREAD.with(|thread| {
+        let floor = thread.stack.get().floor;
+        here <= floor && (!thread.estimated.get() || here <= final_floor(thread))
+    })
+}
+
 /// Returns the stack pointer or, on other processors, an address near it.
 #[inline(always)]
 pub fn stack_pointer() -> usize {
