@@ -382,6 +382,46 @@ TEST(functions_that_come_out) {
   fixture_delete(&fixture);
 }
 
+static long references_in(const char* library) {
+  void* handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+  const _Atomic long* count = handle ? dlsym(handle, "standin_references") : NULL;
+  REQUIRE(count);
+  dlclose(handle);
+  return *count;
+}
+
+// What a library makes of a function or a reference keeps its store, until it is deleted; also if it is refused then.
+TEST(references_end_with_the_store) {
+  const char* library = standin("libwasmer.so");
+  static const char* const others[] = {"", "(func (param v128))"};
+  for (size_t i = 0; i < 2; i++) {
+    char text[400];
+    snprintf(text, sizeof text,
+             "(module (func $f (export \"f\") (result i32) (i32.const 5)) %s"
+             "  (func (export \"same\") (param funcref) (result funcref) (local.get 0)))",
+             others[i]);
+    fixture_t fixture = {engine_of(library), NULL, NULL, NULL, WASM_EMPTY_VEC};
+    REQUIRE(fixture.engine);
+    fixture.store = wasm_store_new(fixture.engine);
+    CHECK_INT(references_in(library), 0);
+    fixture_load(&fixture, text, NULL, 0);
+    wasm_val_t argument = WASM_REF_VAL(wasm_func_as_ref(fixture_func(&fixture, 0)));
+    wasm_val_t result = WASM_INIT_VAL;
+    argument.kind = WASM_FUNCREF;
+    wasm_trap_t* trap = call(fixture_func(&fixture, 1), &argument, 1, &result, 1);
+    if (i == 0) {
+      CHECK_NO_TRAP(trap);
+      CHECK_INT(call_i32(wasm_ref_as_func(result.of.ref)), 5);
+      wasm_val_delete(&result);
+    } else {
+      CHECK_TRAP_CONTAINS(trap, "does not say what a funcref refers to");
+    }
+    CHECK(references_in(library) > 0);
+    fixture_delete(&fixture);
+    CHECK_INT(references_in(library), 0);
+  }
+}
+
 static void* on_thread(void* backend) {
   for (int i = 0; i < 10; i++) works_on(engine_of(backend));
   return NULL;

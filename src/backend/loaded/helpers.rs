@@ -179,7 +179,9 @@ impl LoadedStore {
         let made = match self.peer.api.func_as_ref {
             // SAFETY: the function is alive as long as the store.
             Some(as_ref) if self.peer.references(ValKind::FuncRef) == References::Functions && !is_host => unsafe {
-                NonNull::new(as_ref(func))
+                let made = NonNull::new(as_ref(func));
+                made.filter(|_| self.peer.dialect.owns_casts).into_iter().for_each(|made| self.keep_reference(made));
+                made
             },
             // SAFETY: the contract is the same.
             _ => unsafe { self.reference_by_table(func, ty) }?,

@@ -120,6 +120,10 @@ impl LoadedStore {
         self.owned.borrow_mut().push(Owned::Reference(reference));
     }
 
+    pub(super) fn keep_func(&self, func: NonNull<PeerFunc>) {
+        self.owned.borrow_mut().push(Owned::Func(func));
+    }
+
     pub(super) fn keep_foreign(&self, foreign: NonNull<PeerForeign>) {
         self.owned.borrow_mut().push(Owned::Foreign(foreign));
     }

@@ -173,6 +173,9 @@ impl LoadedStore {
                 // SAFETY: the reference is owned, and from now on the store's.
                 let func = unsafe { as_func(reference.as_ptr()) };
                 self.keep_reference(reference);
+                if self.peer.dialect.owns_casts {
+                    NonNull::new(func).into_iter().for_each(|func| self.keep_func(func));
+                }
                 // SAFETY: the function is one of this store, whose types can be described.
                 let is_known = |func| ty.is_some() || unsafe { self.peer.func_type(func) }.is_some();
                 let func = Some(func).filter(|func| !func.is_null() && is_known(*func));
