@@ -514,7 +514,7 @@ impl Engine for LoadedEngine {
             error.kind = ErrorKind::Artifact;
             error
         })?;
-        self.compile(rest)
+        Ok(Box::new(LoadedModule::new(&self.handle, rest)?))
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {
