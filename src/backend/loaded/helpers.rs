@@ -426,17 +426,24 @@ impl LoadedStore {
     /// Makes a global for an external reference.
     pub fn new_boxed_global(&self, ty: &GlobalType, object: Option<&Object>) -> Result<Entity> {
         let init = match object {
-            None => "(ref.null extern)".to_string(),
-            // SAFETY: the value is an i32.
-            Some(_) => format!("(extern.convert_any (struct.new $box (i32.const {})))", unsafe {
-                self.number_of(object).of.i32
-            }),
+            None => "(ref.null extern)",
+            Some(_) => "(extern.convert_any (struct.new $box (global.get $n)))",
         };
-        let text = format!("(module {} (global (export \"g\") {} {init}))", *BOX, global_text(ty));
-        // SAFETY: the module exports a global.
+        let text = format!(
+            "(module (import \"\" \"n\" (global $n i32)) {} (global (export \"g\") {} {init}))",
+            *BOX,
+            global_text(ty)
+        );
+        let api = &self.peer.api;
+        // SAFETY: the type and the global of the number are deleted once; the module exports a global.
         unsafe {
-            let exports = &*self.helper(text, &[])?;
-            Ok(Entity::new((self.peer.api.extern_as_global)(exports[0])))
+            let number_type = (api.globaltype_new)(self.peer.val_type(ValKind::I32), 0);
+            let number = (api.global_new)(self.peer_store(), number_type, &self.number_of(object));
+            (api.globaltype_delete)(number_type);
+            let number = NonNull::new(number).ok_or_else(|| self.peer.lacks("makes no global for a number"))?;
+            let exports = self.helper(text, &[(api.global_as_extern)(number.as_ptr())]);
+            (api.global_delete)(number.as_ptr());
+            Ok(Entity::new((api.extern_as_global)((&*exports?)[0])))
         }
     }
 
@@ -472,6 +479,7 @@ impl LoadedStore {
     /// # Safety
     /// As for [`LoadedStore::global_helper`].
     pub unsafe fn get_boxed_global(&self, global: *mut PeerGlobal, ty: &GlobalType) -> Result<Val> {
+        // The number is imported, so that the same module does for all of them.
         // SAFETY: the contract is the same; the function returns a number.
         unsafe {
             let [number] = self.call_helper(self.global_helper(global, ty)?[0], &[])?;
