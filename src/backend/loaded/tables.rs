@@ -136,16 +136,29 @@ impl TableUse {
     }
 
     /// Reads what a function does.
+    #[cfg(test)]
+    pub fn writes(&self) -> bool {
+        self.written.contains(&true)
+    }
+
     pub fn read_body(&mut self, body: &FunctionBody) -> wasmparser::Result<()> {
         for operator in body.get_operators_reader()? {
             let table = match operator? {
                 Operator::TableSet { table } | Operator::TableFill { table } | Operator::TableGrow { table } => table,
+    /// Notes that instructions of the module may do anything.
+    pub fn write_all(&mut self) {
+        self.written = vec![true; self.count()];
+    }
+
                 Operator::TableInit { table, .. } => table,
                 Operator::TableCopy { dst_table, .. } => dst_table,
                 _ => continue,
             };
             self.written.resize(self.count(), false);
             self.written.get_mut(table as usize).into_iter().for_each(|written| *written = true);
+                Operator::TableAtomicSet { table_index, .. }
+                | Operator::TableAtomicRmwXchg { table_index, .. }
+                | Operator::TableAtomicRmwCmpxchg { table_index, .. } => table_index,
         }
         Ok(())
     }
