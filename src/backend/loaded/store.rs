@@ -595,13 +595,6 @@ impl LoadedStore {
         words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.name()))
     }
 
-    /// Whether the host has made a table.
-    fn is_of_host(&self, table: &Entity) -> bool {
-        // SAFETY: entities of tables are made from such a pointer.
-        let table: *mut PeerTable = unsafe { table.get() };
-        self.owned.borrow().iter().any(|owned| matches!(owned, Owned::Table(made) if made.as_ptr() == table))
-    }
-
     /// Returns an export of an instance.
     pub(super) fn export_at(&self, instance: usize, position: usize) -> *mut PeerExtern {
         self.instances.borrow()[instance].ordered[position]
@@ -996,8 +989,10 @@ impl Store for LoadedStore {
         if self.peer.references(kind) == References::No {
             return Err(self.peer.lacks(format_args!("cannot write a table of {}", kind.name())));
         }
-        let limits = ty.limits;
-        if !self.peer.dialect.writes_fixed_tables && limits.max() == Some(limits.min()) && !self.is_of_host(table) {
+        // SAFETY: entities of tables are made from such a pointer.
+        let of: *mut PeerTable = unsafe { table.get() };
+        let is_fixed = kind == ValKind::FuncRef && ty.limits.max() == Some(ty.limits.min());
+        if is_fixed && !self.peer.dialect.writes_fixed_tables && !self.is_of_host(of) {
             let what = "does not let an instance see what the host writes to a table of the instance that cannot grow";
             return Err(self.peer.lacks(format_args!("{what}; let the table have room for one more element")));
         }
