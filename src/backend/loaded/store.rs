@@ -56,6 +56,8 @@ pub struct LoadedStore {
     has_beyond: Cell<bool>,
     /// For each function of another instance that was imported where the library cannot link it: one that calls it.
     forwards: RefCell<FxHashMap<*mut PeerFunc, *mut PeerFunc>>,
+    /// Why there are no functions for some of the host. The store retains those.
+    refused_funcs: RefCell<FxHashMap<NonNull<Object>, Error>>,
     pub(super) helpers: Helpers,
     pub(super) tables: Tables,
     /// References to objects of the library that stand for ours.
@@ -105,6 +107,7 @@ impl LoadedStore {
             modules: RefCell::default(),
             has_beyond: Cell::new(false),
             forwards: RefCell::default(),
+            refused_funcs: RefCell::default(),
             helpers: Helpers::default(),
             tables: Tables::default(),
             foreign: RefCell::default(),
@@ -273,7 +276,7 @@ impl LoadedStore {
                     let entity: *mut PeerFunc =
                         Typed::of(object, Object::as_func).map_or(null_mut(), |func| func.in_engine().get());
                     if entity.is_null() {
-                        return Err(self.peer.lacks(format_args!("cannot have a host function {}", func.ty)));
+                        return Err(self.no_host_func(object, &func.ty));
                     }
                     let forward = !func.is_host() && !dialect.links_functions;
                     (api.func_as_extern)(if forward { self.forward(object, entity, &func.ty)? } else { entity })
@@ -312,16 +315,24 @@ impl LoadedStore {
         Ok(forward.as_ptr())
     }
 
+    /// Returns why there is no function of the library for one of the host.
+    #[cold]
+    pub(super) fn no_host_func(&self, object: &Object, ty: &FuncType) -> Error {
+        let refused = self.refused_funcs.borrow();
+        let known = refused.get(&NonNull::from(object)).map(|error| Error::new(error.kind, error.message.clone()));
+        known.unwrap_or_else(|| self.peer.lacks(format_args!("cannot have a host function {ty}")))
+    }
+
     /// Makes a function that calls one of ours. Null if the library makes none.
-    fn host_func(&self, object: NonNull<Object>, ty: &FuncType) -> *mut PeerFunc {
+    fn host_func(&self, object: NonNull<Object>, ty: &FuncType) -> Result<*mut PeerFunc> {
         self.add_candidate(ty);
         let unboxed = self.unboxed_type(ty);
         // SAFETY: the object outlives the store, and the function is not called afterwards.
         let made = unsafe { self.new_host_func(unboxed.as_ref().unwrap_or(ty), call_host, object.as_ptr().cast()) };
         match unboxed {
             // SAFETY: the function was made with this type.
-            Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) }.unwrap_or(null_mut()),
-            _ => made,
+            Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) },
+            _ => Ok(made),
         }
     }
 
@@ -836,7 +847,10 @@ impl Store for LoadedStore {
         if self.unpassable(ty).is_some() {
             return Entity::new(null_mut::<PeerFunc>());
         }
-        Entity::new(self.host_func(func, ty))
+        Entity::new(self.host_func(func, ty).unwrap_or_else(|error| {
+            self.refused_funcs.borrow_mut().insert(func, error);
+            null_mut()
+        }))
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {

@@ -79,7 +79,7 @@ impl LoadedStore {
                     // SAFETY: entities of functions of this store are made from such pointers.
                     let entity: *mut PeerFunc = unsafe { func.in_engine().get() };
                     if entity.is_null() {
-                        return Err(self.peer.lacks(format_args!("cannot have a host function {}", func.ty)));
+                        return Err(self.no_host_func(object, &func.ty));
                     }
                     // SAFETY: the function is one of this store, of this type.
                     return unsafe { self.reference_to_func(entity, &func.ty, func.is_host()) };
