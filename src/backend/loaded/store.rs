@@ -750,13 +750,8 @@ impl LoadedStore {
                     // SAFETY: the arguments and the room fit the function.
                     unsafe { self.call_either(object, func, params.as_slice(), room) }
                 })?;
-                for (slot, kind) in room.iter_mut().zip(&ty.result_kinds) {
-                    // SAFETY: the results are initialised, fit their kinds, and own their references.
-                    let value = unsafe { slot.assume_init_mut() };
-                    let converted = unsafe { self.to_owned_peer(*kind, value) };
-                    unsafe { value.release() };
-                    *value = converted.map_err(|error| self.trapped(error))?;
-                }
+                // SAFETY: the results are initialised, fit their kinds, and own their references.
+                unsafe { self.give_results(room, &ty.result_kinds) }.map_err(|error| self.trapped(error))?;
             }
             for (position, value) in room.iter().enumerate() {
                 // SAFETY: the results are initialised, and the library has room for them.
@@ -764,6 +759,32 @@ impl LoadedStore {
             }
             Ok(())
         })
+    }
+
+    /// Converts the results of a callback to the library's form, all of them or none. Either way they are given up.
+    ///
+    /// # Safety
+    /// The results are initialised, fit these kinds, and own their references.
+    unsafe fn give_results(&self, results: &mut [MaybeUninit<Val>], kinds: &[ValKind]) -> Result<()> {
+        let mut refused = None;
+        for (slot, kind) in results.iter_mut().zip(kinds) {
+            // SAFETY: the contract is the same.
+            let value = unsafe { slot.assume_init_mut() };
+            // SAFETY: the same.
+            let converted = unsafe { self.to_owned_peer(*kind, value) };
+            // SAFETY: the same; the value is not used afterwards.
+            unsafe { value.release() };
+            *value = converted.unwrap_or_else(|error| {
+                refused.get_or_insert(error);
+                Val::zero(*kind)
+            });
+        }
+        let Some(error) = refused else { return Ok(()) };
+        for (slot, kind) in results.iter().zip(kinds) {
+            // SAFETY: the loop above has converted all of them, or made them null.
+            unsafe { self.delete_owned_peer(*kind, slot.assume_init_ref()) };
+        }
+        Err(error)
     }
 
     /// Calls a host function, or a function that is forwarded to.

@@ -273,4 +273,20 @@ impl LoadedStore {
             Ok(value)
         }
     }
+
+    /// Deletes what [`LoadedStore::to_owned_peer`] has made.
+    ///
+    /// # Safety
+    /// The value is null or such a one, of this kind, and not used afterwards.
+    pub unsafe fn delete_owned_peer(&self, kind: ValKind, value: &Val) {
+        if kind.is_reference() && !self.boxes(kind) {
+            // SAFETY: the contract is the same; a value of a kind of reference holds one.
+            let reference = NonNull::new(unsafe { value.of.r#ref.cast::<PeerRef>() });
+            // SAFETY: the same. Without a function that copies, what is there is borrowed.
+            reference
+                .filter(|_| self.peer.api.ref_copy.is_some())
+                .into_iter()
+                .for_each(|reference| unsafe { self.delete_reference(reference) });
+        }
+    }
 }
