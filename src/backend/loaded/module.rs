@@ -702,16 +702,10 @@ impl Outline {
                     exports = Some(section);
                 }
                 Payload::ElementSection(section) if outline.table_use.is_shared() => {
-                    // The library may know instructions that are not known here.
-                    let table_use = &mut outline.table_use;
-                    if section.into_iter().try_for_each(|segment| table_use.read_segment(segment?)).is_err() {
-                        table_use.write_all();
-                    }
+                    outline.table_use.read_segments(section);
                 }
                 Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
-                    if outline.table_use.read_body(&body).is_err() {
-                        outline.table_use.write_all();
-                    }
+                    outline.table_use.read_body(&body);
                 }
                 Payload::StartSection { func, .. } => start = Some(func),
                 _ => {}

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
-use wasmparser::{ElementItems, ElementKind, FunctionBody, Operator};
+use wasmparser::{ElementItems, ElementKind, ElementSectionReader, FunctionBody, Operator};
 
 /// What a module does with its tables, if others can have one of them.
 #[derive(Default)]
@@ -145,13 +145,25 @@ impl TableUse {
         self.imported_tables.len() + self.defined.len()
     }
 
-    /// Notes that instructions of the module may do anything.
-    pub fn write_all(&mut self) {
-        self.written = vec![true; self.count()];
+    /// Reads what a function does.
+    pub fn read_body(&mut self, body: &FunctionBody) {
+        let read = self.read_operators(body);
+        self.write_all_unless(read);
     }
 
-    /// Reads what a function does.
-    pub fn read_body(&mut self, body: &FunctionBody) -> wasmparser::Result<()> {
+    pub fn read_segments(&mut self, section: ElementSectionReader) {
+        let read = section.into_iter().try_for_each(|segment| self.read_segment(segment?));
+        self.write_all_unless(read);
+    }
+
+    /// The library may know instructions that are not known here, and do anything.
+    fn write_all_unless(&mut self, read: wasmparser::Result<()>) {
+        if read.is_err() {
+            self.written = vec![true; self.count()];
+        }
+    }
+
+    fn read_operators(&mut self, body: &FunctionBody) -> wasmparser::Result<()> {
         for operator in body.get_operators_reader()? {
             let table = match operator? {
                 Operator::TableSet { table } | Operator::TableFill { table } | Operator::TableGrow { table } => table,
@@ -168,7 +180,7 @@ impl TableUse {
         Ok(())
     }
 
-    pub fn read_segment(&mut self, segment: wasmparser::Element) -> wasmparser::Result<()> {
+    fn read_segment(&mut self, segment: wasmparser::Element) -> wasmparser::Result<()> {
         let ElementKind::Active { table_index, offset_expr } = segment.kind else { return Ok(()) };
         let mut operators = offset_expr.get_operators_reader();
         let offset = match (operators.read()?, operators.read()?) {
