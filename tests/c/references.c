@@ -511,3 +511,81 @@ TEST(references_held_by_wasm_survive_collection) {
   CHECK_INT(finalized, 1);
   CHECK_INT(collector.finalized, collector.made);
 }
+
+// Counts the functions that come, and keeps the last one.
+typedef struct received_t {
+  size_t count;
+  wasm_func_t* last;
+} received_t;
+
+static wasm_trap_t* receive(void* env, const wasm_val_vec_t* arguments, wasm_val_vec_t* results) {
+  received_t* received = env;
+  (void)results;
+  received->count += arguments->data[0].of.ref != NULL;
+  if (received->last) wasm_func_delete(received->last);
+  received->last = wasm_func_copy(wasm_ref_as_func(arguments->data[0].of.ref));
+  return NULL;
+}
+
+// A guest that passes functions all the time does not use up its store.
+TEST(functions_come_out_many_times) {
+  enum { COUNT = 12000 };
+  fixture_t fixture = fixture_new();
+  received_t received = {0, NULL};
+  wasm_func_t* host = host_func(fixture.store, "r", "", receive, &received);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"\" (func $h (param funcref)))"
+               "  (func $five (result i32) (i32.const 5))"
+               "  (func $six (result i32) (i32.const 6)) (elem declare func $five $six)"
+               "  (func (export \"f\") (param $left i32)"
+               "    (loop (call $h (ref.func $five)) (call $h (ref.func $six))"
+               "      (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 2)))))))",
+               imports, 1);
+  wasm_func_delete(host);
+  wasm_val_t argument = I32(COUNT);
+  CHECK_NO_TRAP(call(fixture_func(&fixture, 0), &argument, 1, NULL, 0));
+  CHECK_INT(received.count, COUNT);
+  REQUIRE(received.last);
+  CHECK_INT(call_i32(received.last), 6);
+  wasm_func_delete(received.last);
+  fixture_delete(&fixture);
+}
+
+// Functions come out with their types, of however many.
+TEST(functions_of_many_types) {
+  enum { TYPES = 600, BITS = 10 };
+  static const int numbers[] = {0, 1, 255, 256, 511, 512, 599};
+  size_t size = TYPES * (BITS * 4 + 40) + 4096, used = 0;
+  char* text = malloc(size);
+  used += (size_t)snprintf(text + used, size - used, "(module ");
+  for (int i = 0; i < TYPES; i++) {
+    used += (size_t)snprintf(text + used, size - used, "(type $t%d (func (param", i);
+    for (int bit = 0; bit < BITS; bit++)
+      used += (size_t)snprintf(text + used, size - used, i >> bit & 1 ? " i64" : " i32");
+    used += (size_t)snprintf(text + used, size - used, ")))");
+  }
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    int number = numbers[i];
+    used += (size_t)snprintf(text + used, size - used,
+                             "(func $f%d (type $t%d)) (elem declare func $f%d)"
+                             "(func (export \"%d\") (result funcref) (ref.func $f%d))",
+                             number, number, number, number, number);
+  }
+  snprintf(text + used, size - used, ")");
+  fixture_t fixture = fixture_from_wat(text);
+  free(text);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    wasm_val_t result = WASM_INIT_VAL;
+    CHECK_NO_TRAP(call(fixture_func(&fixture, i), NULL, 0, &result, 1));
+    REQUIRE(result.of.ref);
+    wasm_functype_t* type = wasm_func_type(wasm_ref_as_func(result.of.ref));
+    const wasm_valtype_vec_t* params = wasm_functype_params(type);
+    REQUIRE(params->size == BITS);
+    for (size_t bit = 0; bit < BITS; bit++)
+      CHECK_INT(wasm_valtype_kind(params->data[bit]), numbers[i] >> bit & 1 ? WASM_I64 : WASM_I32);
+    wasm_functype_delete(type);
+    wasm_val_delete(&result);
+  }
+  fixture_delete(&fixture);
+}

@@ -197,6 +197,11 @@ TEST(compilers_of_a_library) {
     CHECK_CONTAINS(wasmrt_last_error_message(), wasmrt_compiler_name(none[i]));
     CHECK_CONTAINS(wasmrt_last_error_message(), wasmer);
   }
+  // It would make an engine without asking for the compiler.
+  const char* untyped = standin("libuntyped.so");
+  CHECK_FAILS_WITH(with_compiler(untyped, WASMRT_COMPILER_CRANELIFT) == NULL,
+                   WASMRT_ERROR_UNSUPPORTED);
+  CHECK(!wasmrt_backend_supports(untyped, WASMRT_SETTING_COMPILER));
   const char* plain = standin("libplain.so");
   CHECK_FAILS_WITH(with_compiler(plain, WASMRT_COMPILER_CRANELIFT) == NULL,
                    WASMRT_ERROR_UNSUPPORTED);
@@ -379,6 +384,125 @@ TEST(functions_that_come_out) {
   CHECK(function_from(standin("libwasmer.so"), vectors, &fixture) == NULL);
   fixture_delete(&fixture);
   CHECK(function_from(standin("libuntyped.so"), plain, &fixture) == NULL);
+  fixture_delete(&fixture);
+}
+
+static void* variable(const char* library, const char* name) {
+  void* handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+  void* found = handle ? dlsym(handle, name) : NULL;
+  REQUIRE(found);
+  dlclose(handle);
+  return found;
+}
+
+static long references_in(const char* library) {
+  return *(_Atomic long*)variable(library, "standin_references");
+}
+
+// What a library makes of a function or a reference keeps its store, until it is deleted; also if it is refused then.
+TEST(references_end_with_the_store) {
+  const char* library = standin("libwasmer.so");
+  static const char* const others[] = {"", "(func (param v128))"};
+  for (size_t i = 0; i < 2; i++) {
+    char text[400];
+    snprintf(text, sizeof text,
+             "(module (func $f (export \"f\") (result i32) (i32.const 5)) %s"
+             "  (func (export \"same\") (param funcref) (result funcref) (local.get 0)))",
+             others[i]);
+    fixture_t fixture = {engine_of(library), NULL, NULL, NULL, WASM_EMPTY_VEC};
+    REQUIRE(fixture.engine);
+    fixture.store = wasm_store_new(fixture.engine);
+    CHECK_INT(references_in(library), 0);
+    fixture_load(&fixture, text, NULL, 0);
+    wasm_val_t argument = WASM_REF_VAL(wasm_func_as_ref(fixture_func(&fixture, 0)));
+    wasm_val_t result = WASM_INIT_VAL;
+    argument.kind = WASM_FUNCREF;
+    wasm_trap_t* trap = call(fixture_func(&fixture, 1), &argument, 1, &result, 1);
+    if (i == 0) {
+      CHECK_NO_TRAP(trap);
+      CHECK_INT(call_i32(wasm_ref_as_func(result.of.ref)), 5);
+      wasm_val_delete(&result);
+    } else {
+      CHECK_TRAP_CONTAINS(trap, "does not say what a funcref refers to");
+    }
+    CHECK(references_in(library) > 0);
+    fixture_delete(&fixture);
+    CHECK_INT(references_in(library), 0);
+  }
+}
+
+typedef struct {
+  wasm_func_t *good, *bad;
+} pair_t;
+
+static wasm_trap_t* return_both(void* env, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+  const pair_t* pair = env;
+  (void)args;
+  wasm_func_t* funcs[] = {pair->good, pair->bad, pair->good};
+  for (size_t i = 0; i < 3; i++)
+    results->data[i] =
+        (wasm_val_t){WASM_FUNCREF, .of.ref = wasm_ref_copy(wasm_func_as_ref(funcs[i]))};
+  return NULL;
+}
+
+// Of several results none is left behind if one of them cannot be passed.
+TEST(results_of_callbacks_are_passed_together) {
+  const char* library = standin("libwasmer.so");
+  fixture_t fixture = {engine_of(library), NULL, NULL, NULL, WASM_EMPTY_VEC};
+  REQUIRE(fixture.engine);
+  fixture.store = wasm_store_new(fixture.engine);
+  pair_t pair;
+  wasm_func_t* host = host_func(fixture.store, "", "rrr", return_both, &pair);
+  pair.bad = host_func(fixture.store, "", "i", return_seven, NULL);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(host)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"\" (func $h (result funcref funcref funcref)))"
+               "  (func (export \"good\"))"
+               "  (func (export \"f\") (call $h) (drop) (drop) (drop)))",
+               imports, 1);
+  pair.good = fixture_func(&fixture, 0);
+  bool* no_elements = variable(library, "standin_no_elements");
+  *no_elements = true;
+  for (int i = 0; i < 3; i++) {
+    CHECK_TRAP_CONTAINS(call_plain(fixture_func(&fixture, 1)),
+                        "does not make a reference to a function");
+    // The one that the store keeps.
+    CHECK_INT(references_in(library), 1);
+  }
+  *no_elements = false;
+  CHECK_NO_TRAP(call_plain(fixture_func(&fixture, 1)));
+  wasm_func_delete(pair.bad);
+  wasm_func_delete(host);
+  fixture_delete(&fixture);
+  CHECK_INT(references_in(library), 0);
+}
+
+// An instance does not see what is written to a table of functions that it defines and that cannot grow; of others it does.
+TEST(fixed_tables_are_written) {
+  fixture_t fixture = {engine_of(standin("libwasmer.so")), NULL, NULL, NULL, WASM_EMPTY_VEC};
+  REQUIRE(fixture.engine);
+  fixture.store = wasm_store_new(fixture.engine);
+  wasm_limits_t limits = {1, 1};
+  wasm_tabletype_t* type = wasm_tabletype_new(wasm_valtype_new(WASM_FUNCREF), &limits);
+  wasm_table_t* table = wasm_table_new(fixture.store, type, NULL);
+  REQUIRE(table);
+  wasm_tabletype_delete(type);
+  wasm_extern_t* imports[1] = {wasm_table_as_extern(table)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"\" (table $h 1 1 funcref)) (export \"host\" (table $h))"
+               "  (table (export \"f\") 1 1 funcref) (table (export \"e\") 1 1 externref) (func $f"
+               "  (export \"g\")))",
+               imports, 1);
+  wasm_ref_t* func = wasm_func_as_ref(fixture_func(&fixture, 3));
+  CHECK(wasm_table_set(table, 0, func));
+  CHECK(wasm_table_set(fixture_table(&fixture, 0), 0, NULL));
+  CHECK_NULL(wasm_table_get(table, 0));
+  CHECK_FAILS_WITH(!wasm_table_set(fixture_table(&fixture, 1), 0, func), WASMRT_ERROR_UNSUPPORTED);
+  CHECK(wasm_table_set(fixture_table(&fixture, 2), 0, func));
+  wasm_ref_t* element = wasm_table_get(fixture_table(&fixture, 2), 0);
+  CHECK(wasm_ref_same(element, func));
+  wasm_ref_delete(element);
+  wasm_table_delete(table);
   fixture_delete(&fixture);
 }
 

@@ -7,7 +7,7 @@
 // STANDIN_WASMER  references to functions, but not to the host's; foreign objects; compilers; errors without traps
 // STANDIN_ARRAYS  calls as they were before vectors
 // STANDIN_LACKS   without functions for memories
-// STANDIN_NO_TYPES without the types of functions
+// STANDIN_NO_TYPES without the types of functions, and without engines of a configuration
 // STANDIN_UNSETS  takes a variable away when it is loaded
 // STANDIN_LIBRARY the name of the libwasmrt
 //
@@ -97,7 +97,7 @@ static void* inner_symbol(const char* name) {
 typedef struct {
   uint64_t magic;
   void* inner;
-  bool is_export, is_host_func;
+  bool is_export, is_host_func, is_reference;
   // Of a function's type.
   vec_t params, results;
 } handle_t;
@@ -112,6 +112,17 @@ static handle_t* wrap(void* inner) {
   return handle;
 }
 
+// How many handles there are of references, and of functions that were made of them.
+EXPORTED _Atomic long standin_references;
+
+static handle_t* wrap_reference(void* inner) {
+  handle_t* handle = wrap(inner);
+  if (handle == NULL) return NULL;
+  handle->is_reference = true;
+  standin_references++;
+  return handle;
+}
+
 static void* unwrap(const void* handle) {
   check(handle != NULL, "a handle is NULL");
   check(((const handle_t*)handle)->magic == MAGIC, "a handle is another library's, or was deleted");
@@ -120,6 +131,7 @@ static void* unwrap(const void* handle) {
 
 static void* release(void* handle) {
   void* inner = unwrap(handle);
+  if (((handle_t*)handle)->is_reference) standin_references--;
   ((handle_t*)handle)->magic = 0;
   free(handle);
   return inner;
@@ -325,7 +337,7 @@ EXPORTED void wasm_extern_vec_delete(vec_t* vec) {
 // ------------------------------------------------------------------------------------------------
 // Values
 
-// References go through in a dialect that has them, or null; the other handle is dropped with the process.
+// References go through in a dialect that has them, or null.
 static val_t into_inner(val_t value) {
   if (value.kind >= 128 && value.of.ref != NULL) {
 #ifdef STANDIN_WASMER
@@ -340,7 +352,7 @@ static val_t into_inner(val_t value) {
 static val_t out_of_inner(val_t value) {
   if (value.kind >= 128 && value.of.ref != NULL) {
 #ifdef STANDIN_WASMER
-    value.of.ref = wrap(value.of.ref);
+    value.of.ref = wrap_reference(value.of.ref);
 #else
     check(false, "a reference that is not null came out");
 #endif
@@ -411,7 +423,12 @@ static void* call_host(void* env, const inner_vec_t* args, inner_vec_t* results)
       check(value.kind == ((val_t*)results->data)[i].kind,
             "a callback left a result of another kind");
       ((val_t*)results->data)[i] = into_inner(value);
+      if (value.kind >= 128 && value.of.ref != NULL) release(value.of.ref);
     }
+  }
+  for (size_t i = 0; i < args->size; i++) {
+    val_t arg = ((val_t*)outer_args.data)[i];
+    if (arg.kind >= 128 && arg.of.ref != NULL) release(arg.of.ref);
   }
   free(outer_args.data);
   free(outer_results.data);
@@ -497,8 +514,12 @@ EXPORTED void* wasm_table_new(void* store, const void* type, void* init) {
                                                                       inner_ref(init)));
 }
 
+// Whether no element comes out of a table.
+EXPORTED bool standin_no_elements;
+
 EXPORTED void* wasm_table_get(const void* table, uint32_t index) {
-  return wrap(INNER(void*, wasm_table_get, const void*, uint32_t)(unwrap(table), index));
+  if (standin_no_elements) return NULL;
+  return wrap_reference(INNER(void*, wasm_table_get, const void*, uint32_t)(unwrap(table), index));
 }
 
 EXPORTED bool wasm_table_set(void* table, uint32_t index, void* ref) {
@@ -620,7 +641,7 @@ EXPORTED int wasmer_last_error_message(char* buffer, int length) {
 }
 
 EXPORTED void* wasm_foreign_new(void* store) {
-  return wrap(INNER(void*, wasm_foreign_new, void*)(unwrap(store)));
+  return wrap_reference(INNER(void*, wasm_foreign_new, void*)(unwrap(store)));
 }
 
 EXPORTED void wasm_foreign_delete(void* foreign) {
@@ -655,6 +676,7 @@ EXPORTED void wasm_config_set_backend(void* config, uint32_t compiler) {
   *(uint32_t*)unwrap(config) = compiler;
 }
 
+#ifndef STANDIN_NO_TYPES
 EXPORTED void* wasm_engine_new_with_config(void* config) {
   uint32_t* compiler = release(config);
   check(wasmer_is_backend_available(*compiler), "a compiler that it does not have");
@@ -662,19 +684,25 @@ EXPORTED void* wasm_engine_new_with_config(void* config) {
   free(compiler);
   return wasm_engine_new();
 }
+#endif
 
+static void* copy_of_ref(const void* inner) {
+  return wrap_reference(INNER(void*, wasm_ref_copy, const void*)(inner));
+}
+
+// Both make something new, which the caller has to delete.
 EXPORTED void* wasm_func_as_ref(void* func) {
   check(!((handle_t*)func)->is_host_func, "a host function as a reference ends the process");
-  return func;
+  return copy_of_ref(INNER(void*, wasm_func_as_ref, void*)(unwrap(func)));
 }
 
 EXPORTED void* wasm_ref_as_func(void* ref) {
-  unwrap(ref);
-  return ref;
+  void* func = INNER(void*, wasm_ref_as_func, void*)(unwrap(ref));
+  return wrap_reference(func ? INNER(void*, wasm_func_copy, const void*)(func) : NULL);
 }
 
 EXPORTED void* wasm_ref_copy(const void* ref) {
-  return wrap(INNER(void*, wasm_ref_copy, const void*)(unwrap(ref)));
+  return copy_of_ref(unwrap(ref));
 }
 
 EXPORTED void wasm_ref_delete(void* ref) {

@@ -35,6 +35,8 @@ pub struct Dialect {
     pub refers_to_host_functions: bool,
     /// Whether an instance sees what others write to a table that it defines and that cannot grow.
     pub writes_fixed_tables: bool,
+    /// Whether a function that is made of a reference, or the other way round, is an object of its own to be deleted.
+    pub owns_casts: bool,
     /// Where the library tells a trap's code.
     code: fn(&Api, *const PeerTrap, &str) -> Option<Cause>,
 }
@@ -83,6 +85,7 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: false,
         refers_to_host_functions: false,
         writes_fixed_tables: true,
+        owns_casts: false,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -99,6 +102,7 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: false,
         writes_fixed_tables: false,
+        owns_casts: true,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -116,6 +120,7 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: true,
         writes_fixed_tables: true,
+        owns_casts: false,
         // Never by the words: there the names of functions come first, which the guest chooses.
         code: |api, trap, _| {
             let mut number = 0;
@@ -138,6 +143,7 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: false,
         writes_fixed_tables: true,
+        owns_casts: false,
         code: |_, _, message| cause_in_words(message),
     },
 ];

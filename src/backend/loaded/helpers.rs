@@ -27,6 +27,8 @@ pub struct Helpers {
     /// The types of functions that only references led to, or tables.
     types: RefCell<FxHashMap<*mut PeerFunc, FuncType>>,
     candidates: RefCell<Candidates>,
+    /// By the text of a type: functions that call what is in a table.
+    slots: RefCell<FxHashMap<String, Slots>>,
     boxes: RefCell<Boxes>,
     /// For each function that takes or returns external references, one that takes their numbers.
     unboxed: RefCell<FxHashMap<*mut PeerFunc, *mut PeerFunc>>,
@@ -38,11 +40,28 @@ pub struct Helpers {
 #[derive(Default)]
 struct Candidates {
     known: FxHashSet<String>,
-    /// Modules, and types of the host, that no tester knows yet.
+    /// Modules, and types of the host, that were not looked at yet.
     modules: Vec<Arc<ModuleData>>,
     types: Vec<FuncType>,
+    /// Types that are known, and no tester knows yet.
+    untested: Vec<FuncType>,
     testers: Vec<Tester>,
 }
+
+/// A guest chooses how many types it has, and compilers take more than twice the time for a function of twice the length.
+const MOST_CANDIDATES: usize = 4096;
+const TYPES_PER_TESTER: usize = 256;
+
+/// An instance with a table, and with a function for each of its elements that calls it: libraries have a limit of
+/// instances.
+struct Slots {
+    /// The table, and the functions.
+    exports: *const [*mut PeerExtern],
+    used: usize,
+}
+
+/// The first instance has one slot, each further one twice as many as the last, up to this.
+const MOST_SLOTS: usize = 256;
 
 /// An instance that tells which of some types a function has.
 struct Tester {
@@ -179,7 +198,9 @@ impl LoadedStore {
         let made = match self.peer.api.func_as_ref {
             // SAFETY: the function is alive as long as the store.
             Some(as_ref) if self.peer.references(ValKind::FuncRef) == References::Functions && !is_host => unsafe {
-                NonNull::new(as_ref(func))
+                let made = NonNull::new(as_ref(func));
+                made.filter(|_| self.peer.dialect.owns_casts).into_iter().for_each(|made| self.keep_reference(made));
+                made
             },
             // SAFETY: the contract is the same.
             _ => unsafe { self.reference_by_table(func, ty) }?,
@@ -220,22 +241,38 @@ impl LoadedStore {
     /// The reference is owned, from now on by the store, and refers to a function of this type.
     unsafe fn func_by_table(&self, reference: NonNull<PeerRef>, ty: &FuncType) -> Result<*mut PeerFunc> {
         self.keep_reference(reference);
-        let text = format!(
-            "(module (type $t {}) (table (export \"t\") 1 funcref)
-              (func (export \"f\") (type $t) {} ({} (type $t) (i32.const 0))))",
-            func_text(ty),
-            local_gets(ty.params.len()),
-            if self.peer.has_tail_calls() { "return_call_indirect" } else { "call_indirect" },
-        );
-        // SAFETY: the module exports these two.
+        let (table, slot, func) = self.next_slot(ty)?;
+        // SAFETY: they are a table with such an element, and a function.
         let func = unsafe {
-            let exports = &*self.helper(text, &[])?;
-            (self.peer.api.table_set)((self.peer.api.extern_as_table)(exports[0]), 0, reference.as_ptr());
-            (self.peer.api.extern_as_func)(exports[1])
+            (self.peer.api.table_set)((self.peer.api.extern_as_table)(table), slot as u32, reference.as_ptr());
+            (self.peer.api.extern_as_func)(func)
         };
         self.helpers.references.borrow_mut().insert(func, reference);
         self.note_type(func, ty.clone());
         Ok(func)
+    }
+
+    /// Returns a table, an element of it that is not in use, and a function of this type that calls that element.
+    fn next_slot(&self, ty: &FuncType) -> Result<(*mut PeerExtern, usize, *mut PeerExtern)> {
+        let ty_text = func_text(ty);
+        let last = self.helpers.slots.borrow().get(&ty_text).map(|slots| (slots.exports.len() - 1, slots.used));
+        if last.is_none_or(|(count, used)| used == count) {
+            let count = last.map_or(1, |(count, _)| MOST_SLOTS.min(2 * count));
+            let mut text = format!("(module (type $t {ty_text}) (table (export \"t\") {count} {count} funcref)");
+            let args = local_gets(ty.params.len());
+            let call = if self.peer.has_tail_calls() { "return_call_indirect" } else { "call_indirect" };
+            for slot in 0..count {
+                _ = write!(text, "(func (export \"{slot}\") (type $t) {args} ({call} (type $t) (i32.const {slot})))");
+            }
+            let slots = Slots { exports: self.helper(text + ")", &[])?, used: 0 };
+            self.helpers.slots.borrow_mut().insert(ty_text.clone(), slots);
+        }
+        let mut all = self.helpers.slots.borrow_mut();
+        let slots = all.get_mut(&ty_text).expect("it was there, or was made");
+        // SAFETY: exports stay as long as the store.
+        let exports = unsafe { &*slots.exports };
+        slots.used += 1;
+        Ok((exports[0], slots.used - 1, exports[slots.used]))
     }
 
     /// Returns the function that a reference refers to, if its type can be found. `ty` is its type, if that is known.
@@ -285,7 +322,7 @@ impl LoadedStore {
         if !self.peer.has_gc() {
             return Ok(None);
         }
-        self.make_tester()?;
+        self.make_testers()?;
         for Tester { types, table, which } in &self.helpers.candidates.borrow().testers {
             let mut result = [Val::i32(-1)];
             let mut results = Vector::at(result.as_mut_ptr(), 1);
@@ -305,17 +342,31 @@ impl LoadedStore {
         Ok(None)
     }
 
-    /// Makes a tester for the types that none knows yet.
-    fn make_tester(&self) -> Result<()> {
-        let types: Vec<_> = {
-            let Candidates { known, modules, types, .. } = &mut *self.helpers.candidates.borrow_mut();
+    /// Makes testers for the types that none knows yet. Those for which it fails are left for the next time.
+    fn make_testers(&self) -> Result<()> {
+        {
+            let Candidates { known, modules, types, untested, .. } = &mut *self.helpers.candidates.borrow_mut();
             let (modules, types) = (std::mem::take(modules), std::mem::take(types));
             let all = modules.iter().flat_map(|module| module.func_types()).chain(types);
-            all.filter(|ty| is_plain(ty) && known.insert(func_text(ty))).collect()
-        };
-        if types.is_empty() {
-            return Ok(());
+            let is_new = |ty: &FuncType| known.len() < MOST_CANDIDATES && is_plain(ty) && known.insert(func_text(ty));
+            untested.extend(all.filter(is_new));
         }
+        loop {
+            let types = {
+                let untested = &self.helpers.candidates.borrow().untested;
+                untested[untested.len().saturating_sub(TYPES_PER_TESTER)..].to_vec()
+            };
+            if types.is_empty() {
+                return Ok(());
+            }
+            let tester = self.tester(types)?;
+            let Candidates { untested, testers, .. } = &mut *self.helpers.candidates.borrow_mut();
+            untested.truncate(untested.len() - tester.types.len());
+            testers.push(tester);
+        }
+    }
+
+    fn tester(&self, types: Vec<FuncType>) -> Result<Tester> {
         let mut text = String::from("(module (table (export \"t\") 1 funcref)");
         types.iter().enumerate().for_each(|(number, ty)| _ = write!(text, "(type $t{number} {})", func_text(ty)));
         text += "(func (export \"which\") (result i32) (local $f funcref) (local.set $f (table.get 0 (i32.const 0)))";
@@ -324,13 +375,11 @@ impl LoadedStore {
         }
         text += "(i32.const -1)))";
         // SAFETY: the module exports these two.
-        let tester = unsafe {
+        unsafe {
             let exports = &*self.helper(text, &[])?;
             let table = (self.peer.api.extern_as_table)(exports[0]);
-            Tester { types, table, which: (self.peer.api.extern_as_func)(exports[1]) }
-        };
-        self.helpers.candidates.borrow_mut().testers.push(tester);
-        Ok(())
+            Ok(Tester { types, table, which: (self.peer.api.extern_as_func)(exports[1]) })
+        }
     }
 
     /// Whether values of a kind pass as numbers.
@@ -423,18 +472,26 @@ impl LoadedStore {
 
     /// Makes a global for an external reference.
     pub fn new_boxed_global(&self, ty: &GlobalType, object: Option<&Object>) -> Result<Entity> {
+        // The number is imported, so that the same module does for all of them.
         let init = match object {
-            None => "(ref.null extern)".to_string(),
-            // SAFETY: the value is an i32.
-            Some(_) => format!("(extern.convert_any (struct.new $box (i32.const {})))", unsafe {
-                self.number_of(object).of.i32
-            }),
+            None => "(ref.null extern)",
+            Some(_) => "(extern.convert_any (struct.new $box (global.get $n)))",
         };
-        let text = format!("(module {} (global (export \"g\") {} {init}))", *BOX, global_text(ty));
-        // SAFETY: the module exports a global.
+        let text = format!(
+            "(module (import \"\" \"n\" (global $n i32)) {} (global (export \"g\") {} {init}))",
+            *BOX,
+            global_text(ty)
+        );
+        let api = &self.peer.api;
+        // SAFETY: the type and the global of the number are deleted once; the module exports a global.
         unsafe {
-            let exports = &*self.helper(text, &[])?;
-            Ok(Entity::new((self.peer.api.extern_as_global)(exports[0])))
+            let number_type = (api.globaltype_new)(self.peer.val_type(ValKind::I32), 0);
+            let number = (api.global_new)(self.peer_store(), number_type, &self.number_of(object));
+            (api.globaltype_delete)(number_type);
+            let number = NonNull::new(number).ok_or_else(|| self.peer.lacks("makes no global for a number"))?;
+            let exports = self.helper(text, &[(api.global_as_extern)(number.as_ptr())]);
+            (api.global_delete)(number.as_ptr());
+            Ok(Entity::new((api.extern_as_global)((&*exports?)[0])))
         }
     }
 

@@ -29,7 +29,7 @@ use crate::runtime::core::config::Loader;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::Val;
-use api::{Api, PeerEngine, PeerStore, Vector};
+use api::{Api, PeerConfig, PeerEngine, PeerStore, Vector};
 use dialect::{Dialect, References};
 use load::{Library, locate, refusal};
 use module::LoadedModule;
@@ -53,6 +53,16 @@ pub struct Peer {
     engine: NonNull<PeerEngine>,
     /// The proposals that the library accepts by default, by number.
     proposals: OnceLock<Vec<Proposal>>,
+    /// Whether garbage collection is among them, which is asked for each reference.
+    has_gc: OnceLock<bool>,
+}
+
+/// What chooses a compiler.
+struct Compilers {
+    has: unsafe extern "C" fn(u32) -> bool,
+    config: unsafe extern "C" fn() -> *mut PeerConfig,
+    set: unsafe extern "C" fn(*mut PeerConfig, u32),
+    make: unsafe extern "C" fn(*mut PeerConfig) -> *mut PeerEngine,
 }
 
 // SAFETY: the functions are a library's, which is never unloaded, and an engine may be used from any thread.
@@ -156,7 +166,8 @@ impl Peer {
             unsafe { set_level(0) };
         }
         let (address, proposals) = (library.address(), OnceLock::new());
-        let peer = Peer { api, dialect, path, version, address, engine, proposals };
+        let has_gc = OnceLock::new();
+        let peer = Peer { api, dialect, path, version, address, engine, proposals, has_gc };
         peer.enter_thread();
         match peer.with_store(|store| peer.trial(store)) {
             Some(Some(ANSWER)) => Ok(peer),
@@ -234,7 +245,18 @@ impl Peer {
     }
 
     fn has_gc(&self) -> bool {
-        self.proposals().contains(&Proposal::Gc)
+        *self.has_gc.get_or_init(|| self.proposals().contains(&Proposal::Gc))
+    }
+
+    /// The functions by which a compiler is chosen, if the library has all of them.
+    fn compilers(&self) -> Option<Compilers> {
+        let Api { config_new, config_set_backend, engine_new_with_config, wasmer_is_backend_available, .. } = self.api;
+        Some(Compilers {
+            has: wasmer_is_backend_available?,
+            config: config_new?,
+            set: config_set_backend?,
+            make: engine_new_with_config?,
+        })
     }
 
     fn has_tail_calls(&self) -> bool {
@@ -349,7 +371,7 @@ impl Backend for Loaded {
     fn can(&self, setting: Setting) -> bool {
         match setting {
             Setting::Fuel | Setting::Interruption => true,
-            Setting::Compiler => self.peer.api.config_set_backend.is_some(),
+            Setting::Compiler => self.peer.compilers().is_some(),
             _ => false,
         }
     }
@@ -384,9 +406,9 @@ impl Loaded {
             Compiler::Singlepass => Some(2),
             _ => None,
         };
+        let compilers = self.peer.compilers();
         // SAFETY: the function takes a number that the library gives a meaning.
-        let is_there =
-            |number: &u32| unsafe { self.peer.api.wasmer_is_backend_available.is_some_and(|is| is(*number)) };
+        let is_there = |number: &u32| compilers.as_ref().is_some_and(|compilers| unsafe { (compilers.has)(*number) });
         number
             .filter(is_there)
             .ok_or_else(|| unsupported(self.name(), &format!("the compiler \"{}\"", compiler.name())))
@@ -431,19 +453,22 @@ unsafe impl Sync for PeerEngineHandle {}
 impl PeerEngineHandle {
     /// Makes an engine, with a compiler of the library's number.
     fn new(peer: &'static Peer, compiler: Option<u32>, options: &Options) -> Result<PeerEngineHandle> {
-        let api = &peer.api;
-        // SAFETY: the configuration is made for the engine, which takes it over; the library has a compiler of this number.
-        let engine = NonNull::new(unsafe {
-            match (compiler, api.config_new, api.config_set_backend, api.engine_new_with_config) {
-                (Some(compiler), Some(config), Some(set), Some(make)) => {
-                    let config = config();
-                    set(config, compiler);
-                    make(config)
+        let makes_none = |what| Error::new(ErrorKind::Limit, format!("{} makes no {what}", peer.name()));
+        let engine = match compiler {
+            // SAFETY: the function takes nothing.
+            None => unsafe { (peer.api.engine_new)() },
+            Some(compiler) => {
+                let compilers = peer.compilers().ok_or_else(|| peer.lacks("has no compilers to choose from"))?;
+                // SAFETY: the configuration is made for the engine, which takes it over; the library has a compiler of this
+                // number.
+                unsafe {
+                    let config = NonNull::new((compilers.config)()).ok_or_else(|| makes_none("configuration"))?;
+                    (compilers.set)(config.as_ptr(), compiler);
+                    (compilers.make)(config.as_ptr())
                 }
-                _ => (api.engine_new)(),
             }
-        });
-        let engine = engine.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no engine", peer.name())))?;
+        };
+        let engine = NonNull::new(engine).ok_or_else(|| makes_none("engine"))?;
         peer.enter_thread();
         Ok(PeerEngineHandle { peer, engine, fuel: options.fuel, interruption: options.interruption })
     }
@@ -514,7 +539,7 @@ impl Engine for LoadedEngine {
             error.kind = ErrorKind::Artifact;
             error
         })?;
-        self.compile(rest)
+        Ok(Box::new(LoadedModule::new(&self.handle, rest)?))
     }
 
     unsafe fn new_store(&self, owner: NonNull<RuntimeStore>) -> Result<Box<dyn Store>> {

@@ -149,6 +149,8 @@ impl LoadedModule {
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
             data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
+        } else {
+            data.has_beyond = true;
         }
         if let Some(instrumented) = instrumented {
             let wasm = instrumented.wasm.into();
@@ -700,12 +702,10 @@ impl Outline {
                     exports = Some(section);
                 }
                 Payload::ElementSection(section) if outline.table_use.is_shared() => {
-                    for segment in section {
-                        outline.table_use.read_segment(segment?)?;
-                    }
+                    outline.table_use.read_segments(section);
                 }
                 Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
-                    outline.table_use.read_body(&body)?;
+                    outline.table_use.read_body(&body);
                 }
                 Payload::StartSection { func, .. } => start = Some(func),
                 _ => {}
@@ -907,6 +907,29 @@ mod tests {
         assert!(has_beyond("(module (type (func)) (type (func (result v128))))"));
         assert!(has_beyond("(module (type (func (param anyref))))"));
         assert!(has_beyond("(module (rec (type (struct)) (type (func (param (ref func))))))"));
+    }
+
+    #[test]
+    fn instructions_that_are_not_known_may_write_every_table() {
+        let text = "(module (type (func (param v128))) (table (export \"t\") 1 funcref) (table 1 funcref) (func $f)
+            (start $f) (elem (i32.const 0) $f) (func (i32.store8 (i32.const 77) (i32.const 78))) (memory 1))";
+        let outline = |wasm: &[u8]| Outline::read(wasm).expect("a module of sections that are known");
+        let mut wasm = binary(text);
+        assert!(!outline(&wasm).table_use.writes());
+        let replace = |wasm: &mut Vec<u8>, from: &[u8], to: u8| {
+            let place = wasm.windows(from.len()).position(|window| window == from).expect("it is there");
+            wasm[place] = to;
+        };
+        // Bytes that begin no instruction: in a function, and in the offset of a segment.
+        let mut body = wasm.clone();
+        replace(&mut body, &[0x3a, 0, 0], 0x27);
+        replace(&mut wasm, &[0x41, 0, 0x0b], 0x27);
+        for wasm in [body, wasm] {
+            let outline = outline(&wasm);
+            assert!(outline.table_use.writes() && outline.has_beyond);
+            assert_eq!(outline.tables.len(), 2);
+            assert!(outline.rewritten.is_some_and(|rewritten| rewritten.has_start));
+        }
     }
 
     #[test]

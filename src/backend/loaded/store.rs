@@ -56,6 +56,8 @@ pub struct LoadedStore {
     has_beyond: Cell<bool>,
     /// For each function of another instance that was imported where the library cannot link it: one that calls it.
     forwards: RefCell<FxHashMap<*mut PeerFunc, *mut PeerFunc>>,
+    /// Why there are no functions for some of the host. The store retains those.
+    refused_funcs: RefCell<FxHashMap<NonNull<Object>, Error>>,
     pub(super) helpers: Helpers,
     pub(super) tables: Tables,
     /// References to objects of the library that stand for ours.
@@ -105,6 +107,7 @@ impl LoadedStore {
             modules: RefCell::default(),
             has_beyond: Cell::new(false),
             forwards: RefCell::default(),
+            refused_funcs: RefCell::default(),
             helpers: Helpers::default(),
             tables: Tables::default(),
             foreign: RefCell::default(),
@@ -118,6 +121,10 @@ impl LoadedStore {
 
     pub(super) fn keep_reference(&self, reference: NonNull<PeerRef>) {
         self.owned.borrow_mut().push(Owned::Reference(reference));
+    }
+
+    pub(super) fn keep_func(&self, func: NonNull<PeerFunc>) {
+        self.owned.borrow_mut().push(Owned::Func(func));
     }
 
     pub(super) fn keep_foreign(&self, foreign: NonNull<PeerForeign>) {
@@ -269,7 +276,7 @@ impl LoadedStore {
                     let entity: *mut PeerFunc =
                         Typed::of(object, Object::as_func).map_or(null_mut(), |func| func.in_engine().get());
                     if entity.is_null() {
-                        return Err(self.peer.lacks(format_args!("cannot have a host function {}", func.ty)));
+                        return Err(self.no_host_func(object, &func.ty));
                     }
                     let forward = !func.is_host() && !dialect.links_functions;
                     (api.func_as_extern)(if forward { self.forward(object, entity, &func.ty)? } else { entity })
@@ -308,16 +315,24 @@ impl LoadedStore {
         Ok(forward.as_ptr())
     }
 
+    /// Returns why there is no function of the library for one of the host.
+    #[cold]
+    pub(super) fn no_host_func(&self, object: &Object, ty: &FuncType) -> Error {
+        let refused = self.refused_funcs.borrow();
+        let known = refused.get(&NonNull::from(object)).map(|error| Error::new(error.kind, error.message.clone()));
+        known.unwrap_or_else(|| self.peer.lacks(format_args!("cannot have a host function {ty}")))
+    }
+
     /// Makes a function that calls one of ours. Null if the library makes none.
-    fn host_func(&self, object: NonNull<Object>, ty: &FuncType) -> *mut PeerFunc {
+    fn host_func(&self, object: NonNull<Object>, ty: &FuncType) -> Result<*mut PeerFunc> {
         self.add_candidate(ty);
         let unboxed = self.unboxed_type(ty);
         // SAFETY: the object outlives the store, and the function is not called afterwards.
         let made = unsafe { self.new_host_func(unboxed.as_ref().unwrap_or(ty), call_host, object.as_ptr().cast()) };
         match unboxed {
             // SAFETY: the function was made with this type.
-            Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) }.unwrap_or(null_mut()),
-            _ => made,
+            Some(unboxed) if !made.is_null() => unsafe { self.adapted(made, &unboxed, ty) },
+            _ => Ok(made),
         }
     }
 
@@ -591,13 +606,6 @@ impl LoadedStore {
         words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.name()))
     }
 
-    /// Whether the host has made a table.
-    fn is_of_host(&self, table: &Entity) -> bool {
-        // SAFETY: entities of tables are made from such a pointer.
-        let table: *mut PeerTable = unsafe { table.get() };
-        self.owned.borrow().iter().any(|owned| matches!(owned, Owned::Table(made) if made.as_ptr() == table))
-    }
-
     /// Returns an export of an instance.
     pub(super) fn export_at(&self, instance: usize, position: usize) -> *mut PeerExtern {
         self.instances.borrow()[instance].ordered[position]
@@ -742,13 +750,8 @@ impl LoadedStore {
                     // SAFETY: the arguments and the room fit the function.
                     unsafe { self.call_either(object, func, params.as_slice(), room) }
                 })?;
-                for (slot, kind) in room.iter_mut().zip(&ty.result_kinds) {
-                    // SAFETY: the results are initialised, fit their kinds, and own their references.
-                    let value = unsafe { slot.assume_init_mut() };
-                    let converted = unsafe { self.to_owned_peer(*kind, value) };
-                    unsafe { value.release() };
-                    *value = converted.map_err(|error| self.trapped(error))?;
-                }
+                // SAFETY: the results are initialised, fit their kinds, and own their references.
+                unsafe { self.give_results(room, &ty.result_kinds) }.map_err(|error| self.trapped(error))?;
             }
             for (position, value) in room.iter().enumerate() {
                 // SAFETY: the results are initialised, and the library has room for them.
@@ -756,6 +759,32 @@ impl LoadedStore {
             }
             Ok(())
         })
+    }
+
+    /// Converts the results of a callback to the library's form, all of them or none. Either way they are given up.
+    ///
+    /// # Safety
+    /// The results are initialised, fit these kinds, and own their references.
+    unsafe fn give_results(&self, results: &mut [MaybeUninit<Val>], kinds: &[ValKind]) -> Result<()> {
+        let mut refused = None;
+        for (slot, kind) in results.iter_mut().zip(kinds) {
+            // SAFETY: the contract is the same.
+            let value = unsafe { slot.assume_init_mut() };
+            // SAFETY: the same.
+            let converted = unsafe { self.to_owned_peer(*kind, value) };
+            // SAFETY: the same; the value is not used afterwards.
+            unsafe { value.release() };
+            *value = converted.unwrap_or_else(|error| {
+                refused.get_or_insert(error);
+                Val::zero(*kind)
+            });
+        }
+        let Some(error) = refused else { return Ok(()) };
+        for (slot, kind) in results.iter().zip(kinds) {
+            // SAFETY: the loop above has converted all of them, or made them null.
+            unsafe { self.delete_owned_peer(*kind, slot.assume_init_ref()) };
+        }
+        Err(error)
     }
 
     /// Calls a host function, or a function that is forwarded to.
@@ -839,7 +868,10 @@ impl Store for LoadedStore {
         if self.unpassable(ty).is_some() {
             return Entity::new(null_mut::<PeerFunc>());
         }
-        Entity::new(self.host_func(func, ty))
+        Entity::new(self.host_func(func, ty).unwrap_or_else(|error| {
+            self.refused_funcs.borrow_mut().insert(func, error);
+            null_mut()
+        }))
     }
 
     unsafe fn func_key(&self, func: &Entity) -> FuncKey {
@@ -992,8 +1024,10 @@ impl Store for LoadedStore {
         if self.peer.references(kind) == References::No {
             return Err(self.peer.lacks(format_args!("cannot write a table of {}", kind.name())));
         }
-        let limits = ty.limits;
-        if !self.peer.dialect.writes_fixed_tables && limits.max() == Some(limits.min()) && !self.is_of_host(table) {
+        // SAFETY: entities of tables are made from such a pointer.
+        let of: *mut PeerTable = unsafe { table.get() };
+        let is_fixed = kind == ValKind::FuncRef && ty.limits.max() == Some(ty.limits.min());
+        if is_fixed && !self.peer.dialect.writes_fixed_tables && !self.is_of_host(of) {
             let what = "does not let an instance see what the host writes to a table of the instance that cannot grow";
             return Err(self.peer.lacks(format_args!("{what}; let the table have room for one more element")));
         }

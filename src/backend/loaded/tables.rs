@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
-use wasmparser::{ElementItems, ElementKind, FunctionBody, Operator};
+use wasmparser::{ElementItems, ElementKind, ElementSectionReader, FunctionBody, Operator};
 
 /// What a module does with its tables, if others can have one of them.
 #[derive(Default)]
@@ -35,8 +35,13 @@ struct Segment {
     contents: Option<(u32, Vec<Option<u32>>)>,
 }
 
-/// The elements of a table. `None` if they are not known.
-pub struct Known(RefCell<Option<Elements>>);
+/// What is known of a table.
+pub struct Known {
+    /// `None` if that is not known.
+    elements: RefCell<Option<Elements>>,
+    /// Whether the host has made it.
+    by_host: bool,
+}
 
 #[derive(Default)]
 struct Elements {
@@ -76,16 +81,16 @@ pub struct Tables {
 const MOST_REMEMBERED: u64 = 100_000;
 
 impl Known {
-    fn new(is_known: bool) -> Rc<Known> {
-        Rc::new(Known(RefCell::new(is_known.then(Elements::default))))
+    fn new(is_known: bool, by_host: bool) -> Rc<Known> {
+        Rc::new(Known { elements: RefCell::new(is_known.then(Elements::default)), by_host })
     }
 
     fn forget(&self) {
-        self.0.take();
+        self.elements.take();
     }
 
     fn set(&self, index: u64, element: Option<Element>) {
-        if let (Some(elements), Ok(index)) = (&mut *self.0.borrow_mut(), u32::try_from(index)) {
+        if let (Some(elements), Ok(index)) = (&mut *self.elements.borrow_mut(), u32::try_from(index)) {
             elements.settle();
             elements.set(index, element);
         }
@@ -93,7 +98,7 @@ impl Known {
 
     /// Returns an element; `None` if it is not known.
     fn get(&self, index: u64) -> Option<Option<Element>> {
-        let mut elements = self.0.borrow_mut();
+        let mut elements = self.elements.borrow_mut();
         let elements = elements.as_mut()?;
         elements.settle();
         Some(elements.elements.get(&u32::try_from(index).ok()?).copied())
@@ -131,16 +136,41 @@ impl TableUse {
         !self.imported_tables.is_empty() || !self.exported.is_empty()
     }
 
+    #[cfg(test)]
+    pub fn writes(&self) -> bool {
+        self.written.contains(&true)
+    }
+
     fn count(&self) -> usize {
         self.imported_tables.len() + self.defined.len()
     }
 
     /// Reads what a function does.
-    pub fn read_body(&mut self, body: &FunctionBody) -> wasmparser::Result<()> {
+    pub fn read_body(&mut self, body: &FunctionBody) {
+        let read = self.read_operators(body);
+        self.write_all_unless(read);
+    }
+
+    pub fn read_segments(&mut self, section: ElementSectionReader) {
+        let read = section.into_iter().try_for_each(|segment| self.read_segment(segment?));
+        self.write_all_unless(read);
+    }
+
+    /// The library may know instructions that are not known here, and do anything.
+    fn write_all_unless(&mut self, read: wasmparser::Result<()>) {
+        if read.is_err() {
+            self.written = vec![true; self.count()];
+        }
+    }
+
+    fn read_operators(&mut self, body: &FunctionBody) -> wasmparser::Result<()> {
         for operator in body.get_operators_reader()? {
             let table = match operator? {
                 Operator::TableSet { table } | Operator::TableFill { table } | Operator::TableGrow { table } => table,
                 Operator::TableInit { table, .. } => table,
+                Operator::TableAtomicSet { table_index, .. }
+                | Operator::TableAtomicRmwXchg { table_index, .. }
+                | Operator::TableAtomicRmwCmpxchg { table_index, .. } => table_index,
                 Operator::TableCopy { dst_table, .. } => dst_table,
                 _ => continue,
             };
@@ -150,7 +180,7 @@ impl TableUse {
         Ok(())
     }
 
-    pub fn read_segment(&mut self, segment: wasmparser::Element) -> wasmparser::Result<()> {
+    fn read_segment(&mut self, segment: wasmparser::Element) -> wasmparser::Result<()> {
         let ElementKind::Active { table_index, offset_expr } = segment.kind else { return Ok(()) };
         let mut operators = offset_expr.get_operators_reader();
         let offset = match (operators.read()?, operators.read()?) {
@@ -186,13 +216,18 @@ impl TableUse {
 impl LoadedStore {
     /// Begins to remember the elements of a table that the host makes.
     pub fn remember_table(&self, table: *mut PeerTable, size: u64, init: Option<&Object>) {
-        let known = Known::new(true);
+        let known = Known::new(true, true);
         self.tables.known.borrow_mut().insert(table, known.clone());
         self.remember_grown(&known, 0, size, init);
     }
 
     fn known_of(&self, table: *mut PeerTable) -> Option<Rc<Known>> {
         self.tables.known.borrow().get(&table).cloned()
+    }
+
+    /// Whether the host has made a table.
+    pub fn is_of_host(&self, table: *mut PeerTable) -> bool {
+        self.known_of(table).is_some_and(|known| known.by_host)
     }
 
     /// Remembers an element that the host has set.
@@ -226,8 +261,8 @@ impl LoadedStore {
             Body::Table(table) => self.known_of(unsafe { table.entity.get() }),
             _ => None,
         });
-        let imported = imported.map(|known| known.unwrap_or_else(|| Known::new(false)));
-        let all: Vec<_> = imported.chain(tables.defined.iter().map(|are_null| Known::new(*are_null))).collect();
+        let imported = imported.map(|known| known.unwrap_or_else(|| Known::new(false, false)));
+        let all: Vec<_> = imported.chain(tables.defined.iter().map(|are_null| Known::new(*are_null, false))).collect();
         let written = all.iter().zip(&tables.written).filter(|(_, written)| **written);
         written.for_each(|(known, _)| known.forget());
         all
@@ -253,7 +288,7 @@ impl LoadedStore {
             let Some(known) = tables.get(*table as usize) else { continue };
             if contents.is_none() {
                 known.forget();
-            } else if let Some(elements) = &mut *known.0.borrow_mut() {
+            } else if let Some(elements) = &mut *known.elements.borrow_mut() {
                 elements.written.push(Written { data: data.clone(), segment, instance, imports: imports.clone() });
             }
         }

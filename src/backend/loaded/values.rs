@@ -79,7 +79,7 @@ impl LoadedStore {
                     // SAFETY: entities of functions of this store are made from such pointers.
                     let entity: *mut PeerFunc = unsafe { func.in_engine().get() };
                     if entity.is_null() {
-                        return Err(self.peer.lacks(format_args!("cannot have a host function {}", func.ty)));
+                        return Err(self.no_host_func(object, &func.ty));
                     }
                     // SAFETY: the function is one of this store, of this type.
                     return unsafe { self.reference_to_func(entity, &func.ty, func.is_host()) };
@@ -173,6 +173,9 @@ impl LoadedStore {
                 // SAFETY: the reference is owned, and from now on the store's.
                 let func = unsafe { as_func(reference.as_ptr()) };
                 self.keep_reference(reference);
+                if self.peer.dialect.owns_casts {
+                    NonNull::new(func).into_iter().for_each(|func| self.keep_func(func));
+                }
                 // SAFETY: the function is one of this store, whose types can be described.
                 let is_known = |func| ty.is_some() || unsafe { self.peer.func_type(func) }.is_some();
                 let func = Some(func).filter(|func| !func.is_null() && is_known(*func));
@@ -268,6 +271,22 @@ impl LoadedStore {
                 value.of.r#ref = self.owned(value.of.r#ref.cast()).cast();
             }
             Ok(value)
+        }
+    }
+
+    /// Deletes what [`LoadedStore::to_owned_peer`] has made.
+    ///
+    /// # Safety
+    /// The value is null or such a one, of this kind, and not used afterwards.
+    pub unsafe fn delete_owned_peer(&self, kind: ValKind, value: &Val) {
+        if kind.is_reference() && !self.boxes(kind) {
+            // SAFETY: the contract is the same; a value of a kind of reference holds one.
+            let reference = NonNull::new(unsafe { value.of.r#ref.cast::<PeerRef>() });
+            // SAFETY: the same. Without a function that copies, what is there is borrowed.
+            reference
+                .filter(|_| self.peer.api.ref_copy.is_some())
+                .into_iter()
+                .for_each(|reference| unsafe { self.delete_reference(reference) });
         }
     }
 }
