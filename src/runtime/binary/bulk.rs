@@ -415,9 +415,13 @@ pub(super) fn index_type(is_64_bit: bool) -> u8 {
     if is_64_bit { I64 } else { I32 }
 }
 
-/// Returns a reference type in binary form, or nothing for one that is not supported here.
+/// Returns a reference type in binary form, or nothing for one that is not supported here. Engines without the garbage
+/// collector's proposal know the short form only.
 pub(super) fn reference_type(ty: RefType) -> Vec<u8> {
-    let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
+    let mut out = match ty.heap_type() {
+        HeapType::Abstract { .. } if ty.is_nullable() => Vec::new(),
+        _ => vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }],
+    };
     match ty.heap_type() {
         HeapType::Abstract { shared: false, ty } => out.push(match ty {
             AbstractHeapType::Func => 0x70,
@@ -799,6 +803,25 @@ mod tests {
         validate(&wasm);
         let module = Module::parse(&wasm, ALL).expect("readable");
         assert_eq!((module.types, module.functions), (1 + 2, 1 + 102));
+    }
+
+    #[test]
+    fn types_of_references_are_short() {
+        let text = "(module (table $f 1 funcref) (table $e 1 externref) (table $n 1 (ref func) (ref.func 0))
+            (func (param i32) (drop (table.grow $f (ref.null func) (local.get 0)))
+            (drop (table.grow $e (ref.null extern) (local.get 0)))
+            (table.fill $f (i32.const 0) (ref.null func) (local.get 0))
+            (table.fill $e (i32.const 0) (ref.null extern) (local.get 0)) GROW))";
+        let long = |text: &str| {
+            let Metered { wasm, .. } =
+                rewrite(&wat::parse_str(text).expect("valid text"), ALL).expect("no error").expect("something to do");
+            validate(&wasm);
+            let module = Module::parse(&wasm, ALL).expect("readable");
+            let types = module.sections.iter().find(|(id, _)| *id == TYPES).expect("types");
+            wasm[types.1.clone()].iter().filter(|byte| [NULLABLE, NOT_NULL].contains(byte)).count()
+        };
+        assert_eq!(long(&text.replace("GROW", "")), 0);
+        assert_eq!(long(&text.replace("GROW", "(drop (table.grow $n (ref.func 0) (local.get 0)))")), 1);
     }
 
     #[test]
