@@ -12,7 +12,7 @@
 //! refer to what is added. Therefore modules have to be validated before. Places in the code are translated back by
 //! [`Origins`]. Custom sections are left out, because they may refer to places in the code.
 
-use super::bulk::{self, PADDED, Replaced, padded_leb};
+use super::bulk::{self, PADDED, Replaced, Rewriting, padded_leb};
 use super::declarations::import_kind;
 use super::metering::{after_dead, ends_stretch, leaves};
 use super::sections::{
@@ -141,13 +141,21 @@ impl Origins {
 pub fn instrument(wasm: &[u8], wanted: Instrumentation) -> Result<Option<Instrumented>> {
     let metered = match wanted.payments {
         true => bulk::rewrite(wasm, Replaced { bulk: true, waits: wanted.waits })?,
-        false => None,
+        false => Rewriting::Unneeded,
+    };
+    let (metered, is_known) = match metered {
+        Rewriting::Done(metered) => (Some(metered), true),
+        Rewriting::Unneeded => (None, true),
+        Rewriting::Unknown => (None, false),
     };
     let (binary, places) = match &metered {
         Some(metered) => (&metered.wasm[..], metered.places.clone()),
         None => (wasm, bulk::Places::default()),
     };
     match Module::read(binary).and_then(|module| module.instrument(binary, wanted)) {
+        Ok(_) if !is_known => {
+            Err(unknown("moves elements of a type that this library does not know, or has too many functions or types"))
+        }
         Ok(Some(mut instrumented)) => {
             if u32::try_from(instrumented.wasm.len()).is_err() {
                 let message = "the module is too large to be paid for with fuel, or to be interrupted";
@@ -906,6 +914,24 @@ mod tests {
         assert!(instrumented(&binary("(module)"), ALL).is_some());
         let error = instrument(b"\0asm\x01\0\0\0\x0a\x05", ALL).err().expect("it ends early");
         assert!(error.message.contains("at offset 0xa"), "{}", error.message);
+    }
+
+    /// Otherwise it would move them, or wait, without paying.
+    #[test]
+    fn what_moves_something_unknown_is_refused() {
+        let wasm = binary(
+            "(module (table 1 (ref null (shared func))) (memory 1) (func (param i32)
+            (memory.fill (i32.const 0) (i32.const 1) (local.get 0))
+            (table.fill (i32.const 0) (ref.null (shared func)) (local.get 0))))",
+        );
+        let error = instrument(&wasm, ALL).err().expect("it is not known");
+        assert_eq!(error.kind, ErrorKind::Unsupported);
+        assert!(
+            error.message.contains("moves elements of a type that this library does not know"),
+            "{}",
+            error.message
+        );
+        assert!(instrument(&wasm, GROWTH).expect("no error").is_none());
     }
 
     /// Indices of what is added do not exist in the original.
