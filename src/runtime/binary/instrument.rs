@@ -740,6 +740,7 @@ impl Code<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compile_cost::PAYMENTS_PER_OWN_FUNCTION;
     use super::*;
 
     const ALL: Instrumentation = Instrumentation { payments: true, waits: true };
@@ -854,7 +855,12 @@ mod tests {
 
     fn payments(code: &str) -> Vec<i64> {
         let text = format!("(module (type (func)) (table 1 funcref) (tag) (elem declare func 0) (func) (func {code}))");
-        let Instrumented { wasm, .. } = instrumented(&binary(&text), ALL).expect("it pays");
+        all_payments(&text).swap_remove(1)
+    }
+
+    /// What is paid, function by function.
+    fn all_payments(text: &str) -> Vec<Vec<i64>> {
+        let Instrumented { wasm, .. } = instrumented(&binary(text), ALL).expect("it pays");
         let mut found = Vec::new();
         for payload in Parser::new(0).parse_all(&wasm) {
             let Payload::CodeSectionEntry(body) = payload.expect("readable") else { continue };
@@ -870,7 +876,24 @@ mod tests {
                     .collect(),
             );
         }
-        found.swap_remove(1)
+        found
+    }
+
+    /// What compiling is estimated to cost counts on it.
+    #[test]
+    fn added_functions_pay_as_often_as_is_estimated() {
+        let mut most = 0;
+        for code in [
+            "(memory.init 0 (i32.const 0) (i32.const 0) (local.get 0))",
+            "(table.init 0 (i32.const 0) (i32.const 0) (local.get 0))",
+            "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))",
+        ] {
+            let text =
+                format!("(module (memory 1 1 shared) (table 1 funcref) (data) (elem func) (func (param i32) {code}))");
+            let payments = all_payments(&text);
+            most = most.max(payments[1].len() as u64);
+        }
+        assert_eq!(most, PAYMENTS_PER_OWN_FUNCTION);
     }
 
     #[test]
