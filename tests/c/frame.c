@@ -216,6 +216,45 @@ TEST(frames_of_two_modules) {
   fixture_delete(&inner);
 }
 
+// Which of the two it is nobody can tell where an engine does not; but the place is the same in both.
+TEST(frames_of_one_of_two_equal_modules) {
+  static const char* equal =
+      "(module (func (export \"f\") (param i32) (drop (memory.grow (i32.const 0)))"
+      "    (call $g (local.get 0)))"
+      "  (memory 1) (func $g (param i32) (drop (memory.grow (i32.const 0)))"
+      "    (drop (i32.load (local.get 0)))))";
+  wasm_byte_vec_t binary = binary_from_wat(equal);
+  fixture_t fixture = fixture_new();
+  fixture_load(&fixture, equal, NULL, 0);
+  wasm_module_t* second = wasm_module_new(fixture.store, &binary);
+  wasm_instance_t* instance = instantiate(fixture.store, second, NULL, 0);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  wasm_func_t* funcs[2] = {fixture_func(&fixture, 0), wasm_extern_as_func(exports.data[0])};
+  for (size_t i = 0; has_frames(&fixture) && i < 2; i++) {
+    wasm_val_t argument = I32(-1);
+    wasm_trap_t* trap = call(funcs[i], &argument, 1, NULL, 0);
+    CHECK_INT(wasmrt_trap_code(trap), WASMRT_TRAP_MEMORY_OUT_OF_BOUNDS);
+    wasm_frame_vec_t trace;
+    wasm_trap_trace(trap, &trace);
+    CHECK_INT(trace.size, 2);
+    for (size_t j = 0; j < trace.size; j++) {
+      CHECK_INT(wasm_frame_func_index(trace.data[j]), 1 - j);
+      size_t offset = wasm_frame_module_offset(trace.data[j]);
+      REQUIRE(offset < binary.size);
+      CHECK_INT((unsigned char)binary.data[offset], j == 0 ? 0x28 : call_opcode);
+      CHECK_INT(wasm_frame_func_offset(trace.data[j]), offset - body_start(&binary, 1 - j));
+    }
+    wasm_frame_vec_delete(&trace);
+    wasm_trap_delete(trap);
+  }
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(second);
+  wasm_byte_vec_delete(&binary);
+  fixture_delete(&fixture);
+}
+
 // Two instances of one module: a frame names the right one or, where it can't know, none.
 TEST(frames_of_two_instances_of_a_module) {
   fixture_t fixture = fixture_from_wat("(module (func (export \"f\") unreachable))");

@@ -263,6 +263,49 @@ TEST(places_are_those_of_the_module) {
   }
 }
 
+typedef struct {
+  wasm_store_t* store;
+  wasmrt_interrupt_t* interrupt;
+  int finalized;
+} interrupting_t;
+
+static void count_finalized(void* info) {
+  ++*(int*)info;
+}
+
+static wasm_trap_t* give_and_interrupt(void* env, const wasm_val_vec_t* arguments,
+                                       wasm_val_vec_t* results) {
+  (void)arguments;
+  interrupting_t* host = env;
+  wasm_foreign_t* foreign = wasm_foreign_new(host->store);
+  wasm_foreign_set_host_info_with_finalizer(foreign, &host->finalized, count_finalized);
+  results->data[0] = (wasm_val_t){.kind = WASM_EXTERNREF, .of.ref = wasm_foreign_as_ref(foreign)};
+  wasmrt_interrupt_trigger(host->interrupt);
+  return NULL;
+}
+
+// Results of a host function after which the guest stops are released, because no guest gets them.
+TEST(results_are_released_if_the_guest_stops) {
+  fixture_t fixture = fixture_on(engine_of("libwasmer.so", wasmrt_config_set_interruption, NULL));
+  interrupting_t host = {fixture.store, wasmrt_interrupt_new(fixture.store), 0};
+  wasm_functype_t* type = wasm_functype_new_0_1(wasm_valtype_new(WASM_EXTERNREF));
+  wasm_func_t* func = wasm_func_new_with_env(fixture.store, type, give_and_interrupt, &host, NULL);
+  wasm_functype_delete(type);
+  wasm_extern_t* imports[1] = {wasm_func_as_extern(func)};
+  fixture_load(&fixture,
+               "(module (import \"\" \"f\" (func $f (result externref)))"
+               "  (func (export \"g\") (drop (call $f))))",
+               imports, 1);
+  wasm_func_delete(func);
+  for (int i = 1; i <= 3; i++) {
+    CHECK_TRAP_CODE(call_plain(fixture_func(&fixture, 0)), WASMRT_TRAP_INTERRUPTED);
+    CHECK_INT(host.finalized, i);
+    wasmrt_interrupt_clear(host.interrupt);
+  }
+  wasmrt_interrupt_delete(host.interrupt);
+  fixture_delete(&fixture);
+}
+
 // A guest that grows without end, and one that runs without end, on each.
 TEST(bombs) {
   for (size_t i = 0; i < STANDINS; i++) {

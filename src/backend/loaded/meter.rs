@@ -223,6 +223,9 @@ unsafe extern "C" fn answer(env: *mut c_void, args: *const Vector<Val>, results:
     store.owner().memory_will_grow();
     // SAFETY: they are of these kinds.
     let request = unsafe { Request::of(args[0].of.i32, args[1].of.i64, args[2].of.i64) };
+    // A library looks at the result even then if it has no memory for a trap. It means: nothing more, and no growth.
+    // SAFETY: there is room for one result.
+    unsafe { result.write(Val::i64(0)) };
     match catch_unwind(AssertUnwindSafe(|| store.serve(meter, request))) {
         Ok(Ok(answer)) => {
             // SAFETY: there is room for one result.

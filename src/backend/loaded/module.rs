@@ -57,7 +57,10 @@ pub struct ModuleData {
     /// The name of the export that is an instance's account, if there is one.
     account: Option<String>,
     code: OnceLock<Code>,
-    places: OnceLock<Places>,
+    /// The code that the library has.
+    peer_code: OnceLock<Code>,
+    /// What leads from places in that code to the module's. `None` if the code is the same.
+    origins: OnceLock<Option<Origins>>,
     sites: OnceLock<TrapSites>,
     types: OnceLock<Types>,
 }
@@ -84,15 +87,8 @@ struct Rewritten {
     has_start: bool,
 }
 
-/// What leads from places in the module that the library has to those in the module itself.
-struct Places {
-    /// The code of the library's module.
-    code: Code,
-    /// `None` if the code is the same.
-    origins: Option<Origins>,
-}
-
 /// A place in the code.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub func_index: u32,
     pub func_offset: usize,
@@ -140,7 +136,8 @@ impl LoadedModule {
             grown: None,
             account: None,
             code: OnceLock::new(),
-            places: OnceLock::new(),
+            peer_code: OnceLock::new(),
+            origins: OnceLock::new(),
             sites: OnceLock::new(),
             types: OnceLock::new(),
         };
@@ -432,24 +429,30 @@ impl ModuleData {
         self.sites.get_or_init(|| TrapSites::of(&self.wasm))
     }
 
-    fn places(&self) -> &Places {
-        self.places.get_or_init(|| {
-            // Translating is for traps; so what it needs is not kept from when the module was made.
-            let instrumented =
-                self.grown.as_ref().and_then(|_| instrument(&self.wasm, self.engine.instrumentation()).ok());
-            let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
-            Places { code: Code::read(wasm), origins: instrumented.flatten().map(|instrumented| instrumented.origins) }
-        })
+    fn peer_code(&self) -> &Code {
+        match &self.rewritten {
+            Some(rewritten) => self.peer_code.get_or_init(|| Code::read(&rewritten.wasm)),
+            None => self.code(),
+        }
+    }
+
+    fn origins(&self) -> Option<&Origins> {
+        self.grown.as_ref()?;
+        // Translating is for traps; so what it needs is not kept from when the module was made.
+        let again = || instrument(&self.wasm, self.engine.instrumentation()).ok().flatten();
+        self.origins.get_or_init(|| again().map(|instrumented| instrumented.origins)).as_ref()
     }
 
     /// Translates a place in the module that the library has, if a function of this index begins there; `None` if it does
     /// not. `Some(None)` for a function that was added.
     pub fn place(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<Option<Place>> {
-        let Places { code, origins } = self.places();
+        let code = self.peer_code();
         let body = *code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
         if body != module_offset.wrapping_sub(func_offset) {
             return None;
         }
+        // It takes long, and most modules of a store are ruled out by now.
+        let origins = self.origins();
         let place = module_offset.wrapping_sub(*code.bodies.first()?);
         let original = self.code();
         let first = *original.bodies.first()?;
@@ -462,6 +465,13 @@ impl ModuleData {
         };
         let body = *original.bodies.get((func_index as usize).checked_sub(original.imported)?)?;
         Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
+    }
+
+    /// Whether a function of this index begins where a place in the module itself says.
+    pub fn has_place(&self, place: &Place) -> bool {
+        let code = self.code();
+        let body = (place.func_index as usize).checked_sub(code.imported).and_then(|index| code.bodies.get(index));
+        body.is_some_and(|body| *body == place.module_offset.wrapping_sub(place.func_offset))
     }
 
     pub fn name(&self) -> Option<String> {

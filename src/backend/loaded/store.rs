@@ -426,10 +426,10 @@ impl LoadedStore {
             Some(used) => Some(used.data.sites().refine(code, frame.module_offset)),
             // One of several, which may all say the same.
             None => {
-                let mut answers = modules.values().filter_map(|used| {
-                    let place = used.data.place(frame.func_index, frame.func_offset, frame.module_offset)??;
-                    Some(used.data.sites().refine(code, place.module_offset))
-                });
+                let RawFrame { func_index, func_offset, module_offset, .. } = *frame;
+                let place = Place { func_index, func_offset, module_offset };
+                let fitting = modules.values().filter(|used| used.data.has_place(&place));
+                let mut answers = fitting.map(|used| used.data.sites().refine(code, module_offset));
                 let first = answers.next()?;
                 answers.all(|answer| answer == first).then_some(first)
             }
@@ -484,8 +484,9 @@ impl LoadedStore {
         }
     }
 
-    /// Finds the module of a frame: the only one that has a function of this index which begins there. `None` for a frame of a
-    /// function that was added to a module.
+    /// Finds the module of a frame: the only one that has a function of this index which begins there. Where several do, the
+    /// frame has no module, and the place that it has in all of them. `None` if these differ, and for a frame of a function
+    /// that was added to a module.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
         let modules = self.modules.borrow();
         let mut fitting = modules
@@ -493,8 +494,12 @@ impl LoadedStore {
             .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
         let (module, place) = match (fitting.next(), fitting.next()) {
             (Some((module, place)), None) => (Some(module), place?),
+            (Some((_, place)), Some((_, other))) => {
+                let same = place == other && fitting.all(|(_, other)| place == other);
+                (None, place.filter(|_| same)?)
+            }
             (None, _) if self.has_helpers() => return None,
-            _ => (None, Place { func_index, func_offset, module_offset }),
+            (None, _) => (None, Place { func_index, func_offset, module_offset }),
         };
         Some(RawFrame {
             module: module.map_or(0, |module| module.identity()),
@@ -516,18 +521,23 @@ impl LoadedStore {
         // SAFETY: the contract says that the imports are of this store.
         let externs = imports.iter().map(|import| unsafe { self.to_extern(import) });
         let mut externs = externs.collect::<Result<Vec<_>>>().map_err(not_made)?;
-        let meter = data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
-        // SAFETY: the function was made just now.
-        externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
         let tables = self.tables_of(data, imports);
-        let externs = data.import_order(externs);
         let mut trap = null_mut();
-        let instance = {
+        let (instance, meter) = {
             let _guest =
                 self.begin_guest().map_err(|stop| self.explain_stop(stop, true).of_instantiation(|_| false))?;
             self.ask_for(data)?;
+            // Stays as long as the store, so it is not made for what is refused.
+            let meter =
+                data.grown.as_ref().map(|grown| self.new_meter(grown, imports)).transpose().map_err(not_made)?;
+            // SAFETY: the function was made just now.
+            externs.extend(meter.map(|(_, func)| unsafe { (self.peer.api.func_as_extern)(func) }));
+            let externs = data.import_order(externs);
             // SAFETY: the module is one for this store; the imports fit it, as the runtime has checked.
-            unsafe { self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(&externs), &mut trap) }
+            let instance = unsafe {
+                self.peer.instantiate(self.store.as_ptr(), module.as_ptr(), &Vector::of(&externs), &mut trap)
+            };
+            (instance, meter)
         };
         self.owner().memory_will_grow();
         let Some(instance) = NonNull::new(instance) else {
@@ -691,7 +701,6 @@ unsafe extern "C" fn call_host(env: *mut c_void, args: *const Vector<Val>, resul
     // SAFETY: the library gives arguments of the function's type, and room for its results.
     let answer = catch_unwind(AssertUnwindSafe(|| unsafe { store.call_object(object, args, results) }));
     match answer {
-        Ok(Ok(())) if store.stops_after_host() => store.placeholder(),
         Ok(Ok(())) => null_mut(),
         Ok(Err(HostTrapped)) => store.placeholder(),
         Err(panic) => {
@@ -750,8 +759,17 @@ impl LoadedStore {
                     // SAFETY: the arguments and the room fit the function.
                     unsafe { self.call_either(object, func, params.as_slice(), room) }
                 })?;
+                // Before they are the library's, which would not release them.
+                if self.stops_after_host() {
+                    // SAFETY: the results are initialised, and own their references.
+                    room.iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                    return Err(HostTrapped);
+                }
                 // SAFETY: the results are initialised, fit their kinds, and own their references.
                 unsafe { self.give_results(room, &ty.result_kinds) }.map_err(|error| self.trapped(error))?;
+            }
+            if ty.numeric && self.stops_after_host() {
+                return Err(HostTrapped);
             }
             for (position, value) in room.iter().enumerate() {
                 // SAFETY: the results are initialised, and the library has room for them.

@@ -200,7 +200,7 @@ impl Engine for WasmtimeEngine {
                 // Checks the whole module before any of it is compiled. Otherwise the engine would find an invalid
                 // function only when it compiles it.
                 self.check(wasm)?;
-                let metered = bulk::rewrite(wasm, self.replaced)?;
+                let metered = bulk::rewrite(wasm, self.replaced)?.done();
                 let (binary, places) = match &metered {
                     Some(metered) => (&metered.wasm[..], metered.places.clone()),
                     None => (wasm, Places::default()),

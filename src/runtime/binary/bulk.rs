@@ -51,6 +51,24 @@ pub struct Metered {
     pub places: Places,
 }
 
+/// What came of an attempt to rewrite a module.
+pub enum Rewriting {
+    Done(Metered),
+    /// There is nothing to replace.
+    Unneeded,
+    /// The module is invalid, or has something that is not known here. Nothing was replaced.
+    Unknown,
+}
+
+impl Rewriting {
+    pub fn done(self) -> Option<Metered> {
+        match self {
+            Rewriting::Done(metered) => Some(metered),
+            Rewriting::Unneeded | Rewriting::Unknown => None,
+        }
+    }
+}
+
 /// Translates places in a rewritten module to places in the original.
 #[derive(Clone, Default)]
 pub struct Places {
@@ -415,9 +433,13 @@ pub(super) fn index_type(is_64_bit: bool) -> u8 {
     if is_64_bit { I64 } else { I32 }
 }
 
-/// Returns a reference type in binary form, or nothing for one that is not supported here.
+/// Returns a reference type in binary form, or nothing for one that is not supported here. Engines without the garbage
+/// collector's proposal know the short form only.
 pub(super) fn reference_type(ty: RefType) -> Vec<u8> {
-    let mut out = vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }];
+    let mut out = match ty.heap_type() {
+        HeapType::Abstract { .. } if ty.is_nullable() => Vec::new(),
+        _ => vec![if ty.is_nullable() { NULLABLE } else { NOT_NULL }],
+    };
     match ty.heap_type() {
         HeapType::Abstract { shared: false, ty } => out.push(match ty {
             AbstractHeapType::Func => 0x70,
@@ -440,12 +462,12 @@ pub(super) fn reference_type(ty: RefType) -> Vec<u8> {
     out
 }
 
-/// Returns the module with calls in place of instructions. `None` if it has no such instructions or is invalid.
-pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
+/// Returns the module with calls in place of instructions.
+pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Rewriting> {
     if !replaced.bulk && !replaced.waits {
-        return Ok(None);
+        return Ok(Rewriting::Unneeded);
     }
-    let Ok(module) = Module::parse(wasm, replaced) else { return Ok(None) };
+    let Ok(module) = Module::parse(wasm, replaced) else { return Ok(Rewriting::Unknown) };
     // No hashes: a guest chooses the offsets.
     let mut added: BTreeMap<Bulk, usize> = BTreeMap::new();
     let mut functions = Vec::new();
@@ -456,7 +478,7 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
         if added.contains_key(bulk) {
             continue;
         }
-        let Some(signature) = module.signature(*bulk) else { return Ok(None) };
+        let Some(signature) = module.signature(*bulk) else { return Ok(Rewriting::Unknown) };
         let next = module.types + indices.len();
         let ty = *indices.entry(signature.encoded()).or_insert_with_key(|encoded| {
             types.extend_from_slice(encoded);
@@ -465,9 +487,11 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
         added.insert(*bulk, module.functions + functions.len());
         functions.push(Added { bulk: *bulk, signature, ty });
     }
-    let invalid = module.functions.max(module.types) > MAX_DEFINITIONS;
-    if functions.is_empty() || invalid {
-        return Ok(None);
+    if functions.is_empty() {
+        return Ok(Rewriting::Unneeded);
+    }
+    if module.functions.max(module.types) > MAX_DEFINITIONS {
+        return Ok(Rewriting::Unknown);
     }
     let definitions = (module.functions + functions.len()).max(module.types + indices.len());
     if definitions > MAX_DEFINITIONS || u32::try_from(wasm.len()).is_err() {
@@ -490,7 +514,7 @@ pub fn rewrite(wasm: &[u8], replaced: Replaced) -> Result<Option<Metered>> {
         end = contents.end;
     }
     let places = Places { functions: Some(module.functions as u32), shifts: rewriter.shifts };
-    Ok(Some(Metered { wasm: rewriter.out, places }))
+    Ok(Rewriting::Done(Metered { wasm: rewriter.out, places }))
 }
 
 struct Rewriter<'a> {
@@ -754,7 +778,7 @@ mod tests {
     /// Checks that every instruction is where `places` says, up to the functions that were added.
     fn check(text: &str, small: bool) {
         let wasm = wat::parse_str(text).expect("valid text");
-        let metered = rewrite(&wasm, ALL).expect("no error").expect("something to do");
+        let metered = rewrite(&wasm, ALL).expect("no error").done().expect("something to do");
         validate(&wasm);
         validate(&metered.wasm);
         let (before, after) = (operators(&wasm), operators(&metered.wasm));
@@ -794,11 +818,34 @@ mod tests {
             .collect();
         let fills = "(memory.fill (i32.const 0) (i32.const 0) (local.get 0)) (memory.copy (i32.const 0) (i32.const 0) (local.get 0))";
         let text = format!("(module (memory 1 1 shared) (func (param i32) {waits} {fills}))");
-        let Metered { wasm, .. } =
-            rewrite(&wat::parse_str(&text).expect("valid text"), ALL).expect("no error").expect("something to do");
+        let Metered { wasm, .. } = rewrite(&wat::parse_str(&text).expect("valid text"), ALL)
+            .expect("no error")
+            .done()
+            .expect("something to do");
         validate(&wasm);
         let module = Module::parse(&wasm, ALL).expect("readable");
         assert_eq!((module.types, module.functions), (1 + 2, 1 + 102));
+    }
+
+    #[test]
+    fn types_of_references_are_short() {
+        let text = "(module (table $f 1 funcref) (table $e 1 externref) (table $n 1 (ref func) (ref.func 0))
+            (func (param i32) (drop (table.grow $f (ref.null func) (local.get 0)))
+            (drop (table.grow $e (ref.null extern) (local.get 0)))
+            (table.fill $f (i32.const 0) (ref.null func) (local.get 0))
+            (table.fill $e (i32.const 0) (ref.null extern) (local.get 0)) GROW))";
+        let long = |text: &str| {
+            let Metered { wasm, .. } = rewrite(&wat::parse_str(text).expect("valid text"), ALL)
+                .expect("no error")
+                .done()
+                .expect("something to do");
+            validate(&wasm);
+            let module = Module::parse(&wasm, ALL).expect("readable");
+            let types = module.sections.iter().find(|(id, _)| *id == TYPES).expect("types");
+            wasm[types.1.clone()].iter().filter(|byte| [NULLABLE, NOT_NULL].contains(byte)).count()
+        };
+        assert_eq!(long(&text.replace("GROW", "")), 0);
+        assert_eq!(long(&text.replace("GROW", "(drop (table.grow $n (ref.func 0) (local.get 0)))")), 1);
     }
 
     #[test]
@@ -811,7 +858,7 @@ mod tests {
             (memory.atomic.wait64 offset=8 (local.get 0) (local.get 1) (i64.const -1))))";
         let wasm = wat::parse_str(text).expect("valid text");
         let calls = |replaced| {
-            let metered = rewrite(&wasm, replaced).expect("no error");
+            let metered = rewrite(&wasm, replaced).expect("no error").done();
             let Some(Metered { wasm, .. }) = metered else { return 0 };
             validate(&wasm);
             operators(&wasm).iter().filter(|(operator, _)| operator.starts_with("Call {")).count()
@@ -823,15 +870,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_told_apart() {
+        for text in [
+            "(module (table 1 (ref null (shared func))) (func (param i32)
+                (table.fill (i32.const 0) (ref.null (shared func)) (local.get 0))))",
+            "(module (type $a (array (mut (ref null (shared any))))) (func (param i32)
+                (drop (array.new $a (ref.null (shared any)) (local.get 0)))))",
+        ] {
+            let rewriting = rewrite(&wat::parse_str(text).expect("valid text"), ALL).expect("no error");
+            assert!(matches!(rewriting, Rewriting::Unknown), "{text}");
+        }
+        let cut = b"\0asm\x01\0\0\0\x0a\x05";
+        assert!(matches!(rewrite(cut, ALL), Ok(Rewriting::Unknown)));
+        let many = "(module (memory 1) (func (param i32) (memory.fill (i32.const 0) (i32.const 0) (local.get 0))))";
+        let mut wasm = wat::parse_str(many).expect("valid text");
+        // A section of very many types that are as small as types get.
+        let mut types = Vec::new();
+        write_leb128(&mut types, MAX_DEFINITIONS + 1);
+        types.extend([0x60, 1, I32, 0]);
+        types.extend([0x5f, 0].repeat(MAX_DEFINITIONS));
+        let section = Module::parse(&wasm, ALL).expect("readable").sections[0].1.clone();
+        let mut length = Vec::new();
+        write_leb128(&mut length, types.len());
+        wasm.splice(section.start - 1..section.end, [length, types].concat());
+        assert_eq!(Module::parse(&wasm, ALL).expect("readable").types, MAX_DEFINITIONS + 1);
+        assert!(matches!(rewrite(&wasm, ALL), Ok(Rewriting::Unknown)));
+    }
+
+    #[test]
     fn what_needs_nothing_stays() {
         for text in [
             "(module)",
             "(module (memory 1) (func (drop (memory.atomic.notify (i32.const 0) (i32.const 1)))))",
             "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 63))))",
         ] {
-            assert!(rewrite(&wat::parse_str(text).expect("valid text"), ALL).expect("no error").is_none());
+            let rewriting = rewrite(&wat::parse_str(text).expect("valid text"), ALL).expect("no error");
+            assert!(matches!(rewriting, Rewriting::Unneeded), "{text}");
         }
-        assert!(rewrite(b"\0asm\x01\0\0\0\x0a\x05", ALL).expect("no error").is_none());
         assert!(Places::from_bytes(&[]).is_some_and(|places| places.is_empty()));
         assert_eq!(Places::default().original(77), 77);
     }

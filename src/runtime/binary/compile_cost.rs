@@ -6,7 +6,7 @@
 //! any. The unit is the cost of a plain instruction: on today's machines some two microseconds and 250 bytes.
 
 use super::code::{Code, FOLLOWS, after_common};
-use super::metering::{PAYMENT_INSTRUCTIONS, ends_stretch};
+use super::metering::{PAYMENT_BYTES, PAYMENT_INSTRUCTIONS, ends_stretch};
 use wasmparser::{BlockType, Catch, CompositeInnerType, ConstExpr, Operator, StorageType, SubType, TypeRef, ValType};
 
 /// What can make a function expensive to compile.
@@ -70,8 +70,8 @@ pub struct Found {
     pub cost: Cost,
     /// The deepest nesting of blocks.
     pub nesting: u64,
-    /// The most payments that metering adds. Their cost is counted.
-    pub payments: u64,
+    /// The bytes of the payments that are added at most. Their cost is counted.
+    pub added: u64,
 }
 
 /// A type, reduced to what the cost depends on.
@@ -92,11 +92,20 @@ impl Shape {
     }
 }
 
+/// What will be added to each stretch of code.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Payments {
+    /// Metering's, which call nothing.
+    pub inline: bool,
+    /// Those of instrumentation, which call a function when the account is used up. They are in the functions, too, that
+    /// are added for instructions.
+    pub calling: bool,
+}
+
 /// Counts what functions cost. The sections before the code must be passed to it first, in their order.
 #[derive(Default)]
 pub struct Meter {
-    /// Whether the module will be metered.
-    metered: bool,
+    payments: Payments,
     types: Vec<Shape>,
     /// The types of the functions, imported ones first, and (in `tags`) of the tags.
     functions: Vec<u32>,
@@ -173,6 +182,8 @@ const COST_PER_ARRAY_ELEMENT: u64 = 30;
 /// An instruction that reads a segment, or waits. Where fuel is counted, or a guest that waits may be interrupted, each is
 /// rewritten as a function of its own.
 const COST_PER_OWN_FUNCTION: u64 = 80;
+/// The payments in one, of those that call.
+pub(super) const PAYMENTS_PER_OWN_FUNCTION: u64 = 4;
 /// The signature of such a function, and of one that moves bytes or elements.
 const BULK_SIGNATURE: Shape = Shape { params: 3, results: 0, new: 0, references: false, gives_references: false };
 const WAIT_SIGNATURE: Shape = Shape { results: 1, ..BULK_SIGNATURE };
@@ -203,8 +214,8 @@ const CROWDING_FACTOR: u64 = 4;
 const MAX_LOCALS: usize = 50_000;
 
 impl Meter {
-    pub fn new(metered: bool) -> Meter {
-        Meter { metered, ..Meter::default() }
+    pub fn new(payments: Payments) -> Meter {
+        Meter { payments, ..Meter::default() }
     }
 
     pub fn add_type(&mut self, ty: &SubType) {
@@ -363,10 +374,8 @@ impl Meter {
             position = next;
             pass.held |= matches!(opcode, TABLE_GET | REF_NULL | REF_FUNC | GC);
             let blocks = pass.blocks;
-            if self.metered && ends_stretch(&operator) {
-                pass.found.payments += 1;
-                pass.add(Part::Instructions, PAYMENT_INSTRUCTIONS);
-                pass.blocks += BLOCKS_PER_IF;
+            if ends_stretch(&operator) {
+                self.pay(&mut pass);
             }
             self.step(&mut pass, at, &operator, locals);
             pass.waiting = pass.waiting.saturating_add((pass.blocks - blocks).saturating_mul(pass.height));
@@ -463,6 +472,12 @@ struct Pass {
 impl Pass {
     fn add(&mut self, part: Part, units: u64) {
         self.found.cost.add(part, units);
+    }
+
+    fn pay(&mut self) {
+        self.found.added += PAYMENT_BYTES;
+        self.add(Part::Instructions, PAYMENT_INSTRUCTIONS);
+        self.blocks += BLOCKS_PER_IF;
     }
 
     /// Adds an instruction whose long code costs `units` and contains blocks.
@@ -570,11 +585,11 @@ impl Meter {
             // function for each.
             MemoryCopy { .. } | MemoryFill { .. } => self.call(pass, BULK_SIGNATURE),
             MemoryInit { .. } => {
-                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
+                self.own_function(pass);
                 self.call(pass, BULK_SIGNATURE);
             }
             MemoryAtomicWait32 { .. } | MemoryAtomicWait64 { .. } => {
-                pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
+                self.own_function(pass);
                 self.call(pass, WAIT_SIGNATURE);
             }
             MemoryGrow { .. } => pass.long(COST_PER_ENGINE_CALL),
@@ -584,11 +599,13 @@ impl Meter {
                 self.call(pass, BULK_SIGNATURE);
             }
             TableInit { .. } => {
-                pass.long(COST_PER_ENGINE_CALL + COST_PER_OWN_FUNCTION);
+                pass.long(COST_PER_ENGINE_CALL);
+                self.own_function(pass);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayNewData { .. } | ArrayNewElem { .. } | ArrayInitData { .. } | ArrayInitElem { .. } => {
-                pass.long(COST_PER_LONG_INSTRUCTION + COST_PER_OWN_FUNCTION);
+                pass.long(COST_PER_LONG_INSTRUCTION);
+                self.own_function(pass);
                 self.call(pass, BULK_SIGNATURE);
             }
             ArrayCopy { .. } | ArrayFill { .. } => {
@@ -696,6 +713,27 @@ impl Meter {
         pass.add(Part::Values, carried.saturating_mul(COST_PER_CARRIED_VALUE));
     }
 
+    /// Adds the payments at the end of a stretch.
+    #[inline]
+    fn pay(&mut self, pass: &mut Pass) {
+        let Payments { inline, calling } = self.payments;
+        if inline {
+            pass.pay();
+        }
+        if calling {
+            pass.pay();
+            self.call(pass, Shape::default());
+        }
+    }
+
+    /// Adds a function for the current instruction.
+    fn own_function(&mut self, pass: &mut Pass) {
+        pass.add(Part::Instructions, COST_PER_OWN_FUNCTION);
+        if self.payments.calling {
+            pass.add(Part::Instructions, PAYMENTS_PER_OWN_FUNCTION * PAYMENT_INSTRUCTIONS);
+        }
+    }
+
     fn call(&mut self, pass: &mut Pass, shape: Shape) {
         pass.height = pass.height.saturating_sub(shape.params.into());
         // Values that stay on the operand stack must be kept across the call.
@@ -727,8 +765,12 @@ mod tests {
 
     /// Returns the costs of a module's functions.
     fn found(text: &str) -> Vec<Found> {
+        found_with(Payments::default(), text)
+    }
+
+    fn found_with(payments: Payments, text: &str) -> Vec<Found> {
         let wasm = wat::parse_str(text).expect("valid text");
-        let mut meter = Meter::default();
+        let mut meter = Meter::new(payments);
         let mut found = Vec::new();
         for payload in Parser::new(0).parse_all(&wasm) {
             match payload.expect("valid") {
@@ -842,6 +884,40 @@ mod tests {
             let body = format!("local.get 0 local.get 0 local.get 0 {instruction}");
             assert_eq!(part(&body, Part::Instructions), COST_PER_FUNCTION + COST_PER_OWN_FUNCTION + 5, "{body}");
         }
+    }
+
+    #[test]
+    fn payments_that_call_are_calls() {
+        let cost = |calling: bool, part: Part, before: &str, after: &str| {
+            let payments = Payments { inline: !calling, calling };
+            let text = format!("(module (func {before} {} {after}))", "loop end ".repeat(1000));
+            found_with(payments, &text)[0].cost.0[part as usize]
+        };
+        // Calls to which handlers may go.
+        let handlers = |calling| cost(calling, Part::Handlers, "block try_table (catch_all 0)", "end end");
+        assert_eq!(handlers(false), 0);
+        assert!(handlers(true) >= 2000 * COST_PER_HANDLER);
+        // Values, and references, that are kept across calls.
+        let values = |calling| cost(calling, Part::Calls, &"i32.const 0 ".repeat(1280), &"drop ".repeat(1280));
+        assert_eq!(values(false), 0);
+        assert!(values(true) >= 2000 * 10);
+        let references = |calling| cost(calling, Part::Calls, &"ref.null any ".repeat(1280), &"drop ".repeat(1280));
+        assert_eq!(references(false), 0);
+        assert!(references(true) >= 2000 * (10 + 1280 / 4));
+    }
+
+    #[test]
+    fn functions_of_their_own_pay_where_payments_call() {
+        let cost = |payments| {
+            let mut meter = Meter::new(payments);
+            let mut pass = Pass::default();
+            meter.step(&mut pass, 1, &Operator::MemoryInit { data_index: 0, mem: 0 }, 0);
+            pass.found.cost.0[Part::Instructions as usize]
+        };
+        let inline = cost(Payments { inline: true, calling: false });
+        assert_eq!(inline, 1 + COST_PER_OWN_FUNCTION);
+        let calling = cost(Payments { inline: false, calling: true });
+        assert_eq!(calling, inline + PAYMENTS_PER_OWN_FUNCTION * PAYMENT_INSTRUCTIONS);
     }
 
     #[test]

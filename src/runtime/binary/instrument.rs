@@ -12,7 +12,7 @@
 //! refer to what is added. Therefore modules have to be validated before. Places in the code are translated back by
 //! [`Origins`]. Custom sections are left out, because they may refer to places in the code.
 
-use super::bulk::{self, PADDED, Replaced, padded_leb};
+use super::bulk::{self, PADDED, Replaced, Rewriting, padded_leb};
 use super::declarations::import_kind;
 use super::metering::{after_dead, ends_stretch, leaves};
 use super::sections::{
@@ -141,13 +141,21 @@ impl Origins {
 pub fn instrument(wasm: &[u8], wanted: Instrumentation) -> Result<Option<Instrumented>> {
     let metered = match wanted.payments {
         true => bulk::rewrite(wasm, Replaced { bulk: true, waits: wanted.waits })?,
-        false => None,
+        false => Rewriting::Unneeded,
+    };
+    let (metered, is_known) = match metered {
+        Rewriting::Done(metered) => (Some(metered), true),
+        Rewriting::Unneeded => (None, true),
+        Rewriting::Unknown => (None, false),
     };
     let (binary, places) = match &metered {
         Some(metered) => (&metered.wasm[..], metered.places.clone()),
         None => (wasm, bulk::Places::default()),
     };
     match Module::read(binary).and_then(|module| module.instrument(binary, wanted)) {
+        Ok(_) if !is_known => {
+            Err(unknown("moves elements of a type that this library does not know, or has too many functions or types"))
+        }
         Ok(Some(mut instrumented)) => {
             if u32::try_from(instrumented.wasm.len()).is_err() {
                 let message = "the module is too large to be paid for with fuel, or to be interrupted";
@@ -732,6 +740,7 @@ impl Code<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compile_cost::PAYMENTS_PER_OWN_FUNCTION;
     use super::*;
 
     const ALL: Instrumentation = Instrumentation { payments: true, waits: true };
@@ -846,7 +855,12 @@ mod tests {
 
     fn payments(code: &str) -> Vec<i64> {
         let text = format!("(module (type (func)) (table 1 funcref) (tag) (elem declare func 0) (func) (func {code}))");
-        let Instrumented { wasm, .. } = instrumented(&binary(&text), ALL).expect("it pays");
+        all_payments(&text).swap_remove(1)
+    }
+
+    /// What is paid, function by function.
+    fn all_payments(text: &str) -> Vec<Vec<i64>> {
+        let Instrumented { wasm, .. } = instrumented(&binary(text), ALL).expect("it pays");
         let mut found = Vec::new();
         for payload in Parser::new(0).parse_all(&wasm) {
             let Payload::CodeSectionEntry(body) = payload.expect("readable") else { continue };
@@ -862,7 +876,24 @@ mod tests {
                     .collect(),
             );
         }
-        found.swap_remove(1)
+        found
+    }
+
+    /// What compiling is estimated to cost counts on it.
+    #[test]
+    fn added_functions_pay_as_often_as_is_estimated() {
+        let mut most = 0;
+        for code in [
+            "(memory.init 0 (i32.const 0) (i32.const 0) (local.get 0))",
+            "(table.init 0 (i32.const 0) (i32.const 0) (local.get 0))",
+            "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))",
+        ] {
+            let text =
+                format!("(module (memory 1 1 shared) (table 1 funcref) (data) (elem func) (func (param i32) {code}))");
+            let payments = all_payments(&text);
+            most = most.max(payments[1].len() as u64);
+        }
+        assert_eq!(most, PAYMENTS_PER_OWN_FUNCTION);
     }
 
     #[test]
@@ -906,6 +937,24 @@ mod tests {
         assert!(instrumented(&binary("(module)"), ALL).is_some());
         let error = instrument(b"\0asm\x01\0\0\0\x0a\x05", ALL).err().expect("it ends early");
         assert!(error.message.contains("at offset 0xa"), "{}", error.message);
+    }
+
+    /// Otherwise it would move them, or wait, without paying.
+    #[test]
+    fn what_moves_something_unknown_is_refused() {
+        let wasm = binary(
+            "(module (table 1 (ref null (shared func))) (memory 1) (func (param i32)
+            (memory.fill (i32.const 0) (i32.const 1) (local.get 0))
+            (table.fill (i32.const 0) (ref.null (shared func)) (local.get 0))))",
+        );
+        let error = instrument(&wasm, ALL).err().expect("it is not known");
+        assert_eq!(error.kind, ErrorKind::Unsupported);
+        assert!(
+            error.message.contains("moves elements of a type that this library does not know"),
+            "{}",
+            error.message
+        );
+        assert!(instrument(&wasm, GROWTH).expect("no error").is_none());
     }
 
     /// Indices of what is added do not exist in the original.

@@ -157,6 +157,13 @@ pub(super) fn ends_stretch(operator: &Operator) -> bool {
             | BrOnNonNull { .. }
             | BrOnCast { .. }
             | BrOnCastFail { .. }
+            | BrOnCastDescEq { .. }
+            | BrOnCastDescEqFail { .. }
+            | Resume { .. }
+            | ResumeThrow { .. }
+            | ResumeThrowRef { .. }
+            | Suspend { .. }
+            | Switch { .. }
             | TryTable { .. }
             | Throw { .. }
             | ThrowRef
@@ -321,6 +328,25 @@ mod tests {
             wasm[at..at + 10].copy_from_slice(&code);
             let metering = Metering { points: 1, cost: one_for_each, env: HostData::NONE };
             assert_eq!(payments(&metering.apply(&wasm).unwrap()), due);
+        }
+    }
+
+    /// What runs in between may never come back, or take any time.
+    #[test]
+    fn stretches_end_where_continuations_switch() {
+        let module = |code: &str| {
+            format!(
+                "(module (type $f (func)) (type $c (cont $f)) (type $g (func (param (ref null $c)))) (type $d (cont $g))
+                (tag $e) (func (param (ref null $c) (ref null $d)) {code}))"
+            )
+        };
+        for (code, due) in [
+            ("suspend $e nop", &[1, 2][..]),
+            ("(resume $c (local.get 0)) nop", &[2, 2]),
+            ("(resume_throw $c $e (local.get 0)) nop", &[2, 2]),
+            ("(switch $d $e (local.get 1)) nop", &[2, 2]),
+        ] {
+            assert_eq!(payments(&metered(&module(code), one_for_each)), due, "{code}");
         }
     }
 

@@ -2,9 +2,8 @@
 //! limited here.
 
 use super::code::Code;
-use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part};
+use super::compile_cost::{COST_PER_INITIALIZER, Cost, Found, Meter, Part, Payments};
 use super::declarations::import_kind;
-use super::metering::PAYMENT_BYTES;
 use super::sections::Payloads;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -48,8 +47,8 @@ pub struct ModuleLimits {
     values: [u64; ModuleLimit::ALL.len()],
     /// Whether the program has set the limit, for each.
     chosen: [bool; ModuleLimit::ALL.len()],
-    /// Whether modules will be metered, or instrumented with payments. What that adds counts as cost, and as bytes for it, but not as the module's size.
-    pub metered: bool,
+    /// What modules will pay with. It counts as cost, and as bytes for it, but not as the module's size.
+    pub payments: Payments,
 }
 
 /// The default for the number of types, for each of which a compiler makes code: several times what real compilers
@@ -74,7 +73,7 @@ impl Default for ModuleLimits {
         values[ModuleLimit::FunctionCost as usize] = DEFAULT_FUNCTION_COST;
         values[ModuleLimit::CostPerByte as usize] = DEFAULT_COST_PER_BYTE;
         values[ModuleLimit::ConstantTerms as usize] = DEFAULT_CONSTANT_TERMS;
-        ModuleLimits { values, chosen: [false; ModuleLimit::ALL.len()], metered: false }
+        ModuleLimits { values, chosen: [false; ModuleLimit::ALL.len()], payments: Payments::default() }
     }
 }
 
@@ -91,7 +90,7 @@ impl ModuleLimits {
     pub fn check(&self, wasm: &[u8], compiles: bool) -> Result<()> {
         let bytes = wasm.len() as u64;
         self.admit(ModuleLimit::Bytes, bytes, || "the module has".to_string(), "bytes")?;
-        let mut meter = Meter::new(self.metered);
+        let mut meter = Meter::new(self.payments);
         let costs = [ModuleLimit::Nesting, ModuleLimit::FunctionCost, ModuleLimit::CostPerByte];
         let mut costs = costs
             .into_iter()
@@ -206,12 +205,12 @@ impl ModuleLimits {
                     }
                     // An engine may compile other functions before it comes to one that is malformed.
                     if let Some(mut code) = code.filter(|_| costs) {
-                        let Found { cost, nesting, payments } = meter.read(function as u32, &mut code);
+                        let Found { cost, nesting, added: in_function } = meter.read(function as u32, &mut code);
                         self.admit(ModuleLimit::Nesting, nesting, name, "blocks within each other")?;
                         let name = || format!("function {function} (mostly {}) has", cost.reason());
                         self.admit(ModuleLimit::FunctionCost, cost.total(), name, "units of compile cost")?;
                         total.join(&cost);
-                        added += payments * PAYMENT_BYTES;
+                        added += in_function;
                     }
                     function += 1;
                 }
@@ -445,13 +444,26 @@ mod tests {
     fn what_metering_adds_is_a_cost_but_not_size() {
         let text = format!("(module (func {}))", "loop end ".repeat(10_000));
         let bytes = wat::parse_str(&text).expect("valid text").len() as u64;
-        for metered in [false, true] {
-            let mut limits = ModuleLimits { metered, ..ModuleLimits::default() };
+        for (inline, calling) in [(false, false), (true, false), (false, true)] {
+            let payments = Payments { inline, calling };
+            let mut limits = ModuleLimits { payments, ..ModuleLimits::default() };
             limits.set(ModuleLimit::Bytes, bytes);
             limits.set(ModuleLimit::Nesting, 1);
             assert_eq!(refusal(&limits, &text, true), None);
             limits.set(ModuleLimit::FunctionCost, 20_000 * PAYMENT_INSTRUCTIONS);
-            assert_eq!(refusal(&limits, &text, true).is_some(), metered);
+            assert_eq!(refusal(&limits, &text, true).is_some(), inline || calling);
+        }
+    }
+
+    #[test]
+    fn payments_that_call_are_refused_within_handlers() {
+        let (open, close) = ("block try_table (catch_all 0) ".repeat(300), "end end ".repeat(300));
+        let text = format!("(module (func {open} {} {close}))", "loop end ".repeat(2000));
+        for (inline, calling) in [(false, false), (true, false), (false, true)] {
+            let limits = ModuleLimits { payments: Payments { inline, calling }, ..ModuleLimits::default() };
+            let refused = refusal(&limits, &text, true);
+            assert_eq!(refused.is_some(), calling, "{refused:?}");
+            assert!(refused.is_none_or(|message| message.contains("exception handlers around calls")));
         }
     }
 

@@ -8,6 +8,7 @@ use super::module::Transform;
 use super::trial;
 use crate::runtime::base::error::{Advice, Error, ErrorKind, Result, panic_text};
 use crate::runtime::base::options::{Options, Proposal, unsupported};
+use crate::runtime::binary::compile_cost::Payments;
 use crate::runtime::binary::metering::Metering;
 use crate::runtime::binary::module_limits::ModuleLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +47,7 @@ impl Engine {
             (std::mem::take(&mut config.options), std::mem::take(&mut config.module_limits));
         let (cache, modules) = (config.cache.take().flatten(), AtomicUsize::new(0));
         let metering = config.metering.take();
-        module_limits.metered = metering.is_some() || inner.adds_payments();
+        module_limits.payments = Payments { inline: metering.is_some(), calling: inner.adds_payments() };
         let call_loops = batch::CallLoops::default();
         let transforms = std::mem::take(&mut config.transforms);
         Ok(Arc::new(Engine {
