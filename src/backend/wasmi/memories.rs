@@ -207,7 +207,12 @@ fn is_limited() -> bool {
 /// Returns how many spaces there may be, where the system maps one at this place. Those of the largest size take up to half of
 /// the address space that it gives to processes.
 fn most_spaces(place: NonNull<u8>) -> usize {
-    // It begins to map near the end, or beyond a quarter.
+    // 47 bits, wherever something is mapped.
+    if cfg!(target_arch = "x86_64") { MOST_SPACES } else { most_below(place) }
+}
+
+/// The same where processes have address space of different sizes. It is mapped from near the end on, or from a third.
+fn most_below(place: NonNull<u8>) -> usize {
     let half = place.addr().get().next_power_of_two() / 2;
     MOST_SPACES.min(half / MOST as usize)
 }
@@ -519,7 +524,7 @@ mod tests {
     /// On machines whose processes have less address space, fewer may exist.
     #[test]
     fn the_most_spaces_leave_room() {
-        let most = |place| most_spaces(NonNull::new(std::ptr::without_provenance_mut(place)).expect("a place"));
+        let most = |place| most_below(NonNull::new(std::ptr::without_provenance_mut(place)).expect("a place"));
         assert_eq!([most(0x7fff_f000_0000), most(0xffff_f000_0000), most(0x2aaa_aaaa_b000)], [MOST_SPACES; 3]);
         assert_eq!([most(0x3f_ffff_0000), most(0x7f_ffff_0000)], [32, 64]);
     }
