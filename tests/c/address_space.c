@@ -1,21 +1,31 @@
 // The process runs out of address space: an object that cannot be reserved gives an error with a
 // message, and when there is room again, everything works.
+#define _GNU_SOURCE // MAP_ANONYMOUS
 #include "configured.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 static struct rlimit unlimited;
 
-// How much the process may map in addition to what it has.
-static void leave_room(size_t bytes) {
+// What the process has mapped, and how much of that it may write to.
+static size_t mapped_bytes(size_t* data) {
   FILE* file = fopen("/proc/self/statm", "r");
   REQUIRE(file);
   size_t pages = 0;
-  int fields = fscanf(file, "%zu", &pages);
+  int fields = fscanf(file, "%zu %*u %*u %*u %*u %zu", &pages, data);
   fclose(file);
-  REQUIRE(fields == 1 && getrlimit(RLIMIT_AS, &unlimited) == 0);
-  struct rlimit limit = {pages * (size_t)sysconf(_SC_PAGESIZE) + bytes, unlimited.rlim_max};
+  REQUIRE(fields == 2);
+  *data *= (size_t)sysconf(_SC_PAGESIZE);
+  return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// How much the process may map in addition to what it has.
+static void leave_room(size_t bytes) {
+  size_t data;
+  REQUIRE(getrlimit(RLIMIT_AS, &unlimited) == 0);
+  struct rlimit limit = {mapped_bytes(&data) + bytes, unlimited.rlim_max};
   REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 
@@ -177,5 +187,150 @@ TEST(a_memory_that_the_system_refuses_to_grow) {
   CHECK_INT(call_i32_i32(fixture_func(&fixture, 0), 1), 1);
   REQUIRE(setrlimit(RLIMIT_DATA, &before) == 0);
   CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 3 * 65536);
+  fixture_delete(&fixture);
+}
+
+// How many bytes more the process may write to. Returns the limit that was there before.
+static struct rlimit leave_data(size_t bytes) {
+  struct rlimit before;
+  REQUIRE(getrlimit(RLIMIT_DATA, &before) == 0);
+  size_t data;
+  mapped_bytes(&data);
+  struct rlimit limit = {data + bytes, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+  return before;
+}
+
+// Memories that the system refuses leave nothing behind, however many they are.
+TEST(memories_that_the_system_refuses_to_make) {
+  fixture_t fixture = fixture_from_wat(with_memory);
+  wasm_store_t* store = wasm_store_new(fixture.engine);
+  wasm_module_t* module = module_from_wat(store, with_large_memory);
+  wasm_memorytype_t* small_type = memorytype(1, 2);
+  wasm_memorytype_t* large_type = memorytype(TOO_MANY_PAGES, TOO_MANY_PAGES);
+  size_t before_data, after_data;
+  size_t before = mapped_bytes(&before_data);
+  struct rlimit unlimited_data = leave_data(1 << 30);
+  for (int round = 0; round < 20; round++) {
+    CHECK_FAILS(wasm_memory_new(store, large_type) == NULL);
+    CHECK_FAILS(wasm_instance_new(store, module, NULL, NULL) == NULL);
+    CHECK_INT(usage_of(store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 0);
+  }
+  REQUIRE(setrlimit(RLIMIT_DATA, &unlimited_data) == 0);
+  wasm_memory_t* memory = wasm_memory_new(store, small_type);
+  CHECK(memory != NULL);
+  wasm_memory_delete(memory);
+  wasm_memorytype_delete(small_type);
+  wasm_memorytype_delete(large_type);
+  wasm_module_delete(module);
+  wasm_store_delete(store);
+  // wasmtime reserves 4 GiB for a memory, and may keep them for the next.
+  CHECK(mapped_bytes(&after_data) < before + ((size_t)5 << 30));
+  CHECK(after_data < before_data + (64 << 20));
+  fixture_delete(&fixture);
+}
+
+// Of many memories, one that grows takes not much more than it grows by.
+TEST(one_of_many_memories_grows) {
+  enum { COUNT = 100, PAGES_MORE = 256 }; // they are 16 MiB, which may take 512
+  fixture_t fixture = fixture_from_wat(with_memory);
+  wasm_memorytype_t* type = memorytype(1, 65536);
+  wasm_memory_t* memories[COUNT];
+  for (int i = 0; i < COUNT; i++) REQUIRE(memories[i] = wasm_memory_new(fixture.store, type));
+  struct rlimit before = leave_data(ROOM);
+  for (int i = 0; i < COUNT; i += COUNT - 1) {
+    CHECK(wasm_memory_grow(memories[i], PAGES_MORE));
+    byte_t* data = wasm_memory_data(memories[i]);
+    CHECK_INT(data[PAGES_MORE * MEMORY_PAGE_SIZE], 0);
+    data[PAGES_MORE * MEMORY_PAGE_SIZE] = 1;
+    CHECK_INT(wasm_memory_size(memories[i]), PAGES_MORE + 1);
+  }
+  REQUIRE(setrlimit(RLIMIT_DATA, &before) == 0);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES),
+            (COUNT + 1 + 2 * PAGES_MORE) * MEMORY_PAGE_SIZE);
+  for (int i = 0; i < COUNT; i++) {
+    CHECK_INT(wasm_memory_data(memories[i])[MEMORY_PAGE_SIZE - 1], 0);
+    wasm_memory_delete(memories[i]);
+  }
+  wasm_memorytype_delete(type);
+  fixture_delete(&fixture);
+}
+
+// What a limit of the store forbids is not begun. A memory of 4 GiB has a million pages.
+TEST(a_memory_beyond_a_limit_touches_nothing) {
+  fixture_t fixture = fixture_from_wat(with_memory);
+  CHECK(wasmrt_store_set_limit(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES, 1 << 20));
+  wasm_memorytype_t* type = memorytype(65536, 65536);
+  wasm_module_t* module = module_from_wat(fixture.store, "(module (memory 65536))");
+  struct rusage before, after;
+  REQUIRE(getrusage(RUSAGE_SELF, &before) == 0);
+  for (int round = 0; round < 3; round++) {
+    CHECK_FAILS(wasm_memory_new(fixture.store, type) == NULL);
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    CHECK_FAILS(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL);
+  }
+  REQUIRE(getrusage(RUSAGE_SELF, &after) == 0);
+  CHECK(after.ru_minflt - before.ru_minflt < 10000);
+  CHECK_INT(usage_of(fixture.store, WASMRT_STORE_LIMIT_MEMORY_BYTES), 65536);
+  wasm_memorytype_delete(type);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
+static size_t most_mappings(void) {
+  FILE* file = fopen("/proc/sys/vm/max_map_count", "r");
+  if (!file) return 0;
+  size_t most = 0;
+  REQUIRE(fscanf(file, "%zu", &most) == 1);
+  fclose(file);
+  return most;
+}
+
+// All but a few of the mappings that a process may have are in use: what is made is whole, or there
+// is an error.
+TEST(memories_with_few_mappings) {
+  enum { PAGES = 800 }; // 25 page tables
+  size_t most = most_mappings(), page = (size_t)sysconf(_SC_PAGESIZE);
+  if (most == 0 || most > 100000 || under_valgrind()) return;
+  fixture_t fixture = fixture_from_wat(with_memory);
+  wasm_memorytype_t* type = memorytype(PAGES, 2 * PAGES);
+  wasm_memory_t* memory = wasm_memory_new(fixture.store, type);
+  REQUIRE(memory);
+  wasm_memory_delete(memory);
+  byte_t* all = mmap(NULL, most * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(all != MAP_FAILED);
+  size_t count = 1; // every second page is a mapping of its own
+  while (count + 1 < most && mprotect(all + count * page, page, PROT_READ) == 0) count += 2;
+  REQUIRE(count + 1 < most);
+  int made = 0;
+  for (int few = 0; few < 24; few++) {
+    wasm_store_t* store = wasm_store_new(fixture.engine);
+    REQUIRE(store);
+    wasmrt_last_error_clear();
+    memory = wasm_memory_new(store, type);
+    if (memory) {
+      made++;
+      const byte_t* data = wasm_memory_data(memory);
+      size_t others = 0;
+      for (size_t at = 0; at < PAGES * MEMORY_PAGE_SIZE; at += 509) others += data[at] != 0;
+      CHECK_INT(others, 0);
+      memset(wasm_memory_data(memory), 0x5a, PAGES * MEMORY_PAGE_SIZE);
+      if (wasm_memory_grow(memory, PAGES))
+        CHECK_INT(wasm_memory_data(memory)[2 * PAGES * MEMORY_PAGE_SIZE - 1], 0);
+    } else {
+      check_error_left(__FILE__, __LINE__, "wasm_memory_new");
+    }
+    CHECK_INT(call_i32(fixture_func(&fixture, 1)), 7);
+    wasm_memory_delete(memory);
+    wasm_store_delete(store);
+    // Two more.
+    REQUIRE(mprotect(all + (count -= 2) * page, page, PROT_NONE) == 0);
+  }
+  REQUIRE(munmap(all, most * page) == 0);
+  CHECK(made > 0);
+  memory = wasm_memory_new(fixture.store, type);
+  CHECK(memory != NULL);
+  wasm_memory_delete(memory);
+  wasm_memorytype_delete(type);
   fixture_delete(&fixture);
 }

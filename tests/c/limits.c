@@ -445,6 +445,25 @@ TEST(the_second_of_an_instance_is_too_much) {
   }
 }
 
+// The memories of an instance whose table is too much are nobody's.
+TEST(the_table_beside_a_memory_is_too_much) {
+  fixture_t fixture = fixture_new();
+  set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 100);
+  wasm_module_t* module = module_from_wat(
+      fixture.store, "(module (memory 16) (memory 0) (memory 300) (table 10000 funcref))");
+  for (int round = 0; round < 10; round++) {
+    wasmrt_store_set_growth_trap(fixture.store, round > 5);
+    CHECK_FAILS_WITH(wasm_instance_new(fixture.store, module, NULL, NULL) == NULL,
+                     WASMRT_ERROR_LIMIT);
+    check_usage(fixture.store, 0, 0, 0, 0, 0);
+  }
+  set_limit(fixture.store, WASMRT_STORE_LIMIT_TABLE_ELEMENTS, 10000);
+  wasm_instance_delete(instantiate(fixture.store, module, NULL, 0));
+  check_usage(fixture.store, 316 * PAGE, 10000, 1, 1, 3);
+  wasm_module_delete(module);
+  fixture_delete(&fixture);
+}
+
 // A start function that runs into a limit has run: its instance stays, and what the host made in
 // the middle of it.
 static wasm_trap_t* make_a_table(void* env, const wasm_val_vec_t* arguments,

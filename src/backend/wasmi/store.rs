@@ -38,7 +38,7 @@ impl wasmi::ResourceLimiter for Owner {
         self.get().memory_will_grow();
         // SAFETY: this is the limiter of a store of this backend.
         let store = unsafe { self.get().backend_as::<WasmiStore>() };
-        if matches!(growth, Growth::Allowed) && !store.engine().memories.may_grow(current, desired) {
+        if matches!(growth, Growth::Allowed) && !store.engine().memories.may_grow(current, desired, maximum) {
             self.get().limits().growth_failed();
             growth = Growth::Denied;
         }
@@ -368,6 +368,11 @@ fn as_instantiation(error: wasmi::Error) -> wasmi::Error {
     }
 }
 
+/// Whether it is the error of an instantiation whose table cannot be made.
+fn is_about_tables(error: &wasmi::Error) -> bool {
+    matches!(error.kind(), EngineError::Instantiation(InstantiationError::FailedToInstantiateTable(_)))
+}
+
 #[cold]
 fn host_trapped(error: HostTrapped) -> wasmi::Error {
     wasmi::Error::host(error)
@@ -390,6 +395,8 @@ impl Store for WasmiStore {
         let translated = module.for_shard(&self.engine().memories.shard, || self.shards_engine());
         let translated = translated.map_err(|error| Box::new(Failure::NotInstantiated(error)))?;
         let refused = |error| Box::new(self.explain(error).of_instantiation(is_about_imports));
+        let memories = &self.engine().memories;
+        let count = memories.count();
         let instance = {
             let _guest = self.begin_guest().map_err(refused)?;
             // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
@@ -403,12 +410,19 @@ impl Store for WasmiStore {
                 ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
                 if kind == ExternKind::Memory {
                     for ty in &module.memories.types {
-                        let made = self.make_memory(ty, module.memories.data).map_err(as_instantiation);
-                        ordered.push(wasmi::Extern::Memory(made.map_err(refused)?));
+                        let made = self.make_memory(ty, module.memories.data).map_err(|error| {
+                            memories.give_back(count, self.owner().limits());
+                            refused(as_instantiation(error))
+                        });
+                        ordered.push(wasmi::Extern::Memory(made?));
                     }
                 }
             }
             wasmi::Instance::new(self.context(), translated, &ordered).map_err(|error| {
+                // The instance has no tables yet that could refer to it.
+                if is_about_tables(&error) {
+                    memories.give_back(count, self.owner().limits());
+                }
                 // These traps come from the start function or from a segment.
                 let ran = matches!(error.kind(), EngineError::TrapCode(_) | EngineError::Host(_));
                 if ran { Box::new(self.explain(error)) } else { refused(error) }

@@ -22,6 +22,11 @@ static ZEROS: AtomicUsize = AtomicUsize::new(NOT_YET);
 const NOT_YET: usize = 0;
 const IMPOSSIBLE: usize = 1;
 
+/// How many windows are in the place of other bytes, and how many may be: each is one of the system's mappings, of which a
+/// process may have 65530.
+static IN_PLACE: AtomicUsize = AtomicUsize::new(0);
+const MOST_IN_PLACE: usize = 8192;
+
 /// A bit for each kept window that is in its own place.
 static AT_HOME: AtomicU32 = AtomicU32::new(u32::MAX);
 
@@ -39,6 +44,8 @@ pub struct Cover {
     zeros: *mut u8,
     /// For each of the kept windows, the piece of one that is in use.
     pieces: [Option<Piece>; KEPT],
+    /// How many windows there are.
+    count: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -56,19 +63,22 @@ pub struct Lost(pub Range<usize>);
 
 impl Cover {
     /// Puts windows in the place of the bytes from `from` to `to`, counted from `start`, where a page table begins. `None` if
-    /// the system has no windows.
+    /// the system has no windows, or too many are in use.
     ///
     /// # Safety
     /// The bytes are those of a mapping that belongs to the caller, who maps them anew after [`Cover::end`], and until
     /// then lets nobody write anything but zeros there.
     pub unsafe fn begin(start: NonNull<u8>, from: usize, to: usize) -> Option<Result<Cover, Lost>> {
         let zeros = zeros()?;
+        let count = to.div_ceil(WINDOW) - from / WINDOW;
+        let more = |in_place: usize| Some(in_place + count).filter(|all| *all <= MOST_IN_PLACE);
+        IN_PLACE.try_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         if to - from > WINDOW && !ALL_EXIST.swap(true, Ordering::Relaxed) {
             // Otherwise the page tables of the second window and of all others would be made with few pages in them.
             // SAFETY: this writes to the zeros what they are.
             unsafe { zeros.write_bytes(0, WINDOW) };
         }
-        let mut cover = Cover { zeros, pieces: [None; KEPT] };
+        let mut cover = Cover { zeros, pieces: [None; KEPT], count };
         let mut kept = 0..KEPT;
         let mut at = from;
         while at < to {
@@ -112,6 +122,7 @@ impl Cover {
             }
             // Otherwise it is not known what is there now, so that nothing may ever be put there again.
         }
+        IN_PLACE.fetch_sub(self.count, Ordering::Relaxed);
     }
 }
 
@@ -267,6 +278,16 @@ mod tests {
                 assert!(bytes[from..to].iter().all(|byte| *byte == 0));
             }
         }
+    }
+
+    #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "there are no windows")]
+    #[cfg_attr(miri, ignore = "it does not know mappings")]
+    fn there_are_not_too_many_windows_at_once() {
+        let start = place(2 * WINDOW);
+        // SAFETY: what would need more windows than there may be is not covered.
+        assert!(unsafe { Cover::begin(start, 0, (MOST_IN_PLACE + 1) * WINDOW) }.is_none());
+        write_covered(start, 0, 2 * WINDOW);
     }
 
     #[test]

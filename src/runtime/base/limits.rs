@@ -214,6 +214,14 @@ impl StoreLimits {
         self.granted[resource as usize].update(|granted| granted.saturating_sub(u64::from(more > 0)));
     }
 
+    /// Takes back a memory of `bytes` bytes that was allowed since [`StoreLimits::watch`], because it is gone again.
+    pub fn memory_gone(&self, bytes: u64) {
+        if !self.uncounted.get() {
+            self.remove(Resource::MemoryBytes, bytes);
+            self.granted[Resource::MemoryBytes as usize].update(|granted| granted.saturating_sub(1));
+        }
+    }
+
     /// The allocation of `bytes` bytes for a table failed. Takes back the growth that was allowed last, if it is a
     /// table's and not too large to be the one that needed them.
     pub fn elements_failed(&self, bytes: usize) {
