@@ -118,7 +118,16 @@ impl LoadedModule {
                 Ok(true) | Err(_) => error,
                 Ok(false) => refused(engine, wasm),
             })?;
-        let outline = Outline::read(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.wasm));
+        let outline = match &instrumented {
+            None => Outline::read(wasm),
+            Some(instrumented) => Outline::read(&instrumented.wasm).and_then(|mut outline| {
+                // Segments name functions by their index in the original.
+                if outline.table_use.is_shared() {
+                    outline.table_use = Outline::read(wasm)?.table_use;
+                }
+                Ok(outline)
+            }),
+        };
         let mut data = ModuleData {
             engine: engine.clone(),
             shared: None,
