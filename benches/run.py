@@ -472,6 +472,7 @@ def summary_table():
     """The page in a few lines. A figure of wasmrt's, its engine's own C API's, and how many times better ours is."""
     times = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("times")}
     start = {row["library"]: figure(row["result_us"]) for row in read("startup")}
+    memories = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("memories")}
     calls = {(int(row["threads"]), row["library"]): figure(row["per_second"])
              for row in read("threads") if row["operation"] == "call"}
     cores = max(threads for threads, _ in calls if threads <= max(os.cpu_count(), 1))
@@ -482,6 +483,7 @@ def summary_table():
         "an instance of a tiny module": lambda label: times["instance", label],
         "an instance with 100 imports and exports": lambda label: times["instance_imports/100", label],
         "compiling 867 kB (sqlite)": lambda label: times["module_large", label],
+        "an instance with a memory of 16 MiB": lambda label: memories["instance_memory/256", label],
         "from loading the library to the first result":
             lambda label: start[label] * 1e3 if isinstance(start[label], float) else start[label],
     }
@@ -547,6 +549,13 @@ def draw(counts):
             curves.append(([point for point in points if isinstance(point[1], float)], colour,
                            not label.startswith("wasmrt")))
         charts.append((title, curves))
+    cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("memories")}
+    curves = []
+    for label, colour in shades.items():
+        points = [(step, cells[f"instance_memory/{step}", label]) for step in MEMORY_STEPS]
+        curves.append(([point for point in points if isinstance(point[1], float)], colour,
+                       not label.startswith("wasmrt")))
+    charts.append(("an instance, by pages of memory", curves))
     for i, (title, curves) in enumerate(charts):
         parts += chart.lines(20 + i % 4 * 242, top + 44 + i // 4 * 200, 236, 190, title, curves)
     return chart.picture(width, top + 44 + (len(charts) + 3) // 4 * 200, parts)
