@@ -132,7 +132,16 @@ WASI_ROWS = {
     "hello": "a program that writes a line, from engine to exit",
 }
 
-PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "memories", "threads", "wasi"]
+# Engines that are loaded, each beside the same library alone.
+LOADED_LIBRARIES = [
+    ("wheel-wasmtime", "wasmtime 50 (PyPI)", FETCHED["wasmtime-50"], None),
+    ("loaded-wasmtime", "loaded by wasmrt", ROOT / "build/lib/libwasmrt.so", FETCHED["wasmtime-50"]),
+    ("own-wasmi", "wasmi 2's own", PEERS / "release/libpeer_wasmi.so", None),
+    ("loaded-wasmi", "loaded by wasmrt", ROOT / "build/lib/libwasmrt.so", PEERS / "release/libpeer_wasmi.so"),
+]
+LOADED_ROWS = ["call_nothing", "call_i32", "call_mixed", "callback_nothing", "callback_i32"]
+
+PARTS = ["sizes", "counts", "times", "growth", "startup", "memory", "memories", "threads", "loaded", "wasi"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -171,10 +180,10 @@ def without_floors():
     return [label for label, _, _, _ in LIBRARIES if not label.startswith("floor")]
 
 
-def measure(bench, name, mode, *options, labels=None):
+def measure(bench, name, mode, *options, labels=None, libraries=LIBRARIES):
     print(f"-- {name}", flush=True)
     with open(RESULTS / f"{name}.tsv", "w") as file:
-        command(bench, mode, *options, *arguments_of(labels), stdout=file)
+        command(bench, mode, *options, *arguments_of(labels, libraries), stdout=file)
 
 
 def measure_times(bench, options):
@@ -241,6 +250,8 @@ def measure_parts(bench, parts, repetitions):
         "memories": lambda: measure(bench, "memories", "times", "--rows", memories, "--repetitions", "5",
                                     "--milliseconds", "100", labels=without_floors()),
         "threads": lambda: measure(bench, "threads", "threads", "--repetitions", "5", labels=without_floors()),
+        "loaded": lambda: measure(bench, "loaded", "times", "--rows", ",".join(LOADED_ROWS), *repeated,
+                                  libraries=LOADED_LIBRARIES),
         "wasi": lambda: measure_wasi(bench, repetitions),
     }
     for part in parts:
@@ -422,6 +433,21 @@ def memories_table():
                   for label in without_floors()])
 
 
+def loaded_table():
+    cells = {(row["row"], row["library"]): figure(row["minimum_ns"]) for row in read("loaded")}
+    pairs = list(zip(LOADED_LIBRARIES[::2], LOADED_LIBRARIES[1::2]))
+    rows = []
+    for row in LOADED_ROWS:
+        figures = []
+        for (alone, *_), (loaded, *_) in pairs:
+            both = cells[row, alone], cells[row, loaded]
+            more = both[1] - both[0] if all(isinstance(each, float) for each in both) else "–"
+            figures += [*map(duration, both), f"{more:.1f} ns" if isinstance(more, float) else more]
+        rows.append([ROWS[row], *figures])
+    header = ["operation", *(title for pair in pairs for title in (pair[0][1], pair[1][1], "more"))]
+    return table(header, rows)
+
+
 def threads_section():
     cells = {}
     for row in read("threads"):
@@ -577,6 +603,9 @@ each of them adds. Instances are of a module with one function, a thousand in on
 MEMORIES = """\
 Minimum CPU time of an instance with a memory of this size, and of its store, both made and deleted."""
 
+LOADED = """\
+Minimum CPU time through a library alone, and through wasmrt with the same library as its [engine](engines.md)."""
+
 WASI = """\
 Minimum / median time of one call, which a guest makes in a loop, in turns with wasmtime's own C API, from the PyPI wheel
 of its version 48. It is CPU time for the clock and for random bytes. It is wall time for what may have to wait, because
@@ -626,6 +655,7 @@ User instructions of one operation. A ratio in bold means that wasmrt takes more
     page += ["## Memories by size", "", MEMORIES, "", *memories_table()]
     page += ["## Threads", "", "Each thread has its own store, in one engine. Medians.", "", *threads_section()]
     page += ["## Growth", "", "Minimum time of one operation, depending on the number in the heading.", "", *growth_table()]
+    page += ["## Engines that are loaded", "", LOADED, "", *loaded_table()]
     page += ["## WASI", "", WASI, "", *wasi_table()]
     page += ["## Size", "", *sizes_table()]
     DOCS.mkdir(exist_ok=True)
