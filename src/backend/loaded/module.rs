@@ -1,6 +1,6 @@
 //! Modules: compiled by the library, and what the library does not tell of them.
 
-use super::api::{PeerModule, PeerStore, Vector};
+use super::api::{Api, PeerError, PeerModule, PeerStore, Vector};
 use super::tables::TableUse;
 use super::{Peer, PeerEngineHandle};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -545,44 +545,42 @@ fn malformation(wasm: &[u8]) -> Option<String> {
 fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
     let peer: &Peer = engine.peer;
     let api = &peer.api;
-    if let (Some(validate), Some(message), Some(delete)) =
-        (api.wasmtime_module_validate, api.wasmtime_error_message, api.wasmtime_error_delete)
-    {
-        // SAFETY: the engine is alive, the bytes stay as they are, and the error is deleted once, after its message was
-        // copied, whose vector is the library's.
-        return unsafe {
-            let error = NonNull::new(validate(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len()))?.as_ptr();
-            let mut text = Vector::empty();
-            message(error, &mut text);
-            let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
-            (api.byte_vec_delete)(&mut text);
-            delete(error);
-            Some(words)
-        };
+    if let Some(validate) = api.wasmtime_module_validate {
+        // SAFETY: the engine is alive, the bytes stay as they are, and the error is given up.
+        return unsafe { words_of(api, validate(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len())) };
     }
     peer.last_error()
+}
+
+/// Returns the cause that a library's error gives. `None` if there is no error, or the library has no words for it.
+///
+/// # Safety
+/// The error is null, or alive and given up.
+unsafe fn words_of(api: &Api, error: *mut PeerError) -> Option<String> {
+    let (message, delete) = (api.wasmtime_error_message?, api.wasmtime_error_delete?);
+    let error = NonNull::new(error)?.as_ptr();
+    let mut text = Vector::empty();
+    // SAFETY: the error is deleted once, after its message was copied, whose vector is the library's.
+    unsafe {
+        message(error, &mut text);
+        let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
+        (api.byte_vec_delete)(&mut text);
+        delete(error);
+        Some(words)
+    }
 }
 
 /// Lets the library compile a module that it has refused, for what it says then.
 fn reason_of_compiler(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
     let peer = engine.peer;
     let api = &peer.api;
-    if let (Some(compile), Some(delete_module), Some(message), Some(delete)) =
-        (api.wasmtime_module_new, api.wasmtime_module_delete, api.wasmtime_error_message, api.wasmtime_error_delete)
-    {
+    if let (Some(compile), Some(delete_module)) = (api.wasmtime_module_new, api.wasmtime_module_delete) {
         let mut module = null_mut();
-        // SAFETY: the engine is alive, the bytes stay as they are, and what comes out is deleted once; the message's vector
-        // is the library's.
+        // SAFETY: the engine is alive, the bytes stay as they are, and what comes out is deleted once.
         return unsafe {
-            let error = NonNull::new(compile(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len(), &mut module));
+            let error = compile(engine.engine.as_ptr(), wasm.as_ptr(), wasm.len(), &mut module);
             NonNull::new(module).into_iter().for_each(|module| delete_module(module.as_ptr()));
-            let error = error?.as_ptr();
-            let mut text = Vector::empty();
-            message(error, &mut text);
-            let words = last_cause(&String::from_utf8_lossy(text.as_slice()));
-            (api.byte_vec_delete)(&mut text);
-            delete(error);
-            Some(words)
+            words_of(api, error)
         };
     }
     api.wasmer_last_error_length?;

@@ -2,7 +2,7 @@
 
 /// The proposal that an engine lacks, or that the library leaves switched off, by the words with which a module is refused.
 pub fn lacking(message: &str) -> Option<&'static str> {
-    let words: [(&str, &[&str]); 9] = [
+    let words: [(&str, &[&str]); 8] = [
         (
             "custom-descriptors",
             &[
@@ -42,7 +42,6 @@ pub fn lacking(message: &str) -> Option<&'static str> {
                 "global.get of locally defined global",
             ],
         ),
-        ("memory64: tables", &["invalid table resizable limits flags"]),
         // In the library's own words.
         (
             "what an engine that is loaded cannot pass through the functions of wasm.h",
