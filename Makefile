@@ -142,7 +142,7 @@ test-c-alone:
 	-DWASMRT_HAS_SANITIZERS=OFF >/dev/null; \
 	$(WITH_CMAKE) cmake --build build/$$engine --parallel $(JOBS) -- --no-print-directory; \
 	$(WITH_CMAKE) ctest --test-dir build/$$engine --output-on-failure --parallel $(JOBS) \
-	--label-exclude '^(asan|valgrind|package|fuzz|programs)$$'; done
+	--label-exclude '^(asan|valgrind|package|fuzz|programs|loaded)$$'; done
 
 test-spec: build
 	@echo "-- the specification's test suite"
