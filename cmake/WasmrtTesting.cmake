@@ -71,8 +71,8 @@ endif()
 #
 # Builds SOURCE, by default NAME.c, as examples/NAME and adds the test example-NAME[-suffix]-BACKEND for each engine: standard output must
 # equal EXPECTED, by default expected/NAME[-suffix].txt; a file called NAME[-suffix]-BACKEND.txt beside it takes its
-# place for that engine. The program runs in the folder of its source. Call it again with another TEST for more runs of
-# the same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
+# place for that engine, and NAME[-suffix]-BACKEND-alone.txt where the library has no other. The program runs in the
+# folder of its source. Call it again with another TEST for more runs of the same program. The first call also adds the target run-NAME, which runs the program on each engine for a reader.
 function(wasmrt_add_example name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;TEST;EXPECTED;EXIT_STATUS" "ARGUMENTS")
   if(arg_UNPARSED_ARGUMENTS)
@@ -108,9 +108,13 @@ function(wasmrt_add_example name)
   endif()
 
   if(WASMRT_BUILD_TESTS)
+    list(LENGTH WASMRT_BACKENDS backends)
     foreach(backend IN LISTS WASMRT_BACKENDS)
       string(REGEX REPLACE "(\\.[^./]*)$" "-${backend}\\1" own_expected "${expected}")
-      if(NOT EXISTS "${own_expected}")
+      string(REGEX REPLACE "(\\.[^./]*)$" "-alone\\1" alone_expected "${own_expected}")
+      if(backends EQUAL 1 AND EXISTS "${alone_expected}")
+        set(own_expected "${alone_expected}")
+      elseif(NOT EXISTS "${own_expected}")
         set(own_expected "${expected}")
       endif()
       add_test(NAME example-${run}-${backend}
