@@ -460,9 +460,9 @@ static void set_option(configuration_t* it) {
   uint32_t value = next_byte();
   switch (below(16)) {
     case 0:
-      value = one_in(4) ? value << 8 | 1 : value % 9;
+      value = one_in(4) ? value << 8 | 1 : value % 11;
       done = wasmrt_config_set_compiler(config, value);
-      right = value <= 6;
+      right = value <= 8;
       break;
     case 1:
       done = wasmrt_config_set_optimization(config, value %= 6);
