@@ -611,6 +611,8 @@ impl Peer {
 
 /// Returns the innermost cause of a message that has one in each line, the outermost first.
 pub fn last_cause(message: &str) -> String {
+    // Which some add if the environment asks for it.
+    let message = message.split("\nStack backtrace:").next().unwrap_or_default();
     let last = message.trim_end_matches('\0').lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     // Where there are several, they have numbers.
     match last.split_once(": ") {
