@@ -84,19 +84,12 @@ impl<'a> Guest<'a> {
         let place = THREAD.with(|thread| NonNull::from(thread));
         // SAFETY: `THREAD` is the calling thread's and has no destructor, so it lives as long as the thread.
         let thread = unsafe { place.as_ref() };
-        let Stack { mut floor, size, base: mut former } = thread.stack.get();
-        let mut base = former.max(here);
-        if here.wrapping_sub(floor) >= size {
-            (floor, former, base) = change_stack(thread, here);
-        }
-        // `base` is not below the floor in either case, so this does not underflow.
-        let mut limit = base.wrapping_sub(most);
-        if base - floor <= most {
-            if thread.estimated.get() {
-                floor = final_floor(thread);
-            }
-            limit = base.saturating_sub(most).max(floor);
-        }
+        let Stack { floor, size, base: former } = thread.stack.get();
+        let base = former.max(here);
+        let Bounds { limit, floor, base, former } = match here.wrapping_sub(floor) < size && base - floor > most {
+            true => Bounds { limit: base - most, floor, base, former },
+            false => find_bounds(thread, here, most),
+        };
         if here <= limit {
             go_back(thread, former);
             return Err(TrapCode::StackExhausted);
@@ -114,6 +107,30 @@ impl Drop for Guest<'_> {
         // SAFETY: a guest stays on its thread, and `THREAD` lives as long as that.
         go_back(unsafe { self.thread.as_ref() }, self.former);
     }
+}
+
+/// What a guest that begins may use, and what to restore afterwards.
+struct Bounds {
+    limit: usize,
+    floor: usize,
+    base: usize,
+    former: usize,
+}
+
+/// The bounds of a guest that begins on another stack, or that may use all of this one.
+#[cold]
+#[inline(never)]
+fn find_bounds(thread: &Thread, here: usize, most: usize) -> Bounds {
+    let Stack { mut floor, size, base: mut former } = thread.stack.get();
+    let mut base = former.max(here);
+    if here.wrapping_sub(floor) >= size {
+        (floor, former, base) = change_stack(thread, here);
+    }
+    // `base` is not below the floor in either case, so this does not underflow.
+    if base - floor <= most && thread.estimated.get() {
+        floor = final_floor(thread);
+    }
+    Bounds { limit: base.saturating_sub(most).max(floor), floor, base, former }
 }
 
 /// Switches to the stack that contains `here`. Returns its floor, what to restore afterwards, and the base for the guest
