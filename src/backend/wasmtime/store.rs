@@ -25,7 +25,7 @@ use crate::runtime::core::entry::{Entry, RawEntry, engine_entry, enter_any, ente
 use crate::runtime::core::exception::Carried;
 use crate::runtime::core::func::{Func, HostTrapped, invoke_host, invoke_raw_host};
 use crate::runtime::core::gc::{self, Gc};
-use crate::runtime::core::guest::{Guest, StackLimit};
+use crate::runtime::core::guest::Guest;
 use crate::runtime::core::object::{Handle, Object, Retained, Tag, Typed};
 use crate::runtime::core::store::Store as RuntimeStore;
 use crate::runtime::core::value::{LentRoom, Raw, Room, Val, with_lent_room, with_room};
@@ -189,19 +189,18 @@ impl WasmtimeStore {
     }
 
     /// Must be called before `func` is, and its answer kept while `func` runs.
+    // The mode is no function that is passed: all entries would share the code of that, instead of each having its own.
     #[inline(always)]
-    fn begin_guest(&self, func: wasmtime::Func) -> wasmtime::Result<stack::LimitedGuest<'_>> {
-        self.begin_guest_by(func, Guest::begin)
-    }
-
-    #[inline(always)]
-    fn begin_guest_by<'a>(
-        &'a self,
+    fn begin_guest<const IN_DEFAULT_MODE: bool>(
+        &self,
         func: wasmtime::Func,
-        begin: impl FnOnce(&'a RuntimeStore, usize) -> Result<(Guest<'a>, StackLimit), TrapCode>,
-    ) -> wasmtime::Result<stack::LimitedGuest<'a>> {
+    ) -> wasmtime::Result<stack::LimitedGuest<'_>> {
         let place = self.stack_limit.of_call(self.context(), func)?;
-        let guest = begin(self.owner(), self.stack).map_err(Stopped)?;
+        let guest = match IN_DEFAULT_MODE {
+            true => Guest::begin_in_default_mode(self.owner(), self.stack),
+            false => Guest::begin(self.owner(), self.stack),
+        }
+        .map_err(Stopped)?;
         // SAFETY: the place belongs to this store, and the guest runs in it.
         Ok(unsafe { stack::LimitedGuest::new(guest, place) })
     }
@@ -231,24 +230,20 @@ impl WasmtimeStore {
         }
     }
 
-    /// Calls a function with values that are the engine's, after `begin`.
+    /// Calls a function with values that are the engine's. DEFAULT_MODE says that the thread is in the default
+    /// floating-point mode.
     ///
     /// # Safety
     /// As for [`Store::call_raw`].
     #[inline(always)]
-    unsafe fn call_raw_by<'a>(
-        &'a self,
-        func: &Func,
-        values: NonNull<Raw>,
-        begin: impl FnOnce(&'a RuntimeStore, usize) -> Result<(Guest<'a>, StackLimit), TrapCode>,
-    ) -> wasmtime::Result<()> {
+    unsafe fn call_raw_in<const DEFAULT_MODE: bool>(&self, func: &Func, values: NonNull<Raw>) -> wasmtime::Result<()> {
         let room = func.ty.param_kinds.len().max(func.ty.result_kinds.len());
         let values = std::ptr::slice_from_raw_parts_mut(values.as_ptr().cast::<ValRaw>(), room);
         // SAFETY: the contract says that `func` is a function of this store's engine, that its type has no references,
         // which need rooting, and that there are values for the parameters and room for the results.
         unsafe {
             let callee = engine_func(func);
-            let _guest = self.begin_guest_by(callee, begin)?;
+            let _guest = self.begin_guest::<DEFAULT_MODE>(callee)?;
             callee.call_unchecked(self.context(), values)
         }
     }
@@ -881,7 +876,7 @@ impl Store for WasmtimeStore {
                         &mut *(std::ptr::from_mut(values) as *mut [wasmtime::Val]),
                     )
                 };
-                let guest = self.begin_guest(callee).map_err(|error| self.failure(error))?;
+                let guest = self.begin_guest::<false>(callee).map_err(|error| self.failure(error))?;
                 callee.call(&mut scope, params, values).map_err(|error| self.failure(error))?;
                 drop(guest);
                 if self.is_overdrawn() {
@@ -913,7 +908,7 @@ impl Store for WasmtimeStore {
             return unsafe { call_as_numbers(self, func, values) };
         }
         // SAFETY: the contract is the same.
-        unsafe { self.call_raw_by(func, values, Guest::begin) }.map_err(|error| self.failure(error))?;
+        unsafe { self.call_raw_in::<false>(func, values) }.map_err(|error| self.failure(error))?;
         match self.is_overdrawn() {
             true => Err(Failure::Trap(TrapCode::OutOfFuel, Vec::new()).into()),
             false => Ok(()),
@@ -1283,7 +1278,7 @@ impl CallNumeric for WasmtimeStore {
     #[inline(always)]
     unsafe fn call_raw_numeric(&self, func: &Func, values: NonNull<Raw>) -> wasmtime::Result<()> {
         // SAFETY: the contract is the same.
-        unsafe { self.call_raw_by(func, values, Guest::begin_in_default_mode) }
+        unsafe { self.call_raw_in::<true>(func, values) }
     }
 
     #[inline(always)]
@@ -1306,7 +1301,7 @@ impl CallNumeric for WasmtimeStore {
         unsafe {
             let values = std::ptr::from_mut(&mut *values) as *mut [ValRaw];
             let callee = engine_func(func);
-            let _guest = self.begin_guest(callee)?;
+            let _guest = self.begin_guest::<false>(callee)?;
             callee.call_unchecked(self.context(), values)?;
         }
         for (position, result) in results.iter_mut().enumerate() {
