@@ -25,7 +25,8 @@ pub struct Dialect {
     pub keeps_order: bool,
     /// Whether the host can make memories and tables that instances import, or import those of another instance.
     pub links_memories: bool,
-    /// Whether the host can make memories and tables grow.
+    /// Whether the host can make memories and tables grow. If not, modules get functions that make their memories grow; this
+    /// needs a library that keeps the order of exports.
     pub grows: bool,
     /// Whether a memory's size is told in pages of the standard.
     pub counts_pages: bool,

@@ -161,6 +161,7 @@ fn adapter(inner: &FuncType, outer: &FuncType) -> String {
 impl LoadedStore {
     /// Makes an instance of a module of our own, and returns what it exports. It has no start function.
     fn helper(&self, text: String, imports: &[*mut PeerExtern]) -> Result<*const [*mut PeerExtern]> {
+        self.peer.enter_thread();
         let known = self.helpers.modules.borrow().get(&text).copied();
         let module = match known {
             Some(module) => module,
@@ -169,7 +170,7 @@ impl LoadedStore {
                 // SAFETY: the store is alive, and the bytes stay as they are during the call.
                 let module = unsafe { (self.peer.api.module_new)(self.peer_store(), &Vector::of(&wasm)) };
                 let module = NonNull::new(module)
-                    .ok_or_else(|| self.peer.lacks("does not compile a module by which references pass"))?;
+                    .ok_or_else(|| self.peer.lacks("does not compile a module that does what its functions in C cannot"))?;
                 self.helpers.modules.borrow_mut().insert(text, module);
                 module
             }
@@ -583,18 +584,26 @@ impl LoadedStore {
         }
     }
 
-    /// Makes a memory of a type that the standard's first versions cannot describe, and that is not shared. The limits have
-    /// been looked at.
+    /// Makes a memory that the library's own function cannot make, and that is not shared. The limits have been looked at.
     pub fn new_memory_by_module(&self, ty: &MemoryType) -> Result<*mut PeerMemory> {
-        let (index, least) = (if ty.is_64_bit { "i64" } else { "" }, ty.limits.min());
+        let (index, least) = (if ty.is_64_bit { "i64" } else { "i32" }, ty.limits.min());
         let most = ty.limits.max().map_or(String::new(), |most| most.to_string());
         let page = match ty.page_size_log2 {
             16 => String::new(),
             log2 => format!("(pagesize {})", 1u64 << log2.min(63)),
         };
-        let text = format!("(module (memory (export \"m\") {index} {least} {most} {page}))");
-        // SAFETY: the module exports a memory.
-        unsafe { Ok((self.peer.api.extern_as_memory)((&*self.helper(text, &[])?)[0])) }
+        let grow = format!("(func (export \"g\") (param {index}) (result {index}) (memory.grow (local.get 0)))");
+        let grow = if self.peer.dialect.grows { "" } else { &grow };
+        let text = format!("(module (memory (export \"m\") {index} {least} {most} {page}) {grow})");
+        // SAFETY: the module exports a memory, and perhaps a function that makes it grow.
+        unsafe {
+            let exports = &*self.helper(text, &[])?;
+            let memory = (self.peer.api.extern_as_memory)(exports[0]);
+            if let Some(grow) = exports.get(1) {
+                self.add_grower(memory, (self.peer.api.extern_as_func)(*grow), ty.is_64_bit);
+            }
+            Ok(memory)
+        }
     }
 
     /// Returns functions that read, write and grow a table.

@@ -13,6 +13,7 @@
 
 mod api;
 mod dialect;
+mod growers;
 mod helpers;
 mod load;
 mod meter;

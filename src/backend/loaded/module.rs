@@ -1,6 +1,7 @@
 //! Modules: compiled by the library, and what the library does not tell of them.
 
 use super::api::{Api, PeerError, PeerModule, PeerStore, Vector};
+use super::growers::{self, Grower};
 use super::tables::TableUse;
 use super::{Peer, PeerEngineHandle};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
@@ -36,8 +37,8 @@ pub struct ModuleData {
     wasm: Box<[u8]>,
     pub exports: Vec<Declared>,
     positions: FxHashMap<Box<str>, usize>,
-    /// For each export of the library's instances, which of the declared ones it is; after them come the account and the
-    /// start function. `None` if they are in that order.
+    /// For each export of the library's instances, which of the declared ones it is; after them come the account, the
+    /// start function, and the functions that make memories grow. `None` if they are in that order.
     order: Option<Vec<usize>>,
     /// For each import in the library's order, its position in the module's. `None` if that is the same.
     import_order: Option<Vec<usize>>,
@@ -56,6 +57,8 @@ pub struct ModuleData {
     pub grown: Option<Vec<Grown>>,
     /// The name of the export that is an instance's account, if there is one.
     account: Option<String>,
+    /// The memories that functions which were added make grow.
+    pub growers: Vec<Grower>,
     code: OnceLock<Code>,
     /// The code that the library has.
     peer_code: OnceLock<Code>,
@@ -81,7 +84,8 @@ pub struct Declared {
 }
 
 /// A module whose tables cannot grow without end, because libraries would try, and whose start function is exported
-/// instead, to be called when the instance exists. It may be instrumented, too.
+/// instead, to be called when the instance exists. It may be instrumented, too, and have functions that make memories
+/// grow.
 struct Rewritten {
     wasm: Box<[u8]>,
     has_start: bool,
@@ -144,6 +148,7 @@ impl LoadedModule {
             rewritten: None,
             grown: None,
             account: None,
+            growers: Vec::new(),
             code: OnceLock::new(),
             peer_code: OnceLock::new(),
             origins: OnceLock::new(),
@@ -163,11 +168,15 @@ impl LoadedModule {
             data.rewritten.get_or_insert(Rewritten { wasm, has_start: false });
             (data.grown, data.account) = (Some(instrumented.grown), instrumented.account);
         }
+        if !engine.peer.dialect.grows {
+            data.add_growers();
+        }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
         unsafe {
             // As an export a start function may have any type; and what is added must not be referred to.
-            if (data.has_start() || data.grown.is_some()) && !engine.peer.validates(store.as_ptr(), wasm) {
+            let has_added = data.has_start() || data.grown.is_some() || !data.growers.is_empty();
+            if has_added && !engine.peer.validates(store.as_ptr(), wasm) {
                 // Some libraries only say why when they shall make it.
                 let made = (engine.peer.api.module_new)(store.as_ptr(), &Vector::of(wasm));
                 let error = refused(engine, wasm);
@@ -236,6 +245,20 @@ impl Module for LoadedModule {
 }
 
 impl ModuleData {
+    /// Adds the functions that make memories grow. What cannot be read is the library's to refuse.
+    fn add_growers(&mut self) {
+        let Ok(declarations) = Declarations::parse(&self.wasm) else { return };
+        let growers = growers::of(&declarations);
+        let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
+        if growers.is_empty() {
+            return;
+        }
+        if let Ok(wasm) = growers::add(wasm, &growers) {
+            self.rewritten = Some(Rewritten { wasm: wasm.into(), has_start: self.has_start() });
+            self.growers = growers;
+        }
+    }
+
     /// # Safety
     /// The module is this one in the library.
     unsafe fn declare(&mut self, declarations: Declarations, module: NonNull<PeerModule>) -> Result<()> {
@@ -291,7 +314,8 @@ impl ModuleData {
                 match known {
                     Some(position) => position,
                     None if self.account.as_deref().is_some_and(is_account) => self.exports.len(),
-                    // What is neither declared nor the account is the start function.
+                    // What is neither declared nor the account is the start function: a library that keeps no order lets
+                    // the host make memories grow.
                     None => self.export_count() - 1,
                 }
             };
@@ -390,13 +414,19 @@ impl ModuleData {
 
     /// How many exports the library's instances have.
     fn export_count(&self) -> usize {
-        self.exports.len() + usize::from(self.has_account()) + usize::from(self.has_start())
+        self.first_grower() + self.growers.len()
     }
 
     /// The kinds of the exports that the module does not declare.
     pub fn added_kinds(&self) -> impl Iterator<Item = ExternKind> {
         let account = self.has_account().then_some(ExternKind::Global);
-        account.into_iter().chain(self.has_start().then_some(ExternKind::Func))
+        let funcs = usize::from(self.has_start()) + self.growers.len();
+        account.into_iter().chain(std::iter::repeat_n(ExternKind::Func, funcs))
+    }
+
+    /// The position of the first export that makes a memory grow; the others follow, and nothing else.
+    pub fn first_grower(&self) -> usize {
+        self.exports.len() + usize::from(self.has_account()) + usize::from(self.has_start())
     }
 
     /// Whether the library's instances have an account, which is an export that comes after the declared ones.
@@ -404,7 +434,7 @@ impl ModuleData {
         self.account.is_some()
     }
 
-    /// Whether the library's instances have one more export, the last: the start function.
+    /// Whether the library's instances have one more export, after those: the start function.
     pub fn has_start(&self) -> bool {
         self.rewritten.as_ref().is_some_and(|rewritten| rewritten.has_start)
     }

@@ -63,13 +63,16 @@ pub struct LoadedStore {
     /// References to objects of the library that stand for ours.
     pub(super) foreign: RefCell<FxHashMap<NonNull<Object>, *mut PeerRef>>,
     pub(super) meters: Meters,
+    /// For memories that the host cannot make grow: the functions that do, and whether their memories have 64-bit addresses.
+    growers: RefCell<FxHashMap<*mut PeerMemory, (*mut PeerFunc, bool)>>,
 }
 
 struct Instantiated {
     instance: NonNull<PeerInstance>,
     /// As the library gave them, which takes them back.
     exports: Vector<*mut PeerExtern>,
-    /// In the order of the module's declarations; after them what was added: the account, and the start function.
+    /// In the order of the module's declarations; after them what was added: the account, the start function, and the
+    /// functions that make memories grow.
     ordered: Vec<*mut PeerExtern>,
 }
 
@@ -112,6 +115,7 @@ impl LoadedStore {
             tables: Tables::default(),
             foreign: RefCell::default(),
             meters: Meters::new(engine.fuel, engine.interruption),
+            growers: RefCell::default(),
         })
     }
 
@@ -188,6 +192,37 @@ impl LoadedStore {
                 Some(trap) => Err(Stop::Trap(trap)),
             }
         })
+    }
+
+    /// Notes the function that makes a memory grow.
+    pub(super) fn add_grower(&self, memory: *mut PeerMemory, func: *mut PeerFunc, is_64_bit: bool) {
+        self.growers.borrow_mut().insert(memory, (func, is_64_bit));
+    }
+
+    /// Lets a function make a memory grow, and returns whether it could.
+    ///
+    /// # Safety
+    /// The function is of this store, and from a number to one: of 64 bits, or of 32.
+    unsafe fn grow_by(&self, func: *const PeerFunc, is_64_bit: bool, delta: u64) -> bool {
+        let (kind, delta) = match is_64_bit {
+            true => (ValKind::I64, Val::i64(delta as i64)),
+            false => (ValKind::I32, Val::i32(delta as i32)),
+        };
+        let mut former = [MaybeUninit::uninit()];
+        // SAFETY: the contract says that the argument and the result fit.
+        match unsafe { self.call_values(func, &[delta], &mut former, |_| kind) } {
+            // SAFETY: the call has written the result, a number of this size.
+            Ok(()) => unsafe {
+                let former = former[0].assume_init();
+                if is_64_bit { former.of.i64 != -1 } else { former.of.i32 != -1 }
+            },
+            Err(Stop::Trap(trap)) => {
+                // SAFETY: the trap is given up.
+                unsafe { (self.peer.api.trap_delete)(trap.as_ptr()) };
+                false
+            }
+            Err(Stop::Code(_)) => false,
+        }
     }
 
     /// Calls a function of any type.
@@ -561,6 +596,14 @@ impl LoadedStore {
         if let (Some((meter, _)), true, Some(account)) = (meter, data.has_account(), ordered.get(data.exports.len())) {
             // SAFETY: it is a global, as its kind was checked; and the meter is the store's.
             unsafe { meter.as_ref().set_account((self.peer.api.extern_as_global)(*account)) };
+        }
+        let added = ordered.get(data.first_grower()..).unwrap_or_default();
+        for (grower, func) in data.growers.iter().zip(added) {
+            // SAFETY: they are a memory and a function, as their kinds were checked.
+            unsafe {
+                let memory = (self.peer.api.extern_as_memory)(ordered[grower.export]);
+                self.add_grower(memory, (self.peer.api.extern_as_func)(*func), grower.is_64_bit);
+            }
         }
         self.instances.borrow_mut().push(Instantiated { instance, exports, ordered });
         let position = self.instances.borrow().len() - 1;
@@ -1105,8 +1148,8 @@ impl Store for LoadedStore {
 
     unsafe fn new_memory(&self, ty: &MemoryType) -> Result<Entity> {
         let api = &self.peer.api;
-        let is_plain = ty.proposals().next().is_none();
-        if !self.peer.dialect.links_memories || !is_plain && (ty.shared || !self.peer.dialect.keeps_order) {
+        let by_module = ty.proposals().next().is_some() || !self.peer.dialect.links_memories;
+        if by_module && (ty.shared || !self.peer.dialect.keeps_order) {
             let what =
                 format!("cannot make a {} for the host", crate::runtime::base::types::ExternType::Memory(ty.clone()));
             return Err(self.peer.lacks(what));
@@ -1114,7 +1157,7 @@ impl Store for LoadedStore {
         let bytes = |pages: u64| usize::try_from(u128::from(pages) << ty.page_size_log2.min(63)).unwrap_or(usize::MAX);
         let limits = ty.limits;
         allowed(self.owner().limits().memory_growing(0, bytes(limits.min()), limits.max().map(bytes)))?;
-        if !is_plain {
+        if by_module {
             self.owner().memory_will_grow();
             return self.new_memory_by_module(ty).map(Entity::new);
         }
@@ -1153,8 +1196,11 @@ impl Store for LoadedStore {
     }
 
     unsafe fn memory_grow(&self, memory: &Entity, delta: u64) -> Result<u64> {
-        if !self.peer.dialect.grows {
-            return Err(self.peer.lacks("cannot let the host grow a memory"));
+        // SAFETY: entities of memories are made from such a pointer.
+        let peer_memory = unsafe { memory.get::<*mut PeerMemory>() };
+        let grower = self.growers.borrow().get(&peer_memory).copied();
+        if grower.is_none() && !self.peer.dialect.grows {
+            return Err(self.peer.lacks("cannot let the host grow this memory"));
         }
         // SAFETY: the contract is the same.
         let former = unsafe { self.memory_size(memory) };
@@ -1164,8 +1210,13 @@ impl Store for LoadedStore {
             return Err(Error::new(ErrorKind::Limit, format!("a memory has at most 65536 pages, not {wanted}")));
         }
         allowed(self.owner().limits().memory_growing(bytes(former), bytes(wanted), None))?;
-        // SAFETY: entities of memories are made from such a pointer.
-        let grown = unsafe { (self.peer.api.memory_grow)(memory.get::<*mut PeerMemory>(), delta as u32) };
+        // SAFETY: the memory is of this store, and so is the function, whose type says how large addresses are.
+        let grown = unsafe {
+            match grower {
+                None => (self.peer.api.memory_grow)(peer_memory, delta as u32),
+                Some((func, is_64_bit)) => self.grow_by(func, is_64_bit, delta),
+            }
+        };
         self.owner().memory_will_grow();
         if grown {
             return Ok(former);

@@ -16,8 +16,8 @@ use super::bulk::{self, PADDED, Replaced, Rewriting, padded_leb};
 use super::declarations::import_kind;
 use super::metering::{after_dead, ends_stretch, leaves};
 use super::sections::{
-    self, A_FUNCTION, A_GLOBAL, CODE, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, IMPORTS, START, TABLES, TYPES,
-    write_leb128, write_signed,
+    self, A_FUNCTION, A_GLOBAL, CODE, ELEMENTS, EXPORTS, Entries, FUNCTIONS, GLOBALS, I32, I64, IMPORTS, START, TABLES,
+    TYPES, write_leb128, write_signed,
 };
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::types::ExternKind;
@@ -228,8 +228,6 @@ struct Module<'a> {
     bodies: Vec<FunctionBody<'a>>,
 }
 
-const I32: u8 = 0x7f;
-const I64: u8 = 0x7e;
 const CALL: u8 = 0x10;
 const RETURN_CALL: u8 = 0x12;
 const REF_FUNC: u8 = 0xd2;

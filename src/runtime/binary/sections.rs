@@ -1,7 +1,7 @@
 //! Writes modules: numbers, and sections in place of others.
 
 use std::ops::Range;
-use wasmparser::{Chunk, FromReader, Parser, Payload, Result, SectionLimited};
+use wasmparser::{BinaryReader, Chunk, FromReader, Parser, Payload, Result, SectionLimited};
 
 pub const TYPES: u8 = 1;
 pub const IMPORTS: u8 = 2;
@@ -97,6 +97,13 @@ impl<'a> Entries<'a> {
         Entries { count: section.count() as usize, bytes: &wasm[section.original_position()..section.range().end] }
     }
 
+    /// Reads the contents of a section.
+    pub fn read(contents: &'a [u8]) -> Result<Entries<'a>> {
+        let mut reader = BinaryReader::new(contents, 0);
+        let count = reader.read_var_u32()? as usize;
+        Ok(Entries { count, bytes: &contents[reader.original_position()..] })
+    }
+
     /// Writes what is in the section, with more entries.
     pub fn write(&self, out: &mut Vec<u8>, more: &[impl AsRef<[u8]>]) {
         write_leb128(out, self.count + more.len());
@@ -113,6 +120,10 @@ pub fn unused_name(base: &str, taken: impl Fn(&str) -> bool) -> String {
     }
     name
 }
+
+/// Types of values.
+pub const I32: u8 = 0x7f;
+pub const I64: u8 = 0x7e;
 
 /// The kinds of imports and exports.
 pub const A_FUNCTION: u8 = 0;
@@ -173,7 +184,6 @@ impl<'a> Iterator for Payloads<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmparser::BinaryReader;
 
     #[test]
     fn numbers_are_written_as_they_are_read() {
