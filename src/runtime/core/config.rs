@@ -158,7 +158,7 @@ type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
 const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_BACKEND", None, |config, registry, text| {
         // A library that is loaded can do anything, so it must not be chosen by who starts a program that has more rights.
-        if runs_with_other_rights() && registry.built_in(text).is_none() {
+        if registry.built_in(text).is_none() && runs_with_other_rights() {
             return Ok(false);
         }
         if config.backend.is_none() {
