@@ -355,10 +355,10 @@ REASONS = {
         "so many values go through the engine's general interface, as they do there; before that, wasmrt compares the kind of "
         "each argument.",
     "global_get":
-        "wasmrt reports NULL and an object of another kind, with which the engine's own C API crashes: a nanosecond.",
+        "wasmrt reports NULL and an object of another kind, with which the engine's own C API crashes: a nanosecond or two.",
     "global_set":
         "wasmrt reports NULL, an object of another kind, a constant global and a value of another type, with which the engine's "
-        "own C API crashes or does nothing: a nanosecond.",
+        "own C API crashes or does nothing: a nanosecond or two.",
     "table_get":
         "a function that comes out of a table is the same object each time, with its host info, so it is looked up. Any thread "
         "may delete it, as garbage-collected languages do, so handles are counted with locked instructions: four of them, "
