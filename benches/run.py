@@ -348,6 +348,70 @@ def times_table(engine):
                    ratio(times[row, ours][1], times[row, own][1])] for row, title in ROWS.items()])
 
 
+# Why rows take longer than with the engine's own C API, where they do. The page shows these only then. By the engine and the
+# row, or by the row alone if the reason is the same for both.
+REASONS = {
+    ("wasmi", "call_arguments/16"):
+        "so many values go through the engine's general interface, as they do there; before that, wasmrt compares the kind of "
+        "each argument.",
+    "global_get":
+        "wasmrt reports NULL and an object of another kind, with which the engine's own C API crashes: a nanosecond or two.",
+    "global_set":
+        "wasmrt reports NULL, an object of another kind, a constant global and a value of another type, with which the engine's "
+        "own C API crashes or does nothing: a nanosecond or two.",
+    "table_get":
+        "a function that comes out of a table is the same object each time, with its host info, so it is looked up. Any thread "
+        "may delete it, as garbage-collected languages do, so handles are counted with locked instructions: four of them, "
+        "some 20 ns.",
+    "table_set":
+        "wasmrt first checks that the element is of the table's type and of its store, and reports it if not: some 3 ns.",
+    "exports/100":
+        "any thread may delete what is listed, so each handle is counted with a locked instruction when it is made and when it "
+        "is deleted.",
+    "store":
+        "what is in a store has identity, host info and finalizers, and may be deleted in any order, twice, by any thread, and "
+        "while a call runs. A store has room for all of that: less than 0.1 µs.",
+    "engine":
+        "each new engine reads the environment variables, and keeps the settings and limits of its modules. A program rarely "
+        "makes more than one.",
+    "instance":
+        "an instance is an object with identity, host info and a finalizer, and deletions by other threads are counted: "
+        "some 0.1 µs.",
+    "instance_data/1024": "as for a tiny instance.",
+    "instance_imports/100":
+        "before the engine sees them, each import's kind, type and store are compared with what the module needs, so that the "
+        "message names the one that is wrong; and the instance keeps them.",
+    ("wasmtime", "module/1"):
+        "a module is validated before any of it is compiled, so that what is wrong comes at once, and what compiling will cost "
+        "is estimated, so that hostile modules are refused.",
+    ("wasmtime", "module_medium"): "as for a module of one function.",
+    ("wasmtime", "module_large"): "as for a module of one function.",
+    ("wasmi", "module/1"):
+        "all functions are translated at once. The engine's own C API translates a function when it is first called, where a "
+        "defect of the translator ends the process in the middle of a call. For trusted modules, "
+        "`WASMRT_COMPILER=lazy-translation` translates that late, too.",
+    ("wasmi", "module_medium"): "as for a module of one function.",
+    ("wasmi", "module_large"): "as for a module of one function.",
+    "serialize": "a checksum is added by which damage is noticed: 30 µs for each megabyte.",
+    "deserialize":
+        "the checksum is compared first, because the engine would run damaged code: 30 µs for each megabyte. And imports and "
+        "exports are read in the module's order.",
+}
+
+
+def reasons(engine):
+    """What the page says about rows that take longer than with the engine's own C API."""
+    ours, own, *_ = ENGINES[engine]
+    medians = {(row["row"], row["library"]): figure(row["median_ns"]) for row in read("times")}
+    lines = []
+    for row, title in ROWS.items():
+        words = ratio(medians[row, ours], medians[row, own])
+        if words.startswith("**"):
+            reason = REASONS.get((engine, row)) or REASONS.get(row) or "**not explained yet.**"
+            lines.append(f"- {title}, {words}: {reason}")
+    return ["Why some take longer than with the engine's own C API:", "", *lines, ""] if lines else []
+
+
 # The aim of each row: greatest number of instructions, and least ratio to the engine's own C API.
 # (engine, rows, times the floor, instructions, times fewer than its own C API)
 AIMS = [
@@ -631,7 +695,7 @@ are built like wasmrt, with the same features and optimisation; the library of t
 ## In a minute
 
 The shortest time of one operation, and how many times better wasmrt is than the same engine's own C API. Bold is where it is
-worse; [what explains the figures](#what-explains-the-figures) says why.
+worse; below the [times](#times) is why.
 
 """.splitlines()
     page += summary_table()
@@ -649,7 +713,7 @@ User instructions of one operation. A ratio in bold means that wasmrt takes more
     page += ["wasmrt takes more instructions than the engine's own C API for:", "", *(slower or ["- none"]), "", notes, ""]
     page += ["## Times", "", TIMES, ""]
     for engine in ENGINES:
-        page += [f"### Times, {engine}", "", *times_table(engine)]
+        page += [f"### Times, {engine}", "", *times_table(engine), *reasons(engine)]
     page += ["## Start-up", "", STARTUP, "", *startup_section()]
     page += ["## Memory", "", MEMORY, "", *memory_section()]
     page += ["## Memories by size", "", MEMORIES, "", *memories_table()]

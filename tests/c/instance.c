@@ -215,6 +215,54 @@ TEST(right_imports_of_every_kind) {
   fixture_delete(&fixture);
 }
 
+// Imports of all kinds by turns, with memories that the module defines itself: each is what its index says, although an
+// engine may want another order.
+TEST(imports_of_all_kinds_by_turns) {
+  fixture_t exporter = fixture_from_wat(
+      "(module"
+      "  (global (export \"g1\") i32 (i32.const 1)) (global (export \"g2\") i32 (i32.const 2))"
+      "  (memory (export \"m1\") 1) (memory (export \"m2\") 2)"
+      "  (func (export \"f1\") (result i32) (i32.const 3))"
+      "  (func (export \"f2\") (result i32) (i32.const 4))"
+      "  (table (export \"t1\") 5 funcref) (table (export \"t2\") 6 funcref))");
+  wasm_extern_t** from = exporter.exports.data;
+  REQUIRE(exporter.exports.size == 8);
+  wasm_extern_t* imports[8] = {from[0], from[2], from[6], from[4],
+                               from[5], from[7], from[3], from[1]};
+  wasm_module_t* module = module_from_wat(
+      exporter.store,
+      "(module"
+      "  (import \"\" \"\" (global i32)) (import \"\" \"\" (memory 1)) (import \"\" \"\" (table 1 "
+      "funcref))"
+      "  (import \"\" \"\" (func (result i32))) (import \"\" \"\" (func (result i32)))"
+      "  (import \"\" \"\" (table 1 funcref)) (import \"\" \"\" (memory 1)) (import \"\" \"\" "
+      "(global i32))"
+      "  (memory 7) (memory 8)"
+      "  (func (export \"g1\") (result i32) (global.get 0))"
+      "  (func (export \"g2\") (result i32) (global.get 1))"
+      "  (func (export \"f1\") (result i32) (call 0)) (func (export \"f2\") (result i32) (call 1))"
+      "  (func (export \"t1\") (result i32) (table.size 0))"
+      "  (func (export \"t2\") (result i32) (table.size 1))"
+      "  (func (export \"m1\") (result i32) (memory.size 0))"
+      "  (func (export \"m2\") (result i32) (memory.size 1))"
+      "  (func (export \"m3\") (result i32) (memory.size 2))"
+      "  (func (export \"m4\") (result i32) (memory.size 3)))");
+  const int32_t expected[10] = {1, 2, 3, 4, 5, 6, 1, 2, 7, 8};
+  wasm_extern_vec_t import_vec = {8, imports};
+  wasm_instance_t* instance = wasm_instance_new(exporter.store, module, &import_vec, NULL);
+  REQUIRE(instance);
+  wasm_extern_vec_t exports;
+  wasm_instance_exports(instance, &exports);
+  REQUIRE(exports.size == 10);
+  for (size_t i = 0; i < 10; i++) {
+    CHECK_INT(call_i32(wasm_extern_as_func(exports.data[i])), expected[i]);
+  }
+  wasm_extern_vec_delete(&exports);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  fixture_delete(&exporter);
+}
+
 TEST(missing_import_names_module_name_and_expected_type) {
   fixture_t fixture = fixture_new();
   offer_t offer = offer_new(fixture.store);

@@ -18,6 +18,7 @@ const PLACE: &str = " (at offset";
 const IMPORTS: &str = "import";
 
 /// Converts errors of the engine to errors of a kind, in the engine's own words.
+#[inline]
 pub fn in_words<E: std::fmt::Display>(kind: ErrorKind) -> impl Fn(E) -> Error {
     move |error| Error::new(kind, error.to_string().trim_end())
 }

@@ -5,7 +5,8 @@ use super::messages::{in_words, is_about_imports};
 use super::rewrite::{GROW_AGAIN, ROOM_MAXIMUM};
 use super::shards::Lease;
 use super::types::{
-    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, table_type, to_extern, to_number, to_raw,
+    from_engine, from_extern, from_func_type, from_raw, from_ref, func_type, number_bits, rank, table_type, to_extern,
+    to_number, to_raw,
 };
 use super::{WasmiEngine, WasmiModule, calls};
 use crate::backend::common::{Arguments, Contexts, HostObject, Nested, Owner, Stopped};
@@ -216,6 +217,25 @@ impl WasmiStore {
         Ref::Extern(object.map_or(Nullable::Null, |object| Nullable::Val(self.host_reference(object))))
     }
 
+    #[inline(never)]
+    fn global_get_other(&self, global: wasmi::Global, kind: ValKind, out: &mut MaybeUninit<Val>) -> Result<()> {
+        if kind == ValKind::V128 {
+            return Err(Error::new(ErrorKind::Unsupported, "wasm_val_t cannot carry a v128"));
+        }
+        let context = self.context();
+        out.write(from_engine(&context, self.owner(), &global.get(&context)));
+        Ok(())
+    }
+
+    /// # Safety
+    /// As for [`WasmiStore::value`].
+    #[inline(never)]
+    unsafe fn global_set_reference(&self, global: wasmi::Global, kind: ValKind, value: &Val) -> Result<()> {
+        // SAFETY: the contract is the same.
+        let value = unsafe { self.value(kind, value) };
+        global.set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
+    }
+
     fn host_reference(&self, object: &Object) -> ExternRef {
         let mut references = self.references.borrow_mut();
         let reference = references.entry(NonNull::from(object));
@@ -399,25 +419,19 @@ impl Store for WasmiStore {
         let count = memories.count();
         let instance = {
             let _guest = self.begin_guest().map_err(refused)?;
-            // The engine requires imports grouped by kind, with the kinds in this order, and each group in the declared
-            // order. The module's own memories follow those that it imports.
             let mut ordered = Vec::with_capacity(imports.len() + module.memories.types.len());
-            let nothing = imports.is_empty() && module.memories.types.is_empty();
-            let kinds = [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global];
-            for kind in kinds.into_iter().filter(|_| !nothing) {
-                let of_kind = imports.iter().filter(|import| import.body.extern_kind() == Some(kind));
-                // SAFETY: the contract of `Store` says that imports belong to this store.
-                ordered.extend(of_kind.filter_map(|import| unsafe { to_extern(import) }));
-                if kind == ExternKind::Memory {
-                    for ty in &module.memories.types {
-                        let made = self.make_memory(ty, module.memories.data).map_err(|error| {
-                            memories.give_back(count, self.owner().limits());
-                            refused(as_instantiation(error))
-                        });
-                        ordered.push(wasmi::Extern::Memory(made?));
-                    }
-                }
+            // SAFETY: the contract of `Store` says that imports belong to this store.
+            ordered.extend(imports.iter().filter_map(|import| unsafe { to_extern(import) }));
+            for ty in &module.memories.types {
+                let made = self.make_memory(ty, module.memories.data).map_err(|error| {
+                    memories.give_back(count, self.owner().limits());
+                    refused(as_instantiation(error))
+                });
+                ordered.push(wasmi::Extern::Memory(made?));
             }
+            // The engine requires imports grouped by kind, and each group in the declared order. The module's own memories
+            // follow those that it imports.
+            ordered.sort_by_key(rank);
             wasmi::Instance::new(self.context(), translated, &ordered).map_err(|error| {
                 // The instance has no tables yet that could refer to it.
                 if is_about_tables(&error) {
@@ -543,22 +557,28 @@ impl Store for WasmiStore {
     }
 
     unsafe fn global_get(&self, global: &Entity, ty: &GlobalType, out: &mut MaybeUninit<Val>) -> Result<()> {
-        if ty.content.kind == ValKind::V128 {
-            return Err(Error::new(ErrorKind::Unsupported, "wasm_val_t cannot carry a v128"));
-        }
         // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
-        let (global, context) = (unsafe { global.get::<wasmi::Global>() }, self.context());
-        out.write(from_engine(&context, self.owner(), &global.get(&context)));
+        let global = unsafe { global.get::<wasmi::Global>() };
+        let kind = ty.content.kind;
+        if !kind.is_number() {
+            return self.global_get_other(global, kind, out);
+        }
+        Val::write_bits(out, kind, number_bits(&global.get(self.context())));
         Ok(())
     }
 
     unsafe fn global_set(&self, global: &Entity, ty: &GlobalType, value: &Val) -> Result<()> {
-        // SAFETY: the contract says that the value fits the type and belongs to this store, and this backend makes
-        // entities of globals from a `wasmi::Global`.
-        unsafe {
-            let value = self.value(ty.content.kind, value);
-            global.get::<wasmi::Global>().set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
-        }
+        // SAFETY: this backend makes entities of globals from a `wasmi::Global`.
+        let global = unsafe { global.get::<wasmi::Global>() };
+        let kind = ty.content.kind;
+        // SAFETY: the contract says that the value fits the type and belongs to this store.
+        let value = unsafe {
+            if !kind.is_number() {
+                return self.global_set_reference(global, kind, value);
+            }
+            to_number(kind, value)
+        };
+        global.set(self.context(), value).map_err(in_words(ErrorKind::Misuse))
     }
 
     fn new_vector_global(&self, mutable: bool, value: [u8; 16]) -> Result<Entity> {

@@ -78,6 +78,18 @@ pub unsafe fn to_number(kind: ValKind, value: &Val) -> wasmi::Val {
     }
 }
 
+/// Returns the bits of a number of the engine.
+#[inline(always)]
+pub fn number_bits(value: &wasmi::Val) -> u64 {
+    match value {
+        wasmi::Val::I32(value) => *value as u32 as u64,
+        wasmi::Val::I64(value) => *value as u64,
+        wasmi::Val::F32(value) => value.to_bits() as u64,
+        wasmi::Val::F64(value) => value.to_bits(),
+        _ => 0,
+    }
+}
+
 /// Converts a raw value to the engine's form.
 ///
 /// # Safety
@@ -153,6 +165,17 @@ pub unsafe fn to_extern(object: &Object) -> Option<Extern> {
             // The engine has no tags, and refuses modules that import one.
             _ => return None,
         })
+    }
+}
+
+/// Returns where the engine requires imports of this kind, among the others.
+#[inline]
+pub fn rank(import: &Extern) -> u8 {
+    match import {
+        Extern::Func(_) => 0,
+        Extern::Table(_) => 1,
+        Extern::Memory(_) => 2,
+        Extern::Global(_) => 3,
     }
 }
 

@@ -179,7 +179,7 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 /// even with the static library, whose symbols link-time optimisation hides.
 pub fn keep_panics_quiet() {
     static QUIET: AtomicBool = AtomicBool::new(false);
-    if QUIET.swap(true, Ordering::Relaxed) {
+    if QUIET.load(Ordering::Relaxed) || QUIET.swap(true, Ordering::Relaxed) {
         return;
     }
     std::panic::set_hook(Box::new(|panic| {

@@ -57,7 +57,7 @@ impl Registry {
 #[derive(Default)]
 pub struct Config {
     backend: Option<&'static dyn Backend>,
-    /// The one that the environment names.
+    /// The one that the environment names, if it is not compiled in.
     backend_name: Option<String>,
     pub options: Options,
     pub module_limits: ModuleLimits,
@@ -157,11 +157,11 @@ type ReadVariable = fn(&mut Config, Registry, &str) -> Result<bool, String>;
 /// table.
 const VARIABLES: &[(&str, Option<Setting>, ReadVariable)] = &[
     ("WASMRT_BACKEND", None, |config, registry, text| {
-        // A library that is loaded can do anything, so it must not be chosen by who starts a program that has more rights.
-        if runs_with_other_rights() && registry.built_in(text).is_none() {
-            return Ok(false);
-        }
         if config.backend.is_none() {
+            config.backend = registry.built_in(text);
+        }
+        // A library that is loaded can do anything, so it must not be chosen by who starts a program that has more rights.
+        if config.backend.is_none() && !runs_with_other_rights() {
             config.backend_name = Some(text.to_string());
         }
         Ok(false)

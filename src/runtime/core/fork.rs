@@ -21,7 +21,8 @@ thread_local! {
 pub fn prepare() {
     static PREPARED: AtomicBool = AtomicBool::new(false);
     // Miri does not support forks.
-    if !PREPARED.swap(true, Ordering::Relaxed) && !cfg!(miri) {
+    // Read first: that is cheaper, and each new engine comes here.
+    if !PREPARED.load(Ordering::Relaxed) && !PREPARED.swap(true, Ordering::Relaxed) && !cfg!(miri) {
         // SAFETY: the three functions are valid for the life of the process, because the library is never unloaded.
         unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
     }

@@ -249,11 +249,16 @@ pub fn check_carried(ty: ValType, what: &str) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message))
 }
 
-impl Typed<'_, &Func> {
+impl<'a> Typed<'a, &'a Func> {
     /// Returns the engine's function. A host function gets one here if it has none yet.
-    #[inline]
+    #[inline(always)]
     pub fn in_engine(self) -> Entity {
-        *self.entity.get_or_init(|| {
+        *self.body.entity.get().unwrap_or_else(|| self.make_in_engine())
+    }
+
+    #[cold]
+    fn make_in_engine(self) -> &'a Entity {
+        self.body.entity.get_or_init(|| {
             let store = self.store();
             // From now on the engine may call the function at any time, so it has to live as long as the store.
             let object = Retained::new(self.object);
