@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +141,30 @@ TEST(what_is_no_engine) {
   Dl_info ours;
   REQUIRE(dladdr((void*)(uintptr_t)wasmrt_version, &ours));
   check_refused(ours.dli_fname, "it is this library itself");
+}
+
+TEST(files_that_are_not_whole) {
+  char path[] = "/tmp/wasmrt-engine-XXXXXX";
+  int file = mkstemp(path);
+  FILE* whole = fopen(standin("libplain.so"), "rb");
+  REQUIRE(file >= 0 && whole);
+  // The system's linker would map what is not there.
+  static char begin[5000];
+  const size_t sizes[] = {0, 10, 63, 64, 100, sizeof begin};
+  REQUIRE(fread(begin, 1, sizeof begin, whole) == sizeof begin);
+  fclose(whole);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    CHECK_INT(ftruncate(file, 0), 0);
+    CHECK_INT(pwrite(file, begin, sizes[i], 0), sizes[i]);
+    check_refused(path, sizes[i] < 64 ? "no shared library" : "the end of the file is missing");
+  }
+  close(file);
+  unlink(path);
+  // Nobody is at its other end.
+  REQUIRE(mkfifo(path, 0600) == 0);
+  check_refused(path, "no shared library");
+  unlink(path);
+  check_refused(standin("."), "directory");
 }
 
 TEST(for_another_machine) {
