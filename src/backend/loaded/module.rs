@@ -611,8 +611,11 @@ impl Peer {
 
 /// Returns the innermost cause of a message that has one in each line, the outermost first.
 pub fn last_cause(message: &str) -> String {
-    // Which some add if the environment asks for it.
-    let message = message.split("\nStack backtrace:").next().unwrap_or_default();
+    // Which some add if the environment asks for it. In front of the causes are names, which a guest chooses.
+    let message = match message.rsplit_once("\nStack backtrace:") {
+        Some((message, trace)) if !trace.contains("\nCaused by:\n") => message,
+        _ => message,
+    };
     let last = message.trim_end_matches('\0').lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     // Where there are several, they have numbers.
     match last.split_once(": ") {
@@ -993,5 +996,8 @@ mod tests {
         );
         assert_eq!(last_cause("failed\nCaused by:\n    0: one\n    1: two: three"), "two: three");
         assert_eq!(last_cause(""), "");
+        assert_eq!(last_cause("failed\nCaused by:\n    one\n\nStack backtrace:\n   0: main"), "one");
+        let chosen = "at: 0 - !a\nCaused by:\n  other\nStack backtrace:\n\nCaused by:\n    one";
+        assert_eq!(last_cause(chosen), "one");
     }
 }

@@ -4,7 +4,7 @@ use super::api::{
     Callback, PeerExtern, PeerForeign, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef,
     PeerStore, PeerTable, PeerTrap, Vector,
 };
-use super::dialect::{Cause, References};
+use super::dialect::{Cause, References, without_prefix};
 use super::helpers::Helpers;
 use super::meter::Meters;
 use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
@@ -37,9 +37,6 @@ const MAX_NESTED_STACK: usize = 512 * 1024;
 
 /// The largest index or size that the standard's functions take.
 const MAX_INDEX: u64 = u32::MAX as u64;
-
-/// What wasmtime says of an exception that is not caught; which one it is cannot be asked.
-const THROWN: &str = "thrown Wasm exception";
 
 pub struct LoadedStore {
     pub(super) peer: &'static Peer,
@@ -404,10 +401,13 @@ impl LoadedStore {
         }
         match cause {
             Some(cause) => Failure::Trap(self.refined(cause, &frames, instantiates), frames),
-            None => match last_cause(&message) {
-                cause if cause == THROWN => Failure::Exception(None, frames),
-                cause => Failure::Error(Error::new(ErrorKind::Trap, cause)),
-            },
+            None => {
+                let cause = last_cause(&message);
+                match without_prefix(&cause) {
+                    cause if self.peer.dialect.thrown == Some(cause) => Failure::Exception(None, frames),
+                    cause => Failure::Error(Error::new(ErrorKind::Trap, cause)),
+                }
+            }
         }
     }
 
