@@ -2,9 +2,10 @@
 
 use super::api::{Api, PeerError, PeerModule, PeerStore, Vector};
 use super::tables::TableUse;
-use super::{Peer, PeerEngineHandle};
+use super::{Peer, PeerEngineHandle, features};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
+use crate::runtime::base::options::Proposal;
 use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
 use crate::runtime::binary::declarations::{Declarations, Import, import_kind};
@@ -19,8 +20,9 @@ use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
-    Payload, RefType, SubType, Table, TableInit, TableSectionReader,
+    BinaryReader, CompositeInnerType, Element, ElementItems, ElementKind, ExportSectionReader, KnownCustom, Name,
+    Operator, OperatorsReader, Parser, Payload, RefType, SubType, Table, TableInit, TableSectionReader, Validator,
+    WasmFeatures,
 };
 
 pub struct LoadedModule {
@@ -538,11 +540,11 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 #[cold]
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
     let words = reason(engine, wasm).or_else(|| malformation(wasm)).or_else(|| reason_of_compiler(engine, wasm));
-    let message = words.unwrap_or_else(|| {
+    let message = words.or_else(|| invalidity(engine.peer, wasm)).unwrap_or_else(|| {
         let valid = is_valid(engine, wasm).unwrap_or(false);
         let what =
             if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
-        format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())
+        format!("{} {what}, and does not say why; another backend may say it", engine.peer.label())
     });
     Error::new(ErrorKind::Compile, message)
 }
@@ -551,6 +553,21 @@ fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
 fn malformation(wasm: &[u8]) -> Option<String> {
     let error = Parser::new(0).parse_all(wasm).find_map(|payload| payload.err())?;
     Some(format!("{} (at offset {:#x})", error.message(), error.offset()))
+}
+
+/// Why a module is invalid with all proposals; or which ones it needs that the library lacks.
+fn invalidity(peer: &Peer, wasm: &[u8]) -> Option<String> {
+    let error = |without: WasmFeatures| {
+        Validator::new_with_features(WasmFeatures::all().difference(without)).validate_all(wasm).err()
+    };
+    if let Some(error) = error(WasmFeatures::empty()) {
+        return Some(format!("{} (at offset {:#x})", error.message(), error.offset()));
+    }
+    let lacking = Proposal::all().filter(|proposal| !peer.proposals().contains(proposal));
+    let needed: Vec<_> = lacking.filter(|proposal| error(features(*proposal)).is_some()).map(Proposal::name).collect();
+    let all = needed.join(", ");
+    (!needed.is_empty())
+        .then(|| format!("{} lacks what this module needs: {all}; another backend may have it", peer.label()))
 }
 
 fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {

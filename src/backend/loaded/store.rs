@@ -140,7 +140,7 @@ impl LoadedStore {
     fn keep<T>(&self, made: *mut T, owned: fn(NonNull<T>) -> Owned, what: &str) -> Result<Entity> {
         let made = NonNull::new(made).ok_or_else(|| {
             let words = self.peer.last_error().map_or(String::new(), |words| format!(": {words}"));
-            Error::new(ErrorKind::Limit, format!("{} did not make the {what}{words}", self.peer.name()))
+            Error::new(ErrorKind::Limit, format!("{} did not make the {what}{words}", self.peer.label()))
         })?;
         self.owned.borrow_mut().push(owned(made));
         Ok(Entity::new(made.as_ptr()))
@@ -306,7 +306,7 @@ impl LoadedStore {
         // SAFETY: the store keeps the object, see below, and the function is not called afterwards.
         let forward = unsafe { self.new_host_func(ty, call_host, std::ptr::from_ref(object).cast_mut().cast()) };
         let forward = NonNull::new(forward)
-            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name())))?;
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.label())))?;
         self.owner().retain(Retained::new(object));
         self.forwards.borrow_mut().insert(func, forward.as_ptr());
         Ok(forward.as_ptr())
@@ -605,7 +605,7 @@ impl LoadedStore {
                     }
                     None => self.unexplained(),
                 };
-                let message = format!("{} could not pass a reference: {words}", self.peer.name());
+                let message = format!("{} could not pass a reference: {words}", self.peer.label());
                 return Err(Error::new(ErrorKind::Limit, message));
             };
             (self.peer.api.instance_exports)(instance.as_ptr(), &mut exports);
@@ -618,7 +618,7 @@ impl LoadedStore {
     #[cold]
     fn unexplained(&self) -> String {
         let words = self.peer.last_error();
-        words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.name()))
+        words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.label()))
     }
 
     /// Returns an export of an instance.
