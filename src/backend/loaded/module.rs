@@ -154,6 +154,15 @@ impl LoadedModule {
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
+            if !engine.peer.dialect.initialises_other_tables && outline.has_other_segments {
+                return Err(engine.peer.lacks("cannot have elements for table.init that are no functions"));
+            }
+            // Such a library has these tables inside each instance, and ends the process if that becomes too large.
+            if !engine.peer.dialect.writes_fixed_tables && outline.fixed_funcs > MOST_ELEMENTS {
+                return Err(engine.peer.lacks(format_args!(
+                    "cannot have tables of functions that cannot grow with more than {MOST_ELEMENTS} elements together"
+                )));
+            }
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
             data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
@@ -659,6 +668,10 @@ struct Outline {
     has_beyond: bool,
     rewritten: Option<Rewritten>,
     table_use: TableUse,
+    /// How many elements all those tables of functions have together that cannot grow.
+    fixed_funcs: u64,
+    /// Whether instructions may initialise tables of something else than functions from segments.
+    has_other_segments: bool,
 }
 
 impl Types {
@@ -722,6 +735,9 @@ impl Outline {
                         let Table { ty, init } = table?;
                         outline.table_use.defined.push(matches!(init, TableInit::RefNull));
                         outline.tables.push((ty.initial, ty.maximum));
+                        if ty.element_type.is_func_ref() && capped(ty.initial, ty.maximum) == ty.initial {
+                            outline.fixed_funcs = outline.fixed_funcs.saturating_add(ty.initial);
+                        }
                     }
                     tables = Some(section);
                 }
@@ -751,8 +767,17 @@ impl Outline {
                     }
                     exports = Some(section);
                 }
-                Payload::ElementSection(section) if outline.table_use.is_shared() => {
-                    outline.table_use.read_segments(section);
+                Payload::ElementSection(section) => {
+                    for Element { kind, items, .. } in section.clone().into_iter().map_while(|segment| segment.ok()) {
+                        let is_other = match items {
+                            ElementItems::Functions(_) => false,
+                            ElementItems::Expressions(ty, items) => !ty.is_func_ref() && items.count() > 0,
+                        };
+                        outline.has_other_segments |= is_other && matches!(kind, ElementKind::Passive);
+                    }
+                    if outline.table_use.is_shared() {
+                        outline.table_use.read_segments(section);
+                    }
                 }
                 Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
                     outline.table_use.read_body(&body);
@@ -784,9 +809,11 @@ fn is_beyond(ty: &SubType) -> bool {
 /// The largest number of elements in a table, on every backend.
 const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
 
-/// Returns the maximum for a table that may grow to no more elements than on any backend.
+/// Returns the maximum for a table that may grow to no more elements than on any backend. A table that can grow stays one,
+/// because some libraries make the others differently; nobody lets it grow.
 pub fn capped(initial: u64, maximum: Option<u64>) -> u64 {
-    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(initial))
+    let more = if initial < u32::MAX.into() { initial + 1 } else { initial };
+    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(more))
 }
 
 impl Rewritten {
@@ -947,6 +974,37 @@ mod tests {
             assert_eq!(wasmparser::TableType { maximum: before.maximum, ..*after }, *before);
         }
         Declarations::parse(&wasm).expect("a valid module");
+    }
+
+    #[test]
+    fn tables_that_can_grow_stay_so() {
+        assert_eq!(capped(7, None), MOST_ELEMENTS);
+        assert_eq!(capped(7, Some(9)), 9);
+        assert_eq!(capped(7, Some(7)), 7);
+        for initial in [MOST_ELEMENTS, MOST_ELEMENTS + 7, u64::from(u32::MAX) - 1] {
+            assert_eq!(capped(initial, None), initial + 1);
+            assert_eq!(capped(initial, Some(initial)), initial);
+        }
+        assert_eq!(capped(u32::MAX.into(), None), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn tables_of_functions_that_cannot_grow() {
+        let fixed_funcs = |text: &str| Outline::read(&binary(text)).unwrap().fixed_funcs;
+        let text = "(module (import \"\" \"\" (table 8 8 funcref)) (table 7 funcref) (table 3 9 funcref)
+            (table 5 5 externref) (table 2 2 funcref) (table 4 4 funcref))";
+        assert_eq!(fixed_funcs(text), 6);
+        assert_eq!(fixed_funcs("(module (table 0xffff_ffff funcref))"), 0xffff_ffff);
+    }
+
+    #[test]
+    fn segments_of_other_elements_than_functions() {
+        let has_other = |text: &str| Outline::read(&binary(text)).unwrap().has_other_segments;
+        let module = |segment: &str| format!("(module (table 1 externref) (func $f) {segment})");
+        assert!(has_other(&module("(elem externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem externref) (elem (i32.const 0) externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem declare externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem funcref (ref.func $f) (ref.null func)) (elem func $f)")));
     }
 
     #[test]
