@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +141,30 @@ TEST(what_is_no_engine) {
   Dl_info ours;
   REQUIRE(dladdr((void*)(uintptr_t)wasmrt_version, &ours));
   check_refused(ours.dli_fname, "it is this library itself");
+}
+
+TEST(files_that_are_not_whole) {
+  char path[] = "/tmp/wasmrt-engine-XXXXXX";
+  int file = mkstemp(path);
+  FILE* whole = fopen(standin("libplain.so"), "rb");
+  REQUIRE(file >= 0 && whole);
+  // The system's linker would map what is not there.
+  static char begin[5000];
+  const size_t sizes[] = {0, 10, 63, 64, 100, sizeof begin};
+  REQUIRE(fread(begin, 1, sizeof begin, whole) == sizeof begin);
+  fclose(whole);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    CHECK_INT(ftruncate(file, 0), 0);
+    CHECK_INT(pwrite(file, begin, sizes[i], 0), sizes[i]);
+    check_refused(path, sizes[i] < 64 ? "no shared library" : "the end of the file is missing");
+  }
+  close(file);
+  unlink(path);
+  // Nobody is at its other end.
+  REQUIRE(mkfifo(path, 0600) == 0);
+  check_refused(path, "no shared library");
+  unlink(path);
+  check_refused(standin("."), "directory");
 }
 
 TEST(for_another_machine) {
@@ -285,6 +310,55 @@ TEST(functions_in_tables_that_change) {
     }
     fixture_delete(&fixture);
   }
+}
+
+static void check_module_refused(const char* backend, const char* text, const char* words) {
+  wasm_engine_t* engine = engine_of(backend);
+  REQUIRE(engine);
+  wasm_store_t* store = wasm_store_new(engine);
+  wasm_byte_vec_t binary = binary_from_wat(text);
+  CHECK_FAILS(wasm_module_new(store, &binary) == NULL);
+  CHECK_CONTAINS(wasmrt_last_error_message(), words);
+  CHECK_CONTAINS(wasmrt_last_error_message(), backend);
+  CHECK_FAILS(!wasm_module_validate(store, &binary));
+  wasm_byte_vec_delete(&binary);
+  wasm_store_delete(store);
+  wasm_engine_delete(engine);
+}
+
+// The library does not say why it refuses a module.
+TEST(what_a_module_needs) {
+  check_module_refused(standin("libplain.so"), "(module (type (struct)))", "needs: gc;");
+  check_module_refused(standin("libplain.so"),
+                       "(module (memory 1 1 shared) (tag) (func (drop (i32.const 1))))",
+                       "needs: exceptions, threads;");
+}
+
+// The library would end the process.
+TEST(modules_that_are_too_much) {
+  const char* wasmer = standin("libwasmer.so");
+  check_module_refused(wasmer, "(module (table 134217728 134217728 funcref))", "cannot grow");
+  check_module_refused(wasmer, "(module (table 0xffffffff funcref))", "cannot grow");
+  check_module_refused(wasmer,
+                       "(module (table 9000000 9000000 funcref) (table 9000000 9000000 funcref))",
+                       "cannot grow");
+  check_module_refused(wasmer,
+                       "(module (table $t 1 externref) (elem $e externref (ref.null extern))"
+                       "  (func (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1))))",
+                       "table.init");
+  // Others are only too large for a store.
+  fixture_t fixture = {engine_of(wasmer), NULL, NULL, NULL, WASM_EMPTY_VEC};
+  REQUIRE(fixture.engine);
+  fixture.store = wasm_store_new(fixture.engine);
+  wasm_byte_vec_t binary = binary_from_wat("(module (table 4000000000 funcref))");
+  fixture.module = wasm_module_new(fixture.store, &binary);
+  REQUIRE(fixture.module);
+  wasm_trap_t* trap = NULL;
+  CHECK_FAILS_WITH(wasm_instance_new(fixture.store, fixture.module, NULL, &trap) == NULL,
+                   WASMRT_ERROR_LIMIT);
+  wasm_trap_delete(trap);
+  wasm_byte_vec_delete(&binary);
+  fixture_delete(&fixture);
 }
 
 // Tables get a maximum on their way to the library, and stay what they were otherwise: it does not accept shared ones.

@@ -4,6 +4,7 @@
 //! there. docs/engines.md says how to write an entry.
 
 use super::api::{Api, PeerTrap};
+use super::module::last_cause;
 use crate::runtime::base::trap_code::TrapCode;
 use crate::runtime::base::types::ValKind;
 use std::ffi::CStr;
@@ -36,8 +37,12 @@ pub struct Dialect {
     pub refers_to_host_functions: bool,
     /// Whether an instance sees what others write to a table that it defines and that cannot grow.
     pub writes_fixed_tables: bool,
+    /// Whether `table.init` may be used for something else than functions.
+    pub initialises_other_tables: bool,
     /// Whether a function that is made of a reference, or the other way round, is an object of its own to be deleted.
     pub owns_casts: bool,
+    /// What the library says of an exception that is not caught; which one it is cannot be asked.
+    pub thrown: Option<&'static str>,
     /// Where the library tells a trap's code.
     code: fn(&Api, *const PeerTrap, &str) -> Option<Cause>,
 }
@@ -86,7 +91,9 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: false,
         refers_to_host_functions: false,
         writes_fixed_tables: true,
+        initialises_other_tables: true,
         owns_casts: false,
+        thrown: None,
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -103,7 +110,9 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: false,
         writes_fixed_tables: false,
+        initialises_other_tables: false,
         owns_casts: true,
+        thrown: Some("uncaught exception"),
         code: |_, _, message| cause_in_words(message),
     },
     Dialect {
@@ -121,13 +130,14 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: true,
         writes_fixed_tables: true,
+        initialises_other_tables: true,
         owns_casts: false,
-        // Never by the words: there the names of functions come first, which the guest chooses.
-        code: |api, trap, _| {
+        thrown: Some("thrown Wasm exception"),
+        code: |api, trap, message| {
             let mut number = 0;
             // SAFETY: the trap is alive, and the number a local.
             let known = unsafe { api.wasmtime_trap_code?(trap, &mut number) };
-            if known { wasmtime_cause(number) } else { None }
+            if known { wasmtime_cause(number, message) } else { None }
         },
     },
     Dialect {
@@ -144,7 +154,9 @@ static DIALECTS: [Dialect; 4] = [
         links_functions: true,
         refers_to_host_functions: false,
         writes_fixed_tables: true,
+        initialises_other_tables: true,
         owns_casts: false,
+        thrown: None,
         code: |_, _, message| cause_in_words(message),
     },
 ];
@@ -185,9 +197,9 @@ pub fn version(api: &Api) -> Option<String> {
     Some(format!("{major}.{minor}.{patch}"))
 }
 
-/// The number of `wasmtime_trap_code_enum`. The first eleven are the same in all versions; those of garbage collection in
-/// all that have it.
-fn wasmtime_cause(number: u8) -> Option<Cause> {
+/// The number of `wasmtime_trap_code_enum`. The first ten are the same in all versions. The others are told apart by the
+/// words at the end of the message: in front of them are the names of functions, which the guest chooses.
+fn wasmtime_cause(number: u8, message: &str) -> Option<Cause> {
     let code = match number {
         0 => TrapCode::StackExhausted,
         1 => TrapCode::MemoryOutOfBounds,
@@ -199,16 +211,18 @@ fn wasmtime_cause(number: u8) -> Option<Cause> {
         7 => TrapCode::IntegerDivideByZero,
         8 => TrapCode::InvalidConversion,
         9 => TrapCode::Unreachable,
-        13 => TrapCode::NullReference,
-        14 => TrapCode::ArrayOutOfBounds,
-        16 => TrapCode::CastFailure,
-        _ => return None,
+        _ => match last_cause(message).strip_prefix("wasm trap: ")? {
+            "null reference" => TrapCode::NullReference,
+            "out of bounds array access" => TrapCode::ArrayOutOfBounds,
+            "cast failure" => TrapCode::CastFailure,
+            _ => return None,
+        },
     };
     Some(Cause { code, unsure: false })
 }
 
 /// The beginnings of messages, in the words of the specification or a little longer.
-const PHRASES: [(&str, TrapCode); 25] = [
+const PHRASES: [(&str, TrapCode); 26] = [
     ("unreachable", TrapCode::Unreachable),
     ("wasm `unreachable` instruction executed", TrapCode::Unreachable),
     ("out of bounds memory access", TrapCode::MemoryOutOfBounds),
@@ -223,6 +237,7 @@ const PHRASES: [(&str, TrapCode); 25] = [
     ("native stack overflow", TrapCode::StackExhausted),
     ("wasm operand stack overflow", TrapCode::StackExhausted),
     ("unaligned atomic", TrapCode::UnalignedAtomic),
+    ("uninitialized exnref", TrapCode::NullReference),
     // Names, as wasmi's own functions give them.
     ("UnreachableCodeReached", TrapCode::Unreachable),
     ("MemoryOutOfBounds", TrapCode::MemoryOutOfBounds),
@@ -237,8 +252,13 @@ const PHRASES: [(&str, TrapCode); 25] = [
     ("Instantiation(ElementSegmentDoesNotFit", TrapCode::TableOutOfBounds),
 ];
 
-/// What libraries put before a trap's cause.
+/// What libraries put before a trap's cause; the last two are the beginning of something that ends after it.
 const PREFIXES: [&str; 5] = ["Exception: ", "RuntimeError: ", "wasm trap: ", "Error { kind: ", "TrapCode("];
+
+/// Removes from the cause of a trap what says that it is one.
+pub fn without_prefix(cause: &str) -> &str {
+    PREFIXES[..3].iter().find_map(|prefix| cause.strip_prefix(prefix)).unwrap_or(cause)
+}
 
 /// Finds the cause at the beginning of a message's first line. A guest chooses what may stand elsewhere: the names of its
 /// functions.
@@ -274,9 +294,16 @@ mod tests {
 
     #[test]
     fn numbers_of_codes() {
-        assert_eq!(wasmtime_cause(9), Some(Cause { code: TrapCode::Unreachable, unsure: false }));
-        assert!(wasmtime_cause(3).is_some_and(|cause| cause.unsure));
-        assert_eq!(wasmtime_cause(10), None);
-        assert_eq!(wasmtime_cause(200), None);
+        let sure = |code| Some(Cause { code, unsure: false });
+        assert_eq!(wasmtime_cause(9, "wasm trap: null reference"), sure(TrapCode::Unreachable));
+        assert!(wasmtime_cause(3, "").is_some_and(|cause| cause.unsure));
+        assert_eq!(wasmtime_cause(10, ""), None);
+        let message = |cause: &str| format!("at:\n  0: 0x1 - !cast failure\n\nCaused by:\n    wasm trap: {cause}");
+        // Once the first of these was 14, and what is 13 now another.
+        assert_eq!(wasmtime_cause(13, &message("null reference")), sure(TrapCode::NullReference));
+        assert_eq!(wasmtime_cause(14, &message("null reference")), sure(TrapCode::NullReference));
+        assert_eq!(wasmtime_cause(13, &message("atomic wait on non-shared memory")), None);
+        assert_eq!(wasmtime_cause(14, &message("out of bounds array access")), sure(TrapCode::ArrayOutOfBounds));
+        assert_eq!(wasmtime_cause(16, &message("cast failure")), sure(TrapCode::CastFailure));
     }
 }

@@ -465,7 +465,7 @@ impl LoadedStore {
                 None => Ok(out),
                 Some(trap) => {
                     (self.peer.api.trap_delete)(trap.as_ptr());
-                    Err(Error::new(ErrorKind::Limit, format!("{} could not pass a reference", self.peer.name())))
+                    Err(Error::new(ErrorKind::Limit, format!("{} could not pass a reference", self.peer.label())))
                 }
             }
         }
@@ -579,7 +579,7 @@ impl LoadedStore {
             };
             match grown {
                 true => Ok(table),
-                false => Err(Error::new(ErrorKind::Limit, format!("{} did not make the table", self.peer.name()))),
+                false => Err(Error::new(ErrorKind::Limit, format!("{} did not make the table", self.peer.label()))),
             }
         }
     }

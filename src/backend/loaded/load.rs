@@ -13,8 +13,9 @@ use crate::runtime::core::config::runs_with_other_rights;
 use std::env::consts::DLL_SUFFIX;
 use std::ffi::{CStr, CString, OsStr, OsString, c_void};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
@@ -138,21 +139,51 @@ impl Library {
 
 /// Says what is wrong with a file that cannot be a library of this machine, more clearly than the system's linker.
 fn check_file(path: &Path) -> Result<()> {
-    let mut header = [0; 20];
-    let mut file = File::open(path).map_err(|error| refusal(path, format_args!("it cannot be opened ({error})")))?;
-    let read = file.read(&mut header).map_err(|error| refusal(path, format_args!("it cannot be read ({error})")))?;
+    let mut header = [0; 64];
+    // A pipe would wait for its other end.
+    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let mut file = opened.map_err(|error| refusal(path, format_args!("it cannot be opened ({error})")))?;
+    let unreadable = |error| refusal(path, format_args!("it cannot be read ({error})"));
+    let found = file.metadata().map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(refusal(path, if found.is_dir() { "it is a directory" } else { "it is no shared library" }));
+    }
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    if read < header.len() || !header.starts_with(b"\x7fELF") {
-        return Err(refusal(path, "it is no shared library"));
+    match file.read_exact(&mut header) {
+        Ok(()) if header.starts_with(b"\x7fELF") => {}
+        Err(error) if error.kind() != IoErrorKind::UnexpectedEof => return Err(unreadable(error)),
+        _ => return Err(refusal(path, "it is no shared library")),
     }
     let machine = u16::from_ne_bytes([header[18], header[19]]);
     let ours = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
     if header[4] != 2 || machine != ours {
         return Err(refusal(path, format_args!("it is for another machine (number {machine}, here it is {ours})")));
     }
-    Ok(())
+    // The system's linker would map what is not there, and end the process.
+    match is_whole(&mut file, &header, found.len()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refusal(path, "the end of the file is missing")),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+/// Whether a library's file has all that its program headers say.
+fn is_whole(file: &mut File, header: &[u8; 64], length: u64) -> std::io::Result<bool> {
+    const PT_LOAD: u32 = 1;
+    const SIZE: usize = 56;
+    let number = |bytes: &[u8], at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let count = usize::from(u16::from_ne_bytes([header[56], header[57]]));
+    let (begin, mut programs) = (number(header, 32), vec![0; count * SIZE]);
+    if begin.checked_add(programs.len() as u64).is_none_or(|end| end > length) {
+        return Ok(false);
+    }
+    file.read_exact_at(&mut programs, begin)?;
+    Ok(programs
+        .chunks_exact(SIZE)
+        .filter(|program| program.starts_with(&PT_LOAD.to_ne_bytes()))
+        .all(|program| number(program, 8).checked_add(number(program, 32)).is_some_and(|end| end <= length)))
 }
 
 /// Corrects where a library's calls of itself lead.

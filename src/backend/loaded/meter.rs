@@ -97,7 +97,7 @@ impl LoadedStore {
         let func = unsafe { self.new_host_func(&ty, answer, at.as_ptr().cast()) };
         match func.is_null() {
             false => Ok((at, func)),
-            true => Err(Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name()))),
+            true => Err(Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.label()))),
         }
     }
 

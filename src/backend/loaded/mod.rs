@@ -231,6 +231,12 @@ impl Peer {
         self.dialect.name
     }
 
+    /// What the library is called in messages.
+    #[cold]
+    fn label(&self) -> String {
+        format!("\"{}\" ({})", self.path.display(), self.name())
+    }
+
     /// What can be done with references of a kind.
     fn references(&self, kind: ValKind) -> References {
         match self.dialect.references(kind) {
@@ -267,8 +273,7 @@ impl Peer {
     /// Returns the error for what the library cannot do.
     #[cold]
     fn lacks(&self, what: impl std::fmt::Display) -> Error {
-        let message = format!("\"{}\" ({}) {what}", self.path.display(), self.name());
-        Error::new(ErrorKind::Unsupported, message)
+        Error::new(ErrorKind::Unsupported, format!("{} {what}", self.label()))
     }
 
     fn proposals(&self) -> &[Proposal] {
@@ -454,7 +459,7 @@ unsafe impl Sync for PeerEngineHandle {}
 impl PeerEngineHandle {
     /// Makes an engine, with a compiler of the library's number.
     fn new(peer: &'static Peer, compiler: Option<u32>, options: &Options) -> Result<PeerEngineHandle> {
-        let makes_none = |what| Error::new(ErrorKind::Limit, format!("{} makes no {what}", peer.name()));
+        let makes_none = |what| Error::new(ErrorKind::Limit, format!("{} makes no {what}", peer.label()));
         let engine = match compiler {
             // SAFETY: the function takes nothing.
             None => unsafe { (peer.api.engine_new)() },
@@ -483,7 +488,7 @@ impl PeerEngineHandle {
         self.peer.enter_thread();
         // SAFETY: the engine is alive.
         let store = NonNull::new(unsafe { (self.peer.api.store_new)(self.engine.as_ptr()) });
-        store.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no store", self.peer.name())))
+        store.ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no store", self.peer.label())))
     }
 }
 

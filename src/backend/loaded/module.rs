@@ -3,9 +3,10 @@
 use super::api::{Api, PeerError, PeerModule, PeerStore, Vector};
 use super::growers::{self, Grower};
 use super::tables::TableUse;
-use super::{Peer, PeerEngineHandle};
+use super::{Peer, PeerEngineHandle, features};
 use crate::runtime::base::error::{Error, ErrorKind, Result};
 use crate::runtime::base::limits::MAX_TABLE_ELEMENTS;
+use crate::runtime::base::options::Proposal;
 use crate::runtime::base::types::{ExternKind, ExternType, FuncType, ValKind, ValType};
 use crate::runtime::binary::artifact::Payload as Artifact;
 use crate::runtime::binary::declarations::{Declarations, Import, import_kind};
@@ -20,8 +21,9 @@ use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ExportSectionReader, KnownCustom, Name, Operator, OperatorsReader, Parser,
-    Payload, RefType, SubType, Table, TableInit, TableSectionReader,
+    BinaryReader, CompositeInnerType, Element, ElementItems, ElementKind, ExportSectionReader, KnownCustom, Name,
+    Operator, OperatorsReader, Parser, Payload, RefType, SubType, Table, TableInit, TableSectionReader, Validator,
+    WasmFeatures,
 };
 
 pub struct LoadedModule {
@@ -157,6 +159,15 @@ impl LoadedModule {
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
+            if !engine.peer.dialect.initialises_other_tables && outline.has_other_segments {
+                return Err(engine.peer.lacks("cannot have elements for table.init that are no functions"));
+            }
+            // Such a library has these tables inside each instance, and ends the process if that becomes too large.
+            if !engine.peer.dialect.writes_fixed_tables && outline.fixed_funcs > MOST_ELEMENTS {
+                return Err(engine.peer.lacks(format_args!(
+                    "cannot have tables of functions that cannot grow with more than {MOST_ELEMENTS} elements together"
+                )));
+            }
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
             data.table_use = Some(outline.table_use).filter(TableUse::is_shared);
@@ -506,6 +517,17 @@ impl ModuleData {
         Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
     }
 
+    /// As [`ModuleData::place`], for a function of the module that the library has, without a place in it.
+    pub fn beginning(&self, func_index: u32) -> Option<Option<Place>> {
+        let code = self.peer_code();
+        code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
+        let origin = match self.origins() {
+            None => Some(func_index),
+            Some(origins) => origins.function(func_index),
+        };
+        Some(origin.map(|func_index| Place { func_index, func_offset: 0, module_offset: 0 }))
+    }
+
     /// Whether a function of this index begins where a place in the module itself says.
     pub fn has_place(&self, place: &Place) -> bool {
         let code = self.code();
@@ -557,11 +579,11 @@ pub fn validate(engine: &Arc<PeerEngineHandle>, wasm: &[u8]) -> Result<()> {
 #[cold]
 fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
     let words = reason(engine, wasm).or_else(|| malformation(wasm)).or_else(|| reason_of_compiler(engine, wasm));
-    let message = words.unwrap_or_else(|| {
+    let message = words.or_else(|| invalidity(engine.peer, wasm)).unwrap_or_else(|| {
         let valid = is_valid(engine, wasm).unwrap_or(false);
         let what =
             if valid { "finds this module valid, but does not compile it" } else { "does not accept this module" };
-        format!("{} {what}, and does not say why; another backend may say it", engine.peer.name())
+        format!("{} {what}, and does not say why; another backend may say it", engine.peer.label())
     });
     Error::new(ErrorKind::Compile, message)
 }
@@ -570,6 +592,21 @@ fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
 fn malformation(wasm: &[u8]) -> Option<String> {
     let error = Parser::new(0).parse_all(wasm).find_map(|payload| payload.err())?;
     Some(format!("{} (at offset {:#x})", error.message(), error.offset()))
+}
+
+/// Why a module is invalid with all proposals; or which ones it needs that the library lacks.
+fn invalidity(peer: &Peer, wasm: &[u8]) -> Option<String> {
+    let error = |without: WasmFeatures| {
+        Validator::new_with_features(WasmFeatures::all().difference(without)).validate_all(wasm).err()
+    };
+    if let Some(error) = error(WasmFeatures::empty()) {
+        return Some(format!("{} (at offset {:#x})", error.message(), error.offset()));
+    }
+    let lacking = Proposal::all().filter(|proposal| !peer.proposals().contains(proposal));
+    let needed: Vec<_> = lacking.filter(|proposal| error(features(*proposal)).is_some()).map(Proposal::name).collect();
+    let all = needed.join(", ");
+    (!needed.is_empty())
+        .then(|| format!("{} lacks what this module needs: {all}; another backend may have it", peer.label()))
 }
 
 fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
@@ -641,8 +678,11 @@ impl Peer {
 
 /// Returns the innermost cause of a message that has one in each line, the outermost first.
 pub fn last_cause(message: &str) -> String {
-    // Which some add if the environment asks for it.
-    let message = message.split("\nStack backtrace:").next().unwrap_or_default();
+    // Which some add if the environment asks for it. In front of the causes are names, which a guest chooses.
+    let message = match message.rsplit_once("\nStack backtrace:") {
+        Some((message, trace)) if !trace.contains("\nCaused by:\n") => message,
+        _ => message,
+    };
     let last = message.trim_end_matches('\0').lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     // Where there are several, they have numbers.
     match last.split_once(": ") {
@@ -658,6 +698,10 @@ struct Outline {
     has_beyond: bool,
     rewritten: Option<Rewritten>,
     table_use: TableUse,
+    /// How many elements all those tables of functions have together that cannot grow.
+    fixed_funcs: u64,
+    /// Whether instructions may initialise tables of something else than functions from segments.
+    has_other_segments: bool,
 }
 
 impl Types {
@@ -721,6 +765,9 @@ impl Outline {
                         let Table { ty, init } = table?;
                         outline.table_use.defined.push(matches!(init, TableInit::RefNull));
                         outline.tables.push((ty.initial, ty.maximum));
+                        if ty.element_type.is_func_ref() && capped(ty.initial, ty.maximum) == ty.initial {
+                            outline.fixed_funcs = outline.fixed_funcs.saturating_add(ty.initial);
+                        }
                     }
                     tables = Some(section);
                 }
@@ -750,8 +797,17 @@ impl Outline {
                     }
                     exports = Some(section);
                 }
-                Payload::ElementSection(section) if outline.table_use.is_shared() => {
-                    outline.table_use.read_segments(section);
+                Payload::ElementSection(section) => {
+                    for Element { kind, items, .. } in section.clone().into_iter().map_while(|segment| segment.ok()) {
+                        let is_other = match items {
+                            ElementItems::Functions(_) => false,
+                            ElementItems::Expressions(ty, items) => !ty.is_func_ref() && items.count() > 0,
+                        };
+                        outline.has_other_segments |= is_other && matches!(kind, ElementKind::Passive);
+                    }
+                    if outline.table_use.is_shared() {
+                        outline.table_use.read_segments(section);
+                    }
                 }
                 Payload::CodeSectionEntry(body) if outline.table_use.is_shared() => {
                     outline.table_use.read_body(&body);
@@ -783,9 +839,11 @@ fn is_beyond(ty: &SubType) -> bool {
 /// The largest number of elements in a table, on every backend.
 const MOST_ELEMENTS: u64 = MAX_TABLE_ELEMENTS as u64;
 
-/// Returns the maximum for a table that may grow to no more elements than on any backend.
+/// Returns the maximum for a table that may grow to no more elements than on any backend. A table that can grow stays one,
+/// because some libraries make the others differently; nobody lets it grow.
 pub fn capped(initial: u64, maximum: Option<u64>) -> u64 {
-    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(initial))
+    let more = if initial < u32::MAX.into() { initial + 1 } else { initial };
+    maximum.unwrap_or(u64::MAX).min(MOST_ELEMENTS.max(more))
 }
 
 impl Rewritten {
@@ -949,6 +1007,37 @@ mod tests {
     }
 
     #[test]
+    fn tables_that_can_grow_stay_so() {
+        assert_eq!(capped(7, None), MOST_ELEMENTS);
+        assert_eq!(capped(7, Some(9)), 9);
+        assert_eq!(capped(7, Some(7)), 7);
+        for initial in [MOST_ELEMENTS, MOST_ELEMENTS + 7, u64::from(u32::MAX) - 1] {
+            assert_eq!(capped(initial, None), initial + 1);
+            assert_eq!(capped(initial, Some(initial)), initial);
+        }
+        assert_eq!(capped(u32::MAX.into(), None), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn tables_of_functions_that_cannot_grow() {
+        let fixed_funcs = |text: &str| Outline::read(&binary(text)).unwrap().fixed_funcs;
+        let text = "(module (import \"\" \"\" (table 8 8 funcref)) (table 7 funcref) (table 3 9 funcref)
+            (table 5 5 externref) (table 2 2 funcref) (table 4 4 funcref))";
+        assert_eq!(fixed_funcs(text), 6);
+        assert_eq!(fixed_funcs("(module (table 0xffff_ffff funcref))"), 0xffff_ffff);
+    }
+
+    #[test]
+    fn segments_of_other_elements_than_functions() {
+        let has_other = |text: &str| Outline::read(&binary(text)).unwrap().has_other_segments;
+        let module = |segment: &str| format!("(module (table 1 externref) (func $f) {segment})");
+        assert!(has_other(&module("(elem externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem externref) (elem (i32.const 0) externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem declare externref (ref.null extern))")));
+        assert!(!has_other(&module("(elem funcref (ref.func $f) (ref.null func)) (elem func $f)")));
+    }
+
+    #[test]
     fn types_that_the_standard_cannot_describe() {
         let has_beyond = |text: &str| Outline::read(&binary(text)).unwrap().has_beyond;
         assert!(!has_beyond("(module (type (func (param i32 i64 f32 f64 funcref) (result externref))))"));
@@ -1023,5 +1112,8 @@ mod tests {
         );
         assert_eq!(last_cause("failed\nCaused by:\n    0: one\n    1: two: three"), "two: three");
         assert_eq!(last_cause(""), "");
+        assert_eq!(last_cause("failed\nCaused by:\n    one\n\nStack backtrace:\n   0: main"), "one");
+        let chosen = "at: 0 - !a\nCaused by:\n  other\nStack backtrace:\n\nCaused by:\n    one";
+        assert_eq!(last_cause(chosen), "one");
     }
 }

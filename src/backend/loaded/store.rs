@@ -4,7 +4,7 @@ use super::api::{
     Callback, PeerExtern, PeerForeign, PeerFrame, PeerFunc, PeerGlobal, PeerInstance, PeerMemory, PeerModule, PeerRef,
     PeerStore, PeerTable, PeerTrap, Vector,
 };
-use super::dialect::{Cause, References};
+use super::dialect::{Cause, References, without_prefix};
 use super::helpers::Helpers;
 use super::meter::Meters;
 use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
@@ -37,9 +37,6 @@ const MAX_NESTED_STACK: usize = 512 * 1024;
 
 /// The largest index or size that the standard's functions take.
 const MAX_INDEX: u64 = u32::MAX as u64;
-
-/// What wasmtime says of an exception that is not caught; which one it is cannot be asked.
-const THROWN: &str = "thrown Wasm exception";
 
 pub struct LoadedStore {
     pub(super) peer: &'static Peer,
@@ -147,7 +144,7 @@ impl LoadedStore {
     fn keep<T>(&self, made: *mut T, owned: fn(NonNull<T>) -> Owned, what: &str) -> Result<Entity> {
         let made = NonNull::new(made).ok_or_else(|| {
             let words = self.peer.last_error().map_or(String::new(), |words| format!(": {words}"));
-            Error::new(ErrorKind::Limit, format!("{} did not make the {what}{words}", self.peer.name()))
+            Error::new(ErrorKind::Limit, format!("{} did not make the {what}{words}", self.peer.label()))
         })?;
         self.owned.borrow_mut().push(owned(made));
         Ok(Entity::new(made.as_ptr()))
@@ -344,7 +341,7 @@ impl LoadedStore {
         // SAFETY: the store keeps the object, see below, and the function is not called afterwards.
         let forward = unsafe { self.new_host_func(ty, call_host, std::ptr::from_ref(object).cast_mut().cast()) };
         let forward = NonNull::new(forward)
-            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.name())))?;
+            .ok_or_else(|| Error::new(ErrorKind::Limit, format!("{} makes no host function", self.peer.label())))?;
         self.owner().retain(Retained::new(object));
         self.forwards.borrow_mut().insert(func, forward.as_ptr());
         Ok(forward.as_ptr())
@@ -439,10 +436,13 @@ impl LoadedStore {
         }
         match cause {
             Some(cause) => Failure::Trap(self.refined(cause, &frames, instantiates), frames),
-            None => match last_cause(&message) {
-                cause if cause == THROWN => Failure::Exception(None, frames),
-                cause => Failure::Error(Error::new(ErrorKind::Trap, cause)),
-            },
+            None => {
+                let cause = last_cause(&message);
+                match without_prefix(&cause) {
+                    cause if self.peer.dialect.thrown == Some(cause) => Failure::Exception(None, frames),
+                    cause => Failure::Error(Error::new(ErrorKind::Trap, cause)),
+                }
+            }
         }
     }
 
@@ -523,10 +523,15 @@ impl LoadedStore {
     /// frame has no module, and the place that it has in all of them. `None` if these differ, and for a frame of a function
     /// that was added to a module.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
+        // What wasmtime says of a function whose stack did not suffice to begin.
+        let is_known = module_offset != usize::MAX;
+        let (func_offset, module_offset) = if is_known { (func_offset, module_offset) } else { (0, 0) };
+        let place = |data: &ModuleData| match is_known {
+            true => data.place(func_index, func_offset, module_offset),
+            false => data.beginning(func_index),
+        };
         let modules = self.modules.borrow();
-        let mut fitting = modules
-            .values()
-            .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
+        let mut fitting = modules.values().filter_map(|used| Some((&used.data, place(&used.data)?)));
         let (module, place) = match (fitting.next(), fitting.next()) {
             (Some((module, place)), None) => (Some(module), place?),
             (Some((_, place)), Some((_, other))) => {
@@ -643,7 +648,7 @@ impl LoadedStore {
                     }
                     None => self.unexplained(),
                 };
-                let message = format!("{} could not pass a reference: {words}", self.peer.name());
+                let message = format!("{} could not pass a reference: {words}", self.peer.label());
                 return Err(Error::new(ErrorKind::Limit, message));
             };
             (self.peer.api.instance_exports)(instance.as_ptr(), &mut exports);
@@ -656,7 +661,7 @@ impl LoadedStore {
     #[cold]
     fn unexplained(&self) -> String {
         let words = self.peer.last_error();
-        words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.name()))
+        words.unwrap_or_else(|| format!("{} made no instance, and does not say why", self.peer.label()))
     }
 
     /// Returns an export of an instance.
