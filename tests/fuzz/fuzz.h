@@ -99,6 +99,7 @@ void expect_error(const char* file, int line, const char* what);
 //   exceptions     modules with tags do not compile: a proposal that the library does not have
 //   collection     the same, with types of garbage collection
 //   frames         traps have no frames: the library has none, or tells of the function only
+//   stack_frames   traps of an exhausted stack have no frame, or one without a place
 //   externrefs     no externref passes between WebAssembly and the host, in tables only null
 //   funcrefs       the same of funcref
 //   functions      functions pass to WebAssembly but do not come back
@@ -114,7 +115,7 @@ void expect_error(const char* file, int line, const char* what);
 
 // clang-format off
 #define LACKS(X)                                                                                  \
-  X(exceptions) X(collection) X(frames) X(externrefs) X(funcrefs) X(functions) X(identity)        \
+  X(exceptions) X(collection) X(frames) X(stack_frames) X(externrefs) X(funcrefs) X(functions) X(identity)        \
   X(tables) X(memories) X(growth) X(wide_memories) X(wide_tables)         \
   X(vectors) X(tags) X(objects)
 // clang-format on

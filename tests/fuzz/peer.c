@@ -63,6 +63,14 @@ static void look_at_instance(const wasm_instance_t* instance) {
   lacks.frames = !origin;
   wasm_frame_delete(origin);
   wasm_trap_delete(trap);
+  wasm_extern_t* recurse = export_of(instance, "recurse");
+  trap = call(recurse, NULL);
+  EXPECT(trap != NULL);
+  origin = wasm_trap_origin(trap);
+  lacks.stack_frames = !origin || wasm_frame_module_offset(origin) == 0;
+  wasm_frame_delete(origin);
+  wasm_trap_delete(trap);
+  wasm_extern_delete(recurse);
   wasm_val_t result = {.kind = WASM_FUNCREF};
   trap = call(self, &result);
   lacks.functions = trap && !had(NULL);

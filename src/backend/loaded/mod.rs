@@ -149,7 +149,7 @@ impl Peer {
             let home = CString::new(first).ok().and_then(|name| library.home_of(&name));
             let what = match (home, count == Api::NEEDED) {
                 (Some(home), _) => format!("its function {first} is that of \"{home}\"; name that library"),
-                (None, false) => format!("it lacks {count} functions of the standard, the first of them {first}"),
+                (None, false) => format!("it lacks {count} functions of the standard, the first of them {first}; a newer version of it may have them"),
                 (None, true) => "it has no functions of the WebAssembly C API".to_string(),
             };
             refusal(&path, what)

@@ -7,7 +7,7 @@ use super::api::{
 use super::dialect::{Cause, References};
 use super::helpers::Helpers;
 use super::meter::Meters;
-use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
+use super::module::{LoadedModule, ModuleData, Place, UNKNOWN_OFFSET, capped, last_cause};
 use super::tables::Tables;
 use super::{Peer, PeerEngineHandle};
 use crate::backend::common::{Arguments, HostObject, Owner};
@@ -504,6 +504,9 @@ impl LoadedStore {
                 (None, place.filter(|_| same)?)
             }
             (None, _) if self.has_helpers() => return None,
+            (None, _) if module_offset == UNKNOWN_OFFSET => {
+                (None, Place { func_index, func_offset: 0, module_offset: 0 })
+            }
             (None, _) => (None, Place { func_index, func_offset, module_offset }),
         };
         Some(RawFrame {
