@@ -424,8 +424,7 @@ void invoke(object_t* func) {
   bool in_place = params >= room && strspn(func->params, "iIfF") == params && one_in(6);
   if (in_place) taken.data = actual;
   if (room == 0 && one_in(2)) taken = (wasm_val_vec_t){3, NULL};
-  expected_call_t expected = {
-      .host = prediction.host, .direct = direct, .outer = run.expected};
+  expected_call_t expected = {.host = prediction.host, .direct = direct, .outer = run.expected};
   memcpy(expected.arguments, prediction.host_arguments, sizeof expected.arguments);
   run.expected = prediction.host ? &expected : NULL;
   store->running++;
@@ -461,7 +460,8 @@ void invoke(object_t* func) {
     object_t* object =
         adopt_trap(trap, prediction.host ? prediction.host->store : store, prediction.trap);
     if (refused) EXPECT_INT(wasmrt_trap_error_kind(trap), WASMRT_ERROR_UNSUPPORTED);
-    bool own = !refused && !func->target && !prediction.host && func->behaviour < CALL_ONE && func->behaviour != INDIRECT;
+    bool own = !refused && !func->target && !prediction.host && func->behaviour < CALL_ONE &&
+               func->behaviour != INDIRECT;
     if (own) object->instance = func->instance;
   }
   if (in_place) return;

@@ -273,7 +273,7 @@ struct object_t {
   char message[48]; // of a trap; empty if not known
   wasmrt_trap_code_t code;
   int32_t status;
-  unsigned module; // index in the catalogue, of a module
+  unsigned module;  // index in the catalogue, of a module
   object_t* target; // what this function calls, if WebAssembly gave it as another object
 };
 
@@ -430,9 +430,17 @@ typedef struct catalogue_entry_t {
 // Where `zero` stands, which `self` gives, in all modules that have it.
 enum { FIRST_FUNCTION = 7 };
 
-enum { MODULE_OWN, MODULE_IMPORTING, MODULE_START, MODULE_NUMBERS, MODULE_TAG, MODULE_COUNT,
-       // In the place of the second where no references pass.
-       MODULE_WITHOUT = MODULE_COUNT, CATALOGUE_COUNT };
+enum {
+  MODULE_OWN,
+  MODULE_IMPORTING,
+  MODULE_START,
+  MODULE_NUMBERS,
+  MODULE_TAG,
+  MODULE_COUNT,
+  // In the place of the second where no references pass.
+  MODULE_WITHOUT = MODULE_COUNT,
+  CATALOGUE_COUNT
+};
 extern catalogue_entry_t catalogue[CATALOGUE_COUNT];
 void prepare_catalogue(void);
 void expect_reflection(const wasm_module_t* module, unsigned index);

@@ -477,7 +477,9 @@ void step_engine_new(void) {
         wasm_config_t* config = wasm_config_new();
         EXPECT_REFUSED(!wasmrt_config_set_backend(config, "no such backend"));
         wasm_config_delete(wasm_config_new());
-        if (one_in(2)) EXPECT(wasmrt_config_set_backend(config, wasmrt_engine_backend_name(lasting_engine())));
+        if (one_in(2))
+          EXPECT(wasmrt_config_set_backend(config,
+                                           wasmrt_engine_backend_name(run.engines[0].pointer)));
         engine->pointer = wasm_engine_new_with_config(config);
       }
     }

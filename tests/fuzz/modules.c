@@ -199,17 +199,13 @@ static const export_t importing_exports[] = {
     {"call_two", FUNC, CALL_TWO, "er", "er"},
     FUNCTION_EXPORTS,
     {"call_many", FUNC, CALL_MANY, MANY_PARAMS, MANY_RESULTS}};
-static const export_t without_exports[] = {{"te", TABLE, CELL_TE, "", ""},
-                                           {"gi", GLOBAL, CELL_GI, "", ""},
-                                           {"m", MEMORY, CELL_M, "", ""},
-                                           {"one again", FUNC, IMPORTED_ONE, "i", "i"},
-                                           {"call_one", FUNC, CALL_ONE, "i", "i"},
-                                           {"gi_get", FUNC, GI_GET, "", "i"},
-                                           {"gi_set", FUNC, GI_SET, "i", ""},
-                                           {"indirect", FUNC, INDIRECT, "i", "i"},
-                                           {"m_grow", FUNC, M_GROW, "i", "i"},
-                                           {"load", FUNC, LOAD, "i", "i"},
-                                           {"store", FUNC, STORE, "ii", ""}};
+static const export_t without_exports[] = {
+    {"te", TABLE, CELL_TE, "", ""},         {"gi", GLOBAL, CELL_GI, "", ""},
+    {"m", MEMORY, CELL_M, "", ""},          {"one again", FUNC, IMPORTED_ONE, "i", "i"},
+    {"call_one", FUNC, CALL_ONE, "i", "i"}, {"gi_get", FUNC, GI_GET, "", "i"},
+    {"gi_set", FUNC, GI_SET, "i", ""},      {"indirect", FUNC, INDIRECT, "i", "i"},
+    {"m_grow", FUNC, M_GROW, "i", "i"},     {"load", FUNC, LOAD, "i", "i"},
+    {"store", FUNC, STORE, "ii", ""}};
 static const export_t start_exports[] = {{"s", FUNC, IMPORTED_ONE, "i", "i"}};
 static const export_t numbers_exports[] = {
     {"through I", FUNC, THROUGH + 0, "I", "I"},
@@ -264,10 +260,11 @@ static const import_t numbers_imports[] = {
     {"Fi", "I", FUNC, 0, "Fi", "I"},
     {"fF", "", FUNC, 0, "fF", ""},
 };
-static const import_t without_imports[] = {
-    {"host", "one", FUNC, 0, "i", "i"},   {"b", "gi", GLOBAL, CELL_GI, "", ""},
-    {"", "tf", TABLE, CELL_TF, "", ""},   {"", "te", TABLE, CELL_TE, "", ""},
-    {"b", "", MEMORY, CELL_M, "", ""}};
+static const import_t without_imports[] = {{"host", "one", FUNC, 0, "i", "i"},
+                                           {"b", "gi", GLOBAL, CELL_GI, "", ""},
+                                           {"", "tf", TABLE, CELL_TF, "", ""},
+                                           {"", "te", TABLE, CELL_TE, "", ""},
+                                           {"b", "", MEMORY, CELL_M, "", ""}};
 static const import_t start_imports[] = {{"", "s", FUNC, 0, "i", "i"}};
 
 #define WITH_COUNT(array) array, LENGTH_OF(array)
@@ -281,11 +278,7 @@ catalogue_entry_t catalogue[CATALOGUE_COUNT] = {
     {start_text, WITH_COUNT(start_imports), WITH_COUNT(start_exports), false, {0, NULL}},
     {numbers_text, WITH_COUNT(numbers_imports), WITH_COUNT(numbers_exports), false, {0, NULL}},
     {tag_text, NULL, 0, WITH_COUNT(tag_exports), true, {0, NULL}},
-    {without_text,
-     WITH_COUNT(without_imports),
-     WITH_COUNT(without_exports),
-     false,
-     {0, NULL}},
+    {without_text, WITH_COUNT(without_imports), WITH_COUNT(without_exports), false, {0, NULL}},
 };
 
 void prepare_catalogue(void) {

@@ -55,7 +55,8 @@ static wasm_trap_t* call(wasm_extern_t* func, wasm_val_t* result) {
 
 // Looks at what comes out of an instance.
 static void look_at_instance(const wasm_instance_t* instance) {
-  wasm_extern_t *unreachable = export_of(instance, "unreachable"), *self = export_of(instance, "self");
+  wasm_extern_t *unreachable = export_of(instance, "unreachable"),
+                *self = export_of(instance, "self");
   wasm_extern_t *zero = export_of(instance, "zero"), *memory = export_of(instance, "a memory");
   wasm_trap_t* trap = call(unreachable, NULL);
   EXPECT(trap != NULL);
@@ -106,14 +107,12 @@ static void look_at_store(wasm_store_t* store, const char* backend) {
   lacks.wide_memories = !had(memory);
   if (memory) wasm_memory_delete(memory);
   wasm_memorytype_delete(memory_type);
-  wasm_tabletype_t* table_type =
-      wasmrt_tabletype_new(wasm_valtype_new(WASM_EXTERNREF), 1, 2, true);
+  wasm_tabletype_t* table_type = wasmrt_tabletype_new(wasm_valtype_new(WASM_EXTERNREF), 1, 2, true);
   wasm_table_t* table = wasm_table_new(store, table_type, NULL);
   lacks.wide_tables = !had(table);
   if (table) wasm_table_delete(table);
   wasm_tabletype_delete(table_type);
-  wasm_globaltype_t* global_type =
-      wasm_globaltype_new(wasm_valtype_new(WASMRT_V128), WASM_VAR);
+  wasm_globaltype_t* global_type = wasm_globaltype_new(wasm_valtype_new(WASMRT_V128), WASM_VAR);
   wasmrt_raw_t vector = {.i64 = 0};
   wasm_global_t* global = wasmrt_global_new_raw(store, global_type, &vector);
   lacks.vectors = !had(global);

@@ -274,8 +274,7 @@ void step_global_new(void) {
   }
   wasm_val_t actual = borrow_value(&value);
   if (!carries(content)) {
-    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED,
-                      !wasm_global_new(store->pointer, type, &actual));
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_global_new(store->pointer, type, &actual));
     wasm_globaltype_delete(type);
     return;
   }
