@@ -556,6 +556,7 @@ static object_t* provide(const import_t* want, store_t* store) {
     wasm_globaltype_delete(type);
   } else if (want->kind == TABLE) {
     wasm_tabletype_t* type = new_tabletype(cell->content, cell->size, cell->max);
+    cell->only_host = true;
     made = wasm_table_new(store->pointer, type, NULL);
     wasm_tabletype_delete(type);
   } else {

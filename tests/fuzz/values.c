@@ -112,6 +112,16 @@ void adopt_value(const wasm_val_t* actual, const value_t* expected, const char* 
   object->uncertain = true;
 }
 
+// An element for a table that only the host writes, where functions stay what they are, though they
+// do not come back from WebAssembly otherwise.
+static value_t any_element(wasm_valkind_t content, bool only_host, const store_t* store) {
+  value_t value = any_value(content, store);
+  if (content != WASM_FUNCREF || !lacks.functions || lacks.funcrefs || !only_host) return value;
+  object_t* func = pick_of(1u << FUNC, store);
+  if (func && can_pass(func)) value.object = func;
+  return value;
+}
+
 static wasm_val_t element_value(wasm_ref_t* actual, const cell_t* table, uint32_t index,
                                 value_t* expected) {
   object_t* object = table->elements[index];
@@ -361,7 +371,7 @@ void step_table_new(void) {
   if (!store || loose_count() >= MAX_LOOSE) return;
   wasm_valkind_t element = one_in(2) ? WASM_FUNCREF : WASM_EXTERNREF;
   uint32_t min = below(8), max = one_in(3) ? wasm_limits_max_default : min + below(8);
-  value_t init = any_value(element, store);
+  value_t init = any_element(element, true, store);
   wasm_tabletype_t* type = new_tabletype(element, min, max);
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC, store) : NULL;
   if (other) EXPECT_REFUSED(!wasm_table_new(store->pointer, type, other->pointer));
@@ -413,7 +423,7 @@ void step_table_set(void) {
   wasm_table_t* table = wasm_ref_as_table(object->pointer);
   cell_t* cell = object->cell;
   uint32_t index = below(cell->size + 2);
-  value_t value = any_value(cell->content, object->store);
+  value_t value = any_element(cell->content, cell->only_host, object->store);
   wasm_ref_t* ref = value.object ? value.object->pointer : NULL;
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC | 1u << FOREIGN, object->store) : NULL;
   object_t* wrong = one_in(4) && cell->content == WASM_FUNCREF
@@ -447,7 +457,7 @@ void step_table_grow(void) {
   cell_t* cell = object->cell;
   uint32_t room = (cell->max < MAX_ELEMENTS ? cell->max : MAX_ELEMENTS) - cell->size;
   uint32_t delta = below(room + 1);
-  value_t value = any_value(cell->content, object->store);
+  value_t value = any_element(cell->content, cell->only_host, object->store);
   wasm_ref_t* ref = value.object ? value.object->pointer : NULL;
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC, object->store) : NULL;
   if (value.object) value.object->uncertain = true;
