@@ -102,7 +102,8 @@ void expect_error(const char* file, int line, const char* what);
 //   stack_frames   traps of an exhausted stack have no frame, or one without a place
 //   externrefs     no externref passes between WebAssembly and the host, in tables only null
 //   funcrefs       the same of funcref
-//   functions      functions pass to WebAssembly but do not come back
+//   functions      functions pass to WebAssembly but do not come back, other than from tables that
+//                  only the host writes
 //   identity       a function that comes back is a new object: no library tells which one it is
 //   tables         the host cannot make tables, nor look into those of a module
 //   memories       the host cannot make memories; neither they nor tables can be imported
