@@ -116,9 +116,9 @@ void expect_error(const char* file, int line, const char* what);
 
 // clang-format off
 #define LACKS(X)                                                                                  \
-  X(exceptions) X(collection) X(frames) X(stack_frames) X(externrefs) X(funcrefs) X(functions) X(identity)        \
-  X(tables) X(memories) X(growth) X(wide_memories) X(wide_tables)         \
-  X(vectors) X(tags) X(objects)
+  X(exceptions) X(collection) X(frames) X(stack_frames) X(externrefs) X(funcrefs) X(functions)    \
+  X(identity) X(tables) X(memories) X(growth) X(wide_memories) X(wide_tables) X(vectors) X(tags)  \
+  X(objects)
 // clang-format on
 
 typedef struct lacks_t {
