@@ -155,8 +155,11 @@ static size_t minimize(uint8_t* input, size_t size) {
 
 static void keep(const uint8_t* input, size_t size, const char* suffix) {
   char path[4096];
+  // A library that is loaded is named by its path.
+  const char* last = strrchr(options.backend, '/');
   snprintf(path, sizeof path, "%s/fuzz-%s-%s-%" PRIu64 "-%" PRIu64 "%s.input", options.directory,
-           options.name, options.backend, options.seed, progress->current, suffix);
+           options.name, last ? last + 1 : options.backend, options.seed, progress->current,
+           suffix);
   FILE* file = fopen(path, "wb");
   if (!file || fwrite(input, 1, size, file) != size || fclose(file) != 0) {
     fprintf(stderr, "fuzz: cannot write %s: %s\n", path, strerror(errno));

@@ -9,6 +9,7 @@
 #define WASMRT_FUZZ_H
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,48 @@ void expect_error(const char* file, int line, const char* what);
   } while (0)
 
 // ------------------------------------------------------------------------------------------------
+// What loaded libraries lack: every answer that the model accepts from them and from no other
+// engine. peer.c finds out which of these a library lacks.
+//
+//   loaded         it is one
+//   exceptions     modules with tags do not compile: a proposal that the library does not have
+//   collection     the same, with types of garbage collection
+//   frames         traps have no frames: the library has none, or tells of the function only
+//   stack_frames   traps of an exhausted stack have no frame, or one without a place
+//   externrefs     no externref passes between WebAssembly and the host, in tables only null
+//   funcrefs       the same of funcref
+//   functions      functions pass to WebAssembly but do not come back, other than from tables that
+//                  only the host writes
+//   identity       a function that comes back is a new object: no library tells which one it is
+//   tables         the host cannot make tables, nor look into those of a module
+//   memories       the host cannot make memories; neither they nor tables can be imported
+//   growth         the host cannot make memories and tables grow
+//   wide_memories  the host cannot make memories with 64-bit addresses
+//   wide_tables    the same of tables of externref
+//   vectors        the host cannot make globals for vectors: the standard has no values for them
+//   tags           the host cannot make tags
+//   objects        the host cannot make objects of garbage collection
+
+// clang-format off
+#define LACKS(X)                                                                                  \
+  X(exceptions) X(collection) X(frames) X(stack_frames) X(externrefs) X(funcrefs) X(functions)    \
+  X(identity) X(tables) X(memories) X(growth) X(wide_memories) X(wide_tables) X(vectors) X(tags)  \
+  X(objects)
+// clang-format on
+
+typedef struct lacks_t {
+  bool loaded;
+#define FIELD(name) bool name;
+  LACKS(FIELD)
+#undef FIELD
+} lacks_t;
+
+extern lacks_t lacks;
+
+// To be called once, before the first step.
+void look_at_peer(wasm_engine_t* engine);
+
+// ------------------------------------------------------------------------------------------------
 // The model
 
 typedef enum kind_t {
@@ -142,6 +185,9 @@ typedef struct store_t {
   bool owned;       // wasm_store_delete was not called yet
   unsigned frames;  // wasm_frame_t that keep it
   unsigned running; // calls under way
+  // Instances whose start function trapped. On loaded engines each is an object that the store
+  // keeps, which only frames tell.
+  unsigned failed_starts;
 } store_t;
 
 // A value, its reference told as the object it refers to.
@@ -160,6 +206,7 @@ typedef struct cell_t {
   value_t value;
   uint32_t size, max;
   object_t* elements[MAX_ELEMENTS];
+  bool only_host; // no module may write to this table of the host's, so its functions are known
   uint8_t first[MAX_PAGES], last[MAX_PAGES]; // bytes of each page
 } cell_t;
 
@@ -227,7 +274,8 @@ struct object_t {
   char message[48]; // of a trap; empty if not known
   wasmrt_trap_code_t code;
   int32_t status;
-  unsigned module; // index in the catalogue, of a module
+  unsigned module;  // index in the catalogue, of a module
+  object_t* target; // what this function calls, if WebAssembly gave it as another object
 };
 
 typedef struct witness_t {
@@ -240,6 +288,7 @@ typedef struct witness_t {
 typedef struct expected_call_t {
   object_t* host;
   value_t arguments[MAX_VALUES];
+  bool direct; // not through the engine
   bool seen;
   enum { RETURNS, TRAPS, IS_REFUSED } outcome;
   value_t results[MAX_VALUES];
@@ -328,6 +377,14 @@ void release_value(wasm_val_t* actual, const value_t* value);
 void expect_value(const wasm_val_t* actual, const value_t* expected, const char* what);
 // The same, and the reference in `actual` becomes a loose handle.
 void adopt_value(const wasm_val_t* actual, const value_t* expected, const char* what);
+// Whether the engine passes values of the kind, and calls functions with them.
+bool carries(wasm_valkind_t kind);
+bool can_pass(const object_t* func);
+// The function that another one stands for, or itself.
+object_t* target_of(object_t* func);
+// The same as for values, of the elements of a table.
+void expect_element(wasm_ref_t* actual, const cell_t* table, uint32_t index);
+void adopt_element(wasm_ref_t* actual, const cell_t* table, uint32_t index);
 void cell_hold(object_t* object, wasm_valkind_t content);
 void cell_release(object_t* object, wasm_valkind_t content);
 
@@ -367,15 +424,25 @@ typedef struct catalogue_entry_t {
   size_t import_count;
   const export_t* exports;
   size_t export_count;
-  bool wasmtime_only;
+  bool with_tag;
   wasm_byte_vec_t binary;
 } catalogue_entry_t;
 
 // Where `zero` stands, which `self` gives, in all modules that have it.
 enum { FIRST_FUNCTION = 7 };
 
-enum { MODULE_OWN, MODULE_IMPORTING, MODULE_START, MODULE_NUMBERS, MODULE_TAG, MODULE_COUNT };
-extern catalogue_entry_t catalogue[MODULE_COUNT];
+enum {
+  MODULE_OWN,
+  MODULE_IMPORTING,
+  MODULE_START,
+  MODULE_NUMBERS,
+  MODULE_TAG,
+  MODULE_COUNT,
+  // In the place of the second where no references pass.
+  MODULE_WITHOUT = MODULE_COUNT,
+  CATALOGUE_COUNT
+};
+extern catalogue_entry_t catalogue[CATALOGUE_COUNT];
 void prepare_catalogue(void);
 void expect_reflection(const wasm_module_t* module, unsigned index);
 void set_up_cell(cell_t* cell, int which);

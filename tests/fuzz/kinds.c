@@ -5,8 +5,14 @@
 static wasm_engine_t* kinds_engine(void) {
   static wasm_engine_t* engine;
   if (!engine) {
+    wasm_engine_t* plain = wasm_engine_new();
+    bool has_page_sizes = wasmrt_backend_supports_proposal(wasmrt_engine_backend_name(plain),
+                                                           WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES);
+    wasm_engine_delete(plain);
+    EXPECT(has_page_sizes || lacks.loaded);
     wasm_config_t* config = wasm_config_new();
-    EXPECT(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES, true));
+    if (has_page_sizes)
+      EXPECT(wasmrt_config_set_proposal(config, WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES, true));
     engine = wasm_engine_new_with_config(config);
     EXPECT(engine != NULL);
   }
@@ -52,15 +58,19 @@ static void use_memory(wasm_store_t* store) {
     wasm_memorytype_delete(type);
     return;
   }
+  bool lacking = lacks.memories || (is_64 && lacks.wide_memories) ||
+                 (page_size == 1 && !supports(WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES));
   forget_error();
   wasm_memory_t* memory = wasm_memory_new(store, type);
   wasm_memorytype_delete(type);
   if (!memory) {
     expect_error(__FILE__, __LINE__, "a memory");
     // Limits of the fuzzer's store, and what the engine lacks.
-    if (!is_shared) EXPECT(wasmrt_last_error_kind() == WASMRT_ERROR_LIMIT);
+    if (lacking) EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+    if (!lacking && !is_shared) EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
     return;
   }
+  EXPECT(!lacking);
   EXPECT(!is_shared || supports(WASMRT_PROPOSAL_THREADS));
   uint64_t size = minimum, found;
   for (unsigned i = below(4); i > 0; i--) {
@@ -108,15 +118,22 @@ static void use_table(wasm_store_t* store) {
   bool fits = minimum <= maximum && (is_64 || maximum == WASMRT_UNLIMITED || maximum <= UINT32_MAX);
   EXPECT_INT(type != NULL, fits);
   if (!type) return;
+  forget_error();
   wasm_table_t* table = wasm_table_new(store, type, NULL);
   wasm_tabletype_delete(type);
+  if (lacks.tables || (is_64 && lacks.wide_tables)) {
+    EXPECT(table == NULL);
+    EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+    return;
+  }
   EXPECT(table != NULL);
   wasm_foreign_t* foreign = wasm_foreign_new(store);
+  wasm_ref_t* ref = lacks.externrefs ? NULL : wasm_foreign_as_ref(foreign);
   uint64_t size = minimum, found;
   for (unsigned i = below(4); i > 0; i--) {
     uint64_t delta = any_size(), former = 77;
     if (delta < 100 || delta > 10000000) {
-      if (wasmrt_table_grow(table, delta, wasm_foreign_as_ref(foreign), &former)) {
+      if (wasmrt_table_grow(table, delta, ref, &former)) {
         EXPECT(former == size && delta <= maximum - size);
         size += delta;
       } else {
@@ -125,9 +142,9 @@ static void use_table(wasm_store_t* store) {
     }
     EXPECT(wasmrt_table_size(table, &found) && found == size);
     uint64_t index = any_size();
-    EXPECT_INT(wasmrt_table_set(table, index, wasm_foreign_as_ref(foreign)), index < size);
+    EXPECT_INT(wasmrt_table_set(table, index, ref), index < size);
     wasm_ref_t* element = wasmrt_table_get(table, index);
-    EXPECT_PTR(element, index < size ? wasm_foreign_as_ref(foreign) : NULL);
+    EXPECT_PTR(element, index < size ? ref : NULL);
     wasm_ref_delete(element);
   }
   wasm_foreign_delete(foreign);
@@ -201,7 +218,7 @@ static void use_exceptions(wasm_store_t* store) {
   forget_error();
   exceptions.tag = wasmrt_tag_new(store, tag_type);
   wasm_tagtype_delete(tag_type);
-  EXPECT_INT(exceptions.tag != NULL, supports(WASMRT_PROPOSAL_EXCEPTIONS));
+  EXPECT_INT(exceptions.tag != NULL, !lacks.tags);
   if (!exceptions.tag) {
     expect_error(__FILE__, __LINE__, "a tag");
     return;
@@ -304,9 +321,10 @@ static void use_objects(wasm_store_t* store) {
   if (!binary.data && !wasmrt_wat2wasm(objects_text, strlen(objects_text), &binary)) FAIL("text");
   forget_error();
   wasm_module_t* module = wasm_module_new(store, &binary);
-  EXPECT_INT(module != NULL, supports(WASMRT_PROPOSAL_GC));
+  EXPECT_INT(module != NULL, !lacks.collection);
   wasm_valtype_t* type = wasmrt_valtype_new_ref(below(14), one_in(2));
-  if (!module) {
+  if (lacks.objects) {
+    if (module) wasm_module_delete(module);
     EXPECT_REFUSED(!wasmrt_i31_new(store, 1));
     EXPECT_REFUSED(!wasmrt_struct_new(store, type, NULL));
     EXPECT_REFUSED(!wasmrt_array_new(store, type, 1, NULL));
@@ -390,7 +408,8 @@ static void use_raw_globals(wasm_store_t* store) {
   forget_error();
   wasm_global_t* global = wasmrt_global_new_raw(store, type, &value);
   wasm_globaltype_delete(type);
-  EXPECT_INT(global != NULL, kind != WASM_EXTERNREF);
+  bool is_had = kind != WASM_EXTERNREF && !(kind == WASMRT_V128 && lacks.vectors);
+  EXPECT_INT(global != NULL, is_had);
   if (!global) {
     expect_error(__FILE__, __LINE__, "a global");
     return;

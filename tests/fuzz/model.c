@@ -447,7 +447,12 @@ static wasm_engine_t* lasting_engine(void) {
     wasm_engine_delete(engine);
     engine = NULL;
   }
-  if (!engine) engine = wasm_engine_new();
+  if (!engine) {
+    static bool known;
+    engine = wasm_engine_new();
+    if (!known) look_at_peer(engine);
+    known = true;
+  }
   return engine;
 }
 
@@ -472,7 +477,9 @@ void step_engine_new(void) {
         wasm_config_t* config = wasm_config_new();
         EXPECT_REFUSED(!wasmrt_config_set_backend(config, "no such backend"));
         wasm_config_delete(wasm_config_new());
-        if (one_in(2)) EXPECT(wasmrt_config_set_backend(config, run.wasmi ? "wasmi" : "wasmtime"));
+        if (one_in(2))
+          EXPECT(wasmrt_config_set_backend(config,
+                                           wasmrt_engine_backend_name(run.engines[0].pointer)));
         engine->pointer = wasm_engine_new_with_config(config);
       }
     }

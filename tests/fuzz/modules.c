@@ -75,6 +75,25 @@ static const char importing_text[] =
     "  (local.get 8) (local.get 9) (local.get 10) (local.get 11) (local.get 12) (local.get 13)"
     "  (local.get 14) (local.get 15) (local.get 16) (local.get 17) (local.get 18))))";
 
+static const char without_text[] =
+    "(module (type $nullary (func (result i32)))"
+    "(import \"host\" \"one\" (func $one (param i32) (result i32)))"
+    "(import \"b\" \"gi\" (global $gi (mut i32)))"
+    "(import \"\" \"tf\" (table $tf 1 funcref))"
+    "(import \"\" \"te\" (table $te 2 9 externref))"
+    "(import \"b\" \"\" (memory $m 1 3))"
+    "(export \"te\" (table $te)) (export \"gi\" (global $gi)) (export \"m\" (memory $m))"
+    "(export \"one again\" (func $one))"
+    "(func (export \"call_one\") (param i32) (result i32)"
+    "  (i32.add (call $one (local.get 0)) (i32.const 1)))"
+    "(func (export \"gi_get\") (result i32) (global.get $gi))"
+    "(func (export \"gi_set\") (param i32) (global.set $gi (local.get 0)))"
+    "(func (export \"indirect\") (param i32) (result i32)"
+    "  (call_indirect $tf (type $nullary) (local.get 0)))"
+    "(func (export \"m_grow\") (param i32) (result i32) (memory.grow (local.get 0)))"
+    "(func (export \"load\") (param i32) (result i32) (i32.load8_u (local.get 0)))"
+    "(func (export \"store\") (param i32 i32) (i32.store8 (local.get 0) (local.get 1))))";
+
 static const char start_text[] =
     "(module (import \"\" \"s\" (func $s (param i32) (result i32)))"
     "(export \"s\" (func $s)) (func $start (drop (call $s (i32.const 3)))) (start $start))";
@@ -180,6 +199,13 @@ static const export_t importing_exports[] = {
     {"call_two", FUNC, CALL_TWO, "er", "er"},
     FUNCTION_EXPORTS,
     {"call_many", FUNC, CALL_MANY, MANY_PARAMS, MANY_RESULTS}};
+static const export_t without_exports[] = {
+    {"te", TABLE, CELL_TE, "", ""},         {"gi", GLOBAL, CELL_GI, "", ""},
+    {"m", MEMORY, CELL_M, "", ""},          {"one again", FUNC, IMPORTED_ONE, "i", "i"},
+    {"call_one", FUNC, CALL_ONE, "i", "i"}, {"gi_get", FUNC, GI_GET, "", "i"},
+    {"gi_set", FUNC, GI_SET, "i", ""},      {"indirect", FUNC, INDIRECT, "i", "i"},
+    {"m_grow", FUNC, M_GROW, "i", "i"},     {"load", FUNC, LOAD, "i", "i"},
+    {"store", FUNC, STORE, "ii", ""}};
 static const export_t start_exports[] = {{"s", FUNC, IMPORTED_ONE, "i", "i"}};
 static const export_t numbers_exports[] = {
     {"through I", FUNC, THROUGH + 0, "I", "I"},
@@ -234,10 +260,15 @@ static const import_t numbers_imports[] = {
     {"Fi", "I", FUNC, 0, "Fi", "I"},
     {"fF", "", FUNC, 0, "fF", ""},
 };
+static const import_t without_imports[] = {{"host", "one", FUNC, 0, "i", "i"},
+                                           {"b", "gi", GLOBAL, CELL_GI, "", ""},
+                                           {"", "tf", TABLE, CELL_TF, "", ""},
+                                           {"", "te", TABLE, CELL_TE, "", ""},
+                                           {"b", "", MEMORY, CELL_M, "", ""}};
 static const import_t start_imports[] = {{"", "s", FUNC, 0, "i", "i"}};
 
 #define WITH_COUNT(array) array, LENGTH_OF(array)
-catalogue_entry_t catalogue[MODULE_COUNT] = {
+catalogue_entry_t catalogue[CATALOGUE_COUNT] = {
     {own_text, NULL, 0, WITH_COUNT(own_exports), false, {0, NULL}},
     {importing_text,
      WITH_COUNT(importing_imports),
@@ -247,11 +278,12 @@ catalogue_entry_t catalogue[MODULE_COUNT] = {
     {start_text, WITH_COUNT(start_imports), WITH_COUNT(start_exports), false, {0, NULL}},
     {numbers_text, WITH_COUNT(numbers_imports), WITH_COUNT(numbers_exports), false, {0, NULL}},
     {tag_text, NULL, 0, WITH_COUNT(tag_exports), true, {0, NULL}},
+    {without_text, WITH_COUNT(without_imports), WITH_COUNT(without_exports), false, {0, NULL}},
 };
 
 void prepare_catalogue(void) {
   if (catalogue[0].binary.data) return;
-  for (unsigned i = 0; i < MODULE_COUNT; i++) {
+  for (unsigned i = 0; i < CATALOGUE_COUNT; i++) {
     const char* text = catalogue[i].text;
     if (!wasmrt_wat2wasm(text, strlen(text), &catalogue[i].binary)) FAIL("module %u", i);
   }
@@ -334,8 +366,9 @@ void step_module_new(void) {
   if (!store || loose_count() >= MAX_LOOSE) return;
   prepare_catalogue();
   unsigned index = below(MODULE_COUNT);
+  if (index == MODULE_IMPORTING && (lacks.externrefs || lacks.funcrefs)) index = MODULE_WITHOUT;
   const catalogue_entry_t* entry = &catalogue[index];
-  bool possible = !(run.wasmi && entry->wasmtime_only);
+  bool possible = !(lacks.exceptions && entry->with_tag);
   EXPECT_INT(wasm_module_validate(store->pointer, &entry->binary), possible);
   wasm_byte_vec_t cut = {entry->binary.size - 1, entry->binary.data};
   EXPECT_REFUSED_AS(WASMRT_ERROR_COMPILE, !wasm_module_validate(store->pointer, &cut));
@@ -503,6 +536,7 @@ static object_t* pick_fitting(const import_t* want, const store_t* store) {
 static object_t* provide(const import_t* want, store_t* store) {
   object_t* object = pick_fitting(want, store);
   if (object || !store->owned) return object;
+  if (lacks.memories && (want->kind == MEMORY || want->kind == TABLE)) return NULL;
   cell_t* cell = model_memory(sizeof *cell);
   set_up_cell(cell, want->cell);
   void* made;
@@ -522,6 +556,7 @@ static object_t* provide(const import_t* want, store_t* store) {
     wasm_globaltype_delete(type);
   } else if (want->kind == TABLE) {
     wasm_tabletype_t* type = new_tabletype(cell->content, cell->size, cell->max);
+    cell->only_host = true;
     made = wasm_table_new(store->pointer, type, NULL);
     wasm_tabletype_delete(type);
   } else {
@@ -587,6 +622,7 @@ void step_instance_new(void) {
   // A function of wasm's may be what the module starts with, too.
   prepare_catalogue();
   bool host = starts && imports[0]->behaviour == HOST;
+  bool refused = lacks.memories && module->module == MODULE_WITHOUT;
   if (starts && !host) {
     for (size_t i = 0; i < entry->import_count; i++) {
       handle_given_up(imports[i]);
@@ -595,17 +631,20 @@ void step_instance_new(void) {
     return;
   }
   if (host) {
-    expected.host = imports[0];
+    expected.host = target_of(imports[0]);
     expected.arguments[0] = (value_t){.kind = WASM_I32, .bits = 3};
   }
   // From here on the store keeps the functions; other imports only if there is an instance.
   for (size_t i = 0; i < entry->import_count; i++) {
-    if (imports[i]->kind == FUNC)
+    if (imports[i]->kind == FUNC && !refused)
       imports[i]->pinned = true;
     else
       imports[i]->uncertain = true;
+    // From now on a module writes there.
+    if (index == MODULE_IMPORTING && imports[i]->cell) imports[i]->cell->only_host = false;
   }
   run.expected = host ? &expected : NULL;
+  forget_error();
   store->running++;
   run.depth++;
   wasm_extern_vec_t vector = {entry->import_count, given};
@@ -618,10 +657,12 @@ void step_instance_new(void) {
   store->running--;
   run.expected = expected.outer;
   if (host && !expected.seen) FAIL("the start function was not called");
-  bool traps = host && expected.outcome != RETURNS;
+  bool traps = refused || (host && expected.outcome != RETURNS);
   if (traps) {
+    store->failed_starts += host;
     EXPECT_PTR(made, NULL);
-    if (with_trap && expected.outcome == TRAPS)
+    if (refused) EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+    if (with_trap && host && expected.outcome == TRAPS)
       adopt_known(trap, expected.trap);
     else if (with_trap)
       adopt_trap(trap, store, NULL);

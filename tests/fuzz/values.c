@@ -9,11 +9,26 @@ value_t null_value(wasm_valkind_t kind) {
   return (value_t){.kind = kind};
 }
 
+bool carries(wasm_valkind_t kind) {
+  return kind == WASM_EXTERNREF ? !lacks.externrefs : kind == WASM_FUNCREF ? !lacks.funcrefs : true;
+}
+
+bool can_pass(const object_t* func) {
+  const char refused[] = {lacks.externrefs ? 'e' : 'r', lacks.funcrefs ? 'r' : 'e', 0};
+  if (!lacks.externrefs && !lacks.funcrefs) return true;
+  return !strpbrk(func->params, refused) && !strpbrk(func->results, refused);
+}
+
+object_t* target_of(object_t* func) {
+  return func->target ? func->target : func;
+}
+
 value_t any_value(wasm_valkind_t kind, const store_t* store) {
   value_t value = {.kind = kind};
   if (is_reference(kind)) {
     unsigned kinds = kind == WASM_FUNCREF ? 1u << FUNC : ANY_KIND;
-    if (!one_in(5)) value.object = pick_of(kinds, store);
+    bool null_only = !carries(kind) || (kind == WASM_FUNCREF && lacks.functions);
+    if (!one_in(5) && !null_only) value.object = pick_of(kinds, store);
   } else if (kind == WASM_I32 || kind == WASM_F32) {
     value.bits = one_in(2) ? next_byte() : next_u32();
   } else {
@@ -50,12 +65,25 @@ void release_value(wasm_val_t* actual, const value_t* value) {
   if (is_reference(value->kind)) EXPECT_PTR(actual->of.ref, NULL);
 }
 
+// Whether a reference is to another object in the place of a function, which is of the same type.
+static bool stands_for(const wasm_ref_t* ref, const value_t* expected) {
+  if (!lacks.identity || expected->kind != WASM_FUNCREF || !ref || !expected->object) return false;
+  const object_t* known = find(ref);
+  if (known) return known->kind == FUNC && known->target == target_of(expected->object);
+  const wasm_func_t* func = wasm_ref_as_func_const(ref);
+  if (!func) return false;
+  wasm_functype_t* type = wasm_func_type(func);
+  expect_functype(type, expected->object->params, expected->object->results);
+  wasm_functype_delete(type);
+  return true;
+}
+
 void expect_value(const wasm_val_t* actual, const value_t* expected, const char* what) {
   if (actual->kind != expected->kind)
     FAIL("%s is of kind %d, expected %d", what, actual->kind, expected->kind);
   if (is_reference(expected->kind)) {
     const wasm_ref_t* ref = expected->object ? expected->object->pointer : NULL;
-    if (actual->of.ref != ref)
+    if (actual->of.ref != ref && !stands_for(actual->of.ref, expected))
       FAIL("%s refers to %p, expected %p", what, (void*)actual->of.ref, (const void*)ref);
     return;
   }
@@ -68,7 +96,50 @@ void expect_value(const wasm_val_t* actual, const value_t* expected, const char*
 
 void adopt_value(const wasm_val_t* actual, const value_t* expected, const char* what) {
   expect_value(actual, expected, what);
-  if (expected->object) adopt_known(actual->of.ref, expected->object);
+  if (!expected->object) return;
+  object_t* known = find(actual->of.ref);
+  if (known) {
+    adopt_known(actual->of.ref, known);
+    return;
+  }
+  const object_t* target = target_of(expected->object);
+  object_t* object = adopt_new(actual->of.ref, FUNC, target->store);
+  strcpy(object->params, target->params);
+  strcpy(object->results, target->results);
+  object->behaviour = target->behaviour;
+  object->instance = target->instance;
+  object->target = target_of(expected->object);
+  object->uncertain = true;
+}
+
+// An element for a table that only the host writes, where functions stay what they are, though they
+// do not come back from WebAssembly otherwise.
+static value_t any_element(wasm_valkind_t content, bool only_host, const store_t* store) {
+  value_t value = any_value(content, store);
+  if (content != WASM_FUNCREF || !lacks.functions || lacks.funcrefs || !only_host) return value;
+  object_t* func = pick_of(1u << FUNC, store);
+  if (func && can_pass(func)) value.object = func;
+  return value;
+}
+
+static wasm_val_t element_value(wasm_ref_t* actual, const cell_t* table, uint32_t index,
+                                value_t* expected) {
+  object_t* object = table->elements[index];
+  *expected = (value_t){.kind = table->content, .object = object};
+  if (table->only_host) EXPECT_PTR(actual, object ? object->pointer : NULL);
+  return (wasm_val_t){.kind = table->content, .of = {.ref = actual}};
+}
+
+void expect_element(wasm_ref_t* actual, const cell_t* table, uint32_t index) {
+  value_t expected;
+  wasm_val_t value = element_value(actual, table, index, &expected);
+  expect_value(&value, &expected, "an element");
+}
+
+void adopt_element(wasm_ref_t* actual, const cell_t* table, uint32_t index) {
+  value_t expected;
+  wasm_val_t value = element_value(actual, table, index, &expected);
+  adopt_value(&value, &expected, "an element");
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -212,6 +283,11 @@ void step_global_new(void) {
     EXPECT_REFUSED(!wasm_global_new(store->pointer, type, &actual));
   }
   wasm_val_t actual = borrow_value(&value);
+  if (!carries(content)) {
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_global_new(store->pointer, type, &actual));
+    wasm_globaltype_delete(type);
+    return;
+  }
   // Before it happens: from here on the model says that the global holds the object.
   cell_hold(value.object, content);
   wasm_global_t* global = wasm_global_new(store->pointer, type, &actual);
@@ -220,6 +296,21 @@ void step_global_new(void) {
   object->cell = model_memory(sizeof(cell_t));
   *object->cell =
       (cell_t){.kind = GLOBAL, .content = content, .variable = variable, .value = value};
+}
+
+// Globals of a module that the host cannot look into.
+static bool is_closed(object_t* object) {
+  if (carries(object->cell->content)) return false;
+  wasm_global_t* global = wasm_ref_as_global(object->pointer);
+  wasm_val_t value = {.kind = object->cell->content};
+  forget_error();
+  wasm_global_get(global, &value);
+  EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  EXPECT_PTR(value.of.ref, NULL);
+  forget_error();
+  wasm_global_set(global, &value);
+  EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  return true;
 }
 
 static wasm_val_t global_get(object_t* object) {
@@ -231,14 +322,14 @@ static wasm_val_t global_get(object_t* object) {
 
 void step_global_get(void) {
   object_t* object = pick(1u << GLOBAL);
-  if (!object) return;
+  if (!object || is_closed(object)) return;
   wasm_val_t actual = global_get(object);
   adopt_value(&actual, &object->cell->value, "a global");
 }
 
 void step_global_set(void) {
   object_t* object = pick(1u << GLOBAL);
-  if (!object) return;
+  if (!object || is_closed(object)) return;
   wasm_global_t* global = wasm_ref_as_global(object->pointer);
   cell_t* cell = object->cell;
   value_t value = any_value(cell->content, object->store);
@@ -280,15 +371,20 @@ void step_table_new(void) {
   if (!store || loose_count() >= MAX_LOOSE) return;
   wasm_valkind_t element = one_in(2) ? WASM_FUNCREF : WASM_EXTERNREF;
   uint32_t min = below(8), max = one_in(3) ? wasm_limits_max_default : min + below(8);
-  value_t init = any_value(element, store);
+  value_t init = any_element(element, true, store);
   wasm_tabletype_t* type = new_tabletype(element, min, max);
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC, store) : NULL;
   if (other) EXPECT_REFUSED(!wasm_table_new(store->pointer, type, other->pointer));
   object_t* wrong =
       one_in(4) && element == WASM_FUNCREF ? pick_of(ANY_KIND & ~(1u << FUNC), store) : NULL;
   if (wrong) EXPECT_REFUSED(!wasm_table_new(store->pointer, type, wrong->pointer));
+  if (lacks.tables) {
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_table_new(store->pointer, type, NULL));
+    wasm_tabletype_delete(type);
+    return;
+  }
   cell_t* cell = model_memory(sizeof *cell);
-  *cell = (cell_t){.kind = TABLE, .content = element, .size = min, .max = max};
+  *cell = (cell_t){.kind = TABLE, .content = element, .size = min, .max = max, .only_host = true};
   for (uint32_t i = 0; i < min; i++) {
     cell->elements[i] = init.object;
     cell_hold(init.object, element);
@@ -314,12 +410,11 @@ void step_table_get(void) {
     EXPECT_REFUSED(!wasm_table_get(table, index));
     return;
   }
-  wasm_ref_t* ref = wasm_table_get(table, index);
-  object_t* element = object->cell->elements[index];
-  if (element)
-    adopt_known(ref, element);
-  else
-    EXPECT_PTR(ref, NULL);
+  if (lacks.tables) {
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_table_get(table, index));
+    return;
+  }
+  adopt_element(wasm_table_get(table, index), object->cell, index);
 }
 
 void step_table_set(void) {
@@ -328,12 +423,16 @@ void step_table_set(void) {
   wasm_table_t* table = wasm_ref_as_table(object->pointer);
   cell_t* cell = object->cell;
   uint32_t index = below(cell->size + 2);
-  value_t value = any_value(cell->content, object->store);
+  value_t value = any_element(cell->content, cell->only_host, object->store);
   wasm_ref_t* ref = value.object ? value.object->pointer : NULL;
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC | 1u << FOREIGN, object->store) : NULL;
   object_t* wrong = one_in(4) && cell->content == WASM_FUNCREF
                         ? pick_of(ANY_KIND & ~(1u << FUNC), object->store)
                         : NULL;
+  if (lacks.tables) {
+    EXPECT_REFUSED(!wasm_table_set(table, index, NULL));
+    return;
+  }
   if (other) {
     EXPECT_REFUSED(!wasm_table_set(table, index, other->pointer));
   } else if (wrong) {
@@ -348,13 +447,7 @@ void step_table_set(void) {
     cell_release(former, cell->content);
     EXPECT(wasm_table_set(table, index, ref));
   }
-  if (index < cell->size) {
-    ref = wasm_table_get(table, index);
-    if (cell->elements[index])
-      adopt_known(ref, cell->elements[index]);
-    else
-      EXPECT_PTR(ref, NULL);
-  }
+  if (index < cell->size) adopt_element(wasm_table_get(table, index), cell, index);
 }
 
 void step_table_grow(void) {
@@ -364,12 +457,14 @@ void step_table_grow(void) {
   cell_t* cell = object->cell;
   uint32_t room = (cell->max < MAX_ELEMENTS ? cell->max : MAX_ELEMENTS) - cell->size;
   uint32_t delta = below(room + 1);
-  value_t value = any_value(cell->content, object->store);
+  value_t value = any_element(cell->content, cell->only_host, object->store);
   wasm_ref_t* ref = value.object ? value.object->pointer : NULL;
   object_t* other = one_in(4) ? pick_foreign_to(1u << FUNC, object->store) : NULL;
   if (value.object) value.object->uncertain = true;
   if (other) {
     EXPECT_REFUSED(!wasm_table_grow(table, delta, other->pointer));
+  } else if (lacks.growth) {
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_table_grow(table, delta, NULL));
   } else if (one_in(4) && cell->max != wasm_limits_max_default) {
     EXPECT_REFUSED(!wasm_table_grow(table, cell->max - cell->size + 1 + below(4), ref));
   } else if (one_in(4)) {
@@ -393,6 +488,11 @@ void step_memory_new(void) {
   uint32_t min = below(3);
   uint32_t max = one_in(3) ? wasm_limits_max_default : min + below(3);
   wasm_memorytype_t* type = new_memorytype(min, max);
+  if (lacks.memories) {
+    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_memory_new(store->pointer, type));
+    wasm_memorytype_delete(type);
+    return;
+  }
   wasm_memory_t* memory = wasm_memory_new(store->pointer, type);
   wasm_memorytype_delete(type);
   object_t* object = adopt_new(memory, MEMORY, store);
@@ -430,6 +530,10 @@ void step_memory_grow(void) {
     default: {
       uint32_t room = (limit < MAX_PAGES ? limit : MAX_PAGES) - cell->size;
       uint32_t delta = below(room + 1);
+      if (lacks.growth) {
+        EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_memory_grow(memory, delta));
+        break;
+      }
       EXPECT(wasm_memory_grow(memory, delta));
       cell->size += delta;
     }

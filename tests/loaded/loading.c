@@ -137,6 +137,9 @@ TEST(what_is_no_engine) {
   CHECK_CONTAINS(wasmrt_last_error_message(), "libplain.so");
   check_refused(standin("liblacks.so"),
                 "it lacks 8 functions of the standard, the first of them wasm_extern_as_memory");
+  CHECK_CONTAINS(wasmrt_last_error_message(), "a newer version of it may have");
+  check_refused(standin("libunlinked.so"),
+                "it has to be linked with the library that has this symbol");
   check_refused(standin("libarrays.so"), "before the standard had vectors");
   Dl_info ours;
   REQUIRE(dladdr((void*)(uintptr_t)wasmrt_version, &ours));

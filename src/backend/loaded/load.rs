@@ -97,7 +97,15 @@ impl Library {
             let handle = libc::dlopen(file.as_ptr(), FLAGS);
             NonNull::new(handle).map(Library).ok_or_else(|| {
                 let error = libc::dlerror();
-                if error.is_null() { String::new() } else { CStr::from_ptr(error).to_string_lossy().into_owned() }
+                let mut why = String::new();
+                if !error.is_null() {
+                    why.push_str(&CStr::from_ptr(error).to_string_lossy());
+                }
+                // The words of glibc, and of musl.
+                if why.contains("undefined symbol") || why.contains("symbol not found") {
+                    why.push_str("; it has to be linked with the library that has this symbol");
+                }
+                why
             })
         }
     }

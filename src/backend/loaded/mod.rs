@@ -150,7 +150,13 @@ impl Peer {
             let home = CString::new(first).ok().and_then(|name| library.home_of(&name));
             let what = match (home, count == Api::NEEDED) {
                 (Some(home), _) => format!("its function {first} is that of \"{home}\"; name that library"),
-                (None, false) => format!("it lacks {count} functions of the standard, the first of them {first}"),
+                (None, false) => {
+                    let what = match count {
+                        1 => format!("the function {first} of the standard"),
+                        _ => format!("{count} functions of the standard, the first of them {first}"),
+                    };
+                    format!("it lacks {what}; a newer version of it may have what is missing")
+                }
                 (None, true) => "it has no functions of the WebAssembly C API".to_string(),
             };
             refusal(&path, what)

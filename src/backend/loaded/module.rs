@@ -93,6 +93,9 @@ struct Rewritten {
     has_start: bool,
 }
 
+/// What a library says of an offset that it does not know. Here that is 0.
+pub const UNKNOWN_OFFSET: usize = usize::MAX;
+
 /// A place in the code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -494,15 +497,20 @@ impl ModuleData {
     }
 
     /// Translates a place in the module that the library has, if a function of this index begins there; `None` if it does
-    /// not. `Some(None)` for a function that was added.
+    /// not. `Some(None)` for a function that was added. Where the place is not known, every function of this index may be meant.
     pub fn place(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<Option<Place>> {
         let code = self.peer_code();
         let body = *code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
-        if body != module_offset.wrapping_sub(func_offset) {
+        let is_known = module_offset != UNKNOWN_OFFSET;
+        if is_known && body != module_offset.wrapping_sub(func_offset) {
             return None;
         }
         // It takes long, and most modules of a store are ruled out by now.
         let origins = self.origins();
+        if !is_known {
+            let func_index = origins.map_or(Some(func_index), |origins| origins.function(func_index));
+            return Some(func_index.map(|func_index| Place { func_index, func_offset: 0, module_offset: 0 }));
+        }
         let place = module_offset.wrapping_sub(*code.bodies.first()?);
         let original = self.code();
         let first = *original.bodies.first()?;

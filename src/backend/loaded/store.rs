@@ -7,7 +7,7 @@ use super::api::{
 use super::dialect::{Cause, References, without_prefix};
 use super::helpers::Helpers;
 use super::meter::Meters;
-use super::module::{LoadedModule, ModuleData, Place, capped, last_cause};
+use super::module::{LoadedModule, ModuleData, Place, UNKNOWN_OFFSET, capped, last_cause};
 use super::tables::Tables;
 use super::{Peer, PeerEngineHandle};
 use crate::backend::common::{Arguments, HostObject, Owner};
@@ -255,30 +255,35 @@ impl LoadedStore {
                 // SAFETY: the contract says that the arguments fit the parameters.
                 slot.write(unsafe { self.to_peer(*kind, arg) }.map_err(Failure::Error)?);
             }
-            // SAFETY: the loop has initialised all of them; the rest is the contract.
-            unsafe {
-                let params = &*(std::ptr::from_ref(params) as *const [Val]);
-                self.call_values(func, params, results, kind).map_err(|stop| self.failure(stop))?;
-            }
-            let mut refused = None;
-            for (slot, kind) in results.iter_mut().zip(&ty.result_kinds) {
-                // SAFETY: the call has initialised all results, and the library gives them up.
-                match unsafe { self.receive(*kind, slot.assume_init_ref()) } {
-                    Ok(value) => _ = slot.write(value),
-                    Err(error) => {
-                        slot.write(Val::zero(*kind));
-                        refused = refused.or(Some(error));
+            with_room(results.len(), |room| {
+                // SAFETY: the loop has initialised all of them; the rest is the contract.
+                unsafe {
+                    let params = &*(std::ptr::from_ref(params) as *const [Val]);
+                    self.call_values(func, params, room, kind).map_err(|stop| self.failure(stop))?;
+                }
+                let mut refused = None;
+                for (slot, kind) in room.iter_mut().zip(&ty.result_kinds) {
+                    // SAFETY: the call has initialised all results, and the library gives them up.
+                    match unsafe { self.receive(*kind, slot.assume_init_ref()) } {
+                        Ok(value) => _ = slot.write(value),
+                        Err(error) => {
+                            slot.write(Val::zero(*kind));
+                            refused = refused.or(Some(error));
+                        }
                     }
                 }
-            }
-            match refused {
-                None => Ok(()),
-                Some(error) => {
-                    // SAFETY: all results are initialised, and own their references.
-                    results.iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
-                    Err(Failure::Error(error).into())
+                match refused {
+                    None => {
+                        results.copy_from_slice(room);
+                        Ok(())
+                    }
+                    Some(error) => {
+                        // SAFETY: all results are initialised, and own their references.
+                        room.iter_mut().for_each(|slot| unsafe { slot.assume_init_mut().release() });
+                        Err(Failure::Error(error).into())
+                    }
                 }
-            }
+            })
         })
     }
 
@@ -539,6 +544,9 @@ impl LoadedStore {
                 (None, place.filter(|_| same)?)
             }
             (None, _) if self.has_helpers() => return None,
+            (None, _) if module_offset == UNKNOWN_OFFSET => {
+                (None, Place { func_index, func_offset: 0, module_offset: 0 })
+            }
             (None, _) => (None, Place { func_index, func_offset, module_offset }),
         };
         Some(RawFrame {

@@ -33,7 +33,7 @@ fn main() {
     assert!(status.success(), "the library does not build");
 
     let sources = [
-        "model", "types", "values", "funcs", "modules", "refs", "extension", "callers", "wasi", "batch", "kinds", "fuzz_api", "fuzz_bytes", "fuzz_wasi",
+        "model", "types", "values", "funcs", "modules", "refs", "extension", "callers", "wasi", "batch", "kinds", "peer", "fuzz_api", "fuzz_bytes", "fuzz_wasi",
     ];
     let mut fuzzers = cc::Build::new();
     for source in sources {
