@@ -169,8 +169,9 @@ impl LoadedStore {
                 let wasm = wat::parse_str(&text).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
                 // SAFETY: the store is alive, and the bytes stay as they are during the call.
                 let module = unsafe { (self.peer.api.module_new)(self.peer_store(), &Vector::of(&wasm)) };
-                let module = NonNull::new(module)
-                    .ok_or_else(|| self.peer.lacks("does not compile a module that does what its functions in C cannot"))?;
+                let module = NonNull::new(module).ok_or_else(|| {
+                    self.peer.lacks("does not compile a module that does what its functions in C cannot")
+                })?;
                 self.helpers.modules.borrow_mut().insert(text, module);
                 module
             }

@@ -93,7 +93,8 @@ struct Rewritten {
     has_start: bool,
 }
 
-/// What a library says of an offset that it does not know. Here that is 0.
+/// What a library says of an offset that it does not know, as wasmtime in a function whose stack did not suffice to begin.
+/// Here that is 0.
 pub const UNKNOWN_OFFSET: usize = usize::MAX;
 
 /// A place in the code.
@@ -523,17 +524,6 @@ impl ModuleData {
         };
         let body = *original.bodies.get((func_index as usize).checked_sub(original.imported)?)?;
         Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
-    }
-
-    /// As [`ModuleData::place`], for a function of the module that the library has, without a place in it.
-    pub fn beginning(&self, func_index: u32) -> Option<Option<Place>> {
-        let code = self.peer_code();
-        code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
-        let origin = match self.origins() {
-            None => Some(func_index),
-            Some(origins) => origins.function(func_index),
-        };
-        Some(origin.map(|func_index| Place { func_index, func_offset: 0, module_offset: 0 }))
     }
 
     /// Whether a function of this index begins where a place in the module itself says.

@@ -528,15 +528,10 @@ impl LoadedStore {
     /// frame has no module, and the place that it has in all of them. `None` if these differ, and for a frame of a function
     /// that was added to a module.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
-        // What wasmtime says of a function whose stack did not suffice to begin.
-        let is_known = module_offset != usize::MAX;
-        let (func_offset, module_offset) = if is_known { (func_offset, module_offset) } else { (0, 0) };
-        let place = |data: &ModuleData| match is_known {
-            true => data.place(func_index, func_offset, module_offset),
-            false => data.beginning(func_index),
-        };
         let modules = self.modules.borrow();
-        let mut fitting = modules.values().filter_map(|used| Some((&used.data, place(&used.data)?)));
+        let mut fitting = modules
+            .values()
+            .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
         let (module, place) = match (fitting.next(), fitting.next()) {
             (Some((module, place)), None) => (Some(module), place?),
             (Some((_, place)), Some((_, other))) => {
