@@ -348,6 +348,14 @@ def times_table(engine):
                    ratio(times[row, ours][1], times[row, own][1])] for row, title in ROWS.items()])
 
 
+VALIDATED = ("a module is validated before any of it is compiled, so that what is wrong comes at once, and what compiling will "
+             "cost is estimated, so that hostile modules are refused.")
+EAGER = ("all functions are translated at once. The engine's own C API translates a function when it is first called, where a "
+         "defect of the translator ends the process in the middle of a call. For trusted modules, "
+         "`WASMRT_COMPILER=lazy-translation` translates that late, too.")
+AN_INSTANCE = ("an instance is an object with identity, host info and a finalizer, and deletions by other threads are counted: "
+               "some 0.1 µs.")
+
 # Why rows take longer than with the engine's own C API, where they do. The page shows these only then. By the engine and the
 # row, or by the row alone if the reason is the same for both.
 REASONS = {
@@ -361,8 +369,7 @@ REASONS = {
         "own C API crashes or does nothing: a nanosecond or two.",
     "table_get":
         "a function that comes out of a table is the same object each time, with its host info, so it is looked up. Any thread "
-        "may delete it, as garbage-collected languages do, so handles are counted with locked instructions: four of them, "
-        "some 20 ns.",
+        "may delete it, as garbage-collected languages do, so handles are counted with four locked instructions.",
     "table_set":
         "wasmrt first checks that the element is of the table's type and of its store, and reports it if not: some 3 ns.",
     "exports/100":
@@ -374,24 +381,13 @@ REASONS = {
     "engine":
         "each new engine reads the environment variables, and keeps the settings and limits of its modules. A program rarely "
         "makes more than one.",
-    "instance":
-        "an instance is an object with identity, host info and a finalizer, and deletions by other threads are counted: "
-        "some 0.1 µs.",
-    "instance_data/1024": "as for a tiny instance.",
+    "instance": AN_INSTANCE,
+    ("wasmtime", "instance_data/1024"): AN_INSTANCE,
     "instance_imports/100":
         "before the engine sees them, each import's kind, type and store are compared with what the module needs, so that the "
         "message names the one that is wrong; and the instance keeps them.",
-    ("wasmtime", "module/1"):
-        "a module is validated before any of it is compiled, so that what is wrong comes at once, and what compiling will cost "
-        "is estimated, so that hostile modules are refused.",
-    ("wasmtime", "module_medium"): "as for a module of one function.",
-    ("wasmtime", "module_large"): "as for a module of one function.",
-    ("wasmi", "module/1"):
-        "all functions are translated at once. The engine's own C API translates a function when it is first called, where a "
-        "defect of the translator ends the process in the middle of a call. For trusted modules, "
-        "`WASMRT_COMPILER=lazy-translation` translates that late, too.",
-    ("wasmi", "module_medium"): "as for a module of one function.",
-    ("wasmi", "module_large"): "as for a module of one function.",
+    **{("wasmtime", row): VALIDATED for row in ("module/1", "module_medium", "module_large")},
+    **{("wasmi", row): EAGER for row in ("module/1", "module_medium", "module_large")},
     "serialize": "a checksum is added by which damage is noticed: 30 µs for each megabyte.",
     "deserialize":
         "the checksum is compared first, because the engine would run damaged code: 30 µs for each megabyte. And imports and "

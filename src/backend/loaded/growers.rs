@@ -63,12 +63,14 @@ pub fn add(wasm: &[u8], growers: &[Grower]) -> Result<Vec<u8>> {
             _ => {}
         }
     }
-    let name = unused_name("grow", |name| taken.iter().any(|taken| taken.starts_with(name)));
     sections::replace(wasm, sections, &[TYPES, FUNCTIONS, EXPORTS, CODE], |id, out| {
         let added = growers.iter().enumerate().map(|(position, grower)| match id {
             TYPES => of_type(grower),
             FUNCTIONS => number(types + position),
-            EXPORTS => sections::export(&format!("{name}{position}"), A_FUNCTION, functions + position),
+            EXPORTS => {
+                let name = unused_name(&format!("grow{position}"), |name| taken.contains(name));
+                sections::export(&name, A_FUNCTION, functions + position)
+            }
             _ => body(grower),
         });
         let added: Vec<_> = added.collect();
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(growers, [of(1, 2, false), of(3, 3, true)]);
         let added = &exports[exports.len() - 2..];
         assert_eq!(exports.len(), 7);
-        assert!(added[0].starts_with("grow''0 ") && added[1].starts_with("grow''1 "), "{added:?}");
+        assert!(added[0].starts_with("grow0 ") && added[1].starts_with("grow1' "), "{added:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Modules: compiled by the library, and what the library does not tell of them.
 
 use super::api::{Api, PeerError, PeerModule, PeerStore, Vector};
+use super::dialect::Dialect;
 use super::growers::{self, Grower};
 use super::tables::TableUse;
 use super::{Peer, PeerEngineHandle, features};
@@ -163,14 +164,11 @@ impl LoadedModule {
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
-            if !engine.peer.dialect.initialises_other_tables && outline.has_other_segments {
-                return Err(engine.peer.lacks("cannot have elements for table.init that are no functions"));
-            }
-            // Such a library has these tables inside each instance, and ends the process if that becomes too large.
-            if !engine.peer.dialect.writes_fixed_tables && outline.fixed_funcs > MOST_ELEMENTS {
-                return Err(engine.peer.lacks(format_args!(
-                    "cannot have tables of functions that cannot grow with more than {MOST_ELEMENTS} elements together"
-                )));
+            if let Some(lacking) = outline.lacking(&engine.peer.dialect) {
+                return Err(match is_valid(engine, wasm)? {
+                    true => engine.peer.lacks(lacking),
+                    false => refused(engine, wasm),
+                });
             }
             (data.tables, data.memories) = (outline.tables, outline.memories);
             (data.has_beyond, data.rewritten) = (outline.has_beyond, outline.rewritten);
@@ -183,8 +181,11 @@ impl LoadedModule {
             data.rewritten.get_or_insert(Rewritten { wasm, has_start: false });
             (data.grown, data.account) = (Some(instrumented.grown), instrumented.account);
         }
-        if !engine.peer.dialect.grows {
-            data.add_growers();
+        let declarations = Declarations::parse(wasm);
+        if let (Ok(declarations), false, true) =
+            (&declarations, engine.peer.dialect.grows, engine.peer.dialect.keeps_order)
+        {
+            data.add_growers(declarations);
         }
         let store = engine.new_store()?;
         // SAFETY: the store was made just now, and is deleted once: here, or with the data.
@@ -204,12 +205,11 @@ impl LoadedModule {
             match data.made_in(store.as_ptr()) {
                 Ok(module) if engine.peer.dialect.shares_modules => {
                     data.shared = Some((store, module));
-                    data.declare(Declarations::parse(wasm)?, module)?;
+                    data.declare(declarations?, module)?;
                 }
                 made => {
                     let declared = made.and_then(|module| {
-                        let declared =
-                            Declarations::parse(wasm).and_then(|declarations| data.declare(declarations, module));
+                        let declared = declarations.and_then(|declarations| data.declare(declarations, module));
                         (engine.peer.api.module_delete)(module.as_ptr());
                         declared
                     });
@@ -261,9 +261,8 @@ impl Module for LoadedModule {
 
 impl ModuleData {
     /// Adds the functions that make memories grow. What cannot be read is the library's to refuse.
-    fn add_growers(&mut self) {
-        let Ok(declarations) = Declarations::parse(&self.wasm) else { return };
-        let growers = growers::of(&declarations);
+    fn add_growers(&mut self, declarations: &Declarations) {
+        let growers = growers::of(declarations);
         let wasm = self.rewritten.as_ref().map_or(&self.wasm, |rewritten| &rewritten.wasm);
         if growers.is_empty() {
             return;
@@ -498,20 +497,15 @@ impl ModuleData {
     }
 
     /// Translates a place in the module that the library has, if a function of this index begins there; `None` if it does
-    /// not. `Some(None)` for a function that was added. Where the place is not known, every function of this index may be meant.
+    /// not. `Some(None)` for a function that was added.
     pub fn place(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<Option<Place>> {
         let code = self.peer_code();
         let body = *code.bodies.get((func_index as usize).checked_sub(code.imported)?)?;
-        let is_known = module_offset != UNKNOWN_OFFSET;
-        if is_known && body != module_offset.wrapping_sub(func_offset) {
+        if body != module_offset.wrapping_sub(func_offset) {
             return None;
         }
         // It takes long, and most modules of a store are ruled out by now.
         let origins = self.origins();
-        if !is_known {
-            let func_index = origins.map_or(Some(func_index), |origins| origins.function(func_index));
-            return Some(func_index.map(|func_index| Place { func_index, func_offset: 0, module_offset: 0 }));
-        }
         let place = module_offset.wrapping_sub(*code.bodies.first()?);
         let original = self.code();
         let first = *original.bodies.first()?;
@@ -524,6 +518,17 @@ impl ModuleData {
         };
         let body = *original.bodies.get((func_index as usize).checked_sub(original.imported)?)?;
         Some(Some(Place { func_index, func_offset: module_offset.wrapping_sub(body), module_offset }))
+    }
+
+    /// Whether the module that the library has defines a function of this index.
+    pub fn defines(&self, func_index: u32) -> bool {
+        let code = self.peer_code();
+        (func_index as usize).checked_sub(code.imported).is_some_and(|position| position < code.bodies.len())
+    }
+
+    /// Returns the index that such a function has in the module. `None` for one that was added.
+    pub fn original_index(&self, func_index: u32) -> Option<u32> {
+        self.origins().map_or(Some(func_index), |origins| origins.function(func_index))
     }
 
     /// Whether a function of this index begins where a place in the module itself says.
@@ -600,11 +605,16 @@ fn invalidity(peer: &Peer, wasm: &[u8]) -> Option<String> {
     if let Some(error) = error(WasmFeatures::empty()) {
         return Some(format!("{} (at offset {:#x})", error.message(), error.offset()));
     }
-    let lacking = Proposal::all().filter(|proposal| !peer.proposals().contains(proposal));
-    let needed: Vec<_> = lacking.filter(|proposal| error(features(*proposal)).is_some()).map(Proposal::name).collect();
-    let all = needed.join(", ");
-    (!needed.is_empty())
-        .then(|| format!("{} lacks what this module needs: {all}; another backend may have it", peer.label()))
+    let lacking: Vec<_> = Proposal::all().filter(|proposal| !peer.proposals().contains(proposal)).collect();
+    error(lacking.iter().fold(WasmFeatures::empty(), |all, proposal| all | features(*proposal)))?;
+    // Each takes a validation more.
+    const LARGE: usize = 1 << 20;
+    let alone = |proposal: &Proposal| wasm.len() < LARGE && error(features(*proposal)).is_some();
+    let needed: Vec<_> = lacking.iter().copied().filter(alone).collect();
+    let (which, needed) = if needed.is_empty() { ("some of ", lacking) } else { ("", needed) };
+    let names: Vec<_> = needed.into_iter().map(Proposal::name).collect();
+    let (library, names) = (peer.label(), names.join(", "));
+    Some(format!("{library} lacks what this module needs: {which}{names}; another backend may have it"))
 }
 
 fn reason(engine: &PeerEngineHandle, wasm: &[u8]) -> Option<String> {
@@ -745,6 +755,17 @@ fn described(ty: &SubType) -> Option<FuncType> {
 }
 
 impl Outline {
+    /// What the module needs on which the library would end the process.
+    fn lacking(&self, dialect: &Dialect) -> Option<String> {
+        if !dialect.initialises_other_tables && self.has_other_segments {
+            return Some("cannot have elements for table.init that are no functions".into());
+        }
+        // Such a library has these tables inside each instance, and cannot have instances of that size.
+        (!dialect.writes_fixed_tables && self.fixed_funcs > MOST_ELEMENTS).then(|| {
+            format!("cannot have tables of functions that cannot grow with more than {MOST_ELEMENTS} elements together")
+        })
+    }
+
     fn read(wasm: &[u8]) -> wasmparser::Result<Outline> {
         let mut outline = Outline::default();
         let (mut sections, mut tables, mut exports, mut start) = (Vec::new(), None, None, None);

@@ -529,28 +529,24 @@ impl LoadedStore {
     /// that was added to a module.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
         let modules = self.modules.borrow();
+        if module_offset == UNKNOWN_OFFSET {
+            let mut fitting = modules.values().map(|used| &used.data).filter(|data| data.defines(func_index));
+            // The function may have been added, or be of a module of ours.
+            let (Some(data), None, false) = (fitting.next(), fitting.next(), self.has_helpers()) else { return None };
+            let func_index = data.original_index(func_index)?;
+            return Some(frame_of(Some(data), Place { func_index, func_offset: 0, module_offset: 0 }));
+        }
         let mut fitting = modules
             .values()
             .filter_map(|used| Some((&used.data, used.data.place(func_index, func_offset, module_offset)?)));
-        let (module, place) = match (fitting.next(), fitting.next()) {
-            (Some((module, place)), None) => (Some(module), place?),
+        Some(match (fitting.next(), fitting.next()) {
+            (Some((module, place)), None) => frame_of(Some(module), place?),
             (Some((_, place)), Some((_, other))) => {
                 let same = place == other && fitting.all(|(_, other)| place == other);
-                (None, place.filter(|_| same)?)
+                frame_of(None, place.filter(|_| same)?)
             }
             (None, _) if self.has_helpers() => return None,
-            (None, _) if module_offset == UNKNOWN_OFFSET => {
-                (None, Place { func_index, func_offset: 0, module_offset: 0 })
-            }
-            (None, _) => (None, Place { func_index, func_offset, module_offset }),
-        };
-        Some(RawFrame {
-            module: module.map_or(0, |module| module.identity()),
-            func_index: place.func_index,
-            func_offset: place.func_offset,
-            module_offset: place.module_offset,
-            func_name: module.and_then(|module| module.function_name(place.func_index)),
-            module_name: module.and_then(|module| module.name()),
+            (None, _) => frame_of(None, Place { func_index, func_offset, module_offset }),
         })
     }
 
@@ -651,7 +647,10 @@ impl LoadedStore {
                     }
                     None => self.unexplained(),
                 };
-                let message = format!("{} could not pass a reference: {words}", self.peer.label());
+                let message = format!(
+                    "{} made no instance of a module that does what its functions in C cannot: {words}",
+                    self.peer.label()
+                );
                 return Err(Error::new(ErrorKind::Limit, message));
             };
             (self.peer.api.instance_exports)(instance.as_ptr(), &mut exports);
@@ -730,6 +729,17 @@ impl Drop for LoadedStore {
             }
             (api.store_delete)(self.store.as_ptr());
         }
+    }
+}
+
+fn frame_of(module: Option<&Arc<ModuleData>>, place: Place) -> RawFrame {
+    RawFrame {
+        module: module.map_or(0, |module| module.identity()),
+        func_index: place.func_index,
+        func_offset: place.func_offset,
+        module_offset: place.module_offset,
+        func_name: module.and_then(|module| module.function_name(place.func_index)),
+        module_name: module.and_then(|module| module.name()),
     }
 }
 
