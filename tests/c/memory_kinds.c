@@ -153,6 +153,40 @@ TEST(memories_with_64_bit_addresses) {
 }
 
 // Limits that wasm.h cannot tell apart are compared as they are.
+// All of the address space of 64 bits, more bytes than a 64-bit number counts.
+TEST(memories_with_the_largest_maximum) {
+  const uint64_t most = UINT64_C(1) << 48;
+#define GROW(memory)                                   \
+  "(module (memory " memory                            \
+  " i64 1 0x1000000000000) (export \"m\" (memory 0))"  \
+  "  (func (export \"grow\") (param i32) (result i32)" \
+  "    (i32.wrap_i64 (memory.grow (i64.extend_i32_u (local.get 0))))))"
+  fixture_t fixtures[] = {fixture_from_wat(GROW("")), fixture_new()};
+  wasm_memory_t* of_host =
+      new_memory(fixtures[1].store, wasmrt_memorytype_new(1, most, true, false, 65536));
+  REQUIRE(of_host);
+  wasm_extern_t* imports[] = {wasm_memory_as_extern(of_host)};
+  fixture_load(&fixtures[1], GROW("(import \"\" \"\")"), imports, 1);
+#undef GROW
+  for (int i = 0; i < 2; i++) {
+    wasm_memory_t* memory = fixture_memory(&fixtures[i], 0);
+    wasm_memorytype_t* type = wasm_memory_type(memory);
+    CHECK(wasmrt_memorytype_maximum(type) == most);
+    wasm_memorytype_delete(type);
+    CHECK_INT(call_i32_i32(fixture_func(&fixtures[i], 1), 1), 1);
+    uint64_t former = 77;
+    CHECK(wasmrt_memory_grow(memory, 1, &former));
+    CHECK_INT(former, 2);
+    CHECK_FAILS(!wasmrt_memory_grow(memory, most, &former));
+    CHECK_INT(wasmrt_last_error_kind(), WASMRT_ERROR_LIMIT);
+    CHECK_INT(call_i32_i32(fixture_func(&fixtures[i], 1), -1), -1);
+    CHECK_INT(pages_of(memory), 3);
+  }
+  wasm_memory_delete(of_host);
+  fixture_delete(&fixtures[0]);
+  fixture_delete(&fixtures[1]);
+}
+
 TEST(imports_with_large_limits) {
   fixture_t fixture = fixture_new();
   wasm_memory_t* memory =
