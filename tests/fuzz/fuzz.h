@@ -106,8 +106,8 @@ void expect_error(const char* file, int line, const char* what);
 //                  only the host writes
 //   identity       a function that comes back is a new object: no library tells which one it is
 //   tables         the host cannot make tables, nor look into those of a module
-//   memories       the host cannot make memories; neither they nor tables can be imported
-//   growth         the host cannot make memories and tables grow
+//   imports        neither memories nor tables can be imported
+//   growth         the host cannot make tables grow
 //   wide_memories  the host cannot make memories with 64-bit addresses
 //   wide_tables    the same of tables of externref
 //   vectors        the host cannot make globals for vectors: the standard has no values for them
@@ -117,7 +117,7 @@ void expect_error(const char* file, int line, const char* what);
 // clang-format off
 #define LACKS(X)                                                                                  \
   X(exceptions) X(collection) X(frames) X(stack_frames) X(externrefs) X(funcrefs) X(functions)    \
-  X(identity) X(tables) X(memories) X(growth) X(wide_memories) X(wide_tables) X(vectors) X(tags)  \
+  X(identity) X(tables) X(imports) X(growth) X(wide_memories) X(wide_tables) X(vectors) X(tags)  \
   X(objects)
 // clang-format on
 

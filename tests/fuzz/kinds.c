@@ -58,7 +58,7 @@ static void use_memory(wasm_store_t* store) {
     wasm_memorytype_delete(type);
     return;
   }
-  bool lacking = lacks.memories || (is_64 && lacks.wide_memories) ||
+  bool lacking = (is_64 && lacks.wide_memories) ||
                  (page_size == 1 && !supports(WASMRT_PROPOSAL_CUSTOM_PAGE_SIZES));
   forget_error();
   wasm_memory_t* memory = wasm_memory_new(store, type);

@@ -536,7 +536,7 @@ static object_t* pick_fitting(const import_t* want, const store_t* store) {
 static object_t* provide(const import_t* want, store_t* store) {
   object_t* object = pick_fitting(want, store);
   if (object || !store->owned) return object;
-  if (lacks.memories && (want->kind == MEMORY || want->kind == TABLE)) return NULL;
+  if (lacks.tables && want->kind == TABLE) return NULL;
   cell_t* cell = model_memory(sizeof *cell);
   set_up_cell(cell, want->cell);
   void* made;
@@ -622,7 +622,7 @@ void step_instance_new(void) {
   // A function of wasm's may be what the module starts with, too.
   prepare_catalogue();
   bool host = starts && imports[0]->behaviour == HOST;
-  bool refused = lacks.memories && module->module == MODULE_WITHOUT;
+  bool refused = lacks.imports && module->module == MODULE_WITHOUT;
   if (starts && !host) {
     for (size_t i = 0; i < entry->import_count; i++) {
       handle_given_up(imports[i]);

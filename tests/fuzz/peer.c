@@ -16,18 +16,19 @@ static bool* flag_of(size_t position) {
   return (bool*)((char*)&lacks + all[position].offset);
 }
 
-// Whether something was made; if not, the library has to say that it cannot.
-static bool had(const void* made) {
-  if (made) return true;
-  EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
-  return false;
+// Whether a call does what it should; if not, it has to leave the error that the library cannot.
+#define WORKS(call) (forget_error(), worked((call) != 0))
+
+static bool worked(bool yes) {
+  if (!yes) EXPECT_INT(wasmrt_last_error_kind(), WASMRT_ERROR_UNSUPPORTED);
+  return yes;
 }
 
 static bool makes_global(wasm_store_t* store, wasm_valkind_t kind, wasm_ref_t* ref) {
   wasm_globaltype_t* type = new_globaltype(kind, true);
   wasm_val_t value = {.kind = kind, .of = {.ref = ref}};
-  wasm_global_t* global = wasm_global_new(store, type, &value);
-  bool made = had(global);
+  wasm_global_t* global;
+  bool made = WORKS(global = wasm_global_new(store, type, &value));
   wasm_globaltype_delete(type);
   if (global) wasm_global_delete(global);
   return made;
@@ -35,8 +36,8 @@ static bool makes_global(wasm_store_t* store, wasm_valkind_t kind, wasm_ref_t* r
 
 static bool makes_table(wasm_store_t* store, wasm_valkind_t kind, wasm_ref_t* ref) {
   wasm_tabletype_t* type = new_tabletype(kind, 1, 2);
-  wasm_table_t* table = wasm_table_new(store, type, ref);
-  bool made = had(table);
+  wasm_table_t* table;
+  bool made = WORKS(table = wasm_table_new(store, type, ref));
   wasm_tabletype_delete(type);
   if (table) wasm_table_delete(table);
   return made;
@@ -53,11 +54,25 @@ static wasm_trap_t* call(wasm_extern_t* func, wasm_val_t* result) {
   return wasm_func_call(wasm_extern_as_func(func), &none, &results);
 }
 
+static bool imports(wasm_store_t* store, const char* text, wasm_extern_t* given) {
+  wasm_byte_vec_t binary;
+  EXPECT(wasmrt_wat2wasm(text, strlen(text), &binary));
+  wasm_module_t* module = wasm_module_new(store, &binary);
+  wasm_byte_vec_delete(&binary);
+  EXPECT(module != NULL);
+  wasm_extern_vec_t vector = {1, &given};
+  wasm_instance_t* instance;
+  bool made = WORKS(instance = wasm_instance_new(store, module, &vector, NULL));
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  return made;
+}
+
 // Looks at what comes out of an instance.
-static void look_at_instance(const wasm_instance_t* instance) {
+static void look_at_instance(wasm_store_t* store, const wasm_instance_t* instance) {
   wasm_extern_t *unreachable = export_of(instance, "unreachable"),
                 *self = export_of(instance, "self");
-  wasm_extern_t *zero = export_of(instance, "zero"), *memory = export_of(instance, "a memory");
+  wasm_extern_t *zero = export_of(instance, "zero"), *table = export_of(instance, "tf");
   wasm_trap_t* trap = call(unreachable, NULL);
   EXPECT(trap != NULL);
   wasm_frame_t* origin = wasm_trap_origin(trap);
@@ -74,13 +89,15 @@ static void look_at_instance(const wasm_instance_t* instance) {
   wasm_extern_delete(recurse);
   wasm_val_t result = {.kind = WASM_FUNCREF};
   trap = call(self, &result);
-  lacks.functions = trap && !had(NULL);
-  EXPECT_INT(trap != NULL, lacks.functions);
+  lacks.functions = trap != NULL;
+  if (trap) EXPECT_INT(wasmrt_trap_error_kind(trap), WASMRT_ERROR_UNSUPPORTED);
   wasm_trap_delete(trap);
   lacks.identity = !lacks.functions && result.of.ref != wasm_extern_as_ref(zero);
   wasm_val_delete(&result);
-  lacks.growth = !wasm_memory_grow(wasm_extern_as_memory(memory), 1) && !had(NULL);
-  wasm_extern_t* externs[] = {unreachable, self, zero, memory};
+  lacks.growth = !WORKS(wasm_table_grow(wasm_extern_as_table(table), 1, NULL));
+  EXPECT_INT(imports(store, "(module (import \"\" \"\" (table 1 funcref)))", table),
+             !lacks.imports);
+  wasm_extern_t* externs[] = {unreachable, self, zero, table};
   for (size_t i = 0; i < LENGTH_OF(externs); i++) wasm_extern_delete(externs[i]);
 }
 
@@ -99,32 +116,33 @@ static void look_at_store(wasm_store_t* store, const char* backend) {
   EXPECT_INT(makes_table(store, WASM_FUNCREF, func_ref), !lacks.funcrefs);
   wasm_memorytype_t* memory_type = new_memorytype(1, 2);
   wasm_memory_t* memory = wasm_memory_new(store, memory_type);
-  lacks.memories = !had(memory);
-  if (memory) wasm_memory_delete(memory);
+  EXPECT(memory != NULL);
+  lacks.imports =
+      !imports(store, "(module (import \"\" \"\" (memory 1)))", wasm_memory_as_extern(memory));
+  wasm_memory_delete(memory);
   wasm_memorytype_delete(memory_type);
   memory_type = wasmrt_memorytype_new(1, 2, true, false, 65536);
-  memory = wasm_memory_new(store, memory_type);
-  lacks.wide_memories = !had(memory);
+  lacks.wide_memories = !WORKS(memory = wasm_memory_new(store, memory_type));
   if (memory) wasm_memory_delete(memory);
   wasm_memorytype_delete(memory_type);
   wasm_tabletype_t* table_type = wasmrt_tabletype_new(wasm_valtype_new(WASM_EXTERNREF), 1, 2, true);
-  wasm_table_t* table = wasm_table_new(store, table_type, NULL);
-  lacks.wide_tables = !had(table);
+  wasm_table_t* table;
+  lacks.wide_tables = !WORKS(table = wasm_table_new(store, table_type, NULL));
   if (table) wasm_table_delete(table);
   wasm_tabletype_delete(table_type);
   wasm_globaltype_t* global_type = wasm_globaltype_new(wasm_valtype_new(WASMRT_V128), WASM_VAR);
   wasmrt_raw_t vector = {.i64 = 0};
-  wasm_global_t* global = wasmrt_global_new_raw(store, global_type, &vector);
-  lacks.vectors = !had(global);
+  wasm_global_t* global;
+  lacks.vectors = !WORKS(global = wasmrt_global_new_raw(store, global_type, &vector));
   if (global) wasm_global_delete(global);
   wasm_globaltype_delete(global_type);
   wasm_tagtype_t* tag_type = wasm_tagtype_new(wasm_functype_copy(type));
-  wasm_extern_t* tag = wasmrt_tag_new(store, tag_type);
-  lacks.tags = !had(tag);
+  wasm_extern_t* tag;
+  lacks.tags = !WORKS(tag = wasmrt_tag_new(store, tag_type));
   if (tag) wasm_extern_delete(tag);
   wasm_tagtype_delete(tag_type);
-  wasm_ref_t* i31 = wasmrt_i31_new(store, 1);
-  lacks.objects = !had(i31);
+  wasm_ref_t* i31;
+  lacks.objects = !WORKS(i31 = wasmrt_i31_new(store, 1));
   wasm_ref_delete(i31);
   lacks.exceptions = !wasmrt_backend_supports_proposal(backend, WASMRT_PROPOSAL_EXCEPTIONS);
   lacks.collection = !wasmrt_backend_supports_proposal(backend, WASMRT_PROPOSAL_GC);
@@ -132,7 +150,7 @@ static void look_at_store(wasm_store_t* store, const char* backend) {
   wasm_module_t* module = wasm_module_new(store, &catalogue[MODULE_OWN].binary);
   wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
   EXPECT(instance != NULL);
-  look_at_instance(instance);
+  look_at_instance(store, instance);
   wasm_instance_delete(instance);
   wasm_module_delete(module);
   wasm_foreign_delete(foreign);

@@ -488,11 +488,6 @@ void step_memory_new(void) {
   uint32_t min = below(3);
   uint32_t max = one_in(3) ? wasm_limits_max_default : min + below(3);
   wasm_memorytype_t* type = new_memorytype(min, max);
-  if (lacks.memories) {
-    EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_memory_new(store->pointer, type));
-    wasm_memorytype_delete(type);
-    return;
-  }
   wasm_memory_t* memory = wasm_memory_new(store->pointer, type);
   wasm_memorytype_delete(type);
   object_t* object = adopt_new(memory, MEMORY, store);
@@ -530,10 +525,6 @@ void step_memory_grow(void) {
     default: {
       uint32_t room = (limit < MAX_PAGES ? limit : MAX_PAGES) - cell->size;
       uint32_t delta = below(room + 1);
-      if (lacks.growth) {
-        EXPECT_REFUSED_AS(WASMRT_ERROR_UNSUPPORTED, !wasm_memory_grow(memory, delta));
-        break;
-      }
       EXPECT(wasm_memory_grow(memory, delta));
       cell->size += delta;
     }

@@ -4,11 +4,12 @@
 build.py CRATE VERSION SOURCE DIRECTORY TARGET [OPTION...]
 
 SOURCE is the folder in the crate that has a CMakeLists.txt; the options are for CMake. Exit status 77, with a message, if
-the crate cannot be fetched or built.
+the crate cannot be fetched, or CMake or a compiler is missing; 1 if it does not build.
 """
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,14 +34,22 @@ def fetched(crate, version):
 
 def main():
     crate, version, source, directory, target, *options = sys.argv[1:]
+    tools = "cmake", *(os.environ.get(name) or usual for name, usual in (("CC", "cc"), ("CXX", "c++")))
+    missing = [tool for tool in tools if not shutil.which(tool.split()[0])]
+    if missing:
+        print(f"skipped: not installed: {', '.join(missing)}")
+        return 77
     unpacked = fetched(crate, version)
-    built = unpacked and run(
+    if not unpacked:
+        print(f"skipped: {crate} {version} cannot be fetched")
+        return 77
+    built = run(
         "cmake", "-S", unpacked / source, "-B", directory, "-DCMAKE_BUILD_TYPE=Release",
         # Its CMakeLists.txt is older than what the newest CMake understands, and its assembly says nothing of the stack.
         "-DCMAKE_POLICY_VERSION_MINIMUM=3.5", "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-z,noexecstack", "-Wno-dev", *options)
     if not built or not run("cmake", "--build", directory, "--target", target):
-        print(f"skipped: {crate} {version} cannot be fetched or built")
-        return 77
+        print(f"error: {crate} {version} does not build")
+        return 1
     return 0
 
 
