@@ -164,7 +164,7 @@ impl LoadedModule {
         };
         // Otherwise the module is invalid, and the library says so.
         if let Ok(outline) = outline {
-            if let Some(lacking) = outline.lacking(&engine.peer.dialect) {
+            if let Some(lacking) = outline.lacking(engine.peer.dialect) {
                 return Err(match is_valid(engine, wasm)? {
                     true => engine.peer.lacks(lacking),
                     false => refused(engine, wasm),
