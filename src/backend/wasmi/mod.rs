@@ -18,7 +18,7 @@ use crate::runtime::binary::artifact::Payload;
 use crate::runtime::core::engine_traits::{Backend, Engine, Module, Store};
 use crate::runtime::core::store::Store as RuntimeStore;
 use messages::{in_words, untranslatable, without_place};
-use rewrite::{Mode, Names, OwnMemories};
+use rewrite::{Mode, Names, OwnMemories, Refusal};
 use shards::{PerShard, Shard, Shards};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -271,8 +271,15 @@ impl WasmiEngine {
     fn translated(&self, wasm: &[u8], shard: &Shard) -> Result<(wasmi::Module, Names, OwnMemories)> {
         constants::check(wasm)?;
         let mode = Mode { interruption: self.interruption, metered: self.fuel || self.interruption };
-        let rewritten = rewrite::rewrite(wasm, mode).map_err(|unreadable| {
-            let error = || Error::new(ErrorKind::Compile, unreadable.to_string());
+        let rewritten = rewrite::rewrite(wasm, mode).map_err(|refusal| {
+            let error = || match &refusal {
+                Refusal::Unreadable(error) => Error::new(ErrorKind::Compile, error.to_string()),
+                Refusal::Imports => Error::new(
+                    ErrorKind::Limit,
+                    "the module has nearly a million imports, and a memory whose maximum is all of the 64-bit address space; \
+                     give that memory a smaller maximum",
+                ),
+            };
             self.is_valid(wasm).err().unwrap_or_else(error)
         })?;
         if self.validator.is_some() || rewritten.as_ref().is_some_and(|rewritten| rewritten.has_more) {

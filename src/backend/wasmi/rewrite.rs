@@ -24,6 +24,7 @@
 //! - Memories become imports, because the engine makes a module's own memories in its own way only, which
 //!   [`super::memories`] improves on. Imported memories come first, so no index changes.
 
+use super::types::engine_maximum;
 use crate::runtime::base::types::{ExternKind, MemoryType};
 use crate::runtime::binary::code::{BLOCK, Code, FOLLOWS, NUMBERS, UNCOMMON, after_common};
 use crate::runtime::binary::declarations::{import_kind, memory_type};
@@ -34,9 +35,9 @@ use crate::runtime::binary::sections::{
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use wasmparser::{
-    BinaryReader, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind,
-    ElementSectionReader, ExportSectionReader, ExternalKind, FunctionBody, Operator, Parser, Payload, RefType, Result,
-    TypeRef,
+    BinaryReader, BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, DataSectionReader, ElementItems,
+    ElementKind, ElementSectionReader, ExportSectionReader, ExternalKind, FunctionBody, Operator, Parser, Payload,
+    RefType, Result, TypeRef,
 };
 
 /// The module that the engine gets in place of the original.
@@ -120,9 +121,22 @@ struct Outline<'a> {
     export_entries: Entries<'a>,
 }
 
-/// Returns `None` if nothing has to change. Fails for a module that cannot be read, which must not reach the engine
-/// unchanged either.
-pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
+/// Why a module must not reach the engine.
+#[derive(Debug)]
+pub enum Refusal {
+    Unreadable(BinaryReaderError),
+    /// It has too many imports for more, and a memory that the engine must not make itself: see [`engine_maximum`].
+    Imports,
+}
+
+impl From<BinaryReaderError> for Refusal {
+    fn from(error: BinaryReaderError) -> Refusal {
+        Refusal::Unreadable(error)
+    }
+}
+
+/// Returns `None` if nothing has to change.
+pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>, Refusal> {
     let mut outline = Outline::default();
     let mut sections = Vec::new();
     let mut bodies = Vec::new();
@@ -147,6 +161,9 @@ pub fn rewrite(wasm: &[u8], mode: Mode) -> Result<Option<Rewritten>> {
     let changed = bodies.iter().any(|body| body.wants_local || !body.edits.is_empty());
     // A module must not become invalid because of these imports.
     if outline.imports + outline.memories.len() > MAX_IMPORTS {
+        if outline.memories.iter().any(|(ty, _)| engine_maximum(ty) != ty.limits.max()) {
+            return Err(Refusal::Imports);
+        }
         outline.memories.clear();
     }
     if start.is_none() && segments.is_none() && !changed && outline.memories.is_empty() {
@@ -760,6 +777,26 @@ mod tests {
         }
         assert!(rewrite(&binary("(module (func (param i32)))"), INTERRUPTION).is_none());
         assert!(super::rewrite(b"\0asm\x01\0\0\0\x08", INTERRUPTION).is_err());
+    }
+
+    #[test]
+    fn a_memory_that_has_to_be_an_import_and_cannot() {
+        const IMPORTS: usize = 999_950;
+        let module = |most: u64| {
+            let mut wasm = b"\0asm\x01\0\0\0\x02".to_vec();
+            let a_global = [0, 0, 3, 0x7f, 0];
+            let count = leb128(IMPORTS as u32);
+            wasm.extend(leb128((count.len() + IMPORTS * a_global.len()) as u32));
+            wasm.extend(count);
+            wasm.extend(std::iter::repeat_n(a_global, IMPORTS).flatten());
+            let mut memories = vec![51, 5, 1];
+            write_leb128(&mut memories, most as usize);
+            memories.extend([[0, 0]; 50].concat());
+            sections::write_section(&mut wasm, 5, &memories);
+            wasm
+        };
+        assert!(rewrite(&module((1 << 48) - 1), PLAIN).is_none());
+        assert!(matches!(super::rewrite(&module(1 << 48), PLAIN), Err(Refusal::Imports)));
     }
 
     const SELECTS: &str = "(module

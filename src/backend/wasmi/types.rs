@@ -32,13 +32,16 @@ pub fn table_type(ty: &TableType) -> wasmi::TableType {
     }
 }
 
-/// Returns the engine's type for a memory. Its maximum has fewer bytes than a 64-bit number can count: the engine panics when
-/// a memory grows whose maximum is all of the 64-bit address space. No memory gets near either.
-pub fn memory_type(ty: &MemoryType) -> Result<wasmi::MemoryType, wasmi::errors::MemoryError> {
+/// Returns the maximum that the engine may know. It has fewer bytes than a 64-bit number can count: the engine panics when a
+/// memory grows whose maximum is all of the 64-bit address space. No memory gets near either.
+pub fn engine_maximum(ty: &MemoryType) -> Option<u64> {
     let most = u64::MAX >> ty.page_size_log2.min(63);
+    ty.limits.max().map(|max| max.min(most))
+}
+
+pub fn memory_type(ty: &MemoryType) -> Result<wasmi::MemoryType, wasmi::errors::MemoryError> {
     let mut builder = wasmi::MemoryType::builder();
-    builder.memory64(ty.is_64_bit).min(ty.limits.min()).max(ty.limits.max().map(|max| max.min(most)));
-    builder.page_size_log2(ty.page_size_log2);
+    builder.memory64(ty.is_64_bit).min(ty.limits.min()).max(engine_maximum(ty)).page_size_log2(ty.page_size_log2);
     builder.build()
 }
 
