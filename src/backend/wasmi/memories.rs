@@ -228,7 +228,7 @@ pub struct Spare {
 
 impl Spare {
     /// How many spaces there are at most, and how many bytes are kept in all of them.
-    const MOST: usize = 16;
+    const MOST: usize = 64;
     const MOST_KEPT: usize = 16 << 20;
 
     /// Returns a space for a memory of which so many bytes are to be kept. None are, where there are enough already.
@@ -493,7 +493,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "it does not know mappings")]
     fn few_spaces_are_kept() {
-        for (first, count, with_kept, others) in [(1, 20, 16, 0), (40, 10, 6, 4), (64, 5, 4, 1), (1025, 1, 0, 1)] {
+        for (first, count, with_kept, others) in [(1, 80, 64, 0), (40, 10, 6, 4), (64, 5, 4, 1), (1025, 1, 0, 1)] {
             let spare = Spare::default();
             let new = |_| place_for(&spare, &ty(first, Some(9999)), 0).expect("a space");
             let spaces: Vec<_> = (0..count).map(new).map(|space| fill(space, (first as usize) << 16).0).collect();
