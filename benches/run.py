@@ -349,9 +349,8 @@ def times_table(engine):
 
 
 VALIDATED = ("it takes 1 to 3 % more of the processor's time, because the whole module is validated before any of it is compiled, "
-             "and what compiling will cost is estimated, so that hostile modules are refused. Two threads share that time less "
-             "evenly than those that the engine's own C API keeps: each module has threads of its own, so that none are left "
-             "behind, and they wait for each other's memory.")
+             "and what compiling will cost is estimated, so that hostile modules are refused. The rest is not explained: on "
+             "one processor both take as long, but two threads share the work less evenly than with the engine's own C API.")
 EAGER = ("all functions are translated at once. The engine's own C API translates a function when it is first called, where a "
          "defect of the translator ends the process in the middle of a call. For trusted modules, "
          "`WASMRT_COMPILER=lazy-translation` translates that late, too.")

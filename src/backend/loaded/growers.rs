@@ -1,8 +1,7 @@
 //! Growth for libraries in which the host cannot make a memory grow: a module exports a function more for each of its
 //! memories that the host can see, which does it there.
 
-use crate::runtime::base::types::ExternKind;
-use crate::runtime::base::types::ExternType;
+use crate::runtime::base::types::{ExternKind, ExternType};
 use crate::runtime::binary::declarations::{Declarations, Source, import_kind};
 use crate::runtime::binary::sections::{
     self, A_FUNCTION, CODE, EXPORTS, Entries, FUNCTIONS, I32, I64, TYPES, unused_name, write_leb128,

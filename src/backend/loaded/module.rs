@@ -22,9 +22,9 @@ use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
-    BinaryReader, CompositeInnerType, Element, ElementItems, ElementKind, ExportSectionReader, KnownCustom, Name,
-    Operator, OperatorsReader, Parser, Payload, RefType, SubType, Table, TableInit, TableSectionReader, Validator,
-    WasmFeatures,
+    BinaryReader, BinaryReaderError, CompositeInnerType, Element, ElementItems, ElementKind, ExportSectionReader,
+    KnownCustom, Name, Operator, OperatorsReader, Parser, Payload, RefType, SubType, Table, TableInit,
+    TableSectionReader, Validator, WasmFeatures,
 };
 
 pub struct LoadedModule {
@@ -593,8 +593,11 @@ fn refused(engine: &PeerEngineHandle, wasm: &[u8]) -> Error {
 
 /// What is wrong with the form of a module, if something is.
 fn malformation(wasm: &[u8]) -> Option<String> {
-    let error = Parser::new(0).parse_all(wasm).find_map(|payload| payload.err())?;
-    Some(format!("{} (at offset {:#x})", error.message(), error.offset()))
+    Parser::new(0).parse_all(wasm).find_map(|payload| payload.err()).map(placed)
+}
+
+fn placed(error: BinaryReaderError) -> String {
+    format!("{} (at offset {:#x})", error.message(), error.offset())
 }
 
 /// Why a module is invalid with all proposals; or which ones it needs that the library lacks.
@@ -603,7 +606,7 @@ fn invalidity(peer: &Peer, wasm: &[u8]) -> Option<String> {
         Validator::new_with_features(WasmFeatures::all().difference(without)).validate_all(wasm).err()
     };
     if let Some(error) = error(WasmFeatures::empty()) {
-        return Some(format!("{} (at offset {:#x})", error.message(), error.offset()));
+        return Some(placed(error));
     }
     let lacking: Vec<_> = Proposal::all().filter(|proposal| !peer.proposals().contains(proposal)).collect();
     error(lacking.iter().fold(WasmFeatures::empty(), |all, proposal| all | features(*proposal)))?;

@@ -526,7 +526,7 @@ impl LoadedStore {
 
     /// Finds the module of a frame: the only one that has a function of this index which begins there. Where several do, the
     /// frame has no module, and the place that it has in all of them. `None` if these differ, and for a frame of a function
-    /// that was added to a module.
+    /// that was added to a module. Without a place, only one module may have such a function.
     fn describe(&self, func_index: u32, func_offset: usize, module_offset: usize) -> Option<RawFrame> {
         let modules = self.modules.borrow();
         if module_offset == UNKNOWN_OFFSET {
